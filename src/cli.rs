@@ -1,0 +1,126 @@
+//! The command line: what can be asked for, and how a failure becomes an exit code.
+
+mod args;
+mod completions;
+mod convert_rgb;
+mod embed;
+mod export;
+mod failure;
+mod index;
+mod man;
+mod model;
+mod query;
+mod results;
+mod scan;
+mod split;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::io;
+use crate::ui::{Talk, Ui};
+use failure::{Exit, Failure};
+
+/// Embed, search and classify images from the shell; knows all 1025 Pokémon out of the box.
+#[derive(Debug, Parser)]
+#[command(name = "pokedex", version, max_term_width = 100, disable_help_subcommand = true, after_help = ORIENTATION_EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// Say only why a command failed
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+
+    /// Say what was done as well
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+const ORIENTATION_EXAMPLES: &str = "\
+Examples:
+  pokedex query \"fire dog\" --top 5
+  pokedex scan photos/ -o manifest.parquet
+  pokedex embed photos/ | pokedex index - -o photos.parquet
+  pokedex query \"a red bird\" --index photos.parquet";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Scan(scan::Scan),
+    ConvertRgb(convert_rgb::ConvertRgb),
+    Split(split::SplitArgs),
+    Embed(embed::Embed),
+    Index(index::IndexArgs),
+    Query(query::Query),
+    Export(export::Export),
+    Model(model::Model),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Help and version are answers, not failures; a closed pipe is neither.
+            let _ = e.print();
+            return Exit::from_clap(&e).into();
+        }
+    };
+    let talk = match (cli.quiet, cli.verbose) {
+        (true, _) => Talk::Quiet,
+        (_, true) => Talk::Verbose,
+        _ => Talk::Normal,
+    };
+    let mut ui = Ui::new(talk);
+    let result = match cli.command {
+        None => orientation(),
+        Some(command) => run(command, &mut ui),
+    };
+    ui.finish();
+    match result {
+        Ok(exit) => exit.into(),
+        Err(_) if io::reader_closed() => Exit::Done.into(),
+        Err(failure) => {
+            ui.fail(&failure.to_string(), &failure.hints);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
+    match command {
+        Command::Scan(c) => c.run(ui),
+        Command::ConvertRgb(c) => c.run(ui),
+        Command::Split(c) => c.run(ui),
+        Command::Embed(c) => c.run(ui),
+        Command::Index(c) => c.run(ui),
+        Command::Query(c) => c.run(ui),
+        Command::Export(c) => c.run(ui),
+        Command::Model(c) => c.run(),
+        Command::Completions(c) => c.run(),
+        Command::Man(c) => c.run(),
+    }
+}
+
+/// `pokedex` alone: where to begin.
+fn orientation() -> Result<Exit, Failure> {
+    let mut text = String::from("pokedex: embed, search and classify images; knows all 1025 Pokémon\n\n");
+    text.push_str("  pokedex query \"fire dog\" --top 5      ask the built-in Pokédex\n");
+    text.push_str("  pokedex embed photos/ -o e.parquet    make a folder of pictures searchable …\n");
+    text.push_str("  pokedex query \"a cat\" --index e.parquet    … and search it\n\nCommands:\n");
+    for command in command().get_subcommands() {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        text.push_str(&format!("  {:<13} {about}\n", command.get_name()));
+    }
+    text.push_str("\n`pokedex COMMAND --help` explains each and gives examples.\n");
+    args::print(text.as_bytes())?;
+    Ok(Exit::Done)
+}
+
+/// The whole command tree, for completions, man pages and the tests that walk it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}

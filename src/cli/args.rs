@@ -1,0 +1,154 @@
+//! Arguments that several subcommands share, and what follows from them.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use arrow_schema::SchemaRef;
+use clap::Args;
+
+use super::failure::{Exit, Failure};
+use crate::io::{Sink, Target, abandon_unfinished};
+use crate::stage::Skipped;
+use crate::table::{IdSource, Inputs, Provenance, StreamFormat, Writer};
+use crate::ui::Ui;
+
+/// Where rows with images come from.
+#[derive(Debug, Args)]
+pub struct ImageInputs {
+    /// Image files, folders, tables, or - for standard input (a table or a list of paths)
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+
+    /// Where class numbers come from
+    #[arg(long, value_enum, default_value_t, value_name = "SOURCE")]
+    ids: IdSource,
+
+    /// Make the keys of a list of paths relative to this folder
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+
+    /// Paths in a list end with NUL bytes, as `find -print0` writes them
+    #[arg(short = '0', long)]
+    null: bool,
+}
+
+impl ImageInputs {
+    pub fn to_inputs(&self) -> Inputs {
+        Inputs { paths: self.inputs.clone(), ids: self.ids, root: self.root.clone(), nul_separated: self.null }
+    }
+}
+
+/// Where rows of a table come from.
+#[derive(Debug, Args)]
+pub struct TableInputs {
+    /// Tables (Parquet or Arrow), or - for standard input
+    #[arg(required = true, value_name = "TABLE")]
+    inputs: Vec<PathBuf>,
+}
+
+impl TableInputs {
+    pub fn to_inputs(&self) -> Inputs {
+        Inputs { paths: self.inputs.clone(), ..Inputs::default() }
+    }
+}
+
+/// Where a table goes.
+#[derive(Debug, Args)]
+pub struct TableOutput {
+    /// Write the table to this file [default: standard output, when it is not a terminal]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Format of a table on standard output; arrow (an IPC stream) never touches the disk
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub stdout_format: StreamFormat,
+}
+
+impl TableOutput {
+    /// Opens the output, before any work is done.
+    pub fn open(&self) -> Result<Sink, Failure> {
+        open_sink(&Target::parse(self.output.as_deref()), true)
+    }
+
+    /// Starts the table.
+    pub fn start(&self, sink: Sink, schema: &SchemaRef, provenance: &Provenance) -> Result<Writer, Failure> {
+        let format = match Target::parse(self.output.as_deref()) {
+            Target::Stdout => self.stdout_format,
+            _ => StreamFormat::Parquet,
+        };
+        Ok(Writer::new(sink, schema, provenance, format)?)
+    }
+}
+
+/// Opens an output, and sees to it that an interrupted process leaves nothing half-written behind.
+pub fn open_sink(target: &Target, binary: bool) -> Result<Sink, Failure> {
+    clean_up_when_interrupted();
+    Ok(Sink::open(target, binary)?)
+}
+
+/// On Ctrl-C (or `kill`) unfinished outputs are removed and the process ends as a shell expects: 128 + signal.
+pub fn clean_up_when_interrupted() {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else {
+            return;
+        };
+        std::thread::spawn(move || {
+            if let Some(signal) = signals.forever().next() {
+                abandon_unfinished();
+                signal_hook::low_level::exit(128 + signal);
+            }
+        });
+    });
+}
+
+/// What to do about inputs that cannot be processed, and on how many threads.
+#[derive(Debug, Args)]
+pub struct Work {
+    /// Number of threads [default: the number of processors]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+
+    /// Exit with 0 although inputs were skipped
+    #[arg(long)]
+    skip_ok: bool,
+
+    /// Fail at the first input that cannot be processed
+    #[arg(long, conflicts_with = "skip_ok")]
+    strict: bool,
+}
+
+impl Work {
+    /// Number of threads.
+    pub fn threads(&self) -> usize {
+        match self.jobs {
+            Some(jobs) => jobs.into(),
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+
+    /// Names what was skipped, or fails at it.
+    pub fn report(&self, skipped: &[Skipped], ui: &Ui) -> Result<(), Failure> {
+        for row in skipped {
+            if self.strict {
+                let hint = "without --strict such inputs are skipped and kept as rows with an error";
+                return Err(Failure::failed(format!("{}: {}", row.key, row.problem), Some(hint.into())));
+            }
+            ui.warn(&format!("{}: {}", row.key, row.problem));
+        }
+        Ok(())
+    }
+
+    /// The exit code after so many skipped rows.
+    pub fn exit(&self, skipped: u64) -> Exit {
+        if skipped > 0 && !self.skip_ok { Exit::Skipped } else { Exit::Done }
+    }
+}
+
+/// Writes to standard output.
+pub fn print(bytes: &[u8]) -> Result<(), Failure> {
+    let mut sink = Sink::open(&Target::Stdout, false)?;
+    sink.write_all(bytes).map_err(crate::io::Error::Stdout)?;
+    Ok(sink.finish()?)
+}

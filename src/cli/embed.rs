@@ -1,0 +1,264 @@
+//! `embed`: adds a vector to every row.
+
+use std::sync::Arc;
+
+use arrow_array::builder::StringDictionaryBuilder;
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray};
+use arrow_buffer::NullBuffer;
+use arrow_schema::{DataType, SchemaRef};
+use clap::Args;
+
+use super::args::{ImageInputs, TableOutput, Work};
+use super::failure::{Exit, Failure};
+use crate::image;
+use crate::model::{self, Cache, ImageTower, Model, ModelId, TextTower};
+use crate::stage::{Done, Skipped, in_order, pool, slices};
+use crate::table::column::{self, hashes};
+use crate::table::{Images, Table};
+use crate::ui::Ui;
+
+/// Add the vectors of a model to images, or to a text column
+///
+/// Adds `embedding` (of length 1) and `embedding_model`. An image that cannot be read is named, and stays as a row
+/// with an error and no vector. Vectors are kept in a cache by content and model: a run that was killed continues,
+/// and files that were moved or renamed cost nothing.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pokedex embed photos/ -o embeddings.parquet
+  pokedex convert-rgb artwork/ | pokedex embed - -j 4 -o embeddings.parquet
+  pokedex embed books.parquet --text title --as title_embedding -o books-embedded.parquet
+  find . -name '*.png' | pokedex embed - --model ./my-model -o embeddings.parquet")]
+pub struct Embed {
+    #[command(flatten)]
+    inputs: ImageInputs,
+
+    /// A model's name, or its folder (with a slash); `pokedex model list` shows the names
+    #[arg(long, default_value = "pokedex-mini", value_name = "NAME|DIR")]
+    model: String,
+
+    /// Embed this text column instead of images
+    #[arg(long, value_name = "COLUMN")]
+    text: Option<String>,
+
+    /// Name of the new column
+    #[arg(long = "as", default_value = column::EMBEDDING, value_name = "NAME")]
+    name: String,
+
+    /// Images that go through the model at once
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    batch: u16,
+
+    /// Keep the images themselves in the table
+    #[arg(long)]
+    keep_images: bool,
+
+    /// Neither use nor fill the cache
+    #[arg(long)]
+    no_cache: bool,
+
+    #[command(flatten)]
+    output: TableOutput,
+
+    #[command(flatten)]
+    work: Work,
+}
+
+impl Embed {
+    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+        let model = Model::find(&self.model)?;
+        let inputs = self.inputs.to_inputs();
+        let table = match &self.text {
+            None => inputs.images()?,
+            Some(_) => inputs.rows(|_| "`--text` embeds a column of a table; without it images are embedded".into())?,
+        };
+        let table = table.with_keys()?;
+        let sink = self.output.open()?;
+        let schema = self.schema(&table, &model);
+        let mut provenance = table.provenance.clone();
+        provenance.set("schema", "embeddings");
+        provenance.set("model", model.id().full());
+        provenance.set("dimension", model.dimension().to_string());
+        provenance.set("metric", "cosine");
+        provenance.set("engine", "rten");
+        let mut writer = self.output.start(sink, &schema, &provenance)?;
+
+        let stage = Arc::new(self.stage(&model, schema)?);
+        ui.start("embed", table.rows);
+        let (mut rows, mut skipped) = (0, 0);
+        let work = move |batch| stage.embed(&batch?);
+        for done in in_order(pool(self.work.threads())?, slices(table, self.batch.into()), work) {
+            let done: Done = done?;
+            self.work.report(&done.skipped, ui)?;
+            skipped += done.skipped.len() as u64;
+            rows += done.batch.num_rows();
+            writer.write(&done.batch)?;
+            ui.advance(done.batch.num_rows() as u64);
+        }
+        writer.finish()?;
+        ui.finish();
+        ui.note(&format!("embed: {rows} rows by {}, {skipped} skipped", model.id()));
+        Ok(self.work.exit(skipped))
+    }
+
+    fn schema(&self, table: &Table, model: &Model) -> SchemaRef {
+        let mut schema = match self.keep_images {
+            true => table.schema.clone(),
+            false => column::drop_field(&table.schema, column::IMAGE),
+        };
+        if self.text.is_none() {
+            schema = column::put_field(&schema, column::field(column::CONTENT_HASH, column::HASH_TYPE));
+        }
+        let fields = [
+            column::vector_field(&self.name, model.dimension()),
+            column::field(&format!("{}{}", self.name, column::MODEL_SUFFIX), column::model_type()),
+            column::field(column::ERROR, DataType::Utf8),
+        ];
+        fields.into_iter().fold(schema, |schema, field| column::put_field(&schema, field))
+    }
+
+    fn stage(&self, model: &Model, schema: SchemaRef) -> Result<Stage, Failure> {
+        let what = match &self.text {
+            Some(column) => What::Text { column: column.clone(), tower: model.text_tower()? },
+            None => {
+                let cache = if self.no_cache { None } else { Cache::open(model.id(), model.dimension()) };
+                What::Images { tower: model.image_tower()?, cache, batch: self.batch.into() }
+            }
+        };
+        Ok(Stage { what, model: model.id().clone(), dimension: model.dimension(), column: self.name.clone(), schema })
+    }
+}
+
+/// Everything that a thread needs to embed a slice of rows.
+struct Stage {
+    what: What,
+    model: ModelId,
+    dimension: usize,
+    column: String,
+    schema: SchemaRef,
+}
+
+enum What {
+    Images { tower: ImageTower, cache: Option<Cache>, batch: usize },
+    Text { column: String, tower: TextTower },
+}
+
+/// What became of a row: its content's hash and its vector, or why there is none.
+struct Embedded {
+    content: Option<[u8; 32]>,
+    vector: Result<Vec<f32>, String>,
+    /// Whether it is this stage that failed, and not an earlier one.
+    new: bool,
+}
+
+impl Stage {
+    fn embed(&self, batch: &RecordBatch) -> Result<Done, Failure> {
+        let rows = match &self.what {
+            What::Images { tower, cache, batch: size } => embed_images(batch, tower, cache.as_ref(), *size)?,
+            What::Text { column, tower } => embed_texts(batch, column, tower)?,
+        };
+        let keys =
+            column::text(batch, column::KEY)?.ok_or_else(|| column::missing(&batch.schema(), column::KEY, "table"))?;
+        let mut numbers = Vec::with_capacity(rows.len() * self.dimension);
+        let mut names = StringDictionaryBuilder::<Int32Type>::new();
+        let model = self.model.to_string();
+        let mut skipped = Vec::new();
+        for (i, row) in rows.iter().enumerate() {
+            match &row.vector {
+                Ok(vector) => {
+                    numbers.extend_from_slice(vector);
+                    names.append_value(&model);
+                }
+                Err(problem) => {
+                    numbers.resize(numbers.len() + self.dimension, 0.0);
+                    names.append_null();
+                    if row.new {
+                        skipped.push(Skipped { key: keys.value(i).into(), problem: problem.clone() });
+                    }
+                }
+            }
+        }
+        let DataType::FixedSizeList(item, size) = column::vector_type(self.dimension) else {
+            unreachable!("it is a list")
+        };
+        let valid = NullBuffer::from_iter(rows.iter().map(|row| row.vector.is_ok()));
+        let vectors = FixedSizeListArray::new(item, size, Arc::new(Float32Array::from(numbers)), Some(valid));
+        let errors: StringArray = rows.iter().map(|row| row.vector.as_ref().err().cloned()).collect();
+        let model_column = format!("{}{}", self.column, column::MODEL_SUFFIX);
+        let mut new: Vec<(&str, ArrayRef)> = vec![
+            (&self.column, Arc::new(vectors)),
+            (&model_column, Arc::new(names.finish())),
+            (column::ERROR, Arc::new(errors)),
+        ];
+        if matches!(self.what, What::Images { .. }) {
+            new.push((column::CONTENT_HASH, hashes(&rows.iter().map(|row| row.content).collect::<Vec<_>>())));
+        }
+        Ok(Done { batch: column::put(batch, &self.schema, &new), skipped })
+    }
+}
+
+/// One call of the model for the rows of a slice; the batch is always full (of zeros where rows are missing), so
+/// that a row's vector cannot depend on how many neighbours it has.
+fn embed_images(
+    batch: &RecordBatch,
+    tower: &ImageTower,
+    cache: Option<&Cache>,
+    size: usize,
+) -> Result<Vec<Embedded>, Failure> {
+    let images = Images::of(batch)?;
+    let mut rows: Vec<Embedded> = Vec::with_capacity(batch.num_rows());
+    let mut pixels = vec![0.0; size * tower.input_len()];
+    let mut waiting = Vec::new();
+    for i in 0..batch.num_rows() {
+        if let Some(error) = images.error(i) {
+            rows.push(Embedded { content: None, vector: Err(error.into()), new: false });
+            continue;
+        }
+        let bytes = match images.read(i) {
+            Ok(bytes) => bytes,
+            Err(problem) => {
+                rows.push(Embedded { content: None, vector: Err(problem), new: true });
+                continue;
+            }
+        };
+        let content = *blake3::hash(&bytes).as_bytes();
+        let vector = match cache.and_then(|cache| cache.get(&content)) {
+            Some(vector) => Ok(vector),
+            None => image::decode(&bytes, tower.background()).map_err(|e| e.to_string()).map(|rgb| {
+                let slot = waiting.len() * tower.input_len();
+                tower.preprocess(&rgb, &mut pixels[slot..slot + tower.input_len()]);
+                waiting.push(i);
+                Vec::new()
+            }),
+        };
+        rows.push(Embedded { content: Some(content), vector, new: true });
+    }
+    if waiting.is_empty() {
+        return Ok(rows);
+    }
+    let vectors = tower.embed(pixels)?;
+    let mut made = Vec::new();
+    for (&i, vector) in waiting.iter().zip(vectors.chunks_exact(vectors.len() / size)) {
+        rows[i].vector = Ok(vector.to_vec());
+        made.extend(rows[i].content.map(|content| (content, vector)));
+    }
+    if let Some(cache) = cache {
+        cache.put(&made);
+    }
+    Ok(rows)
+}
+
+fn embed_texts(batch: &RecordBatch, column: &str, tower: &TextTower) -> Result<Vec<Embedded>, Failure> {
+    let texts = column::text(batch, column)?.ok_or_else(|| column::missing(&batch.schema(), column, "table"))?;
+    let errors = column::text(batch, column::ERROR)?;
+    let error = |i: usize| errors.as_ref().filter(|e| e.is_valid(i)).map(|e| e.value(i).to_string());
+    let rows = texts.iter().enumerate().map(|(i, text)| {
+        Ok(match (error(i), text) {
+            (Some(error), _) => Embedded { content: None, vector: Err(error), new: false },
+            (None, None) => Embedded { content: None, vector: Err(format!("column `{column}` is null")), new: true },
+            (None, Some(text)) => Embedded { content: None, vector: Ok(tower.embed(text)?), new: true },
+        })
+    });
+    rows.collect::<Result<_, model::Error>>().map_err(Failure::from)
+}

@@ -1,0 +1,277 @@
+//! `query`: the rows nearest to words, pictures or stored rows.
+
+use std::collections::HashMap;
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::failure::{Exit, Failure};
+use super::results::{Format, Group, write_results};
+use crate::image;
+use crate::index::{Error, Index, Part, Pokedex, Stored, Term, Weighted, parse_terms};
+use crate::model::{ImageTower, Model, TextTower, normalise};
+use crate::table::column;
+use crate::ui::Ui;
+
+/// Find what is nearest to words, pictures or stored rows
+///
+/// Words join with spaces. An argument is a picture when it starts with ./ ../ / ~/ or img:, a stored row when it is
+/// id:25 or key:NAME. + and - join terms, 2: before a term doubles its weight. Without --index (and without
+/// POKEDEX_INDEX) the built-in Pokédex answers. The score is the cosine; the Pokédex fuses it with the share of the
+/// words that a species' facts contain, and puts a species that is named first.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pokedex query \"fire dog\" --top 5
+  pokedex query ./drawing.png --format json
+  pokedex query --id 25 --top 6
+  pokedex query 2:golden retriever + ./pool.jpg - fruit --index photos.parquet
+  pokedex query \"sunset\" --index photos.parquet --format paths -0 | xargs -0 ls -l
+  printf 'fire dog\\nid:25\\n' | pokedex query --queries - --format jsonl")]
+pub struct Query {
+    /// Words, pictures and stored rows, joined by + and -
+    #[arg(value_name = "TERM")]
+    terms: Vec<String>,
+
+    /// The table to search [default: the built-in Pokédex]; - for standard input
+    #[arg(long, env = "POKEDEX_INDEX", value_name = "FILE", hide_env_values = true)]
+    index: Option<PathBuf>,
+
+    /// How many rows to show
+    #[arg(short = 'n', long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    top: u32,
+
+    /// Search by the stored rows of this class, as the term id:N
+    #[arg(long, value_name = "N", conflicts_with = "queries")]
+    id: Option<i32>,
+
+    /// Many queries, one a line (- for standard input)
+    #[arg(long, value_name = "FILE", conflicts_with = "terms")]
+    queries: Option<PathBuf>,
+
+    /// The model that embeds the query [default: the one that made the index]
+    #[arg(long, value_name = "NAME|DIR")]
+    model: Option<String>,
+
+    /// The column that holds the vectors
+    #[arg(long, default_value = column::EMBEDDING, value_name = "NAME")]
+    vector_column: String,
+
+    /// How to show the result [default: an aligned table on a terminal, else tsv]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+
+    /// Paths end with NUL bytes, for xargs -0
+    #[arg(short = '0', long, requires = "format")]
+    null: bool,
+}
+
+impl Query {
+    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+        let queries = self.parse()?;
+        let results = match &self.index {
+            None => self.ask_pokedex(&queries)?,
+            Some(path) => self.search(path, &queries, ui)?,
+        };
+        write_results(&results, self.format, self.null, self.queries.is_some())?;
+        Ok(Exit::Done)
+    }
+
+    /// The queries as they were written, and their terms.
+    fn parse(&self) -> Result<Vec<(String, Vec<Weighted>)>, Failure> {
+        let Some(file) = &self.queries else {
+            let mut arguments = self.terms.clone();
+            if let Some(id) = self.id {
+                // `--id 25 + red` reads as `id:25 + red`.
+                arguments.insert(0, format!("id:{id}"));
+            }
+            return Ok(vec![(arguments.join(" "), parse_terms(&arguments)?)]);
+        };
+        let mut queries = Vec::new();
+        for (number, line) in (1..).zip(lines_of(file)?) {
+            let line = line.map_err(|source| crate::io::Error::Read { path: file.clone(), source })?;
+            let words: Vec<&str> = line.split_whitespace().collect();
+            if words.is_empty() {
+                continue;
+            }
+            let terms = parse_terms(&words).map_err(|e| {
+                let hint = e.hint().unwrap_or_default();
+                Failure::usage(format!("{}: line {number}: {e}", file.display()), hint)
+            })?;
+            queries.push((line.trim().to_string(), terms));
+        }
+        match queries.is_empty() {
+            true => Err(Failure::usage(format!("{}: holds no query", file.display()), "one query a line")),
+            false => Ok(queries),
+        }
+    }
+
+    fn ask_pokedex(&self, queries: &[(String, Vec<Weighted>)]) -> Result<Vec<Group>, Failure> {
+        let model = Model::builtin();
+        if let Some(name) = &self.model {
+            let other = Model::find(name)?.id().to_string();
+            if other != model.id().to_string() {
+                return Err(Error::OtherModel {
+                    name: Pokedex::NAME.into(),
+                    index: model.id().to_string(),
+                    query: other,
+                }
+                .into());
+            }
+        }
+        let pokedex = Pokedex::open()?;
+        let mut embedder = Embedder { model: Some(model), ..Embedder::default() };
+        let stored = stored_rows(&Pokedex::index(), queries)?;
+        let mut groups = Vec::new();
+        for (text, terms) in queries {
+            let mut parts = Vec::new();
+            let mut without = Vec::new();
+            for Weighted { weight, term } in terms {
+                let part = match term {
+                    Term::Text(text) => Part::Text(text, embedder.text(text)?),
+                    Term::Image(path) => Part::Vector(embedder.image(path)?),
+                    Term::Id(_) | Term::Key(_) => {
+                        let stored = &stored[&term.to_string()];
+                        without.extend(stored.keys.iter().cloned());
+                        Part::Vector(stored.vector.clone())
+                    }
+                };
+                parts.push((*weight, part));
+            }
+            if parts.iter().all(|(weight, _)| *weight == 0.0) {
+                return Err(Error::NullQuery.into());
+            }
+            let tower = embedder.text.take();
+            let hits = pokedex
+                .search(&parts, &without, self.top as usize, &|word| tower.as_ref().is_some_and(|t| t.knows(word)));
+            embedder.text = tower;
+            groups.push(Group { query: text.clone(), hits });
+        }
+        Ok(groups)
+    }
+
+    fn search(&self, path: &Path, queries: &[(String, Vec<Weighted>)], ui: &Ui) -> Result<Vec<Group>, Failure> {
+        let index = match path == Path::new("-") {
+            true => Index::from_stdin(&self.vector_column)?,
+            false => Index::at(path.into(), &self.vector_column),
+        };
+        let needs_model =
+            queries.iter().flat_map(|(_, terms)| terms).any(|t| matches!(t.term, Term::Text(_) | Term::Image(_)));
+        let (made_by, dimension) = index.model()?;
+        let model = if needs_model { Some(self.query_model(&index, made_by.as_deref(), dimension)?) } else { None };
+        let mut embedder = Embedder { model, ..Embedder::default() };
+        let stored = stored_rows(&index, queries)?;
+        let mut vectors: Vec<(Vec<f32>, Vec<String>)> = Vec::new();
+        for (_, terms) in queries {
+            let mut sum = vec![0.0f32; dimension];
+            let mut without = Vec::new();
+            for Weighted { weight, term } in terms {
+                let vector = match term {
+                    Term::Text(text) => embedder.text(text)?,
+                    Term::Image(path) => embedder.image(path)?,
+                    Term::Id(_) | Term::Key(_) => {
+                        let stored = &stored[&term.to_string()];
+                        without.extend(stored.keys.iter().cloned());
+                        stored.vector.clone()
+                    }
+                };
+                sum.iter_mut().zip(vector).for_each(|(sum, x)| *sum += weight * x);
+            }
+            if !normalise(&mut sum) {
+                return Err(Error::NullQuery.into());
+            }
+            vectors.push((sum, without));
+        }
+        let borrowed: Vec<(Vec<f32>, &[String])> = vectors.iter().map(|(v, w)| (v.clone(), w.as_slice())).collect();
+        let hits = index.search(&borrowed, self.top as usize)?;
+        if hits.iter().all(Vec::is_empty) {
+            ui.warn(&format!("{}: has no other row", index.name()));
+        }
+        Ok(queries.iter().zip(hits).map(|((query, _), hits)| Group { query: query.clone(), hits }).collect())
+    }
+
+    /// The model to embed the query by: the one that made the index, or nothing is compared.
+    fn query_model(&self, index: &Index, made_by: Option<&str>, dimension: usize) -> Result<Model, Failure> {
+        let name = index.name().to_string();
+        let made_by = made_by.filter(|id| *id != "unknown");
+        let model = match (&self.model, made_by) {
+            (Some(name), _) if name != "unknown" => Model::find(name)?,
+            (_, Some(id)) => {
+                let installed = Model::list().into_iter().find(|model| model.id().to_string() == id);
+                installed.ok_or_else(|| Error::OtherModel {
+                    name: name.clone(),
+                    index: id.into(),
+                    query: Model::builtin().id().to_string(),
+                })?
+            }
+            (_, None) => return Err(Error::NoModel { name }.into()),
+        };
+        let query = model.id().to_string();
+        match made_by {
+            Some(id) if id != query => Err(Error::OtherModel { name, index: id.into(), query }.into()),
+            _ if model.dimension() != dimension => {
+                Err(Error::OtherDimension { name, index: dimension, query, dimension: model.dimension() }.into())
+            }
+            _ => Ok(model),
+        }
+    }
+}
+
+fn lines_of(file: &Path) -> Result<Box<dyn Iterator<Item = std::io::Result<String>>>, Failure> {
+    if file == Path::new("-") {
+        return Ok(Box::new(std::io::stdin().lines()));
+    }
+    let open = std::fs::File::open(file).map_err(|source| crate::io::Error::Read { path: file.into(), source })?;
+    Ok(Box::new(std::io::BufReader::new(open).lines()))
+}
+
+/// Looks up all stored rows of all queries in one pass.
+fn stored_rows(index: &Index, queries: &[(String, Vec<Weighted>)]) -> Result<HashMap<String, Stored>, Failure> {
+    let terms = queries.iter().flat_map(|(_, terms)| terms).map(|t| &t.term);
+    let terms: Vec<&Term> = terms.filter(|t| matches!(t, Term::Id(_) | Term::Key(_))).collect();
+    if terms.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = index.stored(&terms)?;
+    Ok(terms.iter().map(ToString::to_string).zip(rows).collect())
+}
+
+/// A model whose towers are loaded when they are first needed.
+#[derive(Default)]
+struct Embedder {
+    model: Option<Model>,
+    text: Option<TextTower>,
+    image: Option<ImageTower>,
+}
+
+impl Embedder {
+    fn model(&self) -> &Model {
+        self.model.as_ref().expect("a query with words or pictures has a model")
+    }
+
+    fn text(&mut self, text: &str) -> Result<Vec<f32>, Failure> {
+        let tower = match self.text.take() {
+            Some(tower) => tower,
+            None => self.model().text_tower()?,
+        };
+        Ok(self.text.insert(tower).embed(text)?)
+    }
+
+    fn image(&mut self, path: &Path) -> Result<Vec<f32>, Failure> {
+        let tower = match self.image.take() {
+            Some(tower) => tower,
+            None => self.model().image_tower()?,
+        };
+        let tower = self.image.insert(tower);
+        let bytes = std::fs::read(path).map_err(|source| crate::io::Error::Read { path: path.into(), source })?;
+        let rgb = image::decode(&bytes, tower.background()).map_err(|e| {
+            let hint =
+                "words that begin with a slash or a dot are taken for pictures; leave it out to search for the words";
+            Failure::failed(format!("{}: {e}", path.display()), Some(hint.into()))
+        })?;
+        let mut pixels = vec![0.0; tower.input_len()];
+        tower.preprocess(&rgb, &mut pixels);
+        Ok(tower.embed(pixels)?)
+    }
+}

@@ -1,0 +1,157 @@
+//! `scan`: image files to a manifest, one row a file.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
+use arrow_schema::{DataType, SchemaRef};
+use clap::Args;
+
+use super::args::{ImageInputs, TableOutput, Work};
+use super::failure::{Exit, Failure};
+use crate::image::{self, Colour};
+use crate::stage::{Done, Skipped, in_order, pool, slices};
+use crate::table::column::{self, hashes};
+use crate::table::{Error, Images, JoinOn, Metadata, OnDuplicate};
+use crate::ui::Ui;
+
+/// Rows that one thread works on at a time.
+const SLICE_ROWS: usize = 32;
+
+/// List image files in a table: key, path, id, label, size, content hash, error
+///
+/// One row a file, in bytewise order of their keys. The size comes from the file's header and is that of the upright
+/// picture; --verify decodes every picture to find the damaged ones as well. With --meta the columns of a CSV are
+/// joined: cells are trimmed, blank ones are null, and columns become numbers or booleans where every cell is one.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pokedex scan artwork/ -o manifest.parquet
+  pokedex scan artwork/ --meta pokemon.csv --on id -o manifest.parquet
+  find photos -name '*.jpg' -print0 | pokedex scan -0 - | pokedex export - --format csv")]
+pub struct Scan {
+    #[command(flatten)]
+    inputs: ImageInputs,
+
+    /// Join the columns of this CSV
+    #[arg(long, value_name = "CSV")]
+    meta: Option<PathBuf>,
+
+    /// The column that the CSV is joined on
+    #[arg(long, value_enum, default_value_t, value_name = "COLUMN", requires = "meta")]
+    on: JoinOn,
+
+    /// What to do where several lines of the CSV have the same join key
+    #[arg(long, value_enum, default_value_t, value_name = "RULE", requires = "meta")]
+    on_duplicate: OnDuplicate,
+
+    /// Decode every image instead of reading its header
+    #[arg(long)]
+    verify: bool,
+
+    #[command(flatten)]
+    output: TableOutput,
+
+    #[command(flatten)]
+    work: Work,
+}
+
+impl Scan {
+    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+        let metadata = self.meta.as_deref().map(|csv| Metadata::read(csv, self.on, self.on_duplicate)).transpose()?;
+        let table = self.inputs.to_inputs().images()?.with_keys()?;
+        let sink = self.output.open()?;
+        let schema = [
+            column::field(column::WIDTH, DataType::UInt32),
+            column::field(column::HEIGHT, DataType::UInt32),
+            column::field(column::CONTENT_HASH, column::HASH_TYPE),
+            column::field(column::ERROR, DataType::Utf8),
+        ]
+        .into_iter()
+        .fold(table.schema.clone(), |schema, field| column::put_field(&schema, field));
+        let joined = metadata.as_ref().map_or_else(|| schema.clone(), |m| m.join_schema(&schema));
+        let mut provenance = table.provenance.clone();
+        provenance.set("schema", "manifest");
+        let mut writer = self.output.start(sink, &joined, &provenance)?;
+        let mut metadata = metadata;
+
+        ui.start("scan", table.rows);
+        let verify = self.verify;
+        let work = move |batch: Result<RecordBatch, Error>| look_at(&batch?, &schema, verify);
+        let (mut rows, mut skipped) = (0, 0);
+        for done in in_order(pool(self.work.threads())?, slices(table, SLICE_ROWS), work) {
+            let done = done?;
+            self.work.report(&done.skipped, ui)?;
+            skipped += done.skipped.len() as u64;
+            rows += done.batch.num_rows() as u64;
+            match &mut metadata {
+                Some(metadata) => writer.write(&metadata.join(&done.batch, &joined)?)?,
+                None => writer.write(&done.batch)?,
+            }
+            ui.advance(done.batch.num_rows() as u64);
+        }
+        writer.finish()?;
+        ui.finish();
+        if let Some(metadata) = metadata {
+            self.report_join(&metadata, ui);
+        }
+        ui.note(&format!("scan: {rows} rows, {skipped} of them with an error"));
+        Ok(self.work.exit(skipped))
+    }
+
+    fn report_join(&self, metadata: &Metadata, ui: &Ui) {
+        let csv = self.meta.as_ref().map(|csv| csv.display().to_string()).unwrap_or_default();
+        let report = metadata.report();
+        if !report.duplicates.is_empty() {
+            let lines: usize = report.duplicates.iter().map(|(_, rows)| rows).sum();
+            let first: Vec<&str> = report.duplicates.iter().take(5).map(|(key, _)| key.as_str()).collect();
+            let settled = match self.on_duplicate {
+                OnDuplicate::All => "there is a row for each",
+                _ => "the first line of each was taken (--on-duplicate)",
+            };
+            let (keys, more) = (report.duplicates.len(), if report.duplicates.len() > 5 { ", …" } else { "" });
+            ui.warn(&format!("{csv}: {lines} lines share {keys} join keys ({}{more}); {settled}", first.join(", ")));
+        }
+        if report.unused > 0 {
+            ui.note(&format!("{csv}: {} join keys match no row", report.unused));
+        }
+    }
+}
+
+/// Hash and size of every image in a slice.
+fn look_at(batch: &RecordBatch, schema: &SchemaRef, verify: bool) -> Result<Done, Error> {
+    let images = Images::of(batch)?;
+    let mut skipped = Vec::new();
+    let (mut sizes, mut contents, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+    for i in 0..batch.num_rows() {
+        if let Some(error) = images.error(i) {
+            sizes.push(None);
+            contents.push(None);
+            errors.push(Some(error.to_string()));
+            continue;
+        }
+        let bytes = images.read(i);
+        contents.push(bytes.as_ref().ok().map(|bytes| *blake3::hash(bytes).as_bytes()));
+        let size = bytes.and_then(|bytes| {
+            if verify {
+                let image = image::decode(&bytes, Colour::WHITE).map_err(|e| e.to_string())?;
+                return Ok((image.width, image.height));
+            }
+            image::dimensions(&bytes).map_err(|e| e.to_string())
+        });
+        sizes.push(size.as_ref().ok().copied());
+        errors.push(size.as_ref().err().cloned());
+        if let Err(problem) = size {
+            skipped.push(Skipped { key: images.key(i).into(), problem });
+        }
+    }
+    let widths: UInt32Array = sizes.iter().map(|size| size.map(|(width, _)| width)).collect();
+    let heights: UInt32Array = sizes.iter().map(|size| size.map(|(_, height)| height)).collect();
+    let new: [(&str, ArrayRef); 4] = [
+        (column::WIDTH, Arc::new(widths)),
+        (column::HEIGHT, Arc::new(heights)),
+        (column::CONTENT_HASH, hashes(&contents)),
+        (column::ERROR, Arc::new(StringArray::from(errors))),
+    ];
+    Ok(Done { batch: column::put(batch, schema, &new), skipped })
+}

@@ -1,0 +1,433 @@
+//! Pixels: from the bytes of any image file to upright RGB, and on to the tensor that a model wants.
+//!
+//! Hides: formats, bit depths, colour types, orientation, transparency, resizing. Promises: whatever the bytes are,
+//! [`decode`] returns within bounded memory an image or an error, and never panics; the pixels are those that
+//! Pillow's `paste` over the background gives, to within one step of 255.
+
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use ::image::metadata::Orientation;
+use ::image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader};
+use fast_image_resize as resize;
+
+/// No image may have more pixels than this. 179 megapixels is where Pillow refuses too; the largest camera sensors
+/// have 150.
+pub const MAX_PIXELS: u64 = 178_956_970;
+
+/// Why bytes are not a usable image.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error("the file is empty")]
+    Empty,
+    #[error("not an image ({0})")]
+    NotAnImage(&'static str),
+    #[error("unsupported format: {0}")]
+    Unsupported(String),
+    #[error("{width} x {height} pixels are more than the {} million allowed", MAX_PIXELS / 1_000_000)]
+    TooLarge { width: u32, height: u32 },
+    #[error("damaged {format}: {problem}")]
+    Damaged { format: &'static str, problem: String },
+}
+
+/// An RGB colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Colour(pub [u8; 3]);
+
+impl Colour {
+    pub const WHITE: Colour = Colour([255; 3]);
+}
+
+impl std::str::FromStr for Colour {
+    type Err = String;
+
+    /// `white`, `black`, `grey` or `#rrggbb`.
+    fn from_str(text: &str) -> Result<Colour, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "white" => return Ok(Colour::WHITE),
+            "black" => return Ok(Colour([0; 3])),
+            "grey" | "gray" => return Ok(Colour([128; 3])),
+            _ => {}
+        }
+        let hex = text.strip_prefix('#').filter(|hex| hex.len() == 6 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
+        let value = hex.and_then(|hex| u32::from_str_radix(hex, 16).ok());
+        let [_, r, g, b] = value.ok_or("expected white, black, grey or #rrggbb")?.to_be_bytes();
+        Ok(Colour([r, g, b]))
+    }
+}
+
+impl std::fmt::Display for Colour {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [r, g, b] = self.0;
+        write!(f, "#{r:02x}{g:02x}{b:02x}")
+    }
+}
+
+/// An upright image of 8 bits a channel, three channels, row by row from the top.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rgb {
+    pub width: u32,
+    pub height: u32,
+    /// `3 × width × height` bytes.
+    pub pixels: Vec<u8>,
+}
+
+/// Decodes the first frame of an image of any supported format, turned upright, over a background.
+///
+/// # Errors
+/// The bytes are no image, of a format that is not built in, damaged, or have more than [`MAX_PIXELS`].
+pub fn decode(bytes: &[u8], background: Colour) -> Result<Rgb, Error> {
+    guarded(bytes, |format| {
+        let mut decoder = open(bytes, format)?;
+        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+        let mut image = DynamicImage::from_decoder(decoder).map_err(|e| damaged(format, &e))?;
+        image.apply_orientation(orientation);
+        Ok(composite(image, background))
+    })
+}
+
+/// Width and height of the upright image, from its header alone.
+///
+/// # Errors
+/// As [`decode`], as far as the header shows it.
+pub fn dimensions(bytes: &[u8]) -> Result<(u32, u32), Error> {
+    guarded(bytes, |format| {
+        let mut decoder = open(bytes, format)?;
+        let (width, height) = decoder.dimensions();
+        Ok(match decoder.orientation().unwrap_or(Orientation::NoTransforms) {
+            Orientation::Rotate90
+            | Orientation::Rotate270
+            | Orientation::Rotate90FlipH
+            | Orientation::Rotate270FlipH => (height, width),
+            _ => (width, height),
+        })
+    })
+}
+
+/// Finds the format from the content, and turns a panic inside a decoder into an error: the bytes are hostile, and
+/// one file must not end a run over a million.
+fn guarded<T>(bytes: &[u8], decode: impl FnOnce(ImageFormat) -> Result<T, Error>) -> Result<T, Error> {
+    let format = sniff(bytes)?;
+    catch_unwind(AssertUnwindSafe(|| decode(format)))
+        .unwrap_or_else(|_| Err(Error::Damaged { format: format_name(format), problem: "the decoder gave up".into() }))
+}
+
+fn open(bytes: &[u8], format: ImageFormat) -> Result<impl ImageDecoder + '_, Error> {
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut limits = ::image::Limits::default();
+    limits.max_alloc = Some(MAX_PIXELS * 8);
+    reader.limits(limits);
+    let decoder = reader.into_decoder().map_err(|e| damaged(format, &e))?;
+    let (width, height) = decoder.dimensions();
+    match u64::from(width) * u64::from(height) {
+        0 => Err(Error::Damaged { format: format_name(format), problem: "it has no pixels".into() }),
+        pixels if pixels > MAX_PIXELS => Err(Error::TooLarge { width, height }),
+        _ => Ok(decoder),
+    }
+}
+
+fn sniff(bytes: &[u8]) -> Result<ImageFormat, Error> {
+    if bytes.is_empty() {
+        return Err(Error::Empty);
+    }
+    if let Ok(format) = ::image::guess_format(bytes) {
+        return if format.reading_enabled() { Ok(format) } else { Err(Error::Unsupported(format_name(format).into())) };
+    }
+    let start = &bytes[..bytes.len().min(512)];
+    let box_type = bytes.get(4..8);
+    let text = String::from_utf8_lossy(start).trim_start().to_ascii_lowercase();
+    let unsupported = |name: &str| Err(Error::Unsupported(name.into()));
+    match () {
+        () if bytes.starts_with(b"version https://git-lfs") => {
+            Err(Error::NotAnImage("a git-lfs pointer; `git lfs pull` fetches the image"))
+        }
+        () if text.starts_with("<!doctype html") || text.starts_with("<html") => Err(Error::NotAnImage("an HTML page")),
+        () if text.starts_with("<svg") || (text.starts_with("<?xml") && text.contains("<svg")) => unsupported("SVG"),
+        () if text.starts_with("<?xml") => Err(Error::NotAnImage("an XML file")),
+        () if bytes.starts_with(b"%PDF") => Err(Error::NotAnImage("a PDF")),
+        () if box_type == Some(b"jP  ") || bytes.starts_with(&[0xff, 0x4f, 0xff, 0x51]) => unsupported("JPEG 2000"),
+        () if box_type == Some(b"ftyp") => unsupported("HEIC/HEIF"),
+        () if bytes.starts_with(&[0xff, 0x0a]) || box_type == Some(b"JXL ") => unsupported("JPEG XL"),
+        () if looks_like_tga(bytes) => Ok(ImageFormat::Tga),
+        () => Err(Error::NotAnImage("its first bytes are of no known format")),
+    }
+}
+
+/// TGA has no signature; a header whose every field makes sense is taken for one.
+fn looks_like_tga(bytes: &[u8]) -> bool {
+    let Some(header) = bytes.get(..18) else {
+        return false;
+    };
+    let depth_fits = match header[2] {
+        1 | 9 => header[1] == 1 && header[16] == 8,
+        2 | 10 => header[1] == 0 && [16, 24, 32].contains(&header[16]),
+        3 | 11 => header[1] == 0 && [8, 16].contains(&header[16]),
+        _ => false,
+    };
+    depth_fits && header[12..14] != [0, 0] && header[14..16] != [0, 0] && header[17] & 0xc0 == 0
+}
+
+fn format_name(format: ImageFormat) -> &'static str {
+    match format {
+        ImageFormat::Png => "PNG",
+        ImageFormat::Jpeg => "JPEG",
+        ImageFormat::Gif => "GIF",
+        ImageFormat::WebP => "WebP",
+        ImageFormat::Bmp => "BMP",
+        ImageFormat::Tiff => "TIFF",
+        ImageFormat::Pnm => "PNM",
+        ImageFormat::Qoi => "QOI",
+        ImageFormat::Ico => "ICO",
+        ImageFormat::Tga => "TGA",
+        ImageFormat::Avif => "AVIF",
+        ImageFormat::Hdr => "Radiance HDR",
+        ImageFormat::OpenExr => "OpenEXR",
+        ImageFormat::Farbfeld => "farbfeld",
+        ImageFormat::Dds => "DDS",
+        _ => "image",
+    }
+}
+
+fn damaged(format: ImageFormat, error: &::image::ImageError) -> Error {
+    match error {
+        ::image::ImageError::Unsupported(e) => Error::Unsupported(format!("{} ({e})", format_name(format))),
+        ::image::ImageError::Limits(_) => Error::Damaged {
+            format: format_name(format),
+            problem: format!("it claims more than the {} million pixels allowed", MAX_PIXELS / 1_000_000),
+        },
+        other => {
+            let text = other.to_string();
+            // `image` puts "Format error decoding Png: " before what the codec says.
+            let problem = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest).trim().to_string();
+            Error::Damaged { format: format_name(format), problem }
+        }
+    }
+}
+
+/// Over the background, as Pillow does it: `(alpha × colour + (255 − alpha) × background) / 255`, rounded.
+fn composite(image: DynamicImage, background: Colour) -> Rgb {
+    let (width, height) = (image.width(), image.height());
+    let has_alpha = image.color().has_alpha();
+    let pixels = if has_alpha {
+        let rgba = image.into_rgba8().into_raw();
+        let mut pixels = Vec::with_capacity(rgba.len() / 4 * 3);
+        for &[r, g, b, a] in rgba.as_chunks().0 {
+            pixels.extend_from_slice(&match a {
+                255 => [r, g, b],
+                0 => background.0,
+                _ => [blend(r, background.0[0], a), blend(g, background.0[1], a), blend(b, background.0[2], a)],
+            });
+        }
+        pixels
+    } else {
+        image.into_rgb8().into_raw()
+    };
+    Rgb { width, height, pixels }
+}
+
+fn blend(colour: u8, background: u8, alpha: u8) -> u8 {
+    let (c, b, a) = (u32::from(colour), u32::from(background), u32::from(alpha));
+    u8::try_from((c * a + b * (255 - a) + 127) / 255).expect("a mean of two bytes is a byte")
+}
+
+/// How a picture is made to fill a frame of another shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fit {
+    /// Scaled as it is, its shape lost.
+    Stretch,
+    /// Scaled to lie inside, the rest is background.
+    Pad,
+}
+
+impl Rgb {
+    /// Scales to `width × height` with an antialiased triangle filter (what Pillow calls `BILINEAR`).
+    pub fn resize(&self, width: u32, height: u32, fit: Fit, background: Colour) -> Rgb {
+        let (inner_width, inner_height) = match fit {
+            Fit::Stretch => (width, height),
+            Fit::Pad => {
+                let scale = (f64::from(width) / f64::from(self.width)).min(f64::from(height) / f64::from(self.height));
+                let scaled = |side: u32, most: u32| ((f64::from(side) * scale).round() as u32).clamp(1, most);
+                (scaled(self.width, width), scaled(self.height, height))
+            }
+        };
+        let inner = self.scale(inner_width, inner_height);
+        if (inner_width, inner_height) == (width, height) {
+            return inner;
+        }
+        let mut framed = Rgb { width, height, pixels: background.0.repeat(width as usize * height as usize) };
+        let (left, top) = ((width - inner_width) / 2, (height - inner_height) / 2);
+        let row = inner_width as usize * 3;
+        for (y, line) in inner.pixels.chunks_exact(row).enumerate() {
+            let start = ((top as usize + y) * width as usize + left as usize) * 3;
+            framed.pixels[start..start + row].copy_from_slice(line);
+        }
+        framed
+    }
+
+    fn scale(&self, width: u32, height: u32) -> Rgb {
+        if (width, height) == (self.width, self.height) {
+            return self.clone();
+        }
+        let source = resize::images::ImageRef::new(self.width, self.height, &self.pixels, resize::PixelType::U8x3)
+            .expect("three bytes a pixel");
+        let mut target = resize::images::Image::new(width, height, resize::PixelType::U8x3);
+        let options =
+            resize::ResizeOptions::new().resize_alg(resize::ResizeAlg::Convolution(resize::FilterType::Bilinear));
+        resize::Resizer::new().resize(&source, &mut target, &options).expect("both images are U8x3 and not empty");
+        Rgb { width, height, pixels: target.into_vec() }
+    }
+
+    /// Writes `(pixel / 255 − mean) / deviation` as three planes of `width × height` numbers to `out`.
+    ///
+    /// # Panics
+    /// If `out` has another length.
+    pub fn to_planes(&self, mean: [f32; 3], deviation: [f32; 3], out: &mut [f32]) {
+        let plane = self.width as usize * self.height as usize;
+        assert_eq!(out.len(), 3 * plane, "three planes");
+        for channel in 0..3 {
+            let (scale, shift) = (1.0 / (255.0 * deviation[channel]), mean[channel] / deviation[channel]);
+            let planes = out[channel * plane..(channel + 1) * plane].iter_mut();
+            for (value, pixel) in planes.zip(self.pixels.as_chunks::<3>().0) {
+                *value = f32::from(pixel[channel]) * scale - shift;
+            }
+        }
+    }
+}
+
+/// A format that images are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Encoding {
+    /// Lossless, and as small as other programs' PNG
+    #[default]
+    Png,
+    /// Lossy, quality 90
+    Jpeg,
+    /// Lossless WebP, smaller than PNG
+    Webp,
+}
+
+impl Encoding {
+    /// The usual extension of its files.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Encoding::Png => "png",
+            Encoding::Jpeg => "jpg",
+            Encoding::Webp => "webp",
+        }
+    }
+}
+
+/// Encodes an image.
+///
+/// # Errors
+/// The format cannot hold an image of this size (JPEG: 65535 pixels a side, WebP: 16384).
+pub fn encode(image: &Rgb, encoding: Encoding) -> Result<Vec<u8>, Error> {
+    use ::image::codecs::{jpeg, png, webp};
+    let mut out = Vec::new();
+    let (pixels, width, height, rgb) = (&image.pixels, image.width, image.height, ExtendedColorType::Rgb8);
+    let result = match encoding {
+        Encoding::Png => {
+            let (compression, filter) = (png::CompressionType::Level(4), png::FilterType::Adaptive);
+            png::PngEncoder::new_with_quality(&mut out, compression, filter).write_image(pixels, width, height, rgb)
+        }
+        Encoding::Jpeg => jpeg::JpegEncoder::new_with_quality(&mut out, 90).write_image(pixels, width, height, rgb),
+        Encoding::Webp => webp::WebPEncoder::new_lossless(&mut out).write_image(pixels, width, height, rgb),
+    };
+    result.map_err(|e| Error::Unsupported(format!("{width} x {height} pixels as {}: {e}", encoding.extension())))?;
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn png(image: &DynamicImage) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        image.write_to(&mut bytes, ImageFormat::Png).expect("encodable");
+        bytes.into_inner()
+    }
+
+    #[test]
+    fn transparency_is_composited_not_dropped() {
+        let mut image = ::image::RgbaImage::new(3, 1);
+        image.put_pixel(0, 0, ::image::Rgba([200, 0, 0, 255]));
+        image.put_pixel(1, 0, ::image::Rgba([200, 0, 0, 0]));
+        image.put_pixel(2, 0, ::image::Rgba([200, 0, 0, 128]));
+        let rgb = decode(&png(&image.into()), Colour::WHITE).expect("decoded");
+        assert_eq!(rgb.pixels, [200, 0, 0, 255, 255, 255, 227, 127, 127]);
+    }
+
+    #[test]
+    fn sixteen_bit_grey_with_alpha_becomes_rgb() {
+        let image = ::image::ImageBuffer::from_pixel(2, 2, ::image::LumaA([0x8080u16, 0xffff]));
+        let rgb = decode(&png(&DynamicImage::ImageLumaA16(image)), Colour::WHITE).expect("decoded");
+        assert_eq!(rgb.pixels, [0x80; 12]);
+    }
+
+    #[test]
+    fn every_prefix_of_every_format_is_an_image_or_an_error() {
+        let image = DynamicImage::ImageRgb8(::image::RgbImage::from_fn(9, 7, |x, y| {
+            ::image::Rgb([x as u8 * 20, y as u8 * 30, 7])
+        }));
+        for format in [
+            ImageFormat::Png,
+            ImageFormat::Jpeg,
+            ImageFormat::Gif,
+            ImageFormat::WebP,
+            ImageFormat::Bmp,
+            ImageFormat::Tiff,
+            ImageFormat::Pnm,
+            ImageFormat::Qoi,
+            ImageFormat::Ico,
+            ImageFormat::Tga,
+        ] {
+            let mut bytes = Cursor::new(Vec::new());
+            image.to_rgba8();
+            let picture =
+                if format == ImageFormat::Ico { DynamicImage::ImageRgba8(image.to_rgba8()) } else { image.clone() };
+            picture.write_to(&mut bytes, format).expect("encodable");
+            let bytes = bytes.into_inner();
+            assert_eq!(decode(&bytes, Colour::WHITE).map(|i| (i.width, i.height)), Ok((9, 7)), "{format:?}");
+            for end in 0..bytes.len() {
+                let _ = decode(&bytes[..end], Colour::WHITE);
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_that_claims_too_much_is_refused() {
+        let mut bytes = png(&DynamicImage::new_rgb8(1, 1));
+        bytes[16..24].copy_from_slice(&[0, 1, 0x86, 0xa0, 0, 1, 0x86, 0xa0]);
+        // The CRC of the header no longer fits; either complaint will do, an allocation will not.
+        assert!(decode(&bytes, Colour::WHITE).is_err());
+    }
+
+    #[test]
+    fn what_is_no_image_is_named() {
+        let message = |bytes: &[u8]| decode(bytes, Colour::WHITE).expect_err("no image").to_string();
+        assert_eq!(message(b""), "the file is empty");
+        assert!(message(b"<!DOCTYPE html><p>404").contains("HTML"));
+        assert!(message(b"version https://git-lfs.github.com/spec/v1\n").contains("git lfs pull"));
+        assert!(message(b"\0\0\0\x0cjP  \r\n\x87\n").contains("JPEG 2000"));
+        assert!(message(b"\0\0\0\x18ftypheic").contains("HEIC"));
+    }
+
+    #[test]
+    fn padding_centres_the_picture() {
+        let image = Rgb { width: 4, height: 2, pixels: vec![0; 24] };
+        let framed = image.resize(4, 4, Fit::Pad, Colour::WHITE);
+        assert_eq!(&framed.pixels[..12], &[255; 12]);
+        assert_eq!(&framed.pixels[12..36], &[0; 24]);
+        assert_eq!(&framed.pixels[36..], &[255; 12]);
+    }
+
+    #[test]
+    fn colours_parse() {
+        assert_eq!("#102030".parse(), Ok(Colour([16, 32, 48])));
+        assert_eq!("White".parse(), Ok(Colour::WHITE));
+        for wrong in ["#12", "reddish", "#gggggg", "#+12345", "102030"] {
+            assert!(wrong.parse::<Colour>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Search: from weighted terms and a table of vectors to the rows nearest to them.
+//!
+//! Hides: how vectors are scored and selected, and how the built-in Pokédex fuses pictures, facts and names.
+//! Promises: hits come best first, ties in the order of the table; a row used as a query is never its own answer;
+//! vectors of two models are never compared.
+
+mod exact;
+mod names;
+mod pokedex;
+mod terms;
+
+pub use exact::{Hit, Index, Stored, one_model};
+pub use pokedex::{Part, Pokedex};
+pub use terms::{Term, Weighted, parse_terms};
+
+use crate::table;
+
+/// What can go wrong while searching or building an index.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Table(#[from] table::Error),
+    #[error("{name}: row {key}: the vector of column `{column}` {problem}")]
+    BadVector { name: String, key: String, column: String, problem: &'static str },
+    #[error("{name}: holds vectors of two models, {first} and {other}")]
+    TwoModels { name: String, first: String, other: String },
+    #[error("{name}: its vectors were made by {index}, and the query would be embedded by {query}")]
+    OtherModel { name: String, index: String, query: String },
+    #[error("{name}: does not say which model made its vectors")]
+    NoModel { name: String },
+    #[error("{name}: its vectors have {index} numbers, those of {query} have {dimension}")]
+    OtherDimension { name: String, index: usize, query: String, dimension: usize },
+    #[error("{name}: has no row with {what}")]
+    NoSuchRow { name: String, what: String },
+    #[error("{name}: two rows have the key {key}")]
+    DuplicateKey { name: String, key: String },
+    #[error("{name}: no row has a vector in column `{column}`")]
+    NoVectors { name: String, column: String },
+    #[error("the query is empty")]
+    EmptyQuery,
+    #[error("{term}: {problem}")]
+    BadTerm { term: String, problem: &'static str },
+    #[error("the terms of the query cancel each other out")]
+    NullQuery,
+}
+
+impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Error::Table(e) => return e.hint(),
+            Error::TwoModels { first, .. } => {
+                let name = model_name(first);
+                format!("embed all rows by one model: pokedex embed INPUT --model {name} -o embeddings.parquet")
+            }
+            Error::OtherModel { query, .. } => {
+                let name = model_name(query);
+                format!(
+                    "pokedex embed INPUT --model {name} -o embeddings.parquet, then index it again; or query with --model of the index"
+                )
+            }
+            Error::NoModel { .. } => {
+                "say which it was with --model NAME, or --model unknown to search by stored rows only (id:N, key:NAME)"
+                    .into()
+            }
+            Error::OtherDimension { .. } => {
+                "embed the table by the model that embeds the query, or name the right one with --model".into()
+            }
+            Error::NoSuchRow { .. } => "`pokedex export INDEX --format csv` lists the rows".into(),
+            Error::DuplicateKey { .. } => "keys must be unique; scan the folders in one call, or rename".into(),
+            Error::BadVector { .. } | Error::NoVectors { .. } => {
+                "`pokedex embed INPUT -o embeddings.parquet` makes sound vectors".into()
+            }
+            Error::EmptyQuery => "pokedex query \"fire dog\" --top 5".into(),
+            Error::BadTerm { .. } => {
+                "terms: words, ./picture.png, img:picture.png, id:25, key:NAME, joined by + or -, weighted as 2:words"
+                    .into()
+            }
+            Error::NullQuery => "give one of them another weight: 2:words".into(),
+        })
+    }
+}
+
+fn model_name(id: &str) -> &str {
+    id.split_once('@').map_or(id, |(name, _)| name)
+}

@@ -1,0 +1,362 @@
+//! Exact search over a table of vectors, streamed: the table may be larger than memory.
+
+use std::collections::BinaryHeap;
+use std::fs::File;
+use std::path::PathBuf;
+
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::SchemaRef;
+use parquet::file::reader::ChunkReader;
+
+use super::{Error, Term};
+use crate::table::{self, Table, column};
+
+/// A row that was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    /// Number of the row in the index.
+    pub row: u64,
+    /// Cosine, or the fused score of the built-in Pokédex.
+    pub score: f32,
+    pub key: String,
+    pub id: Option<i32>,
+    pub label: Option<String>,
+    pub path: Option<String>,
+}
+
+/// A stored row's vector and the keys of the rows that went into it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    pub vector: Vec<f32>,
+    pub keys: Vec<String>,
+}
+
+/// A table of vectors that can be read as often as needed.
+pub struct Index {
+    name: String,
+    source: Source,
+    column: String,
+}
+
+enum Source {
+    Path(PathBuf),
+    /// Standard input, spooled.
+    Spooled(File),
+    Static(&'static [u8]),
+    /// Standard input, an Arrow stream.
+    Batches(SchemaRef, Vec<RecordBatch>),
+}
+
+impl Index {
+    /// An index in a file.
+    pub fn at(path: PathBuf, column: &str) -> Index {
+        Index { name: path.display().to_string(), source: Source::Path(path), column: column.into() }
+    }
+
+    /// An index from standard input.
+    ///
+    /// # Errors
+    /// Standard input holds no table.
+    pub fn from_stdin(column: &str) -> Result<Index, Error> {
+        let name = "standard input".to_string();
+        let source = match crate::io::read_stdin().map_err(table::Error::from)? {
+            crate::io::Stdin::Parquet(file) => Source::Spooled(file),
+            crate::io::Stdin::ArrowStream(reader) => {
+                let table = Table::arrow_stream(name.clone(), reader)?;
+                let schema = table.schema.clone();
+                Source::Batches(schema, table.collect::<Result<_, _>>()?)
+            }
+            crate::io::Stdin::Bytes(_) => return Err(table::Error::NotATable { name }.into()),
+        };
+        Ok(Index { name, source, column: column.into() })
+    }
+
+    pub(super) fn in_memory(name: &str, bytes: &'static [u8]) -> Index {
+        Index { name: name.into(), source: Source::Static(bytes), column: column::EMBEDDING.into() }
+    }
+
+    /// What to call it in a message.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Reads the columns that searching needs, and `more`.
+    pub(super) fn scan(&self, more: &[&str]) -> Result<Table, Error> {
+        let model = format!("{}{}", self.column, column::MODEL_SUFFIX);
+        let wanted = |name: &str| {
+            [column::KEY, column::ID, column::LABEL, column::PATH, &self.column, &model].contains(&name)
+                || more.contains(&name)
+        };
+        fn parquet<R: ChunkReader + 'static>(
+            name: &str,
+            reader: R,
+            wanted: &dyn Fn(&str) -> bool,
+        ) -> Result<Table, table::Error> {
+            Table::parquet(name.into(), reader, Some(wanted))
+        }
+        let table = match &self.source {
+            Source::Path(path) => Table::open_columns(path, Some(&wanted))?,
+            Source::Spooled(file) => {
+                let file = file.try_clone().map_err(crate::io::Error::Stdin).map_err(table::Error::from)?;
+                parquet(&self.name, file, &wanted)?
+            }
+            Source::Static(bytes) => parquet(&self.name, bytes::Bytes::from_static(bytes), &wanted)?,
+            Source::Batches(schema, batches) => {
+                Table::new(self.name.clone(), schema.clone(), None, Box::new(batches.clone().into_iter().map(Ok)))
+            }
+        };
+        table.require(&self.column)?;
+        Ok(table)
+    }
+
+    /// The model that made the vectors, as it stands in the rows or in the footer, and the vectors' length.
+    ///
+    /// # Errors
+    /// The table cannot be read, has no vector, or holds vectors of two models.
+    pub fn model(&self) -> Result<(Option<String>, usize), Error> {
+        let table = self.scan(&[])?;
+        let mut model = None;
+        let mut dimension = 0;
+        let footer = table.provenance.get("model").map(str::to_string);
+        for batch in table {
+            let batch = batch?;
+            one_model(&batch, &self.column, &self.name, &mut model)?;
+            if dimension == 0 {
+                dimension = column::vectors(&batch, &self.column, &self.name)?.dimension;
+            }
+        }
+        if dimension == 0 {
+            return Err(Error::NoVectors { name: self.name.clone(), column: self.column.clone() });
+        }
+        // A table that lost its model column still has its footer, unless another program rewrote it.
+        let footer =
+            footer.and_then(|full| full.split_once('@').map(|(n, d)| format!("{n}@{}", &d[..d.len().min(16)])));
+        Ok((model.or(footer), dimension))
+    }
+
+    /// The vectors of stored rows; of an id, the normalised mean over its rows.
+    ///
+    /// # Errors
+    /// A row does not exist or has no vector.
+    pub fn stored(&self, terms: &[&Term]) -> Result<Vec<Stored>, Error> {
+        let mut sums: Vec<(Vec<f64>, Vec<String>)> = vec![Default::default(); terms.len()];
+        for batch in self.scan(&[])? {
+            let batch = batch?;
+            let rows = Rows::of(&batch, &self.column, &self.name)?;
+            for i in 0..batch.num_rows() {
+                for (term, (sum, keys)) in terms.iter().zip(&mut sums) {
+                    let wanted = match term {
+                        Term::Id(id) => rows.id(i) == Some(*id),
+                        Term::Key(key) => rows.key(i) == Some(key),
+                        Term::Text(_) | Term::Image(_) => false,
+                    };
+                    if let Some(vector) = rows.vectors.get(i).filter(|_| wanted) {
+                        sum.resize(vector.len(), 0.0);
+                        let norm = norm(vector);
+                        sum.iter_mut().zip(vector).for_each(|(s, x)| *s += f64::from(*x) / norm);
+                        keys.push(rows.key(i).unwrap_or_default().to_string());
+                    }
+                }
+            }
+        }
+        let stored = terms.iter().zip(sums).map(|(term, (sum, keys))| {
+            let mut vector: Vec<f32> = sum.iter().map(|x| *x as f32).collect();
+            match crate::model::normalise(&mut vector) {
+                true => Ok(Stored { vector, keys }),
+                false => Err(Error::NoSuchRow { name: self.name.clone(), what: term.to_string() }),
+            }
+        });
+        stored.collect()
+    }
+
+    /// The `top` rows with the greatest cosine to each query; rows whose keys are in `without` are left out.
+    ///
+    /// # Errors
+    /// The table cannot be read, its vectors have another length than a query, or one is not finite.
+    pub fn search(&self, queries: &[(Vec<f32>, &[String])], top: usize) -> Result<Vec<Vec<Hit>>, Error> {
+        let mut best: Vec<Best> = queries.iter().map(|_| Best::new(top)).collect();
+        let mut row = 0;
+        for batch in self.scan(&[])? {
+            let batch = batch?;
+            let rows = Rows::of(&batch, &self.column, &self.name)?;
+            for i in 0..batch.num_rows() {
+                let Some(vector) = rows.vectors.get(i) else {
+                    continue;
+                };
+                let norm = norm(vector);
+                if !norm.is_finite() {
+                    let (name, column) = (self.name.clone(), self.column.clone());
+                    let key = rows.key(i).unwrap_or_default().to_string();
+                    return Err(Error::BadVector { name, key, column, problem: "is not finite" });
+                }
+                if norm == 0.0 {
+                    continue;
+                }
+                for ((query, without), best) in queries.iter().zip(&mut best) {
+                    let score = (f64::from(dot(query, vector)) / norm) as f32;
+                    if best.admits(score) && !rows.key(i).is_some_and(|key| without.iter().any(|w| w == key)) {
+                        best.push(score, row + i as u64, || rows.hit(i));
+                    }
+                }
+            }
+            row += batch.num_rows() as u64;
+        }
+        Ok(best.into_iter().map(Best::into_hits).collect())
+    }
+}
+
+/// Fails where a batch names another model than the batches before it.
+pub fn one_model(batch: &RecordBatch, vectors: &str, name: &str, model: &mut Option<String>) -> Result<(), Error> {
+    let column = format!("{vectors}{}", column::MODEL_SUFFIX);
+    let Some(names) = column::text(batch, &column)? else {
+        return Ok(());
+    };
+    for other in names.iter().flatten() {
+        match model {
+            None => *model = Some(other.to_string()),
+            Some(first) if first != other => {
+                return Err(Error::TwoModels { name: name.into(), first: first.clone(), other: other.into() });
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The columns of a batch that a search looks at.
+struct Rows {
+    keys: Option<arrow_array::StringArray>,
+    ids: Option<arrow_array::Int32Array>,
+    labels: Option<arrow_array::StringArray>,
+    paths: Option<arrow_array::StringArray>,
+    vectors: table::Vectors,
+}
+
+impl Rows {
+    fn of(batch: &RecordBatch, column: &str, name: &str) -> Result<Rows, Error> {
+        Ok(Rows {
+            keys: column::text(batch, column::KEY)?,
+            ids: column::ints(batch, column::ID).unwrap_or_default(),
+            labels: column::text(batch, column::LABEL).unwrap_or_default(),
+            paths: column::text(batch, column::PATH).unwrap_or_default(),
+            vectors: column::vectors(batch, column, name)?,
+        })
+    }
+
+    fn key(&self, i: usize) -> Option<&str> {
+        value(&self.keys, i)
+    }
+
+    fn id(&self, i: usize) -> Option<i32> {
+        self.ids.as_ref().filter(|ids| ids.is_valid(i)).map(|ids| ids.value(i))
+    }
+
+    fn hit(&self, i: usize) -> Hit {
+        let text = |column| value(column, i).map(str::to_string);
+        let key = text(&self.keys).unwrap_or_default();
+        Hit { row: 0, score: 0.0, key, id: self.id(i), label: text(&self.labels), path: text(&self.paths) }
+    }
+}
+
+fn value(column: &Option<arrow_array::StringArray>, i: usize) -> Option<&str> {
+    column.as_ref().filter(|c| c.is_valid(i)).map(|c| c.value(i))
+}
+
+/// The best hits so far: a heap whose top is the worst of them.
+struct Best {
+    top: usize,
+    heap: BinaryHeap<Ranked>,
+}
+
+struct Ranked(Hit);
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        // The greatest is the worst: the lowest score, and among equals the last row.
+        other.0.score.total_cmp(&self.0.score).then(self.0.row.cmp(&other.0.row))
+    }
+}
+
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Ranked {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Ranked {}
+
+impl Best {
+    fn new(top: usize) -> Best {
+        Best { top, heap: BinaryHeap::new() }
+    }
+
+    /// Whether a later row with this score would be among the best.
+    fn admits(&self, score: f32) -> bool {
+        self.heap.len() < self.top || self.heap.peek().is_some_and(|worst| score > worst.0.score)
+    }
+
+    fn push(&mut self, score: f32, row: u64, hit: impl FnOnce() -> Hit) {
+        if self.heap.len() == self.top {
+            self.heap.pop();
+        }
+        self.heap.push(Ranked(Hit { row, score, ..hit() }));
+    }
+
+    fn into_hits(self) -> Vec<Hit> {
+        self.heap.into_sorted_vec().into_iter().map(|ranked| ranked.0).collect()
+    }
+}
+
+/// Length of a vector.
+pub fn norm(vector: &[f32]) -> f64 {
+    f64::from(dot(vector, vector)).sqrt()
+}
+
+/// Dot product in sixteen running sums: the compiler makes vector instructions of it, and the order of additions,
+/// so the result to the last bit, is the same on every machine.
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let (a_chunks, a_rest) = a.as_chunks::<16>();
+    let (b_chunks, b_rest) = b.as_chunks::<16>();
+    let mut sums = [0.0f32; 16];
+    for (x, y) in a_chunks.iter().zip(b_chunks) {
+        for lane in 0..16 {
+            sums[lane] += x[lane] * y[lane];
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(x, y)| x * y).sum();
+    sums.iter().sum::<f32>() + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_come_first_and_ties_keep_the_order_of_the_table() {
+        let mut best = Best::new(3);
+        for (row, score) in [0.5, 0.9, 0.5, 0.1, 0.9, 0.5].into_iter().enumerate() {
+            if best.admits(score) {
+                let hit = || Hit { row: 0, score: 0.0, key: String::new(), id: None, label: None, path: None };
+                best.push(score, row as u64, hit);
+            }
+        }
+        let found: Vec<_> = best.into_hits().into_iter().map(|h| (h.row, h.score)).collect();
+        assert_eq!(found, [(1, 0.9), (4, 0.9), (0, 0.5)]);
+    }
+
+    #[test]
+    fn dot_products_agree_with_the_plain_sum() {
+        for length in [0, 1, 15, 16, 17, 100, 512] {
+            let a: Vec<f32> = (0..length).map(|i| (i as f32 * 0.37).sin()).collect();
+            let b: Vec<f32> = (0..length).map(|i| (i as f32 * 0.91).cos()).collect();
+            let plain: f64 = a.iter().zip(&b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
+            assert!((f64::from(dot(&a, &b)) - plain).abs() < 1e-4, "{length}");
+        }
+    }
+}

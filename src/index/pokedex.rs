@@ -1,0 +1,316 @@
+//! The built-in Pokédex: one row a species, searched by pictures, by facts and by name at once.
+//!
+//! The score of a species for a text is, on the scale of a cosine,
+//!
+//! > max(name, [`COSINE`] · cosine + [`FACTS`] · facts)
+//!
+//! where `cosine` compares the text with the species' vector, `facts` is the share of the query's words, weighted by
+//! how rare they are among the species (Spärck Jones, 1972), that its facts contain, and `name` is 1 for its name,
+//! 0.95 for a query that contains it and less for a misspelt one. For an image or a stored row it is the cosine.
+
+use std::collections::HashMap;
+
+use arrow_array::cast::AsArray;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use super::Error;
+use super::exact::{Hit, Index, dot};
+use super::names::Names;
+use crate::model::pokedex_table;
+use crate::table::column;
+
+/// Weights of the two parts of a text's score; chosen on `training/dev_queries.csv`.
+const COSINE: f32 = 0.6;
+const FACTS: f32 = 0.4;
+
+/// Text columns with facts, and how much a word in each says about what the species is.
+const FACT_COLUMNS: &[(&str, f32)] = &[
+    ("label", 1.0),
+    ("looks_like", 1.0),
+    ("type1", 1.0),
+    ("type2", 1.0),
+    ("color", 0.9),
+    ("genus", 0.8),
+    ("features", 0.7),
+    ("themes", 0.7),
+    ("habitat", 0.4),
+    ("shape", 0.4),
+    ("egg_groups", 0.3),
+];
+const FLAG_COLUMNS: &[(&str, &str)] =
+    &[("is_legendary", "legendary"), ("is_mythical", "mythical"), ("is_baby", "baby")];
+
+/// Words that say nothing about a species.
+const STOP_WORDS: &[&str] = &[
+    "a",
+    "an",
+    "and",
+    "are",
+    "as",
+    "at",
+    "be",
+    "by",
+    "for",
+    "from",
+    "has",
+    "have",
+    "in",
+    "is",
+    "it",
+    "its",
+    "like",
+    "look",
+    "looks",
+    "looking",
+    "me",
+    "my",
+    "of",
+    "on",
+    "or",
+    "pokemon",
+    "show",
+    "some",
+    "something",
+    "that",
+    "the",
+    "their",
+    "thing",
+    "this",
+    "to",
+    "with",
+    "who",
+    "which",
+    "kind",
+    "type",
+    "can",
+    "very",
+    "who's",
+    "there",
+];
+
+/// One term of a query, ready to be scored.
+#[derive(Debug)]
+pub enum Part<'a> {
+    /// An image or a stored row.
+    Vector(Vec<f32>),
+    /// Words, and their vector by the built-in model.
+    Text(&'a str, Vec<f32>),
+}
+
+/// The built-in Pokédex in memory.
+pub struct Pokedex {
+    rows: Vec<Row>,
+    vectors: Vec<f32>,
+    dimension: usize,
+}
+
+struct Row {
+    hit: Hit,
+    facts: Vec<(Box<str>, f32)>,
+}
+
+impl Pokedex {
+    /// What to call it in a message.
+    pub const NAME: &str = "built-in Pokédex";
+
+    /// The Pokédex as an index, to look up stored rows and the model.
+    pub fn index() -> Index {
+        Index::in_memory(Self::NAME, pokedex_table())
+    }
+
+    /// Reads the table in the binary.
+    ///
+    /// # Errors
+    /// None in a sound build.
+    pub fn open() -> Result<Pokedex, Error> {
+        let more: Vec<&str> =
+            FACT_COLUMNS.iter().map(|(name, _)| *name).chain(FLAG_COLUMNS.iter().map(|(name, _)| *name)).collect();
+        let mut pokedex = Pokedex { rows: Vec::new(), vectors: Vec::new(), dimension: 0 };
+        for batch in Self::index().scan(&more)? {
+            let batch = batch?;
+            let vectors = column::vectors(&batch, column::EMBEDDING, Self::NAME)?;
+            pokedex.dimension = vectors.dimension;
+            let keys = column::text(&batch, column::KEY)?.ok_or_else(|| missing(&batch, column::KEY))?;
+            let labels = column::text(&batch, column::LABEL)?.ok_or_else(|| missing(&batch, column::LABEL))?;
+            let ids = column::ints(&batch, column::ID)?.ok_or_else(|| missing(&batch, column::ID))?;
+            let mut facts: Vec<Vec<(Box<str>, f32)>> = vec![Vec::new(); batch.num_rows()];
+            for (name, weight) in FACT_COLUMNS {
+                let Some(texts) = column::text(&batch, name)? else {
+                    continue;
+                };
+                for (facts, text) in facts.iter_mut().zip(&texts) {
+                    facts.extend(text.map(|text| (text.into(), *weight)));
+                }
+            }
+            for (name, word) in FLAG_COLUMNS {
+                let Some(flags) = batch.column_by_name(name).and_then(|c| c.as_boolean_opt()) else {
+                    continue;
+                };
+                for (facts, flag) in facts.iter_mut().zip(flags) {
+                    facts.extend((flag == Some(true)).then(|| ((*word).into(), 0.9)));
+                }
+            }
+            for (i, facts) in facts.into_iter().enumerate() {
+                let row = pokedex.rows.len() as u64;
+                let (key, label) = (keys.value(i).to_string(), Some(labels.value(i).to_string()));
+                let hit = Hit { row, score: 0.0, key, id: Some(ids.value(i)), label, path: None };
+                pokedex.vectors.extend_from_slice(vectors.get(i).ok_or_else(|| missing(&batch, column::EMBEDDING))?);
+                pokedex.rows.push(Row { hit, facts });
+            }
+        }
+        Ok(pokedex)
+    }
+
+    /// The `top` species for weighted parts; rows whose keys are in `without` are left out. `is_word` knows English.
+    pub fn search(
+        &self,
+        parts: &[(f32, Part)],
+        without: &[String],
+        top: usize,
+        is_word: &dyn Fn(&str) -> bool,
+    ) -> Vec<Hit> {
+        let total: f32 = parts.iter().map(|(weight, _)| weight.abs()).sum();
+        let mut scores = vec![0.0; self.rows.len()];
+        for (weight, part) in parts {
+            let part = match part {
+                Part::Vector(vector) => self.cosines(vector),
+                Part::Text(text, vector) => self.text_scores(text, vector, is_word),
+            };
+            scores.iter_mut().zip(part).for_each(|(sum, score)| *sum += weight / total * score);
+        }
+        let mut hits: Vec<Hit> = self
+            .rows
+            .iter()
+            .zip(scores)
+            .filter(|(row, _)| !without.contains(&row.hit.key))
+            .map(|(row, score)| Hit { score, ..row.hit.clone() })
+            .collect();
+        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
+        hits.truncate(top);
+        hits
+    }
+
+    fn cosines(&self, query: &[f32]) -> Vec<f32> {
+        self.vectors.chunks_exact(self.dimension).map(|vector| dot(query, vector)).collect()
+    }
+
+    fn text_scores(&self, text: &str, vector: &[f32], is_word: &dyn Fn(&str) -> bool) -> Vec<f32> {
+        let labels = self.rows.iter().map(|row| row.hit.label.as_deref().unwrap_or_default());
+        let names = Names::new(labels).scores(text, is_word);
+        let cosines = self.cosines(vector);
+        let facts = self.fact_scores(text);
+        let fused = cosines.iter().zip(facts).map(|(cosine, facts)| COSINE * cosine + FACTS * facts);
+        // A name that matches lies above all else; among equals the rest of the score decides.
+        names
+            .iter()
+            .zip(fused)
+            .map(|(&name, fused)| if name > 0.0 { name.max(fused) } else { fused.min(0.9) })
+            .collect()
+    }
+
+    /// For every species the share of the query's words that its facts contain, weighted by rarity and by column.
+    fn fact_scores(&self, text: &str) -> Vec<f32> {
+        let mut wanted: Vec<String> =
+            words(text).filter(|w| !STOP_WORDS.contains(&w.as_str())).map(|w| singular(&w)).collect();
+        wanted.sort();
+        wanted.dedup();
+        let place: HashMap<&str, usize> = wanted.iter().enumerate().map(|(i, w)| (w.as_str(), i)).collect();
+        let mut found: Vec<Vec<f32>> = Vec::with_capacity(self.rows.len());
+        for row in &self.rows {
+            let mut weights = vec![0.0f32; wanted.len()];
+            for (text, weight) in &row.facts {
+                for word in words(text) {
+                    // Most words share no beginning with the query's, and need not be put in the singular.
+                    if wanted.iter().any(|w| w.as_bytes().get(..2) == word.as_bytes().get(..2))
+                        && let Some(&at) = place.get(singular(&word).as_str())
+                    {
+                        weights[at] = weights[at].max(*weight);
+                    }
+                }
+            }
+            found.push(weights);
+        }
+        let species = self.rows.len() as f32;
+        let rarity: Vec<f32> = (0..wanted.len())
+            .map(|word| (species / (1.0 + found.iter().filter(|f| f[word] > 0.0).count() as f32)).ln())
+            .collect();
+        let total: f32 = rarity.iter().sum();
+        let share =
+            |weights: Vec<f32>| weights.iter().zip(&rarity).map(|(w, r)| w * r).sum::<f32>() / total.max(f32::EPSILON);
+        found.into_iter().map(share).collect()
+    }
+}
+
+fn missing(batch: &arrow_array::RecordBatch, name: &str) -> crate::table::Error {
+    column::missing(&batch.schema(), name, Pokedex::NAME)
+}
+
+/// Lower-case words without accents.
+fn words(text: &str) -> impl Iterator<Item = String> + '_ {
+    let parts = text.split(|c: char| !(c.is_alphanumeric() || c == '\'' || is_combining_mark(c)));
+    parts.filter(|word| !word.is_empty()).map(|word| {
+        if word.is_ascii() {
+            word.to_ascii_lowercase()
+        } else {
+            word.to_lowercase().nfd().filter(|&c| !is_combining_mark(c)).collect()
+        }
+    })
+}
+
+/// `dogs` → `dog`, `butterflies` → `butterfly`, `foxes` → `fox`, `wolves` → `wolf`; words that are no plural may lose
+/// an `s` too, in the facts as well as in the query.
+fn singular(word: &str) -> String {
+    let drop = |ending: &str, instead: &str| {
+        word.strip_suffix(ending).filter(|stem| stem.len() >= 2).map(|stem| format!("{stem}{instead}"))
+    };
+    if word.ends_with("ss") || word.ends_with("us") || word.ends_with("is") {
+        return word.to_string();
+    }
+    drop("mice", "mouse")
+        .or_else(|| drop("ies", "y"))
+        .or_else(|| drop("ves", "f"))
+        .or_else(|| ["s", "x", "z", "ch", "sh"].iter().find_map(|sound| drop(&format!("{sound}es"), sound)))
+        .or_else(|| drop("s", ""))
+        .unwrap_or_else(|| word.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plurals_fold_to_singulars() {
+        for (plural, one) in [
+            ("dogs", "dog"),
+            ("butterflies", "butterfly"),
+            ("foxes", "fox"),
+            ("wolves", "wolf"),
+            ("witches", "witch"),
+            ("grass", "grass"),
+            ("cactus", "cactus"),
+            ("dormice", "dormouse"),
+        ] {
+            assert_eq!(singular(plural), one);
+        }
+    }
+
+    #[test]
+    fn the_pokedex_has_every_species_once_and_in_order() {
+        let pokedex = Pokedex::open().expect("a sound build");
+        let names: Vec<_> = pokedex.rows.iter().map(|row| row.hit.label.clone().expect("named")).collect();
+        assert_eq!(names, crate::species::names().collect::<Vec<_>>());
+        assert!(pokedex.rows.iter().zip(1..).all(|(row, id)| row.hit.id == Some(id)));
+        for vector in pokedex.vectors.chunks_exact(pokedex.dimension) {
+            assert!((super::super::exact::norm(vector) - 1.0).abs() < 1e-3);
+        }
+    }
+
+    #[test]
+    fn the_pokedex_was_made_by_the_built_in_model() {
+        let model = crate::model::Model::builtin();
+        let (made_by, dimension) = Pokedex::index().model().expect("a sound build");
+        assert_eq!(made_by, Some(model.id().to_string()));
+        assert_eq!(dimension, model.dimension());
+    }
+}

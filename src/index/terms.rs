@@ -1,0 +1,163 @@
+//! The query language: `2:golden retriever + ./pool.jpg - fruit`.
+
+use std::path::PathBuf;
+
+use super::Error;
+
+/// One thing to be near to, or far from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Term {
+    Text(String),
+    Image(PathBuf),
+    /// All rows of this class: the mean of their vectors.
+    Id(i32),
+    /// The row of this name.
+    Key(String),
+}
+
+/// A term and how much it counts; negative to be far from it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weighted {
+    pub weight: f32,
+    pub term: Term,
+}
+
+impl std::fmt::Display for Term {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Term::Text(text) => f.write_str(text),
+            Term::Image(path) => write!(f, "img:{}", path.display()),
+            Term::Id(id) => write!(f, "id:{id}"),
+            Term::Key(key) => write!(f, "key:{key}"),
+        }
+    }
+}
+
+/// Reads the arguments of one query. Bare words join with spaces; an argument is an image when it starts with `./`,
+/// `../`, `/`, `~/` or `img:`, a stored row when it is `id:N` or starts with `key:`; `+` and `-` on their own join
+/// terms, and `2:` before a term doubles its weight. Terms that follow each other without a sign are added.
+///
+/// # Errors
+/// There is no term, a sign stands alone, or `id:` is not followed by a number.
+pub fn parse_terms<S: AsRef<str>>(arguments: &[S]) -> Result<Vec<Weighted>, Error> {
+    let mut terms: Vec<Weighted> = Vec::new();
+    let mut sign = 1.0;
+    let mut sign_pending = None;
+    let mut words: Option<(f32, String)> = None;
+    fn close(words: &mut Option<(f32, String)>, terms: &mut Vec<Weighted>) {
+        if let Some((weight, text)) = words.take() {
+            terms.push(Weighted { weight, term: Term::Text(text) });
+        }
+    }
+    for argument in arguments {
+        let argument = argument.as_ref();
+        if argument == "+" || argument == "-" {
+            if sign_pending.is_some() {
+                return Err(Error::BadTerm { term: argument.into(), problem: "two signs in a row" });
+            }
+            close(&mut words, &mut terms);
+            sign = if argument == "-" { -1.0 } else { 1.0 };
+            sign_pending = Some(argument);
+            continue;
+        }
+        let starts_term = sign_pending.take().is_some() || (terms.is_empty() && words.is_none());
+        let (factor, rest) = if starts_term { split_weight(argument) } else { (1.0, argument) };
+        match special(rest)? {
+            Some(term) => {
+                close(&mut words, &mut terms);
+                terms.push(Weighted { weight: sign * factor, term });
+            }
+            None if rest.trim().is_empty() => {}
+            None => match &mut words {
+                Some((_, text)) => {
+                    text.push(' ');
+                    text.push_str(rest.trim());
+                }
+                None => words = Some((sign * factor, rest.trim().to_string())),
+            },
+        }
+    }
+    close(&mut words, &mut terms);
+    match (sign_pending, terms.is_empty()) {
+        (Some(sign), _) => Err(Error::BadTerm { term: sign.into(), problem: "a sign with no term after it" }),
+        (None, true) => Err(Error::EmptyQuery),
+        (None, false) => Ok(terms),
+    }
+}
+
+/// `2:golden` is golden, twice; `Type: Null` is no weight.
+fn split_weight(argument: &str) -> (f32, &str) {
+    let weighted = argument.split_once(':').and_then(|(number, rest)| {
+        let plain = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        let weight: f32 = number.parse().ok()?;
+        (plain && weight.is_finite() && !rest.is_empty()).then_some((weight, rest))
+    });
+    weighted.unwrap_or((1.0, argument))
+}
+
+fn special(argument: &str) -> Result<Option<Term>, Error> {
+    if let Some(path) = argument.strip_prefix("img:") {
+        return Ok(Some(Term::Image(path.into())));
+    }
+    if let Some(key) = argument.strip_prefix("key:") {
+        return Ok(Some(Term::Key(key.into())));
+    }
+    if let Some(id) = argument.strip_prefix("id:") {
+        let id = id.trim().parse();
+        return match id {
+            Ok(id) => Ok(Some(Term::Id(id))),
+            Err(_) => Err(Error::BadTerm { term: argument.into(), problem: "is not followed by a whole number" }),
+        };
+    }
+    if let (Some(rest), Some(home)) = (argument.strip_prefix("~/"), std::env::var_os("HOME")) {
+        return Ok(Some(Term::Image(PathBuf::from(home).join(rest))));
+    }
+    let is_path = ["./", "../", "/"].iter().any(|start| argument.starts_with(start));
+    Ok(is_path.then(|| Term::Image(argument.into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(weight: f32, text: &str) -> Weighted {
+        Weighted { weight, term: Term::Text(text.into()) }
+    }
+
+    #[test]
+    fn bare_words_are_one_text() {
+        assert_eq!(parse_terms(&["fire", "dog"]).expect("valid"), [text(1.0, "fire dog")]);
+        assert_eq!(parse_terms(&["fire dog"]).expect("valid"), [text(1.0, "fire dog")]);
+    }
+
+    #[test]
+    fn names_with_punctuation_are_text() {
+        for name in
+            ["Type: Null", "Ho-Oh", "Porygon-Z", "Mr. Mime", "Farfetch'd", "Nidoran♀", "Flabébé", "10,000,000 volts"]
+        {
+            assert_eq!(parse_terms(&[name]).expect("valid"), [text(1.0, name)]);
+        }
+        assert_eq!(parse_terms(&["Type:", "Null"]).expect("valid"), [text(1.0, "Type: Null")]);
+    }
+
+    #[test]
+    fn terms_have_signs_and_weights() {
+        let terms = parse_terms(&["2:golden", "retriever", "+", "./pool.jpg", "-", "0.5:fruit"]).expect("valid");
+        let image = Weighted { weight: 1.0, term: Term::Image("./pool.jpg".into()) };
+        assert_eq!(terms, [text(2.0, "golden retriever"), image, text(-0.5, "fruit")]);
+        assert_eq!(parse_terms(&["-", "fire"]).expect("valid"), [text(-1.0, "fire")]);
+        let stored = parse_terms(&["id:25", "-", "key:a b/c.png"]).expect("valid");
+        assert_eq!(stored[0].term, Term::Id(25));
+        assert_eq!(stored[1], Weighted { weight: -1.0, term: Term::Key("a b/c.png".into()) });
+        assert_eq!(parse_terms(&["img:fire dog.png"]).expect("valid")[0].term, Term::Image("fire dog.png".into()));
+    }
+
+    #[test]
+    fn what_is_no_query_is_refused() {
+        assert!(matches!(parse_terms::<&str>(&[]), Err(Error::EmptyQuery)));
+        assert!(matches!(parse_terms(&["  "]), Err(Error::EmptyQuery)));
+        assert!(matches!(parse_terms(&["fire", "-"]), Err(Error::BadTerm { .. })));
+        assert!(matches!(parse_terms(&["fire", "+", "-", "x"]), Err(Error::BadTerm { .. })));
+        assert!(matches!(parse_terms(&["id:pikachu"]), Err(Error::BadTerm { .. })));
+    }
+}

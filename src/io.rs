@@ -1,0 +1,71 @@
+//! Bytes in and out of the process, modelled once.
+//!
+//! Hides: what `-` means, where a pipe that must be seekable is spooled, how a file appears whole or not at all,
+//! and how a folder becomes a sorted list of image files. Promises: a [`Sink`] that is dropped, or a process that
+//! is interrupted, leaves no half-written file behind; a [`Listing`] has the same order on every machine.
+
+mod listing;
+mod sink;
+mod spool;
+
+pub use listing::{Entry, Listing, escape_bytes, open_escaped};
+pub use sink::{Sink, Target, abandon_unfinished, reader_closed, write_file};
+pub use spool::{Stdin, read_stdin};
+
+use std::path::PathBuf;
+
+/// What can go wrong between the process and the file system.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file or folder could not be opened or read.
+    #[error("{}: cannot read: {source}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    /// A file could not be created, written or renamed.
+    #[error("{}: cannot write: {source}", path.display())]
+    Write { path: PathBuf, source: std::io::Error },
+    /// Standard input broke, or there was no room to spool it.
+    #[error("standard input: {0}")]
+    Stdin(std::io::Error),
+    /// Standard output broke for another reason than a reader that went away.
+    #[error("standard output: {0}")]
+    Stdout(std::io::Error),
+    /// Binary data would have been written to a terminal.
+    #[error("standard output: refusing to write a binary table to a terminal")]
+    BinaryToTerminal,
+    /// Standard input is a terminal, so nobody is going to send a table.
+    #[error("standard input: is a terminal, and a table or a list of paths was expected")]
+    StdinIsTerminal,
+    /// Two files would get the same key.
+    #[error("{key}: two files would get this key: {} and {}", first.display(), second.display())]
+    DuplicateKey { key: String, first: PathBuf, second: PathBuf },
+    /// A line of a list of paths is empty or names a folder.
+    #[error("{path}: {problem}")]
+    BadListEntry { path: String, problem: &'static str },
+}
+
+impl Error {
+    /// What the user can do about it, as a command to paste or a sentence.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Some("check the spelling; an image argument of `query` starts with ./, / or img:".into())
+            }
+            Error::Write { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Some("create the folder first: mkdir -p FOLDER".into())
+            }
+            Error::BinaryToTerminal => Some(
+                "write to a file with `-o FILE.parquet`, or look at it with `… | pokedex export - --format csv`".into(),
+            ),
+            Error::StdinIsTerminal => {
+                Some("pipe something in: `find . -name '*.png' | pokedex scan - -o manifest.parquet`".into())
+            }
+            Error::DuplicateKey { .. } => {
+                Some("give the folders separately named parents, or scan their common parent folder instead".into())
+            }
+            Error::Stdin(e) | Error::Stdout(e) if e.kind() == std::io::ErrorKind::StorageFull => {
+                Some("free some space, or point TMPDIR at a larger disk".into())
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! From arguments to a sorted list of image files, and from file names to keys.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, BufRead};
+use std::path::{Component, Path, PathBuf};
+
+use super::Error;
+
+/// Extensions that are taken for images when a folder is walked, whether or not this build can decode them: a file
+/// that claims to be an image and cannot be read must be named, not skipped.
+const IMAGE_EXTENSIONS: &[&str] = &[
+    "png", "apng", "jpg", "jpeg", "jpe", "jfif", "gif", "webp", "bmp", "dib", "tif", "tiff", "pnm", "pbm", "pgm",
+    "ppm", "pam", "qoi", "ico", "tga", "heic", "heif", "avif", "jp2", "jxl", "hdr", "exr", "ff", "dds",
+];
+
+/// One image file: which input it came from and its name below it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Entry {
+    root: u32,
+    /// `/`-separated bytes below the root; the file name where the root is a file.
+    relative: Box<[u8]>,
+}
+
+#[derive(Debug)]
+struct Root {
+    /// What is joined with an entry's relative name to open it.
+    base: PathBuf,
+    /// What comes before the relative name in the key: empty, or a component and `/`.
+    prefix: Vec<u8>,
+}
+
+/// The image files that the arguments name, in bytewise order of their keys within each argument.
+///
+/// Costs a few dozen bytes a file beyond its name, so that a million files fit in memory.
+#[derive(Debug, Default)]
+pub struct Listing {
+    roots: Vec<Root>,
+    entries: Vec<Entry>,
+}
+
+impl Listing {
+    /// Lists files and folders (recursively; hidden files and what is not an image are skipped).
+    ///
+    /// # Errors
+    /// An argument does not exist, a folder cannot be read, or two files get the same key.
+    pub fn of(inputs: &[PathBuf]) -> Result<Listing, Error> {
+        let mut listing = Listing::default();
+        let several = inputs.len() > 1;
+        for input in inputs {
+            let read = |source| Error::Read { path: input.clone(), source };
+            let root = u32::try_from(listing.roots.len()).expect("fewer than 2^32 arguments");
+            if std::fs::metadata(input).map_err(read)?.is_dir() {
+                let prefix = if several { component_prefix(input) } else { Vec::new() };
+                listing.roots.push(Root { base: input.clone(), prefix });
+                listing.walk(root, input, &mut Vec::new())?;
+            } else {
+                let name = input.file_name().unwrap_or(input.as_os_str());
+                let base = input.parent().map(Path::to_path_buf).unwrap_or_default();
+                listing.roots.push(Root { base, prefix: Vec::new() });
+                listing.entries.push(Entry { root, relative: name.as_encoded_bytes().into() });
+            }
+        }
+        listing.refuse_equal_keys()?;
+        Ok(listing)
+    }
+
+    /// Reads a list of paths, one a line or separated by NUL bytes; keys are relative to `root`.
+    ///
+    /// # Errors
+    /// The list cannot be read, is empty in places, or gives two files the same key.
+    pub fn from_list(mut list: impl BufRead, nul_separated: bool, root: Option<&Path>) -> Result<Listing, Error> {
+        let mut listing = Listing::default();
+        let base = root.map(Path::to_path_buf).unwrap_or_default();
+        // Root 0 takes the paths below `root`, root 1 absolute and outside ones, whose keys lose `/` and `..`.
+        listing.roots.push(Root { base: base.clone(), prefix: Vec::new() });
+        listing.roots.push(Root { base: PathBuf::new(), prefix: Vec::new() });
+        let separator = if nul_separated { 0 } else { b'\n' };
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            if list.read_until(separator, &mut line).map_err(Error::Stdin)? == 0 {
+                break;
+            }
+            if line.last() == Some(&separator) {
+                line.pop();
+            }
+            if !nul_separated && line.last() == Some(&b'\r') {
+                line.pop();
+            }
+            if line.is_empty() {
+                continue;
+            }
+            if line.contains(&0) {
+                let path = escape_bytes(&line);
+                return Err(Error::BadListEntry { path, problem: "is not a path (it holds a NUL byte; use -0?)" });
+            }
+            let path = bytes_to_path(&line);
+            let below =
+                path.strip_prefix(&base).ok().filter(|below| !base.as_os_str().is_empty() && below.is_relative());
+            let entry = match below {
+                Some(below) => Entry { root: 0, relative: below.as_os_str().as_encoded_bytes().into() },
+                None => Entry { root: 1, relative: line.as_slice().into() },
+            };
+            listing.entries.push(entry);
+        }
+        listing.refuse_equal_keys()?;
+        Ok(listing)
+    }
+
+    /// Number of files.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The entries in order.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The row's name: prefix and relative name, `/`-separated, never absolute, valid UTF-8.
+    pub fn key(&self, entry: &Entry) -> String {
+        let root = &self.roots[entry.root as usize];
+        let mut key = String::with_capacity(root.prefix.len() + entry.relative.len());
+        key.push_str(&escape_bytes(&root.prefix));
+        let relative = bytes_to_path(&entry.relative);
+        let mut first = true;
+        for component in relative.components() {
+            if let Component::Normal(part) = component {
+                if !first {
+                    key.push('/');
+                }
+                first = false;
+                key.push_str(&escape_bytes(part.as_encoded_bytes()));
+            }
+        }
+        key
+    }
+
+    /// Where to open the file.
+    pub fn path(&self, entry: &Entry) -> PathBuf {
+        self.roots[entry.root as usize].base.join(bytes_to_path(&entry.relative))
+    }
+
+    /// The folder and the file name of an entry within its input, as text.
+    pub fn folder_and_name(&self, entry: &Entry) -> (String, String) {
+        let key = self.key(entry);
+        match key.rsplit_once('/') {
+            Some((folder, name)) => {
+                (folder.rsplit_once('/').map_or(folder, |(_, last)| last).to_string(), name.to_string())
+            }
+            None => {
+                let base = &self.roots[entry.root as usize].base;
+                let folder = base.file_name().map(|n| escape_bytes(n.as_encoded_bytes())).unwrap_or_default();
+                (folder, key)
+            }
+        }
+    }
+
+    fn walk(&mut self, root: u32, folder: &Path, relative: &mut Vec<u8>) -> Result<(), Error> {
+        let read = |source| Error::Read { path: folder.to_path_buf(), source };
+        let mut children: Vec<(Box<OsStr>, bool)> = Vec::new();
+        for child in std::fs::read_dir(folder).map_err(read)? {
+            let child = child.map_err(read)?;
+            let name = child.file_name();
+            if name.as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            // A link to a file is followed; a link to a folder is not, since it may lead back up.
+            let is_folder = child.file_type().map_err(read)?.is_dir();
+            if is_folder || has_image_extension(&name) && !child.path().is_dir() {
+                children.push((name.into_boxed_os_str(), is_folder));
+            }
+        }
+        // Bytewise order of the keys that will come out: a folder sorts as its name followed by `/`.
+        children.sort_unstable_by(|a, b| order(&a.0, a.1).cmp(order(&b.0, b.1)));
+        let length = relative.len();
+        for (name, is_folder) in children {
+            relative.extend_from_slice(name.as_encoded_bytes());
+            if is_folder {
+                relative.push(b'/');
+                self.walk(root, &folder.join(&*name), relative)?;
+            } else {
+                self.entries.push(Entry { root, relative: relative.as_slice().into() });
+            }
+            relative.truncate(length);
+        }
+        Ok(())
+    }
+
+    /// Two keys can only be equal across arguments, in lists, and through escapes; 64 bits a key find out.
+    fn refuse_equal_keys(&self) -> Result<(), Error> {
+        let mut seen: HashMap<u64, u32> = HashMap::with_capacity(if self.roots.len() > 1 { self.len() } else { 0 });
+        if self.roots.len() == 1 {
+            return Ok(());
+        }
+        for (number, entry) in self.entries.iter().enumerate() {
+            let key = self.key(entry);
+            let mut hasher = DefaultHasher::new();
+            key.hash(&mut hasher);
+            let number = u32::try_from(number).expect("fewer than 2^32 files");
+            if let Some(first) = seen.insert(hasher.finish(), number) {
+                let first = &self.entries[first as usize];
+                if self.key(first) == key {
+                    return Err(Error::DuplicateKey { key, first: self.path(first), second: self.path(entry) });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn order(name: &OsStr, is_folder: bool) -> impl Iterator<Item = u8> + '_ {
+    name.as_encoded_bytes().iter().copied().chain(is_folder.then_some(b'/'))
+}
+
+fn component_prefix(input: &Path) -> Vec<u8> {
+    let canonical;
+    let name = match input.file_name() {
+        Some(name) => Some(name),
+        None => {
+            canonical = input.canonicalize().unwrap_or_default();
+            canonical.file_name()
+        }
+    };
+    name.map(|name| [name.as_encoded_bytes(), b"/"].concat()).unwrap_or_default()
+}
+
+fn has_image_extension(name: &OsStr) -> bool {
+    Path::new(name)
+        .extension()
+        .and_then(OsStr::to_str)
+        .is_some_and(|e| IMAGE_EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(e)))
+}
+
+#[cfg(unix)]
+fn bytes_to_path(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStringExt;
+    PathBuf::from(OsString::from_vec(bytes.to_vec()))
+}
+
+#[cfg(not(unix))]
+fn bytes_to_path(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(OsString::from(String::from_utf8_lossy(bytes).into_owned()))
+}
+
+/// Bytes as text: what is not UTF-8 becomes `%XX`, so that every name can stand in a table.
+pub fn escape_bytes(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
+}
+
+/// Opens a path as it stands in a table; where no such file exists, `%XX` is taken for the byte it stands for.
+///
+/// # Errors
+/// The file cannot be opened either way.
+pub fn open_escaped(path: &str) -> io::Result<File> {
+    match File::open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound && path.contains('%') => {
+            File::open(bytes_to_path(&unescape(path))).map_err(|_| e)
+        }
+        result => result,
+    }
+}
+
+fn unescape(text: &str) -> Vec<u8> {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let escaped = (bytes[at] == b'%')
+            .then(|| text.get(at + 1..at + 3))
+            .flatten()
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        out.push(escaped.unwrap_or(bytes[at]));
+        at += if escaped.is_some() { 3 } else { 1 };
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(files: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for file in files {
+            let path = folder.path().join(file);
+            std::fs::create_dir_all(path.parent().expect("below the folder")).expect("writable");
+            std::fs::write(path, "").expect("writable");
+        }
+        folder
+    }
+
+    fn keys(listing: &Listing) -> Vec<String> {
+        listing.entries().iter().map(|e| listing.key(e)).collect()
+    }
+
+    #[test]
+    fn a_folder_is_walked_in_bytewise_order_of_keys() {
+        let folder = folder(&["b.png", "a/z.PNG", "a.png", ".hidden.png", "notes.txt", "c.png/inside.jpg", "a-.png"]);
+        let listing = Listing::of(&[folder.path().into()]).expect("listed");
+        let keys = keys(&listing);
+        assert_eq!(keys, ["a-.png", "a.png", "a/z.PNG", "b.png", "c.png/inside.jpg"]);
+        assert!(keys.is_sorted());
+    }
+
+    #[test]
+    fn several_inputs_put_their_last_component_first() {
+        let folder = folder(&["x/1.png", "y/1.png"]);
+        let inputs = [folder.path().join("x"), folder.path().join("y")];
+        assert_eq!(keys(&Listing::of(&inputs).expect("listed")), ["x/1.png", "y/1.png"]);
+    }
+
+    #[test]
+    fn equal_keys_name_both_files() {
+        let folder = folder(&["p/x/1.png", "q/x/1.png"]);
+        let inputs = [folder.path().join("p/x"), folder.path().join("q/x")];
+        let error = Listing::of(&inputs).expect_err("both are x/1.png").to_string();
+        assert!(error.contains("p/x/1.png") && error.contains("q/x/1.png"), "{error}");
+    }
+
+    #[test]
+    fn lists_lose_leading_slashes_and_dots() {
+        let list = b"/abs/a.png\n../up/b.png\r\n./c.png\n\nd/e.png";
+        let listing = Listing::from_list(&list[..], false, None).expect("listed");
+        assert_eq!(keys(&listing), ["abs/a.png", "up/b.png", "c.png", "d/e.png"]);
+        assert_eq!(listing.path(&listing.entries()[0]), Path::new("/abs/a.png"));
+        assert_eq!(listing.path(&listing.entries()[1]), Path::new("../up/b.png"));
+    }
+
+    #[test]
+    fn lists_are_relative_to_their_root() {
+        let listing = Listing::from_list(&b"/data/pics/a.png\0/other/b.png\0"[..], true, Some(Path::new("/data/pics")));
+        let listing = listing.expect("listed");
+        assert_eq!(keys(&listing), ["a.png", "other/b.png"]);
+        assert_eq!(listing.path(&listing.entries()[0]), Path::new("/data/pics/a.png"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn bytes_that_are_not_utf8_are_escaped_and_opened_again() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join(OsStr::from_bytes(b"\xe9.png")), "x").expect("writable");
+        let listing = Listing::of(&[folder.path().into()]).expect("listed");
+        assert_eq!(keys(&listing), ["%E9.png"]);
+        let path = escape_bytes(listing.path(&listing.entries()[0]).as_os_str().as_encoded_bytes());
+        assert!(open_escaped(&path).is_ok());
+    }
+}

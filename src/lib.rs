@@ -1,0 +1,28 @@
+//! Embed, search and classify images from the shell; knows all 1025 Pokémon out of the box.
+//!
+//! Every stage is a function from a table to a table, so that stages can be run alone, in pipes and in Makefiles:
+//!
+//! ```text
+//! images ── convert-rgb ── split ── embed ── index ── query
+//! ```
+//!
+//! Modules, from the command line down; each imports only from those below it:
+//!
+//! - [`cli`]: one file a subcommand; the only part that knows the terminal, with [`ui`]
+//! - [`stage`]: rows in, rows out, in order, on several threads
+//! - [`index`]: search, and the fused search of the built-in Pokédex
+//! - [`model`]: towers, their identity, engines, the cache of vectors
+//! - [`image`], [`split`], [`species`]: pure functions
+//! - [`table`]: Parquet and Arrow, the columns and their meaning
+//! - [`io`]: `-`, files, folders, atomic writes
+
+pub mod cli;
+pub mod image;
+pub mod index;
+pub mod io;
+pub mod model;
+pub mod species;
+pub mod split;
+pub mod stage;
+pub mod table;
+pub mod ui;

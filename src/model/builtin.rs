@@ -1,0 +1,48 @@
+//! What is in the binary: a small model of our own and the table of all species. Made by `training/`.
+
+/// Bytes at an address that is a multiple of 64. `include_bytes!` promises no alignment, and rten silently copies
+/// weights that are not aligned.
+#[repr(C, align(64))]
+pub struct Aligned<T: ?Sized>(T);
+
+impl Aligned<[u8]> {
+    pub const fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+pub static CONFIG: &[u8] = include_bytes!("../../assets/model/model.json");
+pub static IDENTITY: &str = include_str!("../../assets/model/identity");
+pub static VOCABULARY: &str = include_str!("../../assets/model/vocab.txt");
+pub static IMAGE: &Aligned<[u8]> = &Aligned(*include_bytes!("../../assets/model/image.rten"));
+pub static TEXT: &Aligned<[u8]> = &Aligned(*include_bytes!("../../assets/model/text.rten"));
+static POKEDEX: &[u8] = include_bytes!("../../assets/model/pokedex.parquet");
+
+/// The built-in Pokédex, a Parquet file: one row a species, by id.
+pub fn pokedex_table() -> &'static [u8] {
+    POKEDEX
+}
+
+/// A file's bytes by its name.
+#[cfg(test)]
+pub fn bytes(file: &str) -> Option<&'static [u8]> {
+    match file {
+        "model.json" => Some(CONFIG),
+        "image.rten" => Some(IMAGE.bytes()),
+        "text.rten" => Some(TEXT.bytes()),
+        "vocab.txt" => Some(VOCABULARY.as_bytes()),
+        _ => None,
+    }
+}
+
+/// A file's size by its name.
+pub fn size(file: &str) -> Option<u64> {
+    let length = match file {
+        "model.json" => CONFIG.len(),
+        "image.rten" => IMAGE.bytes().len(),
+        "text.rten" => TEXT.bytes().len(),
+        "vocab.txt" => VOCABULARY.len(),
+        _ => return None,
+    };
+    Some(length as u64)
+}

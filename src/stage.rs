@@ -1,0 +1,108 @@
+//! Running a stage: rows in, rows out, in order, on several threads, in bounded memory.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, mpsc};
+
+use arrow_array::RecordBatch;
+
+use crate::table::{self, Table};
+
+/// A row that could not be processed, for a message; the row itself carries the same words in `error`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    pub key: String,
+    pub problem: String,
+}
+
+/// What a stage made of a slice of rows.
+#[derive(Debug)]
+pub struct Done {
+    pub batch: RecordBatch,
+    pub skipped: Vec<Skipped>,
+}
+
+/// A pool of `threads` threads (0: as many as there are processors).
+///
+/// # Errors
+/// The system refuses to start a thread.
+pub fn pool(threads: usize) -> Result<Arc<rayon::ThreadPool>, rayon::ThreadPoolBuildError> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|n| format!("stage-{n}")).build().map(Arc::new)
+}
+
+/// Applies `work` to every item on the pool and yields the results in the order of the items.
+///
+/// A result is handed out as soon as all before it are; at most a few items a thread are under way, so memory is
+/// bounded by them, whatever the number of items, and a slow consumer slows the producer down.
+pub fn in_order<T, R, F>(
+    pool: Arc<rayon::ThreadPool>,
+    items: impl Iterator<Item = T>,
+    work: F,
+) -> impl Iterator<Item = R>
+where
+    T: Send + 'static,
+    R: Send + 'static,
+    F: Fn(T) -> R + Send + Sync + 'static,
+{
+    let work = Arc::new(work);
+    let most = pool.current_num_threads() * 3;
+    let mut items = items.fuse();
+    let mut under_way: VecDeque<mpsc::Receiver<R>> = VecDeque::with_capacity(most);
+    std::iter::from_fn(move || {
+        while under_way.len() < most {
+            let Some(item) = items.next() else { break };
+            let (sender, receiver) = mpsc::sync_channel(1);
+            let work = work.clone();
+            pool.spawn_fifo(move || {
+                // The receiver is gone only when the consumer has stopped, and then the result is not wanted.
+                let _ = sender.send(work(item));
+            });
+            under_way.push_back(receiver);
+        }
+        under_way.pop_front().map(|result| result.recv().expect("a panic in a stage ends the process"))
+    })
+}
+
+/// The table's batches cut into slices of at most `rows` rows.
+pub fn slices(table: Table, rows: usize) -> impl Iterator<Item = Result<RecordBatch, table::Error>> {
+    table.flat_map(move |batch| {
+        let pieces = match batch {
+            Ok(batch) => (0..batch.num_rows())
+                .step_by(rows)
+                .map(|at| Ok(batch.slice(at, rows.min(batch.num_rows() - at))))
+                .collect(),
+            Err(e) => vec![Err(e)],
+        };
+        pieces.into_iter()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn results_keep_the_order_of_the_items() {
+        for threads in [1, 2, 5] {
+            let pool = pool(threads).expect("threads");
+            let results: Vec<u64> = in_order(pool, 0..200u64, |n| {
+                std::thread::sleep(std::time::Duration::from_micros(n * 7919 % 300));
+                n * n
+            })
+            .collect();
+            assert_eq!(results, (0..200).map(|n| n * n).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_slow_consumer_holds_the_producer_back() {
+        let produced = Arc::new(AtomicUsize::new(0));
+        let counter = produced.clone();
+        let items = (0..1000).inspect(move |_| {
+            counter.fetch_add(1, Ordering::Relaxed);
+        });
+        let mut results = in_order(pool(2).expect("threads"), items, |n| n);
+        assert_eq!(results.next(), Some(0));
+        assert!(produced.load(Ordering::Relaxed) <= 8);
+    }
+}

@@ -1,0 +1,101 @@
+//! Tables: what every stage reads and writes.
+//!
+//! Hides: Parquet and Arrow IPC, the many physical types in which other programs write text and vectors, and where
+//! a folder of images and a table differ. Promises: a [`Table`] streams record batches and never holds more than a
+//! few; a [`Writer`] gives the same bytes for the same batches; columns nobody here knows pass through unchanged.
+//!
+//! The column names and their meaning are the contract of the whole program; see [`column`].
+
+pub mod column;
+mod images;
+mod inputs;
+mod metadata;
+mod read;
+mod spool;
+mod write;
+
+pub use column::{Vectors, ints, put, text, vectors};
+pub use images::Images;
+pub use inputs::{IdSource, Inputs};
+pub use metadata::{JoinOn, Metadata, MetadataReport, OnDuplicate};
+pub use read::Table;
+pub use write::{StreamFormat, Writer};
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// What a table was made from: `pokedex.*` key-value pairs of its footer. Nothing in it changes from run to run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Provenance(pub BTreeMap<String, String>);
+
+impl Provenance {
+    /// The value of `pokedex.KEY`.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(&format!("pokedex.{key}")).map(String::as_str)
+    }
+
+    /// Sets `pokedex.KEY`.
+    pub fn set(&mut self, key: &str, value: impl Into<String>) {
+        self.0.insert(format!("pokedex.{key}"), value.into());
+    }
+}
+
+/// What can be wrong with a table.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Io(#[from] crate::io::Error),
+    #[error("{name}: not a readable table: {source}")]
+    Parquet { name: String, source: parquet::errors::ParquetError },
+    #[error("{name}: not a readable table: {source}")]
+    Arrow { name: String, source: arrow_schema::ArrowError },
+    #[error("{name}: cannot write the table: {source}")]
+    WriteParquet { name: String, source: parquet::errors::ParquetError },
+    #[error("{name}: cannot write the table: {source}")]
+    WriteArrow { name: String, source: arrow_schema::ArrowError },
+    #[error("{name}: neither a table nor an image list")]
+    NotATable { name: String },
+    #[error("{name}: has no column `{column}` (it has {})", columns.join(", "))]
+    MissingColumn { name: String, column: String, columns: Vec<String> },
+    #[error("column `{column}`: expected {expected}, found {found}")]
+    ColumnType { column: String, expected: &'static str, found: String },
+    #[error("column `{column}`: vectors of {first} and of {other} numbers in one table")]
+    RaggedVectors { column: String, first: usize, other: usize },
+    #[error("{second}: its columns differ from those of {first} ({difference})")]
+    DifferentColumns { first: String, second: String, difference: String },
+    #[error("tables and image files in one call: {}", path.display())]
+    MixedInputs { path: PathBuf },
+    #[error("{name}: no image found")]
+    NoImages { name: String },
+    #[error("{name}: this stage reads a table, and this is {found}")]
+    NeedsTable { name: String, found: &'static str, hint: String },
+    #[error("{}: {problem}", path.display())]
+    Metadata { path: PathBuf, problem: String, hint: Option<String> },
+    #[error("{file}: its name does not begin with a Pokédex number from 0001 to 1025")]
+    NoId { file: String },
+}
+
+impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Io(e) => e.hint(),
+            Error::NoImages { .. } => Some(
+                "hidden files and files without an image extension are skipped; name such a file itself to read it"
+                    .into(),
+            ),
+            Error::MixedInputs { .. } => {
+                Some("`pokedex scan FOLDER -o manifest.parquet` turns image files into a table".into())
+            }
+            Error::NeedsTable { hint, .. } => Some(hint.clone()),
+            Error::Metadata { hint, .. } => hint.clone(),
+            Error::MissingColumn { column, .. } if column == column::EMBEDDING => Some(
+                "`pokedex embed INPUT -o embeddings.parquet` adds it; another column is chosen by --vector-column"
+                    .into(),
+            ),
+            Error::NoId { .. } => Some("--ids none reads no numbers from names".into()),
+            Error::RaggedVectors { .. } => Some("a table holds the vectors of one model; embed the rows again".into()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Names, types and typed access of the columns that the program knows.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float32Type;
+use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, Float32Array, Int32Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
+
+use super::Error;
+
+/// The row's name: unique, `/`-separated, never absolute.
+pub const KEY: &str = "key";
+/// Where to open the file, relative to the working directory at the time of writing.
+pub const PATH: &str = "path";
+/// The image itself: `struct<bytes: binary, path: utf8>`, the Hugging Face `Image` layout.
+pub const IMAGE: &str = "image";
+/// Class number.
+pub const ID: &str = "id";
+/// Class name.
+pub const LABEL: &str = "label";
+/// Width of the decoded, upright image.
+pub const WIDTH: &str = "width";
+/// Height of the decoded, upright image.
+pub const HEIGHT: &str = "height";
+/// BLAKE3 of the bytes that this row points to.
+pub const CONTENT_HASH: &str = "content_hash";
+/// BLAKE3 of the bytes that this row's image was made from.
+pub const SOURCE_HASH: &str = "source_hash";
+/// `train`, `validation` or `test`.
+pub const SPLIT: &str = "split";
+/// L2-normalised vector; null where `error` is set.
+pub const EMBEDDING: &str = "embedding";
+/// Suffix of the column that names the model of a vector column.
+pub const MODEL_SUFFIX: &str = "_model";
+/// Why a row could not be processed; null where all is well.
+pub const ERROR: &str = "error";
+
+/// A BLAKE3 digest's type in a table.
+pub const HASH_TYPE: DataType = DataType::FixedSizeBinary(32);
+
+/// A nullable field.
+pub fn field(name: &str, data_type: DataType) -> Field {
+    Field::new(name, data_type, true)
+}
+
+/// The required field `key`.
+pub fn key_field() -> Field {
+    Field::new(KEY, DataType::Utf8, false)
+}
+
+/// The field `image`.
+pub fn image_field() -> Field {
+    let fields = Fields::from(vec![field("bytes", DataType::Binary), field("path", DataType::Utf8)]);
+    field(IMAGE, DataType::Struct(fields))
+}
+
+/// The field of a vector column of `dimension` numbers.
+pub fn vector_field(name: &str, dimension: usize) -> Field {
+    field(name, vector_type(dimension))
+}
+
+/// The type of a vector column of `dimension` numbers.
+pub fn vector_type(dimension: usize) -> DataType {
+    let size = i32::try_from(dimension).expect("a model's dimension fits in 31 bits");
+    DataType::FixedSizeList(Arc::new(field("item", DataType::Float32)), size)
+}
+
+/// The type of a model column: a dictionary, since a table usually has one model.
+pub fn model_type() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+}
+
+/// The schema with `field` put in the place of the field of that name, or at the end.
+pub fn put_field(schema: &Schema, field: Field) -> SchemaRef {
+    let mut fields: Vec<Arc<Field>> = schema.fields().to_vec();
+    match schema.index_of(field.name()) {
+        Ok(at) => fields[at] = Arc::new(field),
+        Err(_) => fields.push(Arc::new(field)),
+    }
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+}
+
+/// The schema without the field of that name.
+pub fn drop_field(schema: &Schema, name: &str) -> SchemaRef {
+    let fields: Vec<Arc<Field>> = schema.fields().iter().filter(|f| f.name() != name).cloned().collect();
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+}
+
+/// The batch laid out as `schema`: its columns come from `new` by name, else from `batch`.
+pub fn put(batch: &RecordBatch, schema: &SchemaRef, new: &[(&str, ArrayRef)]) -> RecordBatch {
+    let columns = schema
+        .fields()
+        .iter()
+        .map(|f| match new.iter().find(|(name, _)| name == f.name()) {
+            Some((_, array)) => array.clone(),
+            None => batch.column_by_name(f.name()).expect("the schema was derived from the batch's").clone(),
+        })
+        .collect();
+    RecordBatch::try_new(schema.clone(), columns).expect("new columns have the types and lengths of their fields")
+}
+
+/// A column of digests.
+pub fn hashes(digests: &[Option<[u8; 32]>]) -> ArrayRef {
+    let digests = digests.iter().map(|d| d.as_ref().map(|d| d.as_slice()));
+    Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size(digests, 32).expect("every digest has 32 bytes"))
+}
+
+/// The digests of a column of [`HASH_TYPE`] (or of plain binary, as DuckDB writes it back), row by row.
+pub fn read_hashes(batch: &RecordBatch, name: &str) -> Vec<Option<[u8; 32]>> {
+    let binary = batch.column_by_name(name).and_then(|c| arrow_cast::cast(c, &DataType::Binary).ok());
+    match binary {
+        None => vec![None; batch.num_rows()],
+        Some(binary) => binary.as_binary::<i32>().iter().map(|d| d.and_then(|d| d.try_into().ok())).collect(),
+    }
+}
+
+fn cast(batch: &RecordBatch, name: &str, to: &DataType, expected: &'static str) -> Result<Option<ArrayRef>, Error> {
+    let Some(column) = batch.column_by_name(name) else {
+        return Ok(None);
+    };
+    if column.data_type() == to {
+        return Ok(Some(column.clone()));
+    }
+    let found = || Error::ColumnType { column: name.into(), expected, found: column.data_type().to_string() };
+    let strict = arrow_cast::CastOptions { safe: false, ..Default::default() };
+    arrow_cast::cast_with_options(column, to, &strict).map(Some).map_err(|_| found())
+}
+
+/// A text column in any of Arrow's text types (plain, large, view, dictionary), or `None` where there is none.
+///
+/// # Errors
+/// The column holds something else than text.
+pub fn text(batch: &RecordBatch, name: &str) -> Result<Option<StringArray>, Error> {
+    let is_text =
+        |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null);
+    if let Some(column) = batch.column_by_name(name) {
+        let acceptable = match column.data_type() {
+            DataType::Dictionary(_, value) => is_text(value),
+            other => is_text(other),
+        };
+        if !acceptable {
+            let found = column.data_type().to_string();
+            return Err(Error::ColumnType { column: name.into(), expected: "text", found });
+        }
+    }
+    Ok(cast(batch, name, &DataType::Utf8, "text")?.map(|a| a.as_string::<i32>().clone()))
+}
+
+/// An integer column of any width as 32 bits, or `None` where there is none. Whole floating-point numbers, which is
+/// what pandas makes of integers beside nulls, are taken too.
+///
+/// # Errors
+/// The column is not numeric, or a number does not fit.
+pub fn ints(batch: &RecordBatch, name: &str) -> Result<Option<Int32Array>, Error> {
+    if let Some(column) = batch.column_by_name(name)
+        && !(column.data_type().is_numeric() || column.data_type() == &DataType::Null)
+    {
+        let found = column.data_type().to_string();
+        return Err(Error::ColumnType { column: name.into(), expected: "whole numbers", found });
+    }
+    Ok(cast(batch, name, &DataType::Int32, "whole numbers")?
+        .map(|a| a.as_primitive::<arrow_array::types::Int32Type>().clone()))
+}
+
+/// A vector column of a batch: `float32` rows of one length.
+pub struct Vectors {
+    values: Float32Array,
+    spans: Spans,
+    /// Numbers a row; 0 where every row is null.
+    pub dimension: usize,
+}
+
+enum Spans {
+    Fixed(arrow_array::FixedSizeListArray),
+    Offsets(Vec<Option<(usize, usize)>>),
+}
+
+impl Vectors {
+    /// The vector of row `i`, or `None` where it is null.
+    pub fn get(&self, i: usize) -> Option<&[f32]> {
+        match &self.spans {
+            Spans::Fixed(list) => list.is_valid(i).then(|| {
+                let start = list.value_offset_at(i) as usize;
+                &self.values.values()[start..start + self.dimension]
+            }),
+            Spans::Offsets(spans) => spans[i].map(|(start, end)| &self.values.values()[start..end]),
+        }
+    }
+}
+
+/// The vectors of a column of `fixed_size_list`, `list` or `large_list` of any float or integer type.
+///
+/// # Errors
+/// The column is missing or of another type, or its rows differ in length.
+pub fn vectors(batch: &RecordBatch, name: &str, table: &str) -> Result<Vectors, Error> {
+    let column = batch.column_by_name(name).ok_or_else(|| missing(&batch.schema(), name, table))?;
+    let wrong = || {
+        let found = column.data_type().to_string();
+        Error::ColumnType { column: name.into(), expected: "a list of numbers", found }
+    };
+    let numbers = |values: &ArrayRef| -> Result<Float32Array, Error> {
+        if !values.data_type().is_numeric() {
+            return Err(wrong());
+        }
+        let cast = arrow_cast::cast(values, &DataType::Float32).map_err(|_| wrong())?;
+        Ok(cast.as_primitive::<Float32Type>().clone())
+    };
+    let ragged = |first, other| Error::RaggedVectors { column: name.into(), first, other };
+    if let Some(list) = column.as_fixed_size_list_opt() {
+        let dimension = usize::try_from(list.value_length()).map_err(|_| wrong())?;
+        return Ok(Vectors { values: numbers(list.values())?, spans: Spans::Fixed(list.clone()), dimension });
+    }
+    let (values, spans): (&ArrayRef, Vec<Option<(usize, usize)>>) = if let Some(list) = column.as_list_opt::<i32>() {
+        let at = |i: usize| (list.value_offsets()[i] as usize, list.value_offsets()[i + 1] as usize);
+        (list.values(), (0..list.len()).map(|i| list.is_valid(i).then(|| at(i))).collect())
+    } else if let Some(list) = column.as_list_opt::<i64>() {
+        let at = |i: usize| (list.value_offsets()[i] as usize, list.value_offsets()[i + 1] as usize);
+        (list.values(), (0..list.len()).map(|i| list.is_valid(i).then(|| at(i))).collect())
+    } else {
+        return Err(wrong());
+    };
+    let mut lengths = spans.iter().flatten().map(|(start, end)| end - start);
+    let dimension = lengths.next().unwrap_or(0);
+    match lengths.find(|&other| other != dimension) {
+        Some(other) => Err(ragged(dimension, other)),
+        None => Ok(Vectors { values: numbers(values)?, spans: Spans::Offsets(spans), dimension }),
+    }
+}
+
+/// The error for a column that is not there, naming those that are.
+pub fn missing(schema: &Schema, column: &str, table: &str) -> Error {
+    let columns = schema.fields().iter().map(|f| f.name().clone()).collect();
+    Error::MissingColumn { name: table.into(), column: column.into(), columns }
+}

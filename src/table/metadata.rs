@@ -1,0 +1,389 @@
+//! A metadata CSV, joined to the rows of a table.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array,
+};
+use arrow_schema::{Field, SchemaRef};
+
+use super::{Error, column};
+
+/// Columns of the program's own that a CSV must not replace.
+const RESERVED: &[&str] = &[
+    column::KEY,
+    column::PATH,
+    column::IMAGE,
+    column::WIDTH,
+    column::HEIGHT,
+    column::CONTENT_HASH,
+    column::SOURCE_HASH,
+    column::SPLIT,
+    column::EMBEDDING,
+    "embedding_model",
+    column::ERROR,
+];
+
+/// The column of the table that a metadata CSV is joined on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum JoinOn {
+    #[default]
+    Id,
+    Label,
+    Key,
+}
+
+/// What to do where several rows of the CSV have the same join key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum OnDuplicate {
+    /// Take the first of them
+    #[default]
+    First,
+    /// Stop
+    Error,
+    /// Make a row for each; the keys of the further ones end in #2, #3, …
+    All,
+}
+
+/// A CSV in memory, typed and ready to be joined.
+#[derive(Debug)]
+pub struct Metadata {
+    on: JoinOn,
+    columns: Vec<(Field, ArrayRef)>,
+    /// The rows that are taken for each join key.
+    rows_of: HashMap<String, Vec<u32>>,
+    duplicates: Vec<(String, usize)>,
+    asked_for: HashMap<String, bool>,
+}
+
+/// What a join did, for a message.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct MetadataReport {
+    /// Join keys that several rows share, with their number of rows, in order.
+    pub duplicates: Vec<(String, usize)>,
+    /// Join keys of the CSV that no row of the table has.
+    pub unused: usize,
+}
+
+impl Metadata {
+    /// Reads a CSV with a header. Cells are trimmed, and blank ones are null; a column is `int64`, `float64` or
+    /// `bool` where every value is one, else text. Column names become snake_case; one that would replace a
+    /// column of the program's own gets the prefix `meta_`.
+    ///
+    /// # Errors
+    /// The file is no CSV, has no column to join on, or (`OnDuplicate::Error`) a join key repeats.
+    pub fn read(path: &Path, on: JoinOn, on_duplicate: OnDuplicate) -> Result<Metadata, Error> {
+        let fail = |problem: String, hint: &str| Error::Metadata {
+            path: path.to_path_buf(),
+            problem,
+            hint: (!hint.is_empty()).then(|| hint.to_string()),
+        };
+        let broken =
+            |e: csv::Error| fail(e.to_string(), "a CSV has a header line, commas, and as many cells in every line");
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(broken)?;
+        let names = unique_names(reader.headers().map_err(broken)?);
+        let join = on.candidates().iter().find_map(|c| names.iter().position(|n| n == c)).ok_or_else(|| {
+            let problem = format!("has no column `{}` to join on (it has {})", on.candidates()[0], names.join(", "));
+            fail(problem, "--on id, --on label or --on key chooses another column")
+        })?;
+
+        let mut cells: Vec<Vec<Option<String>>> = vec![Vec::new(); names.len()];
+        let mut rows_of: HashMap<String, Vec<u32>> = HashMap::new();
+        for (row, record) in (0..).zip(reader.records()) {
+            let record = record.map_err(broken)?;
+            for (column, cell) in cells.iter_mut().zip(&record) {
+                column.push((!cell.is_empty()).then(|| cell.to_string()));
+            }
+            if let Some(key) = record.get(join).filter(|key| !key.is_empty()) {
+                let key = on.normalise(key).ok_or_else(|| {
+                    fail(
+                        format!("line {}: the id `{key}` is not a whole number", row + 2),
+                        "--on label or --on key joins on text",
+                    )
+                })?;
+                rows_of.entry(key).or_default().push(row);
+            }
+        }
+
+        let mut duplicates: Vec<(String, usize)> =
+            rows_of.iter().filter(|(_, rows)| rows.len() > 1).map(|(key, rows)| (key.clone(), rows.len())).collect();
+        duplicates.sort_by_key(|(key, _)| (key.parse::<i64>().unwrap_or(i64::MAX), key.clone()));
+        match (on_duplicate, duplicates.first()) {
+            (OnDuplicate::Error, Some((key, rows))) => {
+                let problem = format!("{rows} rows have the {} {key}", on.candidates()[0]);
+                return Err(fail(problem, "--on-duplicate first takes the first of them, all makes a row for each"));
+            }
+            (OnDuplicate::First, _) => rows_of.values_mut().for_each(|rows| rows.truncate(1)),
+            _ => {}
+        }
+
+        let mut columns = Vec::new();
+        for (index, (name, cells)) in names.into_iter().zip(cells).enumerate() {
+            if index == join {
+                continue;
+            }
+            let array = match name.as_str() {
+                column::ID => whole_numbers(&cells)
+                    .ok_or_else(|| fail("column `id` holds something else than whole numbers".into(), ""))?,
+                column::LABEL => Arc::new(StringArray::from(cells)),
+                _ => typed(cells),
+            };
+            let name = if RESERVED.contains(&name.as_str()) { format!("meta_{name}") } else { name };
+            columns.push((column::field(&name, array.data_type().clone()), array));
+        }
+        let asked_for = rows_of.keys().map(|key| (key.clone(), false)).collect();
+        Ok(Metadata { on, columns, rows_of, duplicates, asked_for })
+    }
+
+    /// The schema of a joined table.
+    pub fn join_schema(&self, schema: &SchemaRef) -> SchemaRef {
+        self.columns.iter().fold(schema.clone(), |schema, (field, _)| column::put_field(&schema, field.clone()))
+    }
+
+    /// Joins a batch; every row of it comes out at least once, with nulls where the CSV says nothing. An `id` or
+    /// `label` of the CSV wins over one from the file's name, which stays where the CSV is blank.
+    ///
+    /// # Errors
+    /// The column to join on has another type.
+    pub fn join(&mut self, batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Error> {
+        let keys = self.keys(batch)?;
+        let (mut ours, mut theirs, mut copies) = (Vec::new(), Vec::new(), Vec::new());
+        for (row, key) in (0..).zip(&keys) {
+            match key.as_ref().and_then(|key| self.rows_of.get_key_value(key)) {
+                None => {
+                    ours.push(row);
+                    theirs.push(None);
+                    copies.push(0);
+                }
+                Some((key, rows)) => {
+                    *self.asked_for.get_mut(key).expect("it has the same keys") = true;
+                    ours.extend(rows.iter().map(|_| row));
+                    theirs.extend(rows.iter().copied().map(Some));
+                    copies.extend(0..rows.len());
+                }
+            }
+        }
+        let (ours, theirs) = (UInt32Array::from(ours), UInt32Array::from(theirs));
+        let columns = schema.fields().iter().map(|field| {
+            let own = batch.column_by_name(field.name()).map(|array| take(array, &ours));
+            let joined =
+                self.columns.iter().find(|(f, _)| f.name() == field.name()).map(|(_, array)| take(array, &theirs));
+            match (own, joined) {
+                (Some(own), _) if field.name() == column::KEY => number_copies(batch, &ours, &copies).unwrap_or(own),
+                (Some(own), Some(joined)) if own.data_type() == joined.data_type() => first_of(&joined, &own),
+                (_, Some(joined)) => joined,
+                (Some(own), None) => own,
+                (None, None) => {
+                    unreachable!("the schema has the fields of the batch and of the CSV")
+                }
+            }
+        });
+        Ok(RecordBatch::try_new(schema.clone(), columns.collect()).expect("columns of the joined schema"))
+    }
+
+    /// What happened, after the last batch.
+    pub fn report(&self) -> MetadataReport {
+        let unused = self.asked_for.values().filter(|asked| !**asked).count();
+        MetadataReport { duplicates: self.duplicates.clone(), unused }
+    }
+
+    fn keys(&self, batch: &RecordBatch) -> Result<Vec<Option<String>>, Error> {
+        let text = match self.on {
+            JoinOn::Id => {
+                let ids = column::ints(batch, column::ID)?;
+                return Ok(match ids {
+                    Some(ids) => ids.iter().map(|id| id.map(|id| id.to_string())).collect(),
+                    None => vec![None; batch.num_rows()],
+                });
+            }
+            JoinOn::Label => column::text(batch, column::LABEL)?,
+            JoinOn::Key => column::text(batch, column::KEY)?,
+        };
+        Ok(match text {
+            Some(text) => text.iter().map(|t| t.and_then(|t| self.on.normalise(t))).collect(),
+            None => vec![None; batch.num_rows()],
+        })
+    }
+}
+
+impl JoinOn {
+    /// Names of the CSV's column, the best first.
+    fn candidates(self) -> &'static [&'static str] {
+        match self {
+            JoinOn::Id => &["id", "dex_id", "number", "species_id"],
+            JoinOn::Label => &["label", "name"],
+            JoinOn::Key => &["key", "file", "file_name", "filename", "path"],
+        }
+    }
+
+    /// Join keys as they are compared: numbers without leading zeros, labels without regard to case.
+    fn normalise(self, key: &str) -> Option<String> {
+        match self {
+            JoinOn::Id => key.parse::<i32>().ok().map(|id| id.to_string()),
+            JoinOn::Label => Some(key.to_lowercase()),
+            JoinOn::Key => Some(key.to_string()),
+        }
+    }
+}
+
+fn take(array: &ArrayRef, rows: &UInt32Array) -> ArrayRef {
+    arrow_select::take::take(array, rows, None).expect("the row numbers are those of the array")
+}
+
+/// `key`, `key#2`, `key#3` where a row came out several times, or `None` where none did.
+fn number_copies(batch: &RecordBatch, rows: &UInt32Array, copies: &[usize]) -> Option<ArrayRef> {
+    if copies.iter().all(|&copy| copy == 0) {
+        return None;
+    }
+    let keys = column::text(batch, column::KEY).ok()??;
+    let numbered = rows.values().iter().zip(copies).map(|(&row, &copy)| {
+        let key = keys.value(row as usize);
+        if copy == 0 { key.to_string() } else { format!("{key}#{}", copy + 1) }
+    });
+    Some(Arc::new(StringArray::from_iter_values(numbered)))
+}
+
+/// The values of `a`, and those of `b` where `a` is null.
+fn first_of(a: &ArrayRef, b: &ArrayRef) -> ArrayRef {
+    let has = BooleanArray::from_iter((0..a.len()).map(|i| Some(a.is_valid(i))));
+    arrow_select::zip::zip(&has, a, b).expect("two columns of one type and length")
+}
+
+/// snake_case names; blank ones are numbered, repeated ones get a number.
+fn unique_names(header: &csv::StringRecord) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (index, cell) in header.iter().enumerate() {
+        let base = match snake_case(cell.trim_start_matches('\u{feff}')) {
+            name if name.is_empty() => format!("column_{}", index + 1),
+            name => name,
+        };
+        let free = |name: &String| !names.contains(name);
+        let name = std::iter::once(base.clone()).chain((2..).map(|n| format!("{base}_{n}"))).find(free);
+        names.push(name.expect("one of endlessly many names is free"));
+    }
+    names
+}
+
+/// `Sp. Atk` → `sp_atk`, `Type1` → `type1`, `CatchRate` → `catch_rate`.
+fn snake_case(name: &str) -> String {
+    let mut out = String::new();
+    let mut previous = ' ';
+    for c in name.chars() {
+        if c.is_alphanumeric() {
+            let word_starts = c.is_uppercase() && (previous.is_lowercase() || previous.is_numeric());
+            if word_starts && !out.ends_with('_') {
+                out.push('_');
+            }
+            out.extend(c.to_lowercase());
+        } else if !out.is_empty() && !out.ends_with('_') {
+            out.push('_');
+        }
+        previous = c;
+    }
+    out.trim_end_matches('_').to_string()
+}
+
+/// The narrowest of `int64`, `float64`, `bool` and text that holds every cell as it stands; `007` is text.
+fn typed(cells: Vec<Option<String>>) -> ArrayRef {
+    let every =
+        |test: fn(&str) -> bool| cells.iter().flatten().next().is_some() && cells.iter().flatten().all(|c| test(c));
+    let padded = |c: &str| c.trim_start_matches('-').len() > 1 && c.trim_start_matches('-').starts_with('0');
+    if every(|c| c.parse::<i64>().is_ok()) && !cells.iter().flatten().any(|c| padded(c)) {
+        Arc::new(cells.iter().map(|c| c.as_ref().and_then(|c| c.parse().ok())).collect::<Int64Array>())
+    } else if every(|c| c.parse::<f64>().is_ok_and(f64::is_finite))
+        && !cells.iter().flatten().any(|c| padded(c) && !c.contains('.'))
+    {
+        Arc::new(cells.iter().map(|c| c.as_ref().and_then(|c| c.parse().ok())).collect::<Float64Array>())
+    } else if every(|c| c.eq_ignore_ascii_case("true") || c.eq_ignore_ascii_case("false")) {
+        Arc::new(cells.iter().map(|c| c.as_ref().map(|c| c.eq_ignore_ascii_case("true"))).collect::<BooleanArray>())
+    } else {
+        Arc::new(StringArray::from(cells))
+    }
+}
+
+fn whole_numbers(cells: &[Option<String>]) -> Option<ArrayRef> {
+    let numbers: Option<Int32Array> = cells
+        .iter()
+        .map(|c| c.as_ref().map(|c| c.parse().ok()).map_or(Some(None), |n| n.map(Some)))
+        .collect::<Option<Vec<_>>>()
+        .map(Int32Array::from);
+    numbers.map(|numbers| Arc::new(numbers) as ArrayRef)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::cast::AsArray;
+    use arrow_schema::{DataType, Schema};
+
+    fn csv(text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), text).expect("writable");
+        file
+    }
+
+    fn rows() -> (SchemaRef, RecordBatch) {
+        let fields =
+            vec![column::key_field(), column::field("id", DataType::Int32), column::field("label", DataType::Utf8)];
+        let schema = Arc::new(Schema::new(fields));
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from(vec!["a.png", "b.png", "c.png"])),
+            Arc::new(Int32Array::from(vec![Some(3), Some(1), Some(9)])),
+            Arc::new(StringArray::from(vec![Some("Venusaur"), Some("Bulbasaur"), None])),
+        ];
+        (schema.clone(), RecordBatch::try_new(schema, columns).expect("a batch"))
+    }
+
+    #[test]
+    fn blanks_are_null_and_columns_are_typed() {
+        let file = csv(
+            "ID,Name,Type2,Sp. Atk,Rate,Code,Path\n1, Bulbasaur ,poison,65,0.5,007,x\n3,Venusaur,\" \",100,1,010,y\n",
+        );
+        let mut metadata = Metadata::read(file.path(), JoinOn::Id, OnDuplicate::First).expect("read");
+        let (schema, batch) = rows();
+        let schema = metadata.join_schema(&schema);
+        let joined = metadata.join(&batch, &schema).expect("joined");
+        let names: Vec<_> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+        assert_eq!(names, ["key", "id", "label", "name", "type2", "sp_atk", "rate", "code", "meta_path"]);
+        assert_eq!(joined["sp_atk"].data_type(), &DataType::Int64);
+        assert_eq!(joined["rate"].data_type(), &DataType::Float64);
+        assert_eq!(joined["code"].data_type(), &DataType::Utf8);
+        let type2: Vec<_> = joined["type2"].as_string::<i32>().iter().collect();
+        assert_eq!(type2, [None, Some("poison"), None]);
+        assert_eq!(metadata.report(), MetadataReport { duplicates: vec![], unused: 0 });
+    }
+
+    #[test]
+    fn rows_that_share_an_id_never_multiply_silently() {
+        let file = csv("id,form\n3,\n3,mega\n1,\n7,\n");
+        let (schema, batch) = rows();
+        let mut first = Metadata::read(file.path(), JoinOn::Id, OnDuplicate::First).expect("read");
+        let joined = first.join(&batch, &first.join_schema(&schema)).expect("joined");
+        assert_eq!(joined.num_rows(), 3);
+        assert_eq!(first.report(), MetadataReport { duplicates: vec![("3".into(), 2)], unused: 1 });
+        let mut all = Metadata::read(file.path(), JoinOn::Id, OnDuplicate::All).expect("read");
+        let joined = all.join(&batch, &all.join_schema(&schema)).expect("joined");
+        let keys: Vec<_> = joined["key"].as_string::<i32>().iter().flatten().collect();
+        assert_eq!(keys, ["a.png", "a.png#2", "b.png", "c.png"]);
+        let error = Metadata::read(file.path(), JoinOn::Id, OnDuplicate::Error).expect_err("3 repeats");
+        assert!(error.to_string().contains("2 rows have the id 3"), "{error}");
+    }
+
+    #[test]
+    fn a_label_of_the_csv_wins_and_a_blank_one_does_not() {
+        let file = csv("id,label\n3,Big Plant\n1,\n");
+        let (schema, batch) = rows();
+        let mut metadata = Metadata::read(file.path(), JoinOn::Id, OnDuplicate::First).expect("read");
+        let joined = metadata.join(&batch, &metadata.join_schema(&schema)).expect("joined");
+        let labels: Vec<_> = joined["label"].as_string::<i32>().iter().collect();
+        assert_eq!(labels, [Some("Big Plant"), Some("Bulbasaur"), None]);
+    }
+
+    #[test]
+    fn names_become_snake_case_and_unique() {
+        let header = csv::StringRecord::from(vec!["\u{feff}ID", "Sp. Atk", "CatchRate", "Type 1", "type_1", "", "#"]);
+        assert_eq!(unique_names(&header), ["id", "sp_atk", "catch_rate", "type_1", "type_1_2", "column_6", "column_7"]);
+    }
+}

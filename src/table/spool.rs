@@ -1,0 +1,38 @@
+//! A table read twice: the first time to look at all of it, the second to write it.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Seek, Write};
+
+use arrow_array::RecordBatch;
+use arrow_ipc::writer::StreamWriter;
+
+use super::{Error, Table};
+
+impl Table {
+    /// Streams the table to an unlinked temporary file, showing every batch to `look` on the way, and gives it back
+    /// to be read from there. Memory stays bounded.
+    ///
+    /// # Errors
+    /// The table cannot be read, `look` fails, or there is no room in `TMPDIR`.
+    pub fn spool<E: From<Error>>(self, mut look: impl FnMut(&RecordBatch) -> Result<(), E>) -> Result<Table, E> {
+        let full = |source| Error::Io(crate::io::Error::Stdin(source));
+        let broken = |source| Error::Arrow { name: "temporary file".into(), source };
+        let (name, rows, provenance, schema) =
+            (self.name.clone(), self.rows, self.provenance.clone(), self.schema.clone());
+        let file = tempfile::tempfile().map_err(full)?;
+        let mut writer = StreamWriter::try_new(BufWriter::with_capacity(1 << 16, file), &schema).map_err(broken)?;
+        for batch in self {
+            let batch = batch?;
+            look(&batch)?;
+            writer.write(&batch).map_err(broken)?;
+        }
+        writer.finish().map_err(broken)?;
+        let mut buffer = writer.into_inner().map_err(broken)?;
+        buffer.flush().map_err(full)?;
+        let mut file: File = buffer.into_inner().map_err(|e| full(e.into_error()))?;
+        file.rewind().map_err(full)?;
+        let mut table = Table::arrow_stream(name, Box::new(BufReader::with_capacity(1 << 16, file)))?;
+        (table.rows, table.provenance) = (rows, provenance);
+        Ok(table)
+    }
+}

@@ -1,0 +1,153 @@
+//! Writing tables: Parquet, or an Arrow IPC stream for pipes that must not touch the disk.
+
+use arrow_array::RecordBatch;
+use arrow_schema::{ArrowError, DataType, SchemaRef};
+use arrow_select::coalesce::BatchCoalescer;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+
+use super::{Error, Provenance, column};
+use crate::io::Sink;
+
+/// A row group is closed at this many rows or bytes, whichever comes first: memory stays bounded, and a reader that
+/// wants few rows reads few.
+const ROW_GROUP_ROWS: usize = 8192;
+const ROW_GROUP_BYTES: usize = 8 << 20;
+/// Rows are handed to the format in blocks of this many, counted from the first row: so the bytes do not depend on
+/// the batches in which the rows arrived, and a pipe gives the same file as separate commands.
+const BLOCK_ROWS: usize = 256;
+const IMAGE_BLOCK_ROWS: usize = 16;
+
+/// How a table travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum StreamFormat {
+    #[default]
+    Parquet,
+    Arrow,
+}
+
+/// Writes batches of one schema to a [`Sink`].
+pub struct Writer {
+    name: String,
+    blocks: BatchCoalescer,
+    format: Format,
+}
+
+enum Format {
+    Parquet(Box<ArrowWriter<Sink>>),
+    Arrow(Box<arrow_ipc::writer::StreamWriter<Sink>>),
+}
+
+impl Writer {
+    /// Starts a table.
+    ///
+    /// # Errors
+    /// The schema cannot be written in this format, or the sink fails.
+    pub fn new(sink: Sink, schema: &SchemaRef, provenance: &Provenance, format: StreamFormat) -> Result<Writer, Error> {
+        let name = sink.name();
+        let format = match format {
+            StreamFormat::Parquet => {
+                let properties = properties(schema, provenance);
+                let writer = ArrowWriter::try_new(sink, schema.clone(), Some(properties))
+                    .map_err(|source| parquet_error(&name, source))?;
+                Format::Parquet(Box::new(writer))
+            }
+            StreamFormat::Arrow => {
+                let metadata: std::collections::HashMap<_, _> = provenance.0.clone().into_iter().collect();
+                let schema = schema.as_ref().clone().with_metadata(metadata);
+                let writer = arrow_ipc::writer::StreamWriter::try_new(sink, &schema)
+                    .map_err(|source| arrow_error(&name, source))?;
+                Format::Arrow(Box::new(writer))
+            }
+        };
+        let heavy = schema.field_with_name(column::IMAGE).is_ok();
+        let blocks = BatchCoalescer::new(schema.clone(), if heavy { IMAGE_BLOCK_ROWS } else { BLOCK_ROWS });
+        Ok(Writer { name, blocks, format })
+    }
+
+    /// Appends rows.
+    ///
+    /// # Errors
+    /// The sink fails.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
+        self.blocks.push_batch(batch.clone()).map_err(|source| arrow_error(&self.name, source))?;
+        while let Some(block) = self.blocks.next_completed_batch() {
+            self.write_block(&block)?;
+        }
+        Ok(())
+    }
+
+    fn write_block(&mut self, block: &RecordBatch) -> Result<(), Error> {
+        match &mut self.format {
+            Format::Parquet(writer) => {
+                let fail = |source| parquet_error(&self.name, source);
+                writer.write(block).map_err(fail)?;
+                if writer.in_progress_size() >= ROW_GROUP_BYTES {
+                    writer.flush().map_err(fail)?;
+                }
+                Ok(())
+            }
+            Format::Arrow(writer) => writer.write(block).map_err(|source| arrow_error(&self.name, source)),
+        }
+    }
+
+    /// Writes the footer and gives the file its name.
+    ///
+    /// # Errors
+    /// The sink fails.
+    pub fn finish(mut self) -> Result<(), Error> {
+        self.blocks.finish_buffered_batch().map_err(|source| arrow_error(&self.name, source))?;
+        while let Some(block) = self.blocks.next_completed_batch() {
+            self.write_block(&block)?;
+        }
+        let sink = match self.format {
+            Format::Parquet(writer) => writer.into_inner().map_err(|source| parquet_error(&self.name, source))?,
+            Format::Arrow(mut writer) => {
+                let fail = |source| arrow_error(&self.name, source);
+                writer.finish().map_err(fail)?;
+                writer.into_inner().map_err(fail)?
+            }
+        };
+        Ok(sink.finish()?)
+    }
+}
+
+fn parquet_error(name: &str, source: ParquetError) -> Error {
+    Error::WriteParquet { name: name.into(), source }
+}
+
+fn arrow_error(name: &str, source: ArrowError) -> Error {
+    Error::WriteArrow { name: name.into(), source }
+}
+
+/// Vectors, hashes and image bytes do not compress: they are stored plain, without dictionary or statistics, which
+/// is also the fastest to read. Text and numbers get Snappy, which every Parquet reader has.
+fn properties(schema: &SchemaRef, provenance: &Provenance) -> WriterProperties {
+    let mut builder = WriterProperties::builder()
+        .set_created_by(concat!("pokedex ", env!("CARGO_PKG_VERSION")).into())
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_dictionary_enabled(false)
+        .set_compression(Compression::UNCOMPRESSED)
+        .set_statistics_enabled(EnabledStatistics::None);
+    for field in schema.fields() {
+        let path = ColumnPath::new(vec![field.name().clone()]);
+        let repeats = match field.data_type() {
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+                ![column::KEY, column::PATH].contains(&field.name().as_str())
+            }
+            DataType::Dictionary(..) | DataType::Boolean => true,
+            t if t.is_primitive() => false,
+            _ => continue,
+        };
+        builder = builder
+            .set_column_dictionary_enabled(path.clone(), repeats)
+            .set_column_compression(path.clone(), Compression::SNAPPY)
+            .set_column_statistics_enabled(path, EnabledStatistics::Chunk);
+    }
+    let metadata = provenance.0.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
+    builder.set_key_value_metadata(Some(metadata)).build()
+}

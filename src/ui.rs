@@ -1,0 +1,107 @@
+//! The only thing that writes to standard error: progress, notes, warnings, hints.
+
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Work that takes less than this shows no bar.
+const A_MOMENT: Duration = Duration::from_millis(600);
+
+/// How talkative to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Talk {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+/// A terminal, or a log file in its place.
+pub struct Ui {
+    talk: Talk,
+    bar: Option<Bar>,
+}
+
+struct Bar {
+    bar: ProgressBar,
+    started: Instant,
+    shown: bool,
+}
+
+impl Ui {
+    pub fn new(talk: Talk) -> Ui {
+        Ui { talk, bar: None }
+    }
+
+    /// Begins a piece of work of so many rows.
+    pub fn start(&mut self, what: &'static str, rows: Option<u64>) {
+        if self.talk == Talk::Quiet || !std::io::stderr().is_terminal() {
+            return;
+        }
+        let bar = ProgressBar::with_draw_target(rows, ProgressDrawTarget::hidden());
+        let template = match rows {
+            Some(_) => "{msg} {wide_bar} {human_pos}/{human_len} {per_sec:.dim} {eta:.dim}",
+            None => "{msg} {spinner} {human_pos} {per_sec:.dim}",
+        };
+        bar.set_style(ProgressStyle::with_template(template).expect("a valid template"));
+        bar.set_message(what);
+        self.bar = Some(Bar { bar, started: Instant::now(), shown: false });
+    }
+
+    /// So many rows more are done.
+    pub fn advance(&mut self, rows: u64) {
+        let Some(bar) = &mut self.bar else { return };
+        if !bar.shown && bar.started.elapsed() > A_MOMENT {
+            bar.shown = true;
+            bar.bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+        }
+        bar.bar.inc(rows);
+    }
+
+    /// The work is done or given up: the bar goes away.
+    pub fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.bar.finish_and_clear();
+        }
+    }
+
+    /// Something the user should know: `THING: what is wrong`.
+    pub fn warn(&self, message: &str) {
+        self.line(Talk::Normal, message);
+    }
+
+    /// What was done, on success; only with `-v`.
+    pub fn note(&self, message: &str) {
+        self.line(Talk::Verbose, message);
+    }
+
+    /// Why the command failed, with its hints; never silenced.
+    pub fn fail(&self, message: &str, hints: &[String]) {
+        self.line(Talk::Quiet, message);
+        for hint in hints {
+            self.print(&format!("hint: {}", printable(hint)));
+        }
+    }
+
+    fn line(&self, from: Talk, message: &str) {
+        if self.talk >= from {
+            self.print(&format!("pokedex: {}", printable(message)));
+        }
+    }
+
+    fn print(&self, line: &str) {
+        // A standard error that is closed is no reason to stop.
+        let print = || {
+            let _ = writeln!(std::io::stderr().lock(), "{line}");
+        };
+        match &self.bar {
+            Some(bar) => bar.bar.suspend(print),
+            None => print(),
+        }
+    }
+}
+
+/// File names are hostile: control characters, which could drive the terminal, are shown as escapes.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
