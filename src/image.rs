@@ -383,7 +383,6 @@ mod tests {
             ImageFormat::Tga,
         ] {
             let mut bytes = Cursor::new(Vec::new());
-            image.to_rgba8();
             let picture =
                 if format == ImageFormat::Ico { DynamicImage::ImageRgba8(image.to_rgba8()) } else { image.clone() };
             picture.write_to(&mut bytes, format).expect("encodable");

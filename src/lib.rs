@@ -12,11 +12,13 @@
 //! - [`stage`]: rows in, rows out, in order, on several threads
 //! - [`index`]: search, and the fused search of the built-in Pokédex
 //! - [`model`]: towers, their identity, engines, the cache of vectors
+//! - [`convert`]: images to files, and what need not be done again
 //! - [`image`], [`split`], [`species`]: pure functions
 //! - [`table`]: Parquet and Arrow, the columns and their meaning
 //! - [`io`]: `-`, files, folders, atomic writes
 
 pub mod cli;
+pub mod convert;
 pub mod image;
 pub mod index;
 pub mod io;

@@ -10,7 +10,6 @@ mod engine;
 mod rten;
 mod wordpiece;
 
-pub use builtin::pokedex_table;
 pub use cache::Cache;
 
 use std::borrow::Cow;

@@ -1,7 +1,14 @@
-//! The 1025 species' names, by number: what a file called `0025_anything.png` shows.
+//! The 1025 species: their names by number, which say what a file called `0025_anything.png` shows, and the table
+//! of all that is known of them, which `pokedex:` names on the command line.
 
 /// Number of species; national Pokédex numbers run from 1 to this.
 pub const COUNT: i32 = 1025;
+
+/// The argument that stands for the built-in Pokédex where a table is expected.
+pub const TABLE_NAME: &str = "pokedex:";
+
+/// The built-in Pokédex, a Parquet file: one row a species, by number. Made by `training/`.
+pub static TABLE: &[u8] = include_bytes!("../assets/model/pokedex.parquet");
 
 static NAMES: &str = include_str!("../assets/species.txt");
 

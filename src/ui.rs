@@ -101,6 +101,16 @@ impl Ui {
     }
 }
 
+/// `1 row`, `2 rows`.
+pub fn rows(count: u64) -> String {
+    if count == 1 { "1 row".into() } else { format!("{count} rows") }
+}
+
+/// `1 row without a vector was left out`.
+pub fn left_out(count: u64) -> String {
+    format!("{} without a vector {} left out", rows(count), if count == 1 { "was" } else { "were" })
+}
+
 /// File names are hostile: control characters, which could drive the terminal, are shown as escapes.
 pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()

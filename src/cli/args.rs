@@ -3,14 +3,15 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use clap::Args;
 
 use super::failure::{Exit, Failure};
 use crate::io::{Sink, Target, abandon_unfinished};
-use crate::stage::Skipped;
+use crate::stage::{Done, Skipped, in_order, pool};
 use crate::table::{IdSource, Inputs, Provenance, StreamFormat, Writer};
-use crate::ui::Ui;
+use crate::ui::{Ui, rows};
 
 /// Where rows with images come from.
 #[derive(Debug, Args)]
@@ -41,7 +42,7 @@ impl ImageInputs {
 /// Where rows of a table come from.
 #[derive(Debug, Args)]
 pub struct TableInputs {
-    /// Tables (Parquet or Arrow), or - for standard input
+    /// Tables (Parquet or Arrow), - for standard input, or pokedex: for the built-in Pokédex
     #[arg(required = true, value_name = "TABLE")]
     inputs: Vec<PathBuf>,
 }
@@ -128,6 +129,30 @@ impl Work {
         }
     }
 
+    /// Runs a stage: its slices on the threads, what was skipped named, the rows handed on in order.
+    ///
+    /// # Errors
+    /// A slice fails, an input is skipped under --strict, or `take` fails.
+    pub fn drive<T: Send + 'static>(
+        &self,
+        items: impl Iterator<Item = T>,
+        work: impl Fn(T) -> Result<Done, Failure> + Send + Sync + 'static,
+        ui: &mut Ui,
+        mut take: impl FnMut(RecordBatch) -> Result<(), Failure>,
+    ) -> Result<Tally, Failure> {
+        let mut tally = Tally::default();
+        for done in in_order(pool(self.threads())?, items, work) {
+            let done = done?;
+            self.report(&done.skipped, ui)?;
+            tally.skipped += done.skipped.len() as u64;
+            tally.rows += done.batch.num_rows() as u64;
+            ui.advance(done.batch.num_rows() as u64);
+            take(done.batch)?;
+        }
+        ui.finish();
+        Ok(tally)
+    }
+
     /// Names what was skipped, or fails at it.
     pub fn report(&self, skipped: &[Skipped], ui: &Ui) -> Result<(), Failure> {
         for row in skipped {
@@ -140,9 +165,22 @@ impl Work {
         Ok(())
     }
 
-    /// The exit code after so many skipped rows.
-    pub fn exit(&self, skipped: u64) -> Exit {
-        if skipped > 0 && !self.skip_ok { Exit::Skipped } else { Exit::Done }
+    /// The exit code after so many rows.
+    pub fn exit(&self, tally: &Tally) -> Exit {
+        if tally.skipped > 0 && !self.skip_ok { Exit::Skipped } else { Exit::Done }
+    }
+}
+
+/// How many rows a stage has seen, and how many of them it skipped.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub rows: u64,
+    pub skipped: u64,
+}
+
+impl std::fmt::Display for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, {} skipped", rows(self.rows), self.skipped)
     }
 }
 

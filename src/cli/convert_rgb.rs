@@ -1,22 +1,22 @@
 //! `convert-rgb`: any image to upright RGB over a background.
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BinaryArray, RecordBatch, StringArray, StructArray, UInt32Array};
+use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, SchemaRef};
 use clap::Args;
 
 use super::args::{ImageInputs, Work, clean_up_when_interrupted, open_sink};
 use super::failure::{Exit, Failure};
-use crate::image::{self, Colour, Encoding, Fit, Rgb};
+use crate::convert::{self, Known, Made, Output, OutputNames, Recipe};
+use crate::image::{Colour, Encoding};
 use crate::io::{self, Target};
-use crate::stage::{Done, Skipped, in_order, pool, slices};
-use crate::table::column::{self, hashes, read_hashes};
-use crate::table::{Error, Images, Provenance, StreamFormat, Table, Writer};
+use crate::stage::{Done, Skipped, slices};
+use crate::table::column::{self, hashes};
+use crate::table::{Error, Images, StreamFormat, Table, Writer};
 use crate::ui::Ui;
 
 /// Rows that one thread works on at a time.
@@ -81,36 +81,11 @@ impl FromStr for Size {
     }
 }
 
-/// What is done to every image.
-#[derive(Debug, Clone, Copy)]
-struct Recipe {
-    background: Colour,
-    size: Option<Size>,
-    encode: Encoding,
-}
-
-impl Recipe {
-    fn apply(self, bytes: &[u8]) -> Result<(Rgb, Vec<u8>), image::Error> {
-        let mut rgb = image::decode(bytes, self.background)?;
-        if let Some(Size(width, height)) = self.size {
-            rgb = rgb.resize(width, height, Fit::Pad, self.background);
-        }
-        let encoded = image::encode(&rgb, self.encode)?;
-        Ok((rgb, encoded))
-    }
-
-    fn describe(self, provenance: &mut Provenance) {
-        let size = self.size.map_or("original".into(), |Size(w, h)| format!("{w}x{h}"));
-        let recipe = format!("background={} size={size} encode={}", self.background, self.encode.extension());
-        provenance.set("convert_rgb", recipe);
-        provenance.set("version", env!("CARGO_PKG_VERSION"));
-    }
-}
-
 impl ConvertRgb {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
         let table = self.inputs.to_inputs().images()?.with_keys()?;
-        let recipe = Recipe { background: self.background, size: self.size, encode: self.encode };
+        let size = self.size.map(|Size(width, height)| (width, height));
+        let recipe = Recipe { background: self.background, size, encoding: self.encode };
         match Target::parse(self.output.as_deref()) {
             Target::Directory(folder) => self.to_folder(table, recipe, &folder, ui),
             target => self.to_table(table, recipe, &target, ui),
@@ -124,23 +99,13 @@ impl ConvertRgb {
         recipe.describe(&mut provenance);
         let format = if *target == Target::Stdout { self.stdout_format } else { StreamFormat::Parquet };
         let mut writer = Writer::new(sink, &schema, &provenance, format)?;
+
         ui.start("convert", table.rows);
-        let work = move |batch: Result<RecordBatch, Error>| {
-            let batch = batch?;
-            let images = Images::of(&batch)?;
-            let rows = (0..batch.num_rows()).map(|i| convert(&images, i, recipe, None)).collect();
-            Ok::<_, Error>(assemble(&batch, &images, rows, &schema, &[]))
-        };
-        let mut skipped = 0;
-        for done in in_order(pool(self.work.threads())?, slices(table, SLICE_ROWS), work) {
-            let done = done?;
-            self.work.report(&done.skipped, ui)?;
-            skipped += done.skipped.len() as u64;
-            writer.write(&done.batch)?;
-            ui.advance(done.batch.num_rows() as u64);
-        }
+        let nothing = Known::default();
+        let work = move |batch: Result<RecordBatch, Error>| convert(&batch?, recipe, &[], &nothing, &schema);
+        let tally = self.work.drive(slices(table, SLICE_ROWS), work, ui, |batch| Ok(writer.write(&batch)?))?;
         writer.finish()?;
-        Ok(self.work.exit(skipped))
+        Ok(self.work.exit(&tally))
     }
 
     fn to_folder(&self, table: Table, recipe: Recipe, folder: &Path, ui: &mut Ui) -> Result<Exit, Failure> {
@@ -149,43 +114,29 @@ impl ConvertRgb {
         let mut provenance = table.provenance.clone();
         recipe.describe(&mut provenance);
         provenance.set("schema", "manifest");
-        let known = Arc::new(Known::read(&folder.join(MANIFEST), &provenance));
+        let known = Known::read(&folder.join(MANIFEST), &provenance);
         let mut schema = column::drop_field(&output_schema(&table.schema), column::IMAGE);
         schema = column::put_field(&schema, column::field(column::PATH, DataType::Utf8));
         let sink = open_sink(&Target::File(folder.join(MANIFEST)), true)?;
         let mut writer = Writer::new(sink, &schema, &provenance, StreamFormat::Parquet)?;
 
         ui.start("convert", table.rows);
-        let mut names =
-            OutputNames { folder: folder.into(), extension: recipe.encode.extension(), taken: HashMap::new() };
+        let mut names = OutputNames::new(folder, recipe.encoding);
         let planned = slices(table, SLICE_ROWS).map(move |batch| {
             let batch = batch?;
-            let targets = names.of(&batch)?;
-            Ok::<_, Failure>((batch, targets))
-        });
-        let work = move |planned: Result<(RecordBatch, Vec<OutputName>), Failure>| {
-            let (batch, targets) = planned?;
             let images = Images::of(&batch)?;
-            let rows = targets
-                .iter()
-                .enumerate()
-                .map(|(i, target)| convert(&images, i, recipe, Some((target, &known))))
-                .collect();
-            Ok::<_, Failure>(assemble(&batch, &images, rows, &schema, &targets))
+            let outputs = (0..batch.num_rows()).map(|i| names.name(images.key(i), images.path(i)));
+            let outputs = outputs.collect::<Result<Vec<_>, _>>()?;
+            Ok::<_, Failure>((batch, outputs))
+        });
+        let work = move |planned: Result<(RecordBatch, Vec<Output>), Failure>| {
+            let (batch, outputs) = planned?;
+            convert(&batch, recipe, &outputs, &known, &schema)
         };
-        let (mut rows, mut skipped) = (0, 0);
-        for done in in_order(pool(self.work.threads())?, planned, work) {
-            let done = done?;
-            self.work.report(&done.skipped, ui)?;
-            skipped += done.skipped.len() as u64;
-            rows += done.batch.num_rows();
-            writer.write(&done.batch)?;
-            ui.advance(done.batch.num_rows() as u64);
-        }
+        let tally = self.work.drive(planned, work, ui, |batch| Ok(writer.write(&batch)?))?;
         writer.finish()?;
-        ui.finish();
-        ui.note(&format!("{}: {rows} rows, {skipped} skipped", folder.display()));
-        Ok(self.work.exit(skipped))
+        ui.note(&format!("{}: {tally}", folder.display()));
+        Ok(self.work.exit(&tally))
     }
 }
 
@@ -201,116 +152,8 @@ fn output_schema(schema: &SchemaRef) -> SchemaRef {
     .fold(schema.clone(), |schema, field| column::put_field(&schema, field))
 }
 
-/// The name of an image's output.
-struct OutputName {
-    key: String,
-    path: PathBuf,
-}
-
-/// Names outputs, and refuses to give one name twice or to write outside the folder.
-struct OutputNames {
-    folder: PathBuf,
-    extension: &'static str,
-    /// Hash of the output's key → extension of the source's, which is all that they differ in.
-    taken: HashMap<u64, Box<str>>,
-}
-
-impl OutputNames {
-    fn of(&mut self, batch: &RecordBatch) -> Result<Vec<OutputName>, Failure> {
-        let images = Images::of(batch)?;
-        (0..batch.num_rows()).map(|i| self.name(images.key(i), images.path(i))).collect()
-    }
-
-    fn name(&mut self, key: &str, source: Option<&str>) -> Result<OutputName, Failure> {
-        if !Path::new(key).components().all(|c| matches!(c, Component::Normal(_))) || key.is_empty() {
-            let hint = "keys are relative paths without `..`; rename the row";
-            return Err(Failure::failed(format!("{key}: would be written outside the folder"), Some(hint.into())));
-        }
-        let (stem, extension) = match key.rsplit_once('.') {
-            Some((stem, extension)) if !stem.is_empty() && !stem.ends_with('/') && !extension.contains('/') => {
-                (stem, extension)
-            }
-            _ => (key, ""),
-        };
-        let output = format!("{stem}.{}", self.extension);
-        let mut hasher = DefaultHasher::new();
-        output.hash(&mut hasher);
-        if let Some(other) = self.taken.insert(hasher.finish(), extension.into()) {
-            let first = if other.is_empty() { stem.to_string() } else { format!("{stem}.{other}") };
-            let hint = "convert them into folders of their own, or rename one";
-            return Err(Failure::failed(
-                format!("{output}: would be made from both {first} and {key}"),
-                Some(hint.into()),
-            ));
-        }
-        let path = self.folder.join(&output);
-        let same = |source: &str| Some(Path::new(source).canonicalize().ok()? == path.canonicalize().ok()?);
-        if source.and_then(same) == Some(true) {
-            let hint = "choose another folder with -o";
-            return Err(Failure::failed(
-                format!("{}: would replace its own source", path.display()),
-                Some(hint.into()),
-            ));
-        }
-        Ok(OutputName { key: output, path })
-    }
-}
-
-/// What the manifest of an earlier run says of files that were made in the same way.
-#[derive(Default)]
-struct Known(HashMap<u64, Made>);
-
-#[derive(Clone, Copy)]
-struct Made {
-    source: [u8; 32],
-    content: [u8; 32],
-    size: (u32, u32),
-}
-
-impl Known {
-    /// An unreadable or differently made manifest is one that knows nothing.
-    fn read(manifest: &Path, provenance: &Provenance) -> Known {
-        let recipe = |p: &Provenance| (p.get("convert_rgb").map(str::to_string), p.get("version").map(str::to_string));
-        let table = match Table::open(manifest) {
-            Ok(table) if recipe(&table.provenance) == recipe(provenance) => table,
-            _ => return Known::default(),
-        };
-        let mut known = HashMap::new();
-        for batch in table.flatten() {
-            let (Ok(Some(keys)), sources, contents) = (
-                column::text(&batch, column::KEY),
-                read_hashes(&batch, column::SOURCE_HASH),
-                read_hashes(&batch, column::CONTENT_HASH),
-            ) else {
-                continue;
-            };
-            let side = |name| column::ints(&batch, name).ok().flatten();
-            let (Some(widths), Some(heights)) = (side(column::WIDTH), side(column::HEIGHT)) else {
-                continue;
-            };
-            for i in 0..batch.num_rows() {
-                if let (Some(source), Some(content)) = (sources[i], contents[i]) {
-                    let size = (widths.value(i) as u32, heights.value(i) as u32);
-                    known.insert(Self::name(keys.value(i)), Made { source, content, size });
-                }
-            }
-        }
-        Known(known)
-    }
-
-    fn name(key: &str) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
-        hasher.finish()
-    }
-
-    /// The file as it was made, if it was made from these bytes and is still what it was.
-    fn up_to_date(&self, target: &OutputName, source: &[u8; 32]) -> Option<Made> {
-        let made = self.0.get(&Self::name(&target.key)).filter(|made| made.source == *source)?;
-        let bytes = std::fs::read(&target.path).ok()?;
-        (*blake3::hash(&bytes).as_bytes() == made.content).then_some(*made)
-    }
-}
+/// What became of a row. `None`: it arrived with an error.
+type Row = Option<Result<Converted, String>>;
 
 /// A converted image: its facts, and its bytes where they go into a table.
 struct Converted {
@@ -318,84 +161,86 @@ struct Converted {
     bytes: Option<Vec<u8>>,
 }
 
-/// Converts one row, and writes it where it goes into a folder. `None`: the row arrived with an error.
+/// Converts the rows of a slice, into files where it has outputs.
 fn convert(
-    images: &Images,
-    i: usize,
+    batch: &RecordBatch,
     recipe: Recipe,
-    target: Option<(&OutputName, &Known)>,
-) -> Option<Result<Converted, String>> {
-    if images.error(i).is_some() {
-        return None;
-    }
-    let convert = || {
-        let bytes = images.read(i)?;
-        let source = *blake3::hash(&bytes).as_bytes();
-        if let Some(made) = target.and_then(|(target, known)| known.up_to_date(target, &source)) {
-            return Ok(Converted { made, bytes: None });
+    outputs: &[Output],
+    known: &Known,
+    schema: &SchemaRef,
+) -> Result<Done, Failure> {
+    let images = Images::of(batch)?;
+    let mut rows: Vec<Row> = Vec::with_capacity(batch.num_rows());
+    for i in 0..batch.num_rows() {
+        if images.error(i).is_some() {
+            rows.push(None);
+            continue;
         }
-        let (rgb, encoded) = recipe.apply(&bytes).map_err(|e| e.to_string())?;
-        let made = Made { source, content: *blake3::hash(&encoded).as_bytes(), size: (rgb.width, rgb.height) };
-        match target {
-            None => Ok(Converted { made, bytes: Some(encoded) }),
-            Some((target, _)) => {
-                io::write_file(&target.path, &encoded).map_err(|e| e.to_string())?;
-                Ok(Converted { made, bytes: None })
+        let bytes = match images.read(i) {
+            Ok(bytes) => bytes,
+            Err(problem) => {
+                rows.push(Some(Err(problem)));
+                continue;
             }
-        }
-    };
-    Some(convert())
+        };
+        let converted = match outputs.get(i) {
+            None => recipe
+                .apply(&bytes)
+                .map(|(made, bytes)| Converted { made, bytes: Some(bytes) })
+                .map_err(convert::Error::from),
+            Some(output) => recipe.apply_to_file(&bytes, output, known).map(|made| Converted { made, bytes: None }),
+        };
+        rows.push(match converted {
+            Ok(converted) => Some(Ok(converted)),
+            Err(convert::Error::Image(problem)) => Some(Err(problem.to_string())),
+            Err(fatal) => return Err(fatal.into()),
+        });
+    }
+    Ok(assemble(batch, &images, &rows, outputs, schema))
 }
 
-fn assemble(
-    batch: &RecordBatch,
-    images: &Images,
-    rows: Vec<Option<Result<Converted, String>>>,
-    schema: &SchemaRef,
-    targets: &[OutputName],
-) -> Done {
-    let done: Vec<Option<&Converted>> = rows.iter().map(|row| row.as_ref().and_then(|r| r.as_ref().ok())).collect();
-    let side = |side: fn((u32, u32)) -> u32| -> ArrayRef {
-        Arc::new(done.iter().map(|d| d.map(|d| side(d.made.size))).collect::<UInt32Array>())
+fn assemble(batch: &RecordBatch, images: &Images, rows: &[Row], outputs: &[Output], schema: &SchemaRef) -> Done {
+    let done: Vec<Option<&Converted>> = rows.iter().map(|row| row.as_ref()?.as_ref().ok()).collect();
+    let side = |side: fn(&Made) -> u32| -> ArrayRef {
+        Arc::new(done.iter().map(|d| d.map(|d| side(&d.made))).collect::<UInt32Array>())
     };
     let digest =
         |digest: fn(&Made) -> [u8; 32]| hashes(&done.iter().map(|d| d.map(|d| digest(&d.made))).collect::<Vec<_>>());
-    let problem = |(i, row): (usize, &Option<Result<Converted, String>>)| match row {
-        None => images.error(i).map(str::to_string),
-        Some(result) => result.as_ref().err().cloned(),
-    };
-    let errors: StringArray = rows.iter().enumerate().map(problem).collect();
+    let problems: Vec<Option<&str>> = rows
+        .iter()
+        .enumerate()
+        .map(|(i, row)| row.as_ref().map_or(images.error(i), |row| row.as_ref().err().map(String::as_str)))
+        .collect();
     let skipped = rows.iter().enumerate().filter_map(|(i, row)| {
         let problem = row.as_ref()?.as_ref().err()?.clone();
         Some(Skipped { key: images.key(i).into(), problem })
     });
     let skipped = skipped.collect();
     let mut new: Vec<(&str, ArrayRef)> = vec![
-        (column::WIDTH, side(|(width, _)| width)),
-        (column::HEIGHT, side(|(_, height)| height)),
+        (column::WIDTH, side(|made| made.width)),
+        (column::HEIGHT, side(|made| made.height)),
         (column::CONTENT_HASH, digest(|made| made.content)),
         (column::SOURCE_HASH, digest(|made| made.source)),
-        (column::ERROR, Arc::new(errors)),
+        (column::ERROR, Arc::new(StringArray::from(problems))),
     ];
-    if targets.is_empty() {
+    if outputs.is_empty() {
         let bytes: BinaryArray = done.iter().map(|d| d.and_then(|d| d.bytes.as_deref())).collect();
-        let names: StringArray = (0..done.len()).map(|i| done[i].map(|_| images.key(i))).collect();
+        let names: StringArray = done.iter().enumerate().map(|(i, d)| d.map(|_| images.key(i))).collect();
         let DataType::Struct(fields) = column::image_field().data_type().clone() else {
             unreachable!("it is a struct")
         };
-        let valid = arrow_buffer::NullBuffer::from_iter(done.iter().map(Option::is_some));
+        let valid = NullBuffer::from_iter(done.iter().map(Option::is_some));
         new.push((
             column::IMAGE,
             Arc::new(StructArray::new(fields, vec![Arc::new(bytes), Arc::new(names)], Some(valid))),
         ));
     } else {
-        let keys = StringArray::from_iter_values(targets.iter().map(|t| &t.key));
-        let path = |i: usize| match done[i] {
-            Some(_) => Some(io::escape_bytes(targets[i].path.as_os_str().as_encoded_bytes())),
+        let path = |(i, output): (usize, &Output)| match done[i] {
+            Some(_) => Some(io::escape_bytes(output.path.as_os_str().as_encoded_bytes())),
             None => images.path(i).map(str::to_string),
         };
-        let paths: StringArray = (0..targets.len()).map(path).collect();
-        new.push((column::KEY, Arc::new(keys)));
+        let paths: StringArray = outputs.iter().enumerate().map(path).collect();
+        new.push((column::KEY, Arc::new(StringArray::from_iter_values(outputs.iter().map(|output| &output.key)))));
         new.push((column::PATH, Arc::new(paths)));
     }
     Done { batch: column::put(batch, schema, &new), skipped }

@@ -13,10 +13,13 @@ use super::args::{ImageInputs, TableOutput, Work};
 use super::failure::{Exit, Failure};
 use crate::image;
 use crate::model::{self, Cache, ImageTower, Model, ModelId, TextTower};
-use crate::stage::{Done, Skipped, in_order, pool, slices};
+use crate::stage::{Done, Skipped, slices};
 use crate::table::column::{self, hashes};
-use crate::table::{Images, Table};
+use crate::table::{Error, Images, Table};
 use crate::ui::Ui;
+
+/// Rows that one thread works on at a time.
+const SLICE_ROWS: usize = 8;
 
 /// Add the vectors of a model to images, or to a text column
 ///
@@ -46,8 +49,8 @@ pub struct Embed {
     #[arg(long = "as", default_value = column::EMBEDDING, value_name = "NAME")]
     name: String,
 
-    /// Images that go through the model at once
-    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    /// Images that go through the model at once; 1 is the fastest for small models on a processor
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch: u16,
 
     /// Keep the images themselves in the table
@@ -84,22 +87,14 @@ impl Embed {
         provenance.set("engine", "rten");
         let mut writer = self.output.start(sink, &schema, &provenance)?;
 
-        let stage = Arc::new(self.stage(&model, schema)?);
+        let stage = self.stage(&model, schema)?;
         ui.start("embed", table.rows);
-        let (mut rows, mut skipped) = (0, 0);
-        let work = move |batch| stage.embed(&batch?);
-        for done in in_order(pool(self.work.threads())?, slices(table, self.batch.into()), work) {
-            let done: Done = done?;
-            self.work.report(&done.skipped, ui)?;
-            skipped += done.skipped.len() as u64;
-            rows += done.batch.num_rows();
-            writer.write(&done.batch)?;
-            ui.advance(done.batch.num_rows() as u64);
-        }
+        let items = slices(table, SLICE_ROWS.max(self.batch.into()));
+        let work = move |batch: Result<RecordBatch, Error>| stage.embed(&batch?);
+        let tally = self.work.drive(items, work, ui, |batch| Ok(writer.write(&batch)?))?;
         writer.finish()?;
-        ui.finish();
-        ui.note(&format!("embed: {rows} rows by {}, {skipped} skipped", model.id()));
-        Ok(self.work.exit(skipped))
+        ui.note(&format!("embed: {tally}, by {}", model.id()));
+        Ok(self.work.exit(&tally))
     }
 
     fn schema(&self, table: &Table, model: &Model) -> SchemaRef {
@@ -198,8 +193,6 @@ impl Stage {
     }
 }
 
-/// One call of the model for the rows of a slice; the batch is always full (of zeros where rows are missing), so
-/// that a row's vector cannot depend on how many neighbours it has.
 fn embed_images(
     batch: &RecordBatch,
     tower: &ImageTower,
@@ -207,9 +200,8 @@ fn embed_images(
     size: usize,
 ) -> Result<Vec<Embedded>, Failure> {
     let images = Images::of(batch)?;
+    let mut queue = Queue { tower, size, pixels: vec![0.0; size * tower.input_len()], waiting: Vec::new() };
     let mut rows: Vec<Embedded> = Vec::with_capacity(batch.num_rows());
-    let mut pixels = vec![0.0; size * tower.input_len()];
-    let mut waiting = Vec::new();
     for i in 0..batch.num_rows() {
         if let Some(error) = images.error(i) {
             rows.push(Embedded { content: None, vector: Err(error.into()), new: false });
@@ -223,30 +215,60 @@ fn embed_images(
             }
         };
         let content = *blake3::hash(&bytes).as_bytes();
-        let vector = match cache.and_then(|cache| cache.get(&content)) {
-            Some(vector) => Ok(vector),
-            None => image::decode(&bytes, tower.background()).map_err(|e| e.to_string()).map(|rgb| {
-                let slot = waiting.len() * tower.input_len();
-                tower.preprocess(&rgb, &mut pixels[slot..slot + tower.input_len()]);
-                waiting.push(i);
-                Vec::new()
-            }),
+        let cached = cache.and_then(|cache| cache.get(&content));
+        let decoded = match &cached {
+            Some(_) => None,
+            None => Some(image::decode(&bytes, tower.background()).map_err(|e| e.to_string())),
+        };
+        let vector = match &decoded {
+            Some(Err(problem)) => Err(problem.clone()),
+            _ => Ok(cached.unwrap_or_default()),
         };
         rows.push(Embedded { content: Some(content), vector, new: true });
+        if let Some(Ok(rgb)) = decoded {
+            queue.push(i, &rgb);
+            if queue.waiting.len() == size {
+                queue.run(&mut rows, cache)?;
+            }
+        }
     }
-    if waiting.is_empty() {
-        return Ok(rows);
-    }
-    let vectors = tower.embed(pixels)?;
-    let mut made = Vec::new();
-    for (&i, vector) in waiting.iter().zip(vectors.chunks_exact(vectors.len() / size)) {
-        rows[i].vector = Ok(vector.to_vec());
-        made.extend(rows[i].content.map(|content| (content, vector)));
-    }
-    if let Some(cache) = cache {
-        cache.put(&made);
-    }
+    queue.run(&mut rows, cache)?;
     Ok(rows)
+}
+
+/// Images on their way through the model. A batch is always full, of zeros where images are missing, so that a
+/// row's vector cannot depend on how many neighbours it has.
+struct Queue<'a> {
+    tower: &'a ImageTower,
+    size: usize,
+    pixels: Vec<f32>,
+    /// The rows that wait for their vectors.
+    waiting: Vec<usize>,
+}
+
+impl Queue<'_> {
+    fn push(&mut self, row: usize, image: &image::Rgb) {
+        let slot = self.waiting.len() * self.tower.input_len();
+        self.tower.preprocess(image, &mut self.pixels[slot..slot + self.tower.input_len()]);
+        self.waiting.push(row);
+    }
+
+    fn run(&mut self, rows: &mut [Embedded], cache: Option<&Cache>) -> Result<(), Failure> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        self.pixels[self.waiting.len() * self.tower.input_len()..].fill(0.0);
+        let vectors = self.tower.embed(self.pixels.clone())?;
+        let mut made = Vec::new();
+        for (row, vector) in self.waiting.drain(..).zip(vectors.chunks_exact(vectors.len() / self.size)) {
+            rows[row].vector = Ok(vector.to_vec());
+            made.extend(rows[row].content.map(|content| (content, vector)));
+        }
+        if let Some(cache) = cache {
+            cache.put(&made);
+        }
+        Ok(())
+    }
 }
 
 fn embed_texts(batch: &RecordBatch, column: &str, tower: &TextTower) -> Result<Vec<Embedded>, Failure> {

@@ -15,7 +15,7 @@ use super::args::{TableInputs, open_sink};
 use super::failure::{Exit, Failure};
 use crate::io::{Error, Sink, Target};
 use crate::table::{Table, column};
-use crate::ui::{Ui, printable};
+use crate::ui::{Ui, left_out, printable};
 
 /// What a table is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -165,7 +165,7 @@ impl Export {
         std::io::copy(&mut numbers, &mut sink).map_err(failed)?;
         sink.finish()?;
         if without > 0 {
-            ui.warn(&format!("{name}: {without} rows without a vector were left out"));
+            ui.warn(&format!("{name}: {}", left_out(without)));
         }
         Ok(())
     }

@@ -98,7 +98,7 @@ impl IndexArgs {
         }
         writer.finish()?;
         if left_out > 0 {
-            ui.warn(&format!("{}: {left_out} rows without a vector were left out", check.name));
+            ui.warn(&format!("{}: {}", check.name, crate::ui::left_out(left_out)));
         }
         ui.note(&format!("index: {} vectors of {dimension} numbers", check.rows));
         Ok(Exit::Done)
@@ -113,12 +113,20 @@ impl IndexArgs {
             (None, found) => Ok(found),
             (Some(name), None) if name == "unknown" => Ok(None),
             (Some(name), found) => {
-                let named = Model::find(name)?.id().clone();
+                let model = Model::find(name)?;
+                let named = model.id().clone();
                 match found {
                     Some(found) if short_id(&found) != named.to_string() => Err(Error::OtherModel {
                         name: check.name.clone(),
                         index: short_id(&found),
                         query: named.to_string(),
+                    }
+                    .into()),
+                    _ if model.dimension() != check.dimension => Err(Error::OtherDimension {
+                        name: check.name.clone(),
+                        index: check.dimension,
+                        query: named.to_string(),
+                        dimension: model.dimension(),
                     }
                     .into()),
                     _ => Ok(Some(named.full())),

@@ -10,7 +10,7 @@ use clap::Args;
 use super::args::{ImageInputs, TableOutput, Work};
 use super::failure::{Exit, Failure};
 use crate::image::{self, Colour};
-use crate::stage::{Done, Skipped, in_order, pool, slices};
+use crate::stage::{Done, Skipped, slices};
 use crate::table::column::{self, hashes};
 use crate::table::{Error, Images, JoinOn, Metadata, OnDuplicate};
 use crate::ui::Ui;
@@ -58,7 +58,8 @@ pub struct Scan {
 
 impl Scan {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
-        let metadata = self.meta.as_deref().map(|csv| Metadata::read(csv, self.on, self.on_duplicate)).transpose()?;
+        let mut metadata =
+            self.meta.as_deref().map(|csv| Metadata::read(csv, self.on, self.on_duplicate)).transpose()?;
         let table = self.inputs.to_inputs().images()?.with_keys()?;
         let sink = self.output.open()?;
         let schema = [
@@ -73,30 +74,20 @@ impl Scan {
         let mut provenance = table.provenance.clone();
         provenance.set("schema", "manifest");
         let mut writer = self.output.start(sink, &joined, &provenance)?;
-        let mut metadata = metadata;
 
         ui.start("scan", table.rows);
         let verify = self.verify;
-        let work = move |batch: Result<RecordBatch, Error>| look_at(&batch?, &schema, verify);
-        let (mut rows, mut skipped) = (0, 0);
-        for done in in_order(pool(self.work.threads())?, slices(table, SLICE_ROWS), work) {
-            let done = done?;
-            self.work.report(&done.skipped, ui)?;
-            skipped += done.skipped.len() as u64;
-            rows += done.batch.num_rows() as u64;
-            match &mut metadata {
-                Some(metadata) => writer.write(&metadata.join(&done.batch, &joined)?)?,
-                None => writer.write(&done.batch)?,
-            }
-            ui.advance(done.batch.num_rows() as u64);
-        }
+        let work = move |batch: Result<RecordBatch, Error>| Ok(look_at(&batch?, &schema, verify)?);
+        let tally = self.work.drive(slices(table, SLICE_ROWS), work, ui, |batch| match &mut metadata {
+            Some(metadata) => Ok(writer.write(&metadata.join(&batch, &joined)?)?),
+            None => Ok(writer.write(&batch)?),
+        })?;
         writer.finish()?;
-        ui.finish();
         if let Some(metadata) = metadata {
             self.report_join(&metadata, ui);
         }
-        ui.note(&format!("scan: {rows} rows, {skipped} of them with an error"));
-        Ok(self.work.exit(skipped))
+        ui.note(&format!("scan: {tally}"));
+        Ok(self.work.exit(&tally))
     }
 
     fn report_join(&self, metadata: &Metadata, ui: &Ui) {

@@ -7,7 +7,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow_schema::{DataType, SchemaRef};
 use clap::Args;
 
-use super::args::{ImageInputs, TableOutput, Work};
+use super::args::{ImageInputs, TableOutput, Tally, Work};
 use super::failure::{Exit, Failure};
 use crate::split::{Item, Ratios, SPLITS, Split, assign};
 use crate::stage::{Done, Skipped, in_order, pool, slices};
@@ -70,11 +70,11 @@ impl SplitArgs {
         let table = self.with_hashes(table, failed.clone())?;
 
         let mut classes = Classes::default();
-        let mut skipped = 0;
+        let mut tally = Tally::default();
         let table = table.spool(|batch| {
             let failed = std::mem::take(&mut *failed.lock().expect("no thread panics with this lock"));
             self.work.report(&failed, ui)?;
-            skipped += failed.len() as u64;
+            tally.skipped += failed.len() as u64;
             ui.advance(batch.num_rows() as u64);
             classes.look(batch)
         })?;
@@ -98,7 +98,7 @@ impl SplitArgs {
         writer.finish()?;
         let counts = SPLITS.map(|split| format!("{} {}", counts.get(&split).unwrap_or(&0), split.name()));
         ui.note(&format!("split: {}", counts.join(", ")));
-        Ok(self.work.exit(skipped))
+        Ok(self.work.exit(&tally))
     }
 
     /// The table with a content hash in every sound row; files are read only where it has none.

@@ -49,12 +49,12 @@ fn exact_score(spelling: &Spelling, name: &str) -> f32 {
     }
 }
 
-/// One slip (a letter more, less, other or swapped) is forgiven in a name of four letters or more, two from eight on.
+/// One slip (a letter more, less, other or swapped) is forgiven in a name of four letters or more, two from seven on.
 fn typo_score(spelling: &Spelling, name: &str) -> f32 {
     let length = name.chars().count();
     let slips = match length {
         0..4 => return 0.0,
-        4..8 => 1,
+        4..7 => 1,
         _ => 2,
     };
     if !spelling.may_be_typo || spelling.folded.len().abs_diff(name.len()) > slips {
@@ -71,6 +71,9 @@ fn typo_score(spelling: &Spelling, name: &str) -> f32 {
 
 /// Lower case, no accents, letters and digits only; ♀ and ♂ as `f` and `m`.
 fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    }
     text.replace('♀', "f")
         .replace('♂', "m")
         .to_lowercase()

@@ -8,6 +8,7 @@
 //! how rare they are among the species (Spärck Jones, 1972), that its facts contain, and `name` is 1 for its name,
 //! 0.95 for a query that contains it and less for a misspelt one. For an image or a stored row it is the cosine.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use arrow_array::cast::AsArray;
@@ -17,7 +18,7 @@ use unicode_normalization::char::is_combining_mark;
 use super::Error;
 use super::exact::{Hit, Index, dot};
 use super::names::Names;
-use crate::model::pokedex_table;
+use crate::species;
 use crate::table::column;
 
 /// Weights of the two parts of a text's score; chosen on `training/dev_queries.csv`.
@@ -116,7 +117,7 @@ impl Pokedex {
 
     /// The Pokédex as an index, to look up stored rows and the model.
     pub fn index() -> Index {
-        Index::in_memory(Self::NAME, pokedex_table())
+        Index::in_memory(Self::NAME, species::TABLE)
     }
 
     /// Reads the table in the binary.
@@ -212,7 +213,7 @@ impl Pokedex {
     /// For every species the share of the query's words that its facts contain, weighted by rarity and by column.
     fn fact_scores(&self, text: &str) -> Vec<f32> {
         let mut wanted: Vec<String> =
-            words(text).filter(|w| !STOP_WORDS.contains(&w.as_str())).map(|w| singular(&w)).collect();
+            words(text).filter(|w| !STOP_WORDS.contains(&&**w)).map(|w| singular(&w)).collect();
         wanted.sort();
         wanted.dedup();
         let place: HashMap<&str, usize> = wanted.iter().enumerate().map(|(i, w)| (w.as_str(), i)).collect();
@@ -246,14 +247,14 @@ fn missing(batch: &arrow_array::RecordBatch, name: &str) -> crate::table::Error 
     column::missing(&batch.schema(), name, Pokedex::NAME)
 }
 
-/// Lower-case words without accents.
-fn words(text: &str) -> impl Iterator<Item = String> + '_ {
+/// Lower-case words without accents; borrowed where they are that already, as nearly all facts are.
+fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let parts = text.split(|c: char| !(c.is_alphanumeric() || c == '\'' || is_combining_mark(c)));
     parts.filter(|word| !word.is_empty()).map(|word| {
-        if word.is_ascii() {
-            word.to_ascii_lowercase()
+        if word.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
+            Cow::Borrowed(word)
         } else {
-            word.to_lowercase().nfd().filter(|&c| !is_combining_mark(c)).collect()
+            Cow::Owned(word.to_lowercase().nfd().filter(|&c| !is_combining_mark(c)).collect())
         }
     })
 }

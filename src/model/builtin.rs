@@ -1,4 +1,4 @@
-//! What is in the binary: a small model of our own and the table of all species. Made by `training/`.
+//! What is in the binary: a small model of our own. Made by `training/`.
 
 /// Bytes at an address that is a multiple of 64. `include_bytes!` promises no alignment, and rten silently copies
 /// weights that are not aligned.
@@ -16,12 +16,6 @@ pub static IDENTITY: &str = include_str!("../../assets/model/identity");
 pub static VOCABULARY: &str = include_str!("../../assets/model/vocab.txt");
 pub static IMAGE: &Aligned<[u8]> = &Aligned(*include_bytes!("../../assets/model/image.rten"));
 pub static TEXT: &Aligned<[u8]> = &Aligned(*include_bytes!("../../assets/model/text.rten"));
-static POKEDEX: &[u8] = include_bytes!("../../assets/model/pokedex.parquet");
-
-/// The built-in Pokédex, a Parquet file: one row a species, by id.
-pub fn pokedex_table() -> &'static [u8] {
-    POKEDEX
-}
 
 /// A file's bytes by its name.
 #[cfg(test)]

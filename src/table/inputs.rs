@@ -103,7 +103,14 @@ impl Inputs {
             if path == Path::new("-") {
                 return Err(Error::MixedInputs { path: path.clone() });
             }
-            if is_table(path) { tables.push(Table::open(path)?) } else { images = Some(path) }
+            if path == Path::new(species::TABLE_NAME) {
+                let bytes = bytes::Bytes::from_static(species::TABLE);
+                tables.push(Table::parquet(species::TABLE_NAME.into(), bytes, None)?);
+            } else if is_table(path) {
+                tables.push(Table::open(path)?);
+            } else {
+                images = Some(path)
+            }
         }
         match images {
             None => Table::concatenate(tables).map(Some),

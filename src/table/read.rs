@@ -105,8 +105,8 @@ impl Table {
         let schema = bare(&arrow_array::RecordBatchReader::schema(&reader));
         let (batch_schema, batch_name) = (schema.clone(), name.clone());
         let batches = reader.map(move |batch| {
-            let batch = batch.map_err(|source| Error::Arrow { name: batch_name.clone(), source })?;
-            Ok(batch.with_schema(batch_schema.clone()).expect("the same fields without metadata"))
+            let batch = batch.and_then(|batch| RecordBatch::try_new(batch_schema.clone(), batch.columns().to_vec()));
+            batch.map_err(|source| Error::Arrow { name: batch_name.clone(), source })
         });
         Ok(Table { name, schema, provenance, rows, batches: Box::new(batches) })
     }
@@ -122,8 +122,8 @@ impl Table {
         let schema = bare(&reader.schema());
         let (batch_schema, batch_name) = (schema.clone(), name.clone());
         let batches = reader.map(move |batch| {
-            let batch = batch.map_err(|source| Error::Arrow { name: batch_name.clone(), source })?;
-            Ok(batch.with_schema(batch_schema.clone()).expect("the same fields without metadata"))
+            let batch = batch.and_then(|batch| RecordBatch::try_new(batch_schema.clone(), batch.columns().to_vec()));
+            batch.map_err(|source| Error::Arrow { name: batch_name.clone(), source })
         });
         Ok(Table { name, schema, provenance, rows: None, batches: Box::new(batches) })
     }

@@ -1,0 +1,177 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_pokedex_global_optspecs
+    string join \n q/quiet v/verbose h/help V/version
+end
+
+function __fish_pokedex_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_pokedex_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_pokedex_using_subcommand
+    set -l cmd (__fish_pokedex_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c pokedex -n "__fish_pokedex_needs_command" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_needs_command" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_needs_command" -s h -l help -d 'Print help'
+complete -c pokedex -n "__fish_pokedex_needs_command" -s V -l version -d 'Print version'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "scan" -d 'List image files in a table: key, path, id, label, size, content hash, error'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "convert-rgb" -d 'Turn any image into upright RGB over a background'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "split" -d 'Divide images into train, validation and test'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "embed" -d 'Add the vectors of a model to images, or to a text column'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "index" -d 'Make a searchable index of an embedding table'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "query" -d 'Find what is nearest to words, pictures or stored rows'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "export" -d 'Write a table as CSV, TSV, JSON lines or a NumPy array'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "model" -d 'List models and explain them'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "man" -d 'Print a manual page, or write all of them to a folder'
+complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number (0001 to 1025)'
+name\t'From the file\'s name; one without a number is an error'
+dir\t'From the folder\'s name; one without a number is an error'
+none\t'No class numbers'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l root -d 'Make the keys of a list of paths relative to this folder' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l meta -d 'Join the columns of this CSV' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l on -d 'The column that the CSV is joined on' -r -f -a "id\t''
+label\t''
+key\t''"
+complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l on-duplicate -d 'What to do where several lines of the CSV have the same join key' -r -f -a "first\t'Take the first of them'
+error\t'Stop'
+all\t'Make a row for each; the keys of the further ones end in #2, #3, …'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -s o -l output -d 'Write the table to this file [default: standard output, when it is not a terminal]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
+arrow\t''"
+complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -s 0 -l null -d 'Paths in a list end with NUL bytes, as `find -print0` writes them'
+complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l verify -d 'Decode every image instead of reading its header'
+complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l skip-ok -d 'Exit with 0 although inputs were skipped'
+complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l strict -d 'Fail at the first input that cannot be processed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number (0001 to 1025)'
+name\t'From the file\'s name; one without a number is an error'
+dir\t'From the folder\'s name; one without a number is an error'
+none\t'No class numbers'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l root -d 'Make the keys of a list of paths relative to this folder' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -s o -l output -d 'Write to this table, or to this folder when it ends in / or exists [default: a table on standard output]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
+arrow\t''"
+complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l background -d 'The colour behind transparent pixels: white, black, grey or #rrggbb' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l size -d 'Scale to fit N x N or W x H pixels; what is left over is background' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l encode -d 'How images are written' -r -f -a "png\t'Lossless, and as small as other programs\' PNG'
+jpeg\t'Lossy, quality 90'
+webp\t'Lossless WebP, smaller than PNG'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -s 0 -l null -d 'Paths in a list end with NUL bytes, as `find -print0` writes them'
+complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l skip-ok -d 'Exit with 0 although inputs were skipped'
+complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l strict -d 'Fail at the first input that cannot be processed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number (0001 to 1025)'
+name\t'From the file\'s name; one without a number is an error'
+dir\t'From the folder\'s name; one without a number is an error'
+none\t'No class numbers'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l root -d 'Make the keys of a list of paths relative to this folder' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l ratios -d 'Shares of train, validation and test' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l seed -d 'Another number gives another division' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l by -d 'The column that holds the class [default: id where there is one, else label]' -r -f -a "id\t''
+label\t''"
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -s o -l output -d 'Write the table to this file [default: standard output, when it is not a terminal]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
+arrow\t''"
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -s 0 -l null -d 'Paths in a list end with NUL bytes, as `find -print0` writes them'
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l skip-ok -d 'Exit with 0 although inputs were skipped'
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l strict -d 'Fail at the first input that cannot be processed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number (0001 to 1025)'
+name\t'From the file\'s name; one without a number is an error'
+dir\t'From the folder\'s name; one without a number is an error'
+none\t'No class numbers'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l root -d 'Make the keys of a list of paths relative to this folder' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l model -d 'A model\'s name, or its folder (with a slash); `pokedex model list` shows the names' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l text -d 'Embed this text column instead of images' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l as -d 'Name of the new column' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l batch -d 'Images that go through the model at once; 1 is the fastest for small models on a processor' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -s o -l output -d 'Write the table to this file [default: standard output, when it is not a terminal]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
+arrow\t''"
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -s 0 -l null -d 'Paths in a list end with NUL bytes, as `find -print0` writes them'
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l keep-images -d 'Keep the images themselves in the table'
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l no-cache -d 'Neither use nor fill the cache'
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l skip-ok -d 'Exit with 0 although inputs were skipped'
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l strict -d 'Fail at the first input that cannot be processed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand index" -l columns -d 'Columns to keep beside keys, ids, labels and paths: names separated by commas, or all' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand index" -l vector-column -d 'The column that holds the vectors' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand index" -l model -d 'The model that made the vectors, for tables that do not say; unknown: search by stored rows only' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand index" -s o -l output -d 'Write the table to this file [default: standard output, when it is not a terminal]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand index" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
+arrow\t''"
+complete -c pokedex -n "__fish_pokedex_using_subcommand index" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand index" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand index" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l index -d 'The table to search [default: the built-in Pokédex]; - for standard input' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s n -l top -d 'How many rows to show' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l id -d 'Search by the stored rows of this class, as the term id:N' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l queries -d 'Many queries, one a line (- for standard input)' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l model -d 'The model that embeds the query [default: the one that made the index]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l vector-column -d 'The column that holds the vectors' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l format -d 'How to show the result [default: an aligned table on a terminal, else tsv]' -r -f -a "table\t'Aligned columns, for people'
+tsv\t'Tab-separated, with a header'
+csv\t''
+json\t'One array of objects'
+jsonl\t'One object a line'
+parquet\t''
+paths\t'Paths only (keys where there is no path), one a line'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s 0 -l null -d 'Paths end with NUL bytes, for xargs -0'
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l format -d 'What to write' -r -f -a "csv\t''
+tsv\t''
+jsonl\t'One JSON object a line'
+npy\t'The vectors as a NumPy array: float32, rows × dimension'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l columns -d 'Write only these columns, in this order: names separated by commas' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l vector-column -d 'The column that holds the vectors, for npy' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s o -l output -d 'Write to this file [default: standard output]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and not __fish_seen_subcommand_from list info" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and not __fish_seen_subcommand_from list info" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and not __fish_seen_subcommand_from list info" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and not __fish_seen_subcommand_from list info" -f -a "list" -d 'Names, identities and places of the installed models'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and not __fish_seen_subcommand_from list info" -f -a "info" -d 'What a model is: identity, towers, preprocessing, files'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and __fish_seen_subcommand_from info" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and __fish_seen_subcommand_from info" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and __fish_seen_subcommand_from info" -s h -l help -d 'Print help'
+complete -c pokedex -n "__fish_pokedex_using_subcommand completions" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand completions" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c pokedex -n "__fish_pokedex_using_subcommand man" -s o -l output -d 'Write the pages of all commands to this folder' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand man" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand man" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand man" -s h -l help -d 'Print help'

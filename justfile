@@ -1,0 +1,40 @@
+# List the tasks
+default:
+    @just --list
+
+# What CI runs
+check: format-check lint docs test
+
+# Format the code
+format:
+    cargo fmt
+
+format-check:
+    cargo fmt --check
+
+lint:
+    cargo clippy --release --all-targets -- -D warnings
+
+docs:
+    RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps --document-private-items
+
+test:
+    cargo test --release
+
+# Man pages and completions, from the command line's definition
+generate:
+    cargo build --release
+    rm -rf man && target/release/pokedex man -o man/
+    target/release/pokedex completions bash > completions/pokedex.bash
+    target/release/pokedex completions zsh > completions/_pokedex
+    target/release/pokedex completions fish > completions/pokedex.fish
+
+# Licences and advisories of the dependencies (needs cargo-deny)
+deny:
+    cargo deny check
+
+# Checks against real data and other programs; see CONTRIBUTING.md
+peers data="../shared/data":
+    python3 benches/peers/convert_rgb.py --data {{data}}
+    python3 tests/edgecases.py --data {{data}}
+    python3 tests/interop.py

@@ -1,0 +1,129 @@
+use arrow_array::cast::AsArray;
+use image::{DynamicImage, ImageFormat};
+
+use crate::workdir::{Workdir, encode, pattern, pixels, png, translucent};
+
+#[test]
+fn a_folder_gets_the_same_names_and_a_manifest() {
+    let dir = Workdir::new();
+    dir.picture("in/a/1.png", 1);
+    dir.write("in/b.JPG", encode(&pattern(20, 20, 2).into(), ImageFormat::Jpeg));
+    dir.pokedex("convert-rgb in -o out/").ok();
+    assert_eq!(dir.files("out"), ["a/1.png", "b.png", "manifest.parquet"]);
+    assert_eq!(dir.keys("out/manifest.parquet"), ["a/1.png", "b.png"]);
+    assert_eq!(dir.texts("out/manifest.parquet", "path")[1].as_deref(), Some("out/b.png"));
+    let table = dir.table("out/manifest.parquet");
+    let digest = |column: &str, row| table[column].as_fixed_size_binary().value(row).to_vec();
+    assert_eq!(digest("source_hash", 1), blake3::hash(&dir.read("in/b.JPG")).as_bytes());
+    assert_eq!(digest("content_hash", 1), blake3::hash(&dir.read("out/b.png")).as_bytes());
+    assert_eq!(pixels(&dir.read("out/a/1.png")), pattern(40, 30, 1));
+}
+
+#[test]
+fn transparent_pixels_show_the_background() {
+    let dir = Workdir::new();
+    dir.write("in/t.png", png(&translucent()));
+    dir.pokedex("convert-rgb in -o white/").ok();
+    assert_eq!(pixels(&dir.read("white/t.png")).into_raw(), [255, 0, 0, 255, 127, 127, 255, 255, 255]);
+    dir.pokedex("convert-rgb in -o blue/ --background #0000ff").ok();
+    assert_eq!(pixels(&dir.read("blue/t.png")).into_raw(), [255, 0, 0, 128, 0, 127, 0, 0, 255]);
+    let said = dir.pokedex("convert-rgb in -o x/ --background blueish").failed(2);
+    assert!(said.contains("expected white, black, grey or #rrggbb"), "{said}");
+}
+
+#[test]
+fn exif_orientation_is_applied() {
+    let dir = Workdir::new();
+    let upright = pattern(32, 16, 3);
+    let plain = encode(&upright.clone().into(), ImageFormat::Jpeg);
+    // A minimal EXIF segment that says "turn by 90 degrees": big endian, one entry, tag 0x0112, short, value 6.
+    let exif = b"\xff\xe1\x00\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    dir.write("in/turned.jpg", [&plain[..2], exif, &plain[2..]].concat());
+    dir.pokedex("convert-rgb in -o out/").ok();
+    let turned = pixels(&dir.read("out/turned.png"));
+    assert_eq!(turned.dimensions(), (16, 32));
+    let expected = DynamicImage::from(pixels(&plain)).rotate90().into_rgb8();
+    assert_eq!(turned, expected);
+    dir.pokedex("scan in -o m.parquet").ok();
+    let run = dir.pokedex("export m.parquet --format csv --columns width,height").ok();
+    assert_eq!(run.text(), "width,height\n16,32\n");
+}
+
+#[test]
+fn sizes_and_encodings() {
+    let dir = Workdir::new();
+    dir.picture("in/a.png", 1);
+    for (encoding, extension) in [("png", "png"), ("jpeg", "jpg"), ("webp", "webp")] {
+        dir.pokedex(&format!("convert-rgb in -o {encoding}/ --size 20 --encode {encoding}")).ok();
+        let image = pixels(&dir.read(&format!("{encoding}/a.{extension}")));
+        assert_eq!(image.dimensions(), (20, 20));
+        // 40 x 30 into 20 x 20 leaves a white margin above and below.
+        assert!(image.get_pixel(10, 0).0.iter().all(|c| *c > 240));
+    }
+}
+
+#[test]
+fn two_inputs_for_one_output_are_an_error_that_names_both() {
+    let dir = Workdir::new();
+    dir.picture("in/a.png", 1);
+    dir.write("in/a.jpg", encode(&pattern(20, 20, 2).into(), ImageFormat::Jpeg));
+    let said = dir.pokedex("convert-rgb in -o out/").failed(1);
+    assert!(said.contains("a.png: would be made from both a.jpg and a.png"), "{said}");
+    assert!(!dir.path("out/manifest.parquet").exists());
+}
+
+#[test]
+fn a_source_is_never_replaced() {
+    let dir = Workdir::new();
+    dir.write("in/t.png", png(&translucent()));
+    let before = dir.read("in/t.png");
+    let said = dir.pokedex("convert-rgb in -o in/").failed(1);
+    assert!(said.contains("in/t.png: would replace its own source"), "{said}");
+    assert_eq!(dir.read("in/t.png"), before);
+}
+
+#[test]
+fn what_is_up_to_date_is_left_alone_and_the_manifest_stays_complete() {
+    let dir = Workdir::new();
+    dir.pictures("in", 3);
+    dir.pokedex("convert-rgb in -o out/").ok();
+    let manifest = dir.read("out/manifest.parquet");
+    let modified = |name: &str| std::fs::metadata(dir.path(name)).and_then(|m| m.modified()).expect("a time");
+    let times = ["out/000.png", "out/001.png", "out/002.png"].map(modified);
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    dir.pokedex("convert-rgb in -o out/").ok();
+    assert_eq!(["out/000.png", "out/001.png", "out/002.png"].map(modified), times);
+    assert_eq!(dir.read("out/manifest.parquet"), manifest);
+
+    dir.picture("in/001.png", 77);
+    dir.write("out/002.png", "damaged since");
+    dir.pokedex("convert-rgb in -o out/").ok();
+    assert_eq!(modified("out/000.png"), times[0]);
+    assert_eq!(pixels(&dir.read("out/001.png")), pattern(40, 30, 77));
+    assert_eq!(pixels(&dir.read("out/002.png")), pattern(40, 30, 2));
+    assert_eq!(dir.keys("out/manifest.parquet").len(), 3);
+
+    dir.pokedex("convert-rgb in -o out/ --background black").ok();
+    assert_ne!(modified("out/000.png"), times[0], "another recipe makes other files");
+}
+
+#[test]
+fn a_table_carries_the_images_inside() {
+    let dir = Workdir::new();
+    dir.pictures("in", 3);
+    dir.write("in/broken.png", "nothing");
+    dir.pokedex("convert-rgb in -o t.parquet").failed(3);
+    let table = dir.table("t.parquet");
+    let image = table["image"].as_struct();
+    let bytes = image.column_by_name("bytes").expect("bytes").as_binary::<i32>().clone();
+    assert_eq!(pixels(bytes.value(0)), pattern(40, 30, 0));
+    let hash = table["content_hash"].as_fixed_size_binary();
+    assert_eq!(hash.value(0), blake3::hash(bytes.value(0)).as_bytes());
+    // The images travel: the folder may go.
+    std::fs::remove_dir_all(dir.path("in")).expect("removable");
+    dir.pokedex("embed t.parquet -o e.parquet").ok();
+    assert_eq!(dir.texts("e.parquet", "error").iter().flatten().count(), 1);
+    assert!(dir.table("e.parquet").column_by_name("image").is_none());
+    dir.pokedex("embed t.parquet --keep-images -o kept.parquet").ok();
+    assert!(dir.table("kept.parquet").column_by_name("image").is_some());
+}

@@ -1,0 +1,159 @@
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float32Type;
+
+use crate::workdir::Workdir;
+
+fn vectors(dir: &Workdir, table: &str, column: &str) -> Vec<f32> {
+    dir.table(table)[column].as_fixed_size_list().values().as_primitive::<Float32Type>().values().to_vec()
+}
+
+#[test]
+fn vectors_have_length_one_and_name_their_model() {
+    let dir = Workdir::new();
+    dir.pictures("in", 5);
+    dir.pokedex("embed in -o e.parquet").ok();
+    for vector in vectors(&dir, "e.parquet", "embedding").chunks(256) {
+        let norm: f32 = vector.iter().map(|x| x * x).sum();
+        assert!((norm - 1.0).abs() < 1e-5);
+    }
+    let model = dir.texts("e.parquet", "embedding_model")[0].clone().expect("a model");
+    let listed = dir.pokedex("model list").ok().text();
+    assert!(listed.contains(&model), "{model} is not in\n{listed}");
+}
+
+#[test]
+fn the_bytes_do_not_depend_on_the_number_of_threads() {
+    let dir = Workdir::new();
+    dir.pictures("in", 70);
+    dir.write("in/broken.png", "nothing");
+    for jobs in [1, 2, 3] {
+        dir.pokedex(&format!("embed in -j {jobs} --no-cache -o e{jobs}.parquet")).failed(3);
+    }
+    assert_eq!(dir.read("e1.parquet"), dir.read("e2.parquet"));
+    assert_eq!(dir.read("e1.parquet"), dir.read("e3.parquet"));
+}
+
+#[test]
+fn a_vector_does_not_depend_on_its_neighbours() {
+    let dir = Workdir::new();
+    dir.pictures("in", 11);
+    for batch in [1, 4] {
+        dir.shell(&format!("find in -name '*.png' | sort | pokedex embed - --no-cache --batch {batch} -o a.parquet"))
+            .ok();
+        dir.shell(&format!(
+            "find in -name '*.png' | sort -r | pokedex embed - --no-cache --batch {batch} -o b.parquet"
+        ))
+        .ok();
+        let (forward, backward) = (vectors(&dir, "a.parquet", "embedding"), vectors(&dir, "b.parquet", "embedding"));
+        let reversed: Vec<f32> = backward.chunks(256).rev().flatten().copied().collect();
+        assert_eq!(forward, reversed, "batches of {batch}");
+    }
+}
+
+/// The numbers at which one of the systems that this one answers to runs out of files.
+#[test]
+fn many_images_need_few_open_files() {
+    let dir = Workdir::new();
+    for count in [128, 129, 407] {
+        dir.pictures("in", count);
+        dir.shell("ulimit -n 40; pokedex embed in -o e.parquet").ok();
+        assert_eq!(dir.keys("e.parquet").len(), count as usize);
+        assert!(dir.texts("e.parquet", "error").iter().all(Option::is_none));
+    }
+}
+
+#[test]
+fn what_was_computed_once_is_not_computed_again() {
+    let dir = Workdir::new();
+    dir.pictures("in", 20);
+    dir.pokedex("embed in --no-cache -o plain.parquet").ok();
+    dir.pokedex("embed in -o first.parquet").ok();
+    assert_eq!(dir.read("plain.parquet"), dir.read("first.parquet"));
+    // A marked cache shows that it is used: the second run must give the vectors that are in it.
+    let folder = dir.path(".cache/embeddings");
+    assert!(folder.is_dir());
+    dir.shell("mv in moved").ok();
+    dir.pokedex("embed moved -o second.parquet").ok();
+    assert_eq!(vectors(&dir, "second.parquet", "embedding"), vectors(&dir, "first.parquet", "embedding"));
+    let segments = dir.files(".cache").len();
+    assert_eq!(segments, 1, "the second run computed something");
+}
+
+#[test]
+fn a_damaged_cache_is_slower_not_wrong() {
+    let dir = Workdir::new();
+    dir.pictures("in", 10);
+    dir.pokedex("embed in -o first.parquet").ok();
+    let name = format!(".cache/{}", dir.files(".cache")[0]);
+    let mut bytes = dir.read(&name);
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    bytes.truncate(bytes.len() - 5);
+    dir.write(&name, &bytes);
+    dir.pokedex("embed in -o second.parquet").ok();
+    assert_eq!(dir.read("first.parquet"), dir.read("second.parquet"));
+}
+
+#[test]
+fn a_killed_run_continues() {
+    let dir = Workdir::new();
+    dir.pictures("in", 300);
+    dir.shell("pokedex embed in -j1 -o e.parquet & pid=$!; sleep 0.7; kill -9 $pid; wait $pid; true").ok();
+    assert!(!dir.path("e.parquet").exists());
+    let segment = format!(".cache/{}", dir.files(".cache")[0]);
+    let kept = dir.read(&segment).len();
+    assert!(kept > 0, "nothing was kept");
+    dir.pokedex("embed in -o e.parquet").ok();
+    dir.pokedex("embed in --no-cache -o plain.parquet").ok();
+    assert_eq!(dir.read("e.parquet"), dir.read("plain.parquet"));
+}
+
+#[test]
+fn a_deleted_and_an_added_image_lose_no_vector() {
+    let dir = Workdir::new();
+    dir.pictures("in", 6);
+    dir.pokedex("embed in -o a.parquet").ok();
+    std::fs::remove_file(dir.path("in/002.png")).expect("removable");
+    dir.picture("in/006.png", 99);
+    dir.pokedex("embed in -o b.parquet").ok();
+    assert_eq!(dir.keys("b.parquet"), ["000.png", "001.png", "003.png", "004.png", "005.png", "006.png"]);
+    let (a, b) = (vectors(&dir, "a.parquet", "embedding"), vectors(&dir, "b.parquet", "embedding"));
+    assert_eq!(a[..512], b[..512]);
+    assert_eq!(a[3 * 256..], b[2 * 256..5 * 256]);
+}
+
+#[test]
+fn texts_are_embedded_by_column() {
+    let dir = Workdir::new();
+    dir.pictures("in", 2);
+    dir.write("m.csv", "key,title\n000.png,a red bird\n001.png, \n");
+    dir.pokedex("scan in --meta m.csv --on key -o m.parquet").ok();
+    let said = dir.pokedex("embed m.parquet --text title --as title_vector -o e.parquet").failed(3);
+    assert!(said.contains("001.png: column `title` is null"), "{said}");
+    assert!(dir.texts("e.parquet", "title_vector_model")[0].is_some());
+    let said = dir.pokedex("embed m.parquet --text nope -o e.parquet").failed(1);
+    assert!(said.contains("has no column `nope` (it has key,"), "{said}");
+}
+
+#[test]
+fn an_unknown_model_names_those_there_are() {
+    let dir = Workdir::new();
+    dir.pictures("in", 1);
+    let said = dir.pokedex("embed in --model clip -o e.parquet").failed(1);
+    assert!(said.contains("clip: no such model") && said.contains("installed models: pokedex-mini"), "{said}");
+    let said = dir.pokedex("embed in --model ./in -o e.parquet").failed(1);
+    assert!(said.contains("./in: not a model folder: model.json"), "{said}");
+}
+
+#[test]
+fn a_model_in_a_folder_is_another_model() {
+    let dir = Workdir::new();
+    dir.pictures("in", 2);
+    dir.other_model(".models/other");
+    dir.pokedex("embed in --model other -o other.parquet").ok();
+    dir.pokedex("embed in -o own.parquet").ok();
+    assert_eq!(vectors(&dir, "other.parquet", "embedding"), vectors(&dir, "own.parquet", "embedding"));
+    let model = |table: &str| dir.texts(table, "embedding_model")[0].clone().expect("a model");
+    assert!(model("other.parquet").starts_with("other@"));
+    assert_ne!(model("other.parquet"), model("own.parquet"));
+}

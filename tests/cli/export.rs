@@ -1,0 +1,53 @@
+use crate::workdir::Workdir;
+
+#[test]
+fn text_formats_leave_out_vectors_unless_they_are_named() {
+    let dir = Workdir::new();
+    dir.picture("in/a, \"b\".png", 1);
+    dir.pokedex("embed in -o e.parquet").ok();
+    let csv = dir.pokedex("export e.parquet --format csv").ok().text();
+    let mut lines = csv.lines();
+    assert_eq!(lines.next(), Some("key,path,id,label,content_hash,embedding_model,error"));
+    let row = lines.next().expect("a row");
+    let hash = blake3::hash(&dir.read("in/a, \"b\".png")).to_hex();
+    assert!(row.starts_with("\"a, \"\"b\"\".png\",\"in/a, \"\"b\"\".png\",,,") && row.contains(hash.as_str()), "{row}");
+    let named = dir.pokedex("export e.parquet --format tsv --columns embedding,key").ok().text();
+    assert!(named.starts_with("embedding\tkey\n["), "{named}");
+    let said = dir.pokedex("export e.parquet --format csv --columns nope").failed(1);
+    assert!(said.contains("has no column `nope`"), "{said}");
+}
+
+#[test]
+fn json_lines_have_types() {
+    let dir = Workdir::new();
+    dir.picture("in/0025_a.png", 1);
+    dir.pokedex("embed in -o e.parquet").ok();
+    let line = dir.pokedex("export e.parquet --format jsonl").ok().text();
+    let row: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(row["id"], 25);
+    assert_eq!(row["error"], serde_json::Value::Null);
+    assert_eq!(row["embedding"].as_array().map(Vec::len), Some(256));
+    assert!(row["embedding"][0].is_f64());
+}
+
+#[test]
+fn a_numpy_array_holds_the_vectors() {
+    let dir = Workdir::new();
+    dir.pictures("in", 3);
+    dir.write("in/broken.png", "nothing");
+    dir.pokedex("embed in -o e.parquet").failed(3);
+    let run = dir.pokedex("export e.parquet --format npy -o v.npy").ok();
+    assert!(run.stderr.contains("1 row without a vector was left out"), "{}", run.stderr);
+    let bytes = dir.read("v.npy");
+    assert!(bytes.starts_with(b"\x93NUMPY\x01\x00"));
+    assert!(String::from_utf8_lossy(&bytes[..128]).contains("'shape': (3, 256)"));
+    assert_eq!(bytes.len(), 128 + 3 * 256 * 4);
+}
+
+#[test]
+fn the_built_in_pokedex_is_a_table_like_any_other() {
+    let dir = Workdir::new();
+    let csv = dir.pokedex("export pokedex: --format csv --columns id,label,type1,type2").ok().text();
+    assert_eq!(csv.lines().count(), 1026);
+    assert_eq!(csv.lines().nth(6), Some("6,Charizard,fire,flying"));
+}

@@ -1,0 +1,17 @@
+//! The real binary, in a clean folder and a clean environment: one file a subcommand, and what they have in common.
+
+mod workdir;
+
+mod completions;
+mod contract;
+mod convert_rgb;
+mod embed;
+mod export;
+mod index;
+mod man;
+mod model;
+mod pipes;
+mod query;
+mod readme;
+mod scan;
+mod split;

@@ -1,0 +1,41 @@
+use crate::workdir::Workdir;
+
+#[test]
+fn the_built_in_model_is_listed_and_explained() {
+    let dir = Workdir::new();
+    let list = dir.pokedex("model list").ok().text();
+    assert!(list.starts_with("name\tmodel\tdimension\twhere\npokedex-mini\tpokedex-mini@"), "{list}");
+    let info = dir.pokedex("model info").ok().text();
+    for fact in [
+        "model       pokedex-mini@",
+        "dimension   256, cosine",
+        "licence     MIT OR Apache-2.0",
+        "file        text.rten",
+    ] {
+        assert!(info.contains(fact), "{info}");
+    }
+}
+
+#[test]
+fn models_in_folders_are_listed_by_name() {
+    let dir = Workdir::new();
+    dir.other_model(".models/other");
+    dir.write(".models/broken/model.json", "{");
+    let list = dir.pokedex("model list").ok().text();
+    assert!(list.contains("\nother\tother@"), "{list}");
+    let said = dir.pokedex("model info broken").failed(1);
+    assert!(said.contains("not a model folder: model.json: EOF"), "{said}");
+    assert!(dir.pokedex("model info nope").failed(1).contains("installed models: pokedex-mini, other"));
+}
+
+#[test]
+fn damaged_weights_are_an_error() {
+    let dir = Workdir::new();
+    dir.pictures("in", 1);
+    dir.other_model("other");
+    for bytes in [&b""[..], b"RTEN", b"not a model at all"] {
+        dir.write("other/image.rten", bytes);
+        let said = dir.pokedex("embed in --model ./other -o e.parquet").failed(1);
+        assert!(said.contains("image.rten: cannot load"), "{said}");
+    }
+}

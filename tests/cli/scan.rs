@@ -1,0 +1,109 @@
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt32Type;
+
+use crate::workdir::{Workdir, pattern, png};
+
+#[test]
+fn a_folder_becomes_one_row_a_file_in_the_order_of_keys() {
+    let dir = Workdir::new();
+    dir.picture("art/0025_b.png", 1);
+    dir.picture("art/0001_a.png", 2);
+    dir.write("art/notes.txt", "no image");
+    dir.write("art/.hidden.png", "no image");
+    dir.pokedex("scan art -o m.parquet").ok();
+    assert_eq!(dir.keys("m.parquet"), ["0001_a.png", "0025_b.png"]);
+    assert_eq!(dir.texts("m.parquet", "path")[0].as_deref(), Some("art/0001_a.png"));
+    assert_eq!(dir.texts("m.parquet", "label")[1].as_deref(), Some("Pikachu"));
+    let table = dir.table("m.parquet");
+    assert_eq!(table["width"].as_primitive::<UInt32Type>().values(), &[40, 40]);
+    assert_eq!(table["height"].as_primitive::<UInt32Type>().values(), &[30, 30]);
+    let hash = table["content_hash"].as_fixed_size_binary().value(0).to_vec();
+    assert_eq!(hash, blake3::hash(&dir.read("art/0001_a.png")).as_bytes());
+    assert_eq!(table["error"].null_count(), 2);
+}
+
+#[test]
+fn a_bad_image_is_one_warning_and_one_row() {
+    let dir = Workdir::new();
+    dir.pictures("pics", 2);
+    dir.write("pics/broken.png", &png(&pattern(9, 9, 1).into())[..20]);
+    dir.write("pics/page.jpg", "<html>404</html>");
+    let said = dir.pokedex("scan pics -o m.parquet").failed(3);
+    assert!(said.contains("pokedex: broken.png: damaged PNG"), "{said}");
+    assert!(said.contains("pokedex: page.jpg: not an image (an HTML page)"), "{said}");
+    let errors = dir.texts("m.parquet", "error");
+    assert_eq!(errors.iter().filter(|e| e.is_some()).count(), 2);
+    assert_eq!(errors.len(), 4);
+    dir.pokedex("scan pics -o m.parquet --skip-ok").ok();
+    let before = dir.read("m.parquet");
+    dir.pokedex("scan pics -o m.parquet --strict").failed(1);
+    assert_eq!(dir.read("m.parquet"), before, "a failed run changed the output");
+}
+
+#[test]
+fn verify_finds_damage_behind_a_sound_header() {
+    let dir = Workdir::new();
+    let whole = png(&pattern(60, 60, 1).into());
+    dir.write("pics/cut.png", &whole[..whole.len() / 2]);
+    dir.pokedex("scan pics -o m.parquet").ok();
+    let said = dir.pokedex("scan pics -o m.parquet --verify").failed(3);
+    assert!(said.contains("cut.png: damaged PNG"), "{said}");
+}
+
+#[test]
+fn folders_are_labels_where_there_are_several() {
+    let dir = Workdir::new();
+    dir.picture("pets/cat/1.png", 1);
+    dir.picture("pets/dog/1.png", 2);
+    dir.pokedex("scan pets -o m.parquet").ok();
+    assert_eq!(dir.texts("m.parquet", "label"), [Some("cat".into()), Some("dog".into())]);
+    dir.pokedex("scan pets/cat -o one.parquet").ok();
+    assert_eq!(dir.texts("one.parquet", "label"), [None]);
+}
+
+#[test]
+fn lists_of_paths_come_from_standard_input() {
+    let dir = Workdir::new();
+    dir.picture("a b/1.png", 1);
+    dir.picture("c/2.png", 2);
+    dir.shell("find . -name '*.png' -print0 | sort -z | pokedex scan -0 - -o m.parquet").ok();
+    assert_eq!(dir.keys("m.parquet"), ["a b/1.png", "c/2.png"]);
+    dir.shell("printf '%s\\n' \"$PWD/c/2.png\" | pokedex scan - --root \"$PWD\" -o abs.parquet").ok();
+    assert_eq!(dir.keys("abs.parquet"), ["c/2.png"]);
+    let said = dir.shell("printf 'c/2.png\\nc/2.png\\n' | pokedex scan - -o twice.parquet").failed(1);
+    assert!(said.contains("c/2.png: two files would get this key"), "{said}");
+    let said = dir.shell("printf 'c/nope.png\\n' | pokedex scan - -o gone.parquet").failed(3);
+    assert!(said.contains("c/nope.png: cannot read"), "{said}");
+}
+
+#[test]
+fn equal_names_in_two_folders_are_two_rows() {
+    let dir = Workdir::new();
+    dir.picture("x/1.png", 1);
+    dir.picture("y/1.png", 2);
+    dir.pokedex("scan x y -o m.parquet").ok();
+    assert_eq!(dir.keys("m.parquet"), ["x/1.png", "y/1.png"]);
+}
+
+#[test]
+fn metadata_is_joined_and_shared_keys_are_reported() {
+    let dir = Workdir::new();
+    dir.picture("art/0003_a.png", 1);
+    dir.picture("art/0004_a.png", 2);
+    dir.write(
+        "dex.csv",
+        "ID,Name,Form,Type2,HP\n3,Venusaur, ,poison,80\n3,Venusaur,Mega,poison,80\n4,Charmander,, ,39\n",
+    );
+    let run = dir.pokedex("scan art --meta dex.csv --on id -o m.parquet").ok();
+    assert!(run.stderr.contains("dex.csv: 2 lines share 1 join keys (3)"), "{}", run.stderr);
+    assert_eq!(dir.texts("m.parquet", "type2"), [Some("poison".into()), None]);
+    assert_eq!(dir.texts("m.parquet", "form"), [None, None]);
+    assert!(dir.table("m.parquet")["hp"].data_type().is_integer());
+    dir.pokedex("scan art --meta dex.csv --on-duplicate all -o all.parquet").ok();
+    assert_eq!(dir.keys("all.parquet"), ["0003_a.png", "0003_a.png#2", "0004_a.png"]);
+    let said = dir.pokedex("scan art --meta dex.csv --on-duplicate error -o e.parquet").failed(1);
+    assert!(said.contains("2 rows have the id 3") && said.contains("hint: "), "{said}");
+    let said = dir.pokedex("scan art --meta dex.csv --on key -o e.parquet").failed(1);
+    assert!(said.contains("has no column `key` to join on (it has id, name,"), "{said}");
+}
