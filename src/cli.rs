@@ -18,8 +18,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::io;
 use crate::ui::{Talk, Ui};
+use crate::{guard, io};
 use failure::{Exit, Failure};
 
 /// Embed, search and classify images from the shell; knows all 1025 Pokémon out of the box.
@@ -61,6 +61,7 @@ enum Command {
 
 /// The whole program.
 pub fn main() -> ExitCode {
+    guard::install(io::abandon_unfinished);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {
@@ -82,8 +83,12 @@ pub fn main() -> ExitCode {
     ui.finish();
     match result {
         Ok(exit) => exit.into(),
-        Err(_) if io::reader_closed() => Exit::Done.into(),
         Err(failure) => {
+            // Threads of the stage may still be writing files that nobody will finish.
+            io::abandon_unfinished();
+            if io::reader_closed() {
+                return Exit::Done.into();
+            }
             ui.fail(&failure.to_string(), &failure.hints);
             failure.exit.into()
         }

@@ -92,7 +92,6 @@ impl Recipe {
         let size = self.size.map_or("original".into(), |(width, height)| format!("{width}x{height}"));
         let recipe = format!("background={} size={size} encode={}", self.background, self.encoding.extension());
         provenance.set("convert_rgb", recipe);
-        provenance.set("version", env!("CARGO_PKG_VERSION"));
     }
 }
 
@@ -150,20 +149,24 @@ pub struct Known(HashMap<u64, Made>);
 impl Known {
     /// Reads a manifest; one that cannot be read, or was made by another recipe or version, knows nothing.
     pub fn read(manifest: &Path, provenance: &Provenance) -> Known {
-        let recipe = |p: &Provenance| (p.get("convert_rgb").map(str::to_string), p.get("version").map(str::to_string));
         let table = match Table::open(manifest) {
-            Ok(table) if recipe(&table.provenance) == recipe(provenance) => table,
+            Ok(table)
+                if table.provenance.get("convert_rgb") == provenance.get("convert_rgb")
+                    && table.provenance.get("version") == Some(env!("CARGO_PKG_VERSION")) =>
+            {
+                table
+            }
             _ => return Known::default(),
         };
         let mut known = HashMap::new();
-        for batch in table.flatten() {
+        for batch in table.map_while(Result::ok) {
             let ints = |name| column::ints(&batch, name).ok().flatten();
             let keys = column::text(&batch, column::KEY).ok().flatten();
             let (Some(keys), Some(widths), Some(heights)) = (keys, ints(column::WIDTH), ints(column::HEIGHT)) else {
                 continue;
             };
-            let sources = read_hashes(&batch, column::SOURCE_HASH);
-            let contents = read_hashes(&batch, column::CONTENT_HASH);
+            let hashes = |name| read_hashes(&batch, name).unwrap_or_else(|_| vec![None; batch.num_rows()]);
+            let (sources, contents) = (hashes(column::SOURCE_HASH), hashes(column::CONTENT_HASH));
             for i in 0..batch.num_rows() {
                 if let (Some(source), Some(content)) = (sources[i], contents[i]) {
                     let (width, height) = (widths.value(i).cast_unsigned(), heights.value(i).cast_unsigned());

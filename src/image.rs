@@ -5,15 +5,20 @@
 //! Pillow's `paste` over the background gives, to within one step of 255.
 
 use std::io::Cursor;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
 
 use ::image::metadata::Orientation;
 use ::image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader};
 use fast_image_resize as resize;
 
+use crate::guard;
+
 /// No image may have more pixels than this. 179 megapixels is where Pillow refuses too; the largest camera sensors
 /// have 150.
 pub const MAX_PIXELS: u64 = 178_956_970;
+
+/// Nor more decoded bytes than this: 16 bits a channel take twice as many.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// Why bytes are not a usable image.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +77,10 @@ pub struct Rgb {
     pub pixels: Vec<u8>,
 }
 
+/// Images of more pixels than this are decoded one at a time, so that memory does not grow with the threads.
+const LARGE: u64 = 16_000_000;
+static ONE_LARGE_IMAGE: Mutex<()> = Mutex::new(());
+
 /// Decodes the first frame of an image of any supported format, turned upright, over a background.
 ///
 /// # Errors
@@ -79,11 +88,22 @@ pub struct Rgb {
 pub fn decode(bytes: &[u8], background: Colour) -> Result<Rgb, Error> {
     guarded(bytes, |format| {
         let mut decoder = open(bytes, format)?;
+        let (width, height) = decoder.dimensions();
+        let large = u64::from(width) * u64::from(height) > LARGE;
+        let _turn = large.then(|| ONE_LARGE_IMAGE.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
         let mut image = DynamicImage::from_decoder(decoder).map_err(|e| damaged(format, &e))?;
         image.apply_orientation(orientation);
-        Ok(composite(image, background))
+        let premultiplied = format == ImageFormat::Tiff && image.color().has_alpha() && has_associated_alpha(bytes);
+        Ok(composite(image, background, premultiplied))
     })
+}
+
+/// Whether a TIFF's colours are multiplied by its alpha already (ExtraSamples = 1, TIFF 6.0 section 18).
+fn has_associated_alpha(bytes: &[u8]) -> bool {
+    let tag = tiff::decoder::Decoder::new(Cursor::new(bytes))
+        .and_then(|mut d| d.get_tag_u16_vec(tiff::tags::Tag::ExtraSamples));
+    tag.is_ok_and(|samples| samples.first() == Some(&1))
 }
 
 /// Width and height of the upright image, from its header alone.
@@ -108,8 +128,8 @@ pub fn dimensions(bytes: &[u8]) -> Result<(u32, u32), Error> {
 /// one file must not end a run over a million.
 fn guarded<T>(bytes: &[u8], decode: impl FnOnce(ImageFormat) -> Result<T, Error>) -> Result<T, Error> {
     let format = sniff(bytes)?;
-    catch_unwind(AssertUnwindSafe(|| decode(format)))
-        .unwrap_or_else(|_| Err(Error::Damaged { format: format_name(format), problem: "the decoder gave up".into() }))
+    let gave_up = || Error::Damaged { format: format_name(format), problem: "the decoder gave up".into() };
+    guard::catch(|| decode(format)).unwrap_or_else(|| Err(gave_up()))
 }
 
 fn open(bytes: &[u8], format: ImageFormat) -> Result<impl ImageDecoder + '_, Error> {
@@ -121,7 +141,7 @@ fn open(bytes: &[u8], format: ImageFormat) -> Result<impl ImageDecoder + '_, Err
     let (width, height) = decoder.dimensions();
     match u64::from(width) * u64::from(height) {
         0 => Err(Error::Damaged { format: format_name(format), problem: "it has no pixels".into() }),
-        pixels if pixels > MAX_PIXELS => Err(Error::TooLarge { width, height }),
+        pixels if pixels > MAX_PIXELS || decoder.total_bytes() > MAX_BYTES => Err(Error::TooLarge { width, height }),
         _ => Ok(decoder),
     }
 }
@@ -198,24 +218,38 @@ fn damaged(format: ImageFormat, error: &::image::ImageError) -> Error {
         other => {
             let text = other.to_string();
             // `image` puts "Format error decoding Png: " before what the codec says.
-            let problem = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest).trim().to_string();
-            Error::Damaged { format: format_name(format), problem }
+            let problem = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest);
+            Error::Damaged { format: format_name(format), problem: plain(problem) }
         }
     }
 }
 
+/// What a codec says, without the quotes and structures of debug output.
+fn plain(problem: &str) -> String {
+    let text = problem.replace("\\n", " ").replace('"', "");
+    let text = match text.split_once("ChunkType { type: ") {
+        Some((before, after)) => {
+            format!("{before}{}", after.replacen(", critical: true", "", 1).replace(['{', '}'], ""))
+        }
+        None => text,
+    };
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Over the background, as Pillow does it: `(alpha × colour + (255 − alpha) × background) / 255`, rounded.
-fn composite(image: DynamicImage, background: Colour) -> Rgb {
+fn composite(image: DynamicImage, background: Colour, premultiplied: bool) -> Rgb {
     let (width, height) = (image.width(), image.height());
     let has_alpha = image.color().has_alpha();
     let pixels = if has_alpha {
         let rgba = image.into_rgba8().into_raw();
         let mut pixels = Vec::with_capacity(rgba.len() / 4 * 3);
         for &[r, g, b, a] in rgba.as_chunks().0 {
+            let [red, green, blue] = background.0;
             pixels.extend_from_slice(&match a {
                 255 => [r, g, b],
+                _ if premultiplied => [add(r, red, a), add(g, green, a), add(b, blue, a)],
                 0 => background.0,
-                _ => [blend(r, background.0[0], a), blend(g, background.0[1], a), blend(b, background.0[2], a)],
+                _ => [blend(r, red, a), blend(g, green, a), blend(b, blue, a)],
             });
         }
         pixels
@@ -228,6 +262,11 @@ fn composite(image: DynamicImage, background: Colour) -> Rgb {
 fn blend(colour: u8, background: u8, alpha: u8) -> u8 {
     let (c, b, a) = (u32::from(colour), u32::from(background), u32::from(alpha));
     u8::try_from((c * a + b * (255 - a) + 127) / 255).expect("a mean of two bytes is a byte")
+}
+
+/// As [`blend`], of a colour that is multiplied by alpha already.
+fn add(colour: u8, background: u8, alpha: u8) -> u8 {
+    colour.saturating_add(blend(0, background, alpha))
 }
 
 /// How a picture is made to fill a frame of another shape.

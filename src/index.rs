@@ -6,12 +6,14 @@
 
 mod exact;
 mod names;
+mod pack;
 mod pokedex;
 mod terms;
 
-pub use exact::{Hit, Index, Stored, one_model};
+pub use exact::{Hit, Index, Stored};
+pub use pack::{Check, Packer};
 pub use pokedex::{Part, Pokedex};
-pub use terms::{Term, Weighted, parse_terms};
+pub use terms::{Term, Weighted, parse_line, parse_terms};
 
 use crate::table;
 
@@ -32,8 +34,6 @@ pub enum Error {
     OtherDimension { name: String, index: usize, query: String, dimension: usize },
     #[error("{name}: has no row with {what}")]
     NoSuchRow { name: String, what: String },
-    #[error("{name}: two rows have the key {key}")]
-    DuplicateKey { name: String, key: String },
     #[error("{name}: no row has a vector in column `{column}`")]
     NoVectors { name: String, column: String },
     #[error("the query is empty")]
@@ -67,7 +67,6 @@ impl Error {
                 "embed the table by the model that embeds the query, or name the right one with --model".into()
             }
             Error::NoSuchRow { .. } => "`pokedex export INDEX --format csv` lists the rows".into(),
-            Error::DuplicateKey { .. } => "keys must be unique; scan the folders in one call, or rename".into(),
             Error::BadVector { .. } | Error::NoVectors { .. } => {
                 "`pokedex embed INPUT -o embeddings.parquet` makes sound vectors".into()
             }

@@ -8,9 +8,9 @@ mod listing;
 mod sink;
 mod spool;
 
-pub use listing::{Entry, Listing, escape_bytes, open_escaped};
+pub use listing::{Entry, Listing, escape_bytes, read_image};
 pub use sink::{Sink, Target, abandon_unfinished, reader_closed, write_file};
-pub use spool::{Stdin, read_stdin};
+pub use spool::{Stdin, read_stdin, spool};
 
 use std::path::PathBuf;
 

@@ -15,10 +15,12 @@
 //! - [`convert`]: images to files, and what need not be done again
 //! - [`image`], [`split`], [`species`]: pure functions
 //! - [`table`]: Parquet and Arrow, the columns and their meaning
+//! - [`guard`]: panics of other people's code, turned into errors
 //! - [`io`]: `-`, files, folders, atomic writes
 
 pub mod cli;
 pub mod convert;
+pub mod guard;
 pub mod image;
 pub mod index;
 pub mod io;

@@ -81,6 +81,14 @@ impl fmt::Debug for ModelId {
     }
 }
 
+/// `name@` and 16 of the digits of a full identity, as it stands in every row.
+pub fn short_id(full: &str) -> String {
+    match full.split_once('@') {
+        Some((name, digest)) => format!("{name}@{}", digest.chars().take(16).collect::<String>()),
+        None => full.to_string(),
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
@@ -160,10 +168,13 @@ impl Model {
         if config.format != 1 {
             return Err(fail(format!("{}: format {} is not known to this version", FILES[0], config.format)));
         }
+        if config.dimension == 0 || config.dimension > 1 << 16 {
+            return Err(fail(format!("{}: dimension {} is out of range", FILES[0], config.dimension)));
+        }
         if let Some(image) = &config.image {
             let _: Colour = image.background.parse().map_err(|e| fail(format!("{}: background: {e}", FILES[0])))?;
-            if image.size == 0 || image.size > 4096 || config.dimension == 0 || config.dimension > 1 << 20 {
-                return Err(fail(format!("{}: sizes out of range", FILES[0])));
+            if image.size == 0 || image.size > 4096 {
+                return Err(fail(format!("{}: image size {} is out of range", FILES[0], image.size)));
             }
         }
         let mut hasher = Sha256::new();
@@ -179,8 +190,8 @@ impl Model {
         Ok(Model { id, config, location: Location::Folder(folder.to_path_buf()) })
     }
 
-    /// The model of this name (the built-in one, or a folder of the models folder), or in this folder (when it
-    /// contains a `/` or exists with a `model.json`).
+    /// The model of this name (the built-in one, or a folder of the models folder), or in this folder where it
+    /// contains a `/`.
     ///
     /// # Errors
     /// There is none, or it is damaged.
@@ -190,7 +201,7 @@ impl Model {
             return Ok(builtin);
         }
         let path = Path::new(name);
-        if name.contains('/') || path.join(FILES[0]).is_file() {
+        if name.contains('/') {
             return Model::open(path);
         }
         match models_folder().map(|folder| folder.join(name)).filter(|folder| folder.is_dir()) {

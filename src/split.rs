@@ -3,7 +3,8 @@
 //! An image's place follows from the seed, its contents and the contents of its class, never from the order in
 //! which the images come. Identical contents are one unit, so that they cannot end up on two sides.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -60,44 +61,65 @@ impl fmt::Display for Ratios {
     }
 }
 
-/// What is known of one image: its class (empty for none) and the first half of its content's hash.
+/// What is known of one image: its content's hash, of which 64 bits do (equal ones would only stay together), and its
+/// class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Item {
+    pub content: u64,
     pub class: u32,
-    pub content: u128,
 }
 
 /// The split of every content.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Assignment(Vec<(u64, Split)>);
+
+impl Assignment {
+    /// The split of a content that was among the items.
+    pub fn get(&self, content: u64) -> Option<Split> {
+        self.0.binary_search_by_key(&content, |(content, _)| *content).ok().map(|at| self.0[at].1)
+    }
+}
+
+/// Assigns every content to a split.
 ///
 /// Each class is divided by itself: its images, in the order of a hash of seed and content, fill quotas that the
 /// largest remainder method (Hamilton) makes of the ratios; a class of one to three images gives train the first,
-/// test the second and validation the third. A content that occurs in several classes is placed before the others.
-pub fn assign(items: impl IntoIterator<Item = Item>, ratios: Ratios, seed: u64) -> HashMap<u128, Split> {
-    let mut counts: HashMap<u128, BTreeMap<u32, usize>> = HashMap::new();
+/// test the second and validation the third. A content that occurs in several classes is placed before the others,
+/// and so is one that occurs often: what is hard to place is placed while there is room.
+pub fn assign(mut items: Vec<Item>, ratios: Ratios, seed: u64) -> Assignment {
+    items.sort_unstable();
     let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
-    for item in items {
-        *counts.entry(item.content).or_default().entry(item.class).or_default() += 1;
-        *sizes.entry(item.class).or_default() += 1;
-    }
+    items.iter().for_each(|item| *sizes.entry(item.class).or_default() += 1);
     let mut room: BTreeMap<u32, [isize; 3]> =
         sizes.iter().map(|(&class, &size)| (class, quotas(size, ratios))).collect();
-    let mut units: Vec<(u128, BTreeMap<u32, usize>)> = counts.into_iter().collect();
-    // Contents of several classes first, then large units: what is hard to place is placed while there is room.
-    units.sort_by_cached_key(|(content, classes)| {
-        let size: usize = classes.values().sum();
-        (std::cmp::Reverse(classes.len()), std::cmp::Reverse(size), shuffled(*content, seed))
+
+    // Equal contents lie side by side now; a unit is where they begin and end.
+    let mut units: Vec<(u32, u32)> = Vec::new();
+    for run in items.chunk_by(|a, b| a.content == b.content) {
+        let start = units.last().map_or(0, |(_, end)| *end);
+        units.push((start, start + u32::try_from(run.len()).expect("fewer than 2^32 images")));
+    }
+    let of = |&(start, end): &(u32, u32)| &items[start as usize..end as usize];
+    units.sort_by_cached_key(|unit| {
+        let run = of(unit);
+        let classes = run.chunk_by(|a, b| a.class == b.class).count();
+        (Reverse(classes), Reverse(run.len()), shuffled(run[0].content, seed))
     });
-    let mut splits = HashMap::with_capacity(units.len());
-    for (content, classes) in units {
-        let free = |split: Split| -> isize { classes.keys().map(|class| room[class][split as usize]).sum() };
+    let mut assigned = Vec::with_capacity(units.len());
+    for unit in &units {
+        let run = of(unit);
+        let classes = || run.chunk_by(|a, b| a.class == b.class);
+        let free = |split: Split| -> isize { classes().map(|own| room[&own[0].class][split as usize]).sum() };
         // `max_by_key` keeps the last of equals, so the preferred one must come last.
         let split = PRIORITY.into_iter().rev().max_by_key(|&split| free(split)).expect("there are three splits");
-        for (class, count) in &classes {
-            room.get_mut(class).expect("every class has a quota")[split as usize] -= *count as isize;
+        for own in classes() {
+            let room = room.get_mut(&own[0].class).expect("every class has a quota");
+            room[split as usize] -= own.len() as isize;
         }
-        splits.insert(content, split);
+        assigned.push((run[0].content, split));
     }
-    splits
+    assigned.sort_unstable();
+    Assignment(assigned)
 }
 
 /// How many of `size` images each split gets.
@@ -120,14 +142,20 @@ fn quotas(size: usize, ratios: Ratios) -> [isize; 3] {
         remainder(b).cmp(&remainder(a))
     });
     by_remainder.iter().take(left.max(0) as usize).for_each(|&s| quotas[s as usize] += 1);
+    // Whatever the ratios, a class that may be trained on is.
+    if quotas[0] == 0 && ratios.0[0] > 0.0 {
+        let richest = if quotas[1] > quotas[2] { 1 } else { 2 };
+        quotas[richest] -= 1;
+        quotas[0] += 1;
+    }
     quotas
 }
 
 /// A position in the seed's shuffle.
-fn shuffled(content: u128, seed: u64) -> [u8; 32] {
+fn shuffled(content: u64, seed: u64) -> u64 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&seed.to_le_bytes()).update(&content.to_le_bytes());
-    *hasher.finalize().as_bytes()
+    u64::from_le_bytes(hasher.finalize().as_bytes()[..8].try_into().expect("a digest is longer"))
 }
 
 #[cfg(test)]
@@ -138,12 +166,13 @@ mod tests {
         text.parse().expect("valid ratios")
     }
 
-    fn items(class: u32, count: u128) -> impl Iterator<Item = Item> {
-        (0..count).map(move |n| Item { class, content: u128::from(class) * 1_000_003 + n * 7919 })
+    fn items(class: u32, count: u64) -> impl Iterator<Item = Item> {
+        (0..count).map(move |n| Item { class, content: u64::from(class) * 1_000_003 + n * 7919 })
     }
 
-    fn sizes(splits: &HashMap<u128, Split>) -> [usize; 3] {
-        SPLITS.map(|split| splits.values().filter(|&&s| s == split).count())
+    fn sizes(splits: &Assignment, items: impl Iterator<Item = Item>) -> [usize; 3] {
+        let found: Vec<Split> = items.map(|i| splits.get(i.content).expect("every item has a split")).collect();
+        SPLITS.map(|split| found.iter().filter(|&&s| s == split).count())
     }
 
     #[test]
@@ -166,35 +195,38 @@ mod tests {
     #[test]
     fn every_class_is_divided_by_itself_so_no_class_is_missing_from_train() {
         let all: Vec<Item> = (0..50).flat_map(|class| items(class, 20)).collect();
-        let splits = assign(all.iter().copied(), ratios("70/15/15"), 7);
+        let splits = assign(all, ratios("70/15/15"), 7);
         for class in 0..50 {
-            let own: HashMap<u128, Split> = items(class, 20).map(|i| (i.content, splits[&i.content])).collect();
-            assert_eq!(sizes(&own), [14, 3, 3]);
+            assert_eq!(sizes(&splits, items(class, 20)), [14, 3, 3]);
+        }
+        for size in 1..20 {
+            assert!(quotas(size, ratios("10/45/45"))[0] > 0, "{size}");
         }
     }
 
     #[test]
     fn the_order_of_the_images_does_not_matter_and_the_seed_does() {
         let mut all: Vec<Item> = items(1, 101).chain(items(2, 13)).collect();
-        let forward = assign(all.iter().copied(), ratios("70/15/15"), 1);
+        let forward = assign(all.clone(), ratios("70/15/15"), 1);
         all.reverse();
-        assert_eq!(assign(all.iter().copied(), ratios("70/15/15"), 1), forward);
-        assert_ne!(assign(all.iter().copied(), ratios("70/15/15"), 2), forward);
+        assert_eq!(assign(all.clone(), ratios("70/15/15"), 1), forward);
+        assert_ne!(assign(all, ratios("70/15/15"), 2), forward);
     }
 
     #[test]
     fn copies_count_as_often_as_they_occur_and_stay_together() {
         let copies = std::iter::repeat_n(Item { class: 1, content: 5 }, 6).chain(items(1, 4));
-        let splits = assign(copies, ratios("60/20/20"), 3);
-        assert_eq!(splits[&5], Split::Train);
-        assert_eq!(sizes(&splits), [1, 2, 2]);
+        let splits = assign(copies.collect(), ratios("60/20/20"), 3);
+        assert_eq!(splits.get(5), Some(Split::Train));
+        assert_eq!(sizes(&splits, items(1, 4)), [0, 2, 2]);
     }
 
     #[test]
     fn a_content_of_two_classes_has_one_split() {
         let shared = [Item { class: 1, content: 9 }, Item { class: 2, content: 9 }];
-        let splits = assign(shared.into_iter().chain(items(1, 9)).chain(items(2, 9)), ratios("50/25/25"), 0);
-        assert_eq!(splits.len(), 19);
+        let all = shared.into_iter().chain(items(1, 9)).chain(items(2, 9)).collect();
+        let splits = assign(all, ratios("50/25/25"), 0);
+        assert_eq!(splits.0.len(), 19);
     }
 
     #[test]

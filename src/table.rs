@@ -14,7 +14,7 @@ mod read;
 mod spool;
 mod write;
 
-pub use column::{Vectors, ints, put, text, vectors};
+pub use column::{Vectors, text};
 pub use images::Images;
 pub use inputs::{IdSource, Inputs};
 pub use metadata::{JoinOn, Metadata, MetadataReport, OnDuplicate};
@@ -53,7 +53,7 @@ pub enum Error {
     WriteParquet { name: String, source: parquet::errors::ParquetError },
     #[error("{name}: cannot write the table: {source}")]
     WriteArrow { name: String, source: arrow_schema::ArrowError },
-    #[error("{name}: neither a table nor an image list")]
+    #[error("{name}: not a table (neither Parquet nor an Arrow stream)")]
     NotATable { name: String },
     #[error("{name}: has no column `{column}` (it has {})", columns.join(", "))]
     MissingColumn { name: String, column: String, columns: Vec<String> },
@@ -61,10 +61,20 @@ pub enum Error {
     ColumnType { column: String, expected: &'static str, found: String },
     #[error("column `{column}`: vectors of {first} and of {other} numbers in one table")]
     RaggedVectors { column: String, first: usize, other: usize },
+    #[error("{name}: row {row} has no key")]
+    NullKey { name: String, row: u64 },
+    #[error("{name}: two rows have the key {key}")]
+    DuplicateKey { name: String, key: String },
+    #[error("{name}: two columns are called `{column}`")]
+    DuplicateColumn { name: String, column: String },
+    #[error("{name}: is empty")]
+    Empty { name: String },
     #[error("{second}: its columns differ from those of {first} ({difference})")]
     DifferentColumns { first: String, second: String, difference: String },
     #[error("tables and image files in one call: {}", path.display())]
     MixedInputs { path: PathBuf },
+    #[error("-: standard input cannot be read beside other inputs")]
+    StdinBesideOthers,
     #[error("{name}: no image found")]
     NoImages { name: String },
     #[error("{name}: this stage reads a table, and this is {found}")]
@@ -93,6 +103,28 @@ impl Error {
                 "`pokedex embed INPUT -o embeddings.parquet` adds it; another column is chosen by --vector-column"
                     .into(),
             ),
+            Error::StdinBesideOthers => Some("write it to a file first: cat > piped.parquet".into()),
+            Error::NullKey { .. } => {
+                Some("give every row a key, or drop the column: paths or row numbers stand in for it".into())
+            }
+            Error::DuplicateKey { .. } => {
+                Some("keys must be unique; scan the folders in one call, or rename rows".into())
+            }
+            Error::DuplicateColumn { .. } => Some("rename one of them".into()),
+            Error::Empty { .. } => Some("did the command before it in the pipe fail?".into()),
+            Error::NotATable { name } => Some(format!("pokedex embed {name} -o embeddings.parquet")),
+            Error::ColumnType { column, .. } => Some(format!(
+                "convert the column `{column}`, in DuckDB or pandas for example, or rename it if it means something else"
+            )),
+            Error::DifferentColumns { .. } => {
+                Some("tables that are read as one must have the same columns in the same order".into())
+            }
+            Error::MissingColumn { .. } => {
+                Some("`pokedex export TABLE --format csv | head -1` shows the columns".into())
+            }
+            Error::WriteParquet { .. } | Error::WriteArrow { .. } => {
+                Some("is there room on the disk (and in TMPDIR)?".into())
+            }
             Error::NoId { .. } => Some("--ids none reads no numbers from names".into()),
             Error::RaggedVectors { .. } => Some("a table holds the vectors of one model; embed the rows again".into()),
             _ => None,

@@ -46,7 +46,7 @@ pub struct Embed {
     text: Option<String>,
 
     /// Name of the new column
-    #[arg(long = "as", default_value = column::EMBEDDING, value_name = "NAME")]
+    #[arg(long = "as", default_value = column::EMBEDDING, value_name = "NAME", value_parser = free_name)]
     name: String,
 
     /// Images that go through the model at once; 1 is the fastest for small models on a processor
@@ -81,10 +81,12 @@ impl Embed {
         let schema = self.schema(&table, &model);
         let mut provenance = table.provenance.clone();
         provenance.set("schema", "embeddings");
-        provenance.set("model", model.id().full());
-        provenance.set("dimension", model.dimension().to_string());
-        provenance.set("metric", "cosine");
-        provenance.set("engine", "rten");
+        // Of a second vector column the footer speaks under that column's name.
+        let about = |what: &str| column::footer_key(&self.name, what);
+        provenance.set(&about("model"), model.id().full());
+        provenance.set(&about("dimension"), model.dimension().to_string());
+        provenance.set(&about("metric"), "cosine");
+        provenance.set(&about("engine"), "rten");
         let mut writer = self.output.start(sink, &schema, &provenance)?;
 
         let stage = self.stage(&model, schema)?;
@@ -117,11 +119,21 @@ impl Embed {
         let what = match &self.text {
             Some(column) => What::Text { column: column.clone(), tower: model.text_tower()? },
             None => {
-                let cache = if self.no_cache { None } else { Cache::open(model.id(), model.dimension()) };
+                // A full batch goes through other kernels than a single image, with other last bits.
+                let variant = if self.batch == 1 { "" } else { "-batched" };
+                let cache = if self.no_cache { None } else { Cache::open(model.id(), model.dimension(), variant) };
                 What::Images { tower: model.image_tower()?, cache, batch: self.batch.into() }
             }
         };
         Ok(Stage { what, model: model.id().clone(), dimension: model.dimension(), column: self.name.clone(), schema })
+    }
+}
+
+/// A name for a vector column that means nothing else.
+fn free_name(name: &str) -> Result<String, String> {
+    match column::RESERVED.contains(&name) || name.is_empty() {
+        true => Err("this column means something else; try another name".into()),
+        false => Ok(name.into()),
     }
 }
 

@@ -5,11 +5,12 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::TypedValueParser;
 
 use super::failure::{Exit, Failure};
 use super::results::{Format, Group, write_results};
 use crate::image;
-use crate::index::{Error, Index, Part, Pokedex, Stored, Term, Weighted, parse_terms};
+use crate::index::{Error, Index, Part, Pokedex, Stored, Term, Weighted, parse_line, parse_terms};
 use crate::model::{ImageTower, Model, TextTower, normalise};
 use crate::table::column;
 use crate::ui::Ui;
@@ -35,7 +36,7 @@ pub struct Query {
     terms: Vec<String>,
 
     /// The table to search [default: the built-in Pokédex]; - for standard input
-    #[arg(long, env = "POKEDEX_INDEX", value_name = "FILE", hide_env_values = true)]
+    #[arg(long, env = "POKEDEX_INDEX", value_name = "FILE", hide_env_values = true, value_parser = clap::builder::OsStringValueParser::new().map(PathBuf::from))]
     index: Option<PathBuf>,
 
     /// How many rows to show
@@ -69,8 +70,19 @@ pub struct Query {
 
 impl Query {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+        if self.null && self.format != Some(Format::Paths) {
+            return Err(Failure::usage("-0 goes with --format paths", "pokedex query \"fire dog\" --format paths -0"));
+        }
+        let dash = Path::new("-");
+        if self.queries.as_deref() == Some(dash) && self.index.as_deref() == Some(dash) {
+            return Err(Failure::usage(
+                "queries and index cannot both come from standard input",
+                "give one of them as a file",
+            ));
+        }
         let queries = self.parse()?;
-        let results = match &self.index {
+        // An empty POKEDEX_INDEX is as good as none.
+        let results = match self.index.as_ref().filter(|path| !path.as_os_str().is_empty()) {
             None => self.ask_pokedex(&queries)?,
             Some(path) => self.search(path, &queries, ui)?,
         };
@@ -91,11 +103,10 @@ impl Query {
         let mut queries = Vec::new();
         for (number, line) in (1..).zip(lines_of(file)?) {
             let line = line.map_err(|source| crate::io::Error::Read { path: file.clone(), source })?;
-            let words: Vec<&str> = line.split_whitespace().collect();
-            if words.is_empty() {
+            if line.trim().is_empty() {
                 continue;
             }
-            let terms = parse_terms(&words).map_err(|e| {
+            let terms = parse_line(line.trim()).map_err(|e| {
                 let hint = e.hint().unwrap_or_default();
                 Failure::usage(format!("{}: line {number}: {e}", file.display()), hint)
             })?;
@@ -183,8 +194,7 @@ impl Query {
             }
             vectors.push((sum, without));
         }
-        let borrowed: Vec<(Vec<f32>, &[String])> = vectors.iter().map(|(v, w)| (v.clone(), w.as_slice())).collect();
-        let hits = index.search(&borrowed, self.top as usize)?;
+        let hits = index.search(&vectors, made_by.as_deref(), self.top as usize)?;
         if hits.iter().all(Vec::is_empty) {
             ui.warn(&format!("{}: has no other row", index.name()));
         }
@@ -197,14 +207,11 @@ impl Query {
         let made_by = made_by.filter(|id| *id != "unknown");
         let model = match (&self.model, made_by) {
             (Some(name), _) if name != "unknown" => Model::find(name)?,
-            (_, Some(id)) => {
-                let installed = Model::list().into_iter().find(|model| model.id().to_string() == id);
-                installed.ok_or_else(|| Error::OtherModel {
-                    name: name.clone(),
-                    index: id.into(),
-                    query: Model::builtin().id().to_string(),
-                })?
-            }
+            (_, Some(id)) => model_of(id).ok_or_else(|| Error::OtherModel {
+                name: name.clone(),
+                index: id.into(),
+                query: Model::builtin().id().to_string(),
+            })?,
             (_, None) => return Err(Error::NoModel { name }.into()),
         };
         let query = model.id().to_string();
@@ -216,6 +223,16 @@ impl Query {
             _ => Ok(model),
         }
     }
+}
+
+/// The installed model of this identity; the built-in one is compared first, since others must be read to be known.
+fn model_of(id: &str) -> Option<Model> {
+    let builtin = Model::builtin();
+    if builtin.id().to_string() == id {
+        return Some(builtin);
+    }
+    let (name, _) = id.split_once('@')?;
+    Model::find(name).ok().filter(|model| model.id().to_string() == id)
 }
 
 fn lines_of(file: &Path) -> Result<Box<dyn Iterator<Item = std::io::Result<String>>>, Failure> {
@@ -264,7 +281,9 @@ impl Embedder {
             None => self.model().image_tower()?,
         };
         let tower = self.image.insert(tower);
-        let bytes = std::fs::read(path).map_err(|source| crate::io::Error::Read { path: path.into(), source })?;
+        let name = crate::io::escape_bytes(path.as_os_str().as_encoded_bytes());
+        let bytes =
+            crate::io::read_image(&name).map_err(|source| crate::io::Error::Read { path: path.into(), source })?;
         let rgb = image::decode(&bytes, tower.background()).map_err(|e| {
             let hint =
                 "words that begin with a slash or a dot are taken for pictures; leave it out to search for the words";

@@ -41,9 +41,6 @@ pub struct Group {
 pub fn write_results(groups: &[Group], format: Option<Format>, null: bool, many: bool) -> Result<(), Failure> {
     let terminal = std::io::stdout().is_terminal();
     let format = format.unwrap_or(if terminal { Format::Table } else { Format::Tsv });
-    if null && format != Format::Paths {
-        return Err(Failure::usage("-0 goes with --format paths", "pokedex query \"fire dog\" --format paths -0"));
-    }
     let mut sink = open_sink(&Target::Stdout, format == Format::Parquet)?;
     let failed = |e| Failure::from(crate::io::Error::Stdout(e));
     match format {
@@ -146,6 +143,8 @@ fn parquet(groups: &[Group], many: bool, sink: Sink) -> Result<(), Failure> {
     columns.push((column::field(column::ID, DataType::Int32), Arc::new(ids)));
     columns.push((column::field(column::LABEL, DataType::Utf8), Arc::new(labels)));
     columns.push((column::key_field(), Arc::new(StringArray::from_iter_values(hits().map(|hit| &hit.key)))));
+    let paths: StringArray = hits().map(|hit| hit.path.as_deref()).collect();
+    columns.push((column::field(column::PATH, DataType::Utf8), Arc::new(paths)));
     let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = columns.into_iter().unzip();
     let schema = Arc::new(Schema::new(fields));
     let mut provenance = Provenance::default();

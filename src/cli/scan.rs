@@ -70,7 +70,7 @@ impl Scan {
         ]
         .into_iter()
         .fold(table.schema.clone(), |schema, field| column::put_field(&schema, field));
-        let joined = metadata.as_ref().map_or_else(|| schema.clone(), |m| m.join_schema(&schema));
+        let joined = metadata.as_ref().map_or_else(|| Ok(schema.clone()), |m| m.join_schema(&schema))?;
         let mut provenance = table.provenance.clone();
         provenance.set("schema", "manifest");
         let mut writer = self.output.start(sink, &joined, &provenance)?;

@@ -69,7 +69,7 @@ impl SplitArgs {
         ui.start("read", table.rows);
         let table = self.with_hashes(table, failed.clone())?;
 
-        let mut classes = Classes::default();
+        let mut classes = Classes::new(self.by);
         let mut tally = Tally::default();
         let table = table.spool(|batch| {
             let failed = std::mem::take(&mut *failed.lock().expect("no thread panics with this lock"));
@@ -79,18 +79,19 @@ impl SplitArgs {
             classes.look(batch)
         })?;
         ui.finish();
-        let splits = assign(classes.items(self.by)?, self.ratios, self.seed);
+        let splits = assign(classes.into_items()?, self.ratios, self.seed);
 
         let schema = column::put_field(&table.schema, column::field(column::SPLIT, DataType::Utf8));
         let mut provenance = table.provenance.clone();
-        provenance.set("schema", "manifest");
+        if provenance.get("schema").is_none() {
+            provenance.set("schema", "manifest");
+        }
         provenance.set("split", format!("ratios={} seed={}", self.ratios, self.seed));
         let mut writer = self.output.start(sink, &schema, &provenance)?;
         let mut counts: HashMap<Split, u64> = HashMap::new();
         for batch in table {
             let batch = batch?;
-            let own: Vec<Option<Split>> =
-                contents(&batch)?.iter().map(|c| c.and_then(|c| splits.get(&c).copied())).collect();
+            let own: Vec<Option<Split>> = contents(&batch)?.iter().map(|c| c.and_then(|c| splits.get(c))).collect();
             own.iter().flatten().for_each(|split| *counts.entry(*split).or_default() += 1);
             let names: StringArray = own.iter().map(|split| split.map(Split::name)).collect();
             writer.write(&column::put(&batch, &schema, &[(column::SPLIT, Arc::new(names) as ArrayRef)]))?;
@@ -103,9 +104,6 @@ impl SplitArgs {
 
     /// The table with a content hash in every sound row; files are read only where it has none.
     fn with_hashes(&self, table: Table, failed: Arc<Mutex<Vec<Skipped>>>) -> Result<Table, Failure> {
-        if table.has(column::CONTENT_HASH) {
-            return Ok(table);
-        }
         let hash = column::field(column::CONTENT_HASH, column::HASH_TYPE);
         let schema = column::put_field(&table.schema, hash);
         let schema = column::put_field(&schema, column::field(column::ERROR, DataType::Utf8));
@@ -123,19 +121,24 @@ impl SplitArgs {
     }
 }
 
-/// Adds the hash of every image in a slice.
+/// Adds the hash of every image in a slice that has none.
 fn hash_rows(batch: &RecordBatch, schema: &SchemaRef) -> Result<Done, Error> {
     let images = Images::of(batch)?;
+    let mut digests = read_hashes(batch, column::CONTENT_HASH)?;
     let mut skipped = Vec::new();
-    let (mut digests, mut errors) = (Vec::new(), Vec::new());
-    for i in 0..batch.num_rows() {
-        let earlier = images.error(i).map(str::to_string);
-        let read = earlier.clone().map_or_else(|| images.read(i), Err);
-        digests.push(read.as_ref().ok().map(|bytes| *blake3::hash(bytes).as_bytes()));
-        errors.push(read.as_ref().err().cloned());
-        if let (Err(problem), None) = (read, earlier) {
-            skipped.push(Skipped { key: images.key(i).into(), problem });
+    let mut errors: Vec<Option<String>> = Vec::new();
+    for (i, digest) in digests.iter_mut().enumerate() {
+        let mut error = images.error(i).map(str::to_string);
+        if error.is_none() && digest.is_none() {
+            match images.read(i) {
+                Ok(bytes) => *digest = Some(*blake3::hash(&bytes).as_bytes()),
+                Err(problem) => {
+                    skipped.push(Skipped { key: images.key(i).into(), problem: problem.clone() });
+                    error = Some(problem);
+                }
+            }
         }
+        errors.push(error);
     }
     let new: [(&str, ArrayRef); 2] =
         [(column::CONTENT_HASH, hashes(&digests)), (column::ERROR, Arc::new(StringArray::from(errors)))];
@@ -143,25 +146,30 @@ fn hash_rows(batch: &RecordBatch, schema: &SchemaRef) -> Result<Done, Error> {
 }
 
 /// Classes and contents of all rows: some thirty bytes a row.
-#[derive(Default)]
 struct Classes {
-    by_id: Vec<Option<i32>>,
-    by_label: Vec<Option<u32>>,
-    labels: HashMap<String, u32>,
-    contents: Vec<Option<u128>>,
+    by: Option<By>,
+    ids: Vec<Option<i32>>,
+    labels: Vec<Option<u32>>,
+    numbers: HashMap<String, u32>,
+    contents: Vec<Option<u64>>,
 }
 
 impl Classes {
+    fn new(by: Option<By>) -> Classes {
+        Classes { by, ids: Vec::new(), labels: Vec::new(), numbers: HashMap::new(), contents: Vec::new() }
+    }
+
     fn look(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
         let rows = batch.num_rows();
-        let ids = column::ints(batch, column::ID)?;
-        self.by_id.extend(ids.map_or_else(|| vec![None; rows], |ids| ids.iter().collect()));
-        match column::text(batch, column::LABEL)? {
-            None => self.by_label.extend(std::iter::repeat_n(None, rows)),
+        let ids = if self.by == Some(By::Label) { None } else { column::ints(batch, column::ID)? };
+        self.ids.extend(ids.map_or_else(|| vec![None; rows], |ids| ids.iter().collect()));
+        let labels = if self.by == Some(By::Id) { None } else { column::text(batch, column::LABEL)? };
+        match labels {
+            None => self.labels.extend(std::iter::repeat_n(None, rows)),
             Some(labels) => {
                 for label in &labels {
-                    let next = u32::try_from(self.labels.len()).expect("fewer than 2^32 labels");
-                    self.by_label.push(label.map(|label| *self.labels.entry(label.into()).or_insert(next)));
+                    let next = u32::try_from(self.numbers.len()).expect("fewer than 2^32 labels");
+                    self.labels.push(label.map(|label| *self.numbers.entry(label.into()).or_insert(next)));
                 }
             }
         }
@@ -170,36 +178,36 @@ impl Classes {
     }
 
     /// The sound rows with their classes; numbers of labels follow their order in the alphabet, not in the table.
-    fn items(&self, by: Option<By>) -> Result<Vec<Item>, Failure> {
+    fn into_items(self) -> Result<Vec<Item>, Failure> {
         let has = |by: By| match by {
-            By::Id => self.by_id.iter().any(Option::is_some),
-            By::Label => self.by_label.iter().any(Option::is_some),
+            By::Id => self.ids.iter().any(Option::is_some),
+            By::Label => self.labels.iter().any(Option::is_some),
         };
-        if let Some(by) = by.filter(|&by| !has(by)) {
+        if let Some(by) = self.by.filter(|&by| !has(by)) {
             let name = if by == By::Id { "id" } else { "label" };
             let hint = "without --by all images are one class; `pokedex scan --meta CSV` adds ids and labels";
             return Err(Failure::failed(format!("no row has a value in column `{name}`"), Some(hint.into())));
         }
-        let by = by.or_else(|| [By::Id, By::Label].into_iter().find(|&by| has(by)));
-        let mut names: Vec<(&String, u32)> = self.labels.iter().map(|(name, number)| (name, *number)).collect();
+        let by = self.by.or_else(|| [By::Id, By::Label].into_iter().find(|&by| has(by)));
+        let mut names: Vec<(&String, u32)> = self.numbers.iter().map(|(name, number)| (name, *number)).collect();
         names.sort();
         let mut rank = vec![0; names.len()];
         (1..).zip(&names).for_each(|(place, (_, number))| rank[*number as usize] = place);
         let class = |i: usize| match by {
-            Some(By::Id) => self.by_id[i].map_or(0, |id| id.cast_unsigned()),
-            Some(By::Label) => self.by_label[i].map_or(0, |label| rank[label as usize]),
+            Some(By::Id) => self.ids[i].map_or(0, i32::cast_unsigned),
+            Some(By::Label) => self.labels[i].map_or(0, |label| rank[label as usize]),
             None => 0,
         };
         let items = self.contents.iter().enumerate();
-        Ok(items.filter_map(|(i, content)| content.map(|content| Item { class: class(i), content })).collect())
+        Ok(items.filter_map(|(i, content)| content.map(|content| Item { content, class: class(i) })).collect())
     }
 }
 
-/// The contents of sound rows, by the first half of their hashes.
-fn contents(batch: &RecordBatch) -> Result<Vec<Option<u128>>, Error> {
+/// The contents of sound rows, by the first bytes of their hashes.
+fn contents(batch: &RecordBatch) -> Result<Vec<Option<u64>>, Error> {
     let errors = column::text(batch, column::ERROR)?;
     let sound = |i: usize| errors.as_ref().is_none_or(|e| e.is_null(i));
-    let digests = read_hashes(batch, column::CONTENT_HASH).into_iter().enumerate();
-    let half = |digest: [u8; 32]| u128::from_le_bytes(digest[..16].try_into().expect("half of 32 bytes"));
-    Ok(digests.map(|(i, digest)| digest.filter(|_| sound(i)).map(half)).collect())
+    let digests = read_hashes(batch, column::CONTENT_HASH)?.into_iter().enumerate();
+    let start = |digest: [u8; 32]| u64::from_le_bytes(digest[..8].try_into().expect("a part of 32 bytes"));
+    Ok(digests.map(|(i, digest)| digest.filter(|_| sound(i)).map(start)).collect())
 }

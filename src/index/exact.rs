@@ -2,13 +2,13 @@
 
 use std::collections::BinaryHeap;
 use std::fs::File;
+use std::io::Seek;
 use std::path::PathBuf;
 
 use arrow_array::{Array, RecordBatch};
-use arrow_schema::SchemaRef;
-use parquet::file::reader::ChunkReader;
 
 use super::{Error, Term};
+use crate::model::short_id;
 use crate::table::{self, Table, column};
 
 /// A row that was found.
@@ -43,8 +43,8 @@ enum Source {
     /// Standard input, spooled.
     Spooled(File),
     Static(&'static [u8]),
-    /// Standard input, an Arrow stream.
-    Batches(SchemaRef, Vec<RecordBatch>),
+    /// Standard input, an Arrow stream, spooled as it came.
+    SpooledArrow(File),
 }
 
 impl Index {
@@ -62,10 +62,9 @@ impl Index {
         let source = match crate::io::read_stdin().map_err(table::Error::from)? {
             crate::io::Stdin::Parquet(file) => Source::Spooled(file),
             crate::io::Stdin::ArrowStream(reader) => {
-                let table = Table::arrow_stream(name.clone(), reader)?;
-                let schema = table.schema.clone();
-                Source::Batches(schema, table.collect::<Result<_, _>>()?)
+                Source::SpooledArrow(crate::io::spool(reader).map_err(table::Error::from)?)
             }
+            crate::io::Stdin::Empty => return Err(table::Error::Empty { name }.into()),
             crate::io::Stdin::Bytes(_) => return Err(table::Error::NotATable { name }.into()),
         };
         Ok(Index { name, source, column: column.into() })
@@ -82,56 +81,69 @@ impl Index {
 
     /// Reads the columns that searching needs, and `more`.
     pub(super) fn scan(&self, more: &[&str]) -> Result<Table, Error> {
-        let model = format!("{}{}", self.column, column::MODEL_SUFFIX);
-        let wanted = |name: &str| {
+        let model = self.model_column();
+        let table = self.read(&|name: &str| {
             [column::KEY, column::ID, column::LABEL, column::PATH, &self.column, &model].contains(&name)
                 || more.contains(&name)
-        };
-        fn parquet<R: ChunkReader + 'static>(
-            name: &str,
-            reader: R,
-            wanted: &dyn Fn(&str) -> bool,
-        ) -> Result<Table, table::Error> {
-            Table::parquet(name.into(), reader, Some(wanted))
-        }
-        let table = match &self.source {
-            Source::Path(path) => Table::open_columns(path, Some(&wanted))?,
-            Source::Spooled(file) => {
-                let file = file.try_clone().map_err(crate::io::Error::Stdin).map_err(table::Error::from)?;
-                parquet(&self.name, file, &wanted)?
-            }
-            Source::Static(bytes) => parquet(&self.name, bytes::Bytes::from_static(bytes), &wanted)?,
-            Source::Batches(schema, batches) => {
-                Table::new(self.name.clone(), schema.clone(), None, Box::new(batches.clone().into_iter().map(Ok)))
-            }
-        };
+        })?;
         table.require(&self.column)?;
-        Ok(table)
+        // An index was checked when it was made; other tables may lack keys.
+        Ok(if table.has(column::KEY) { table } else { table.with_keys()? })
+    }
+
+    fn read(&self, wanted: &dyn Fn(&str) -> bool) -> Result<Table, Error> {
+        let again = |file: &File| -> std::io::Result<File> {
+            let mut file = file.try_clone()?;
+            file.rewind()?;
+            Ok(file)
+        };
+        let reopen = |file| again(file).map_err(crate::io::Error::Stdin).map_err(table::Error::from);
+        Ok(match &self.source {
+            Source::Path(path) => Table::open_columns(path, Some(wanted))?,
+            Source::Spooled(file) => Table::parquet(self.name.clone(), reopen(file)?, Some(wanted))?,
+            Source::SpooledArrow(file) => {
+                Table::arrow_stream(self.name.clone(), Box::new(std::io::BufReader::new(reopen(file)?)))?
+            }
+            Source::Static(bytes) => Table::parquet(self.name.clone(), bytes::Bytes::from_static(bytes), Some(wanted))?,
+        })
+    }
+
+    fn model_column(&self) -> String {
+        format!("{}{}", self.column, column::MODEL_SUFFIX)
     }
 
     /// The model that made the vectors, as it stands in the rows or in the footer, and the vectors' length.
     ///
     /// # Errors
-    /// The table cannot be read, has no vector, or holds vectors of two models.
+    /// The table cannot be read, has no vector, or names two models.
     pub fn model(&self) -> Result<(Option<String>, usize), Error> {
-        let table = self.scan(&[])?;
+        let model_column = self.model_column();
+        let table = self.read(&|name: &str| name == model_column)?;
+        // A table that lost its model column still has its footer, unless another program rewrote it.
+        let footer = table.provenance.get(&column::footer_key(&self.column, "model"));
+        let footer = footer.filter(|id| *id != "unknown").map(short_id);
         let mut model = None;
-        let mut dimension = 0;
-        let footer = table.provenance.get("model").map(str::to_string);
-        for batch in table {
-            let batch = batch?;
-            one_model(&batch, &self.column, &self.name, &mut model)?;
-            if dimension == 0 {
-                dimension = column::vectors(&batch, &self.column, &self.name)?.dimension;
+        if table.has(&model_column) {
+            for batch in table {
+                for name in column::text(&batch?, &model_column)?.iter().flat_map(|names| names.iter().flatten()) {
+                    match &model {
+                        None => model = Some(name.to_string()),
+                        Some(first) if first != name => {
+                            let (first, other) = (first.clone(), name.to_string());
+                            return Err(Error::TwoModels { name: self.name.clone(), first, other });
+                        }
+                        Some(_) => {}
+                    }
+                }
             }
         }
-        if dimension == 0 {
-            return Err(Error::NoVectors { name: self.name.clone(), column: self.column.clone() });
+        for batch in self.scan(&[])? {
+            let dimension = column::vectors(&batch?, &self.column, &self.name)?.dimension;
+            if dimension > 0 {
+                return Ok((model.or(footer), dimension));
+            }
         }
-        // A table that lost its model column still has its footer, unless another program rewrote it.
-        let footer =
-            footer.and_then(|full| full.split_once('@').map(|(n, d)| format!("{n}@{}", &d[..d.len().min(16)])));
-        Ok((model.or(footer), dimension))
+        Err(Error::NoVectors { name: self.name.clone(), column: self.column.clone() })
     }
 
     /// The vectors of stored rows; of an id, the normalised mean over its rows.
@@ -151,6 +163,9 @@ impl Index {
                         Term::Text(_) | Term::Image(_) => false,
                     };
                     if let Some(vector) = rows.vectors.get(i).filter(|_| wanted) {
+                        if !sum.is_empty() && sum.len() != vector.len() {
+                            return Err(self.ragged(sum.len(), vector.len()));
+                        }
                         sum.resize(vector.len(), 0.0);
                         let norm = norm(vector);
                         sum.iter_mut().zip(vector).for_each(|(s, x)| *s += f64::from(*x) / norm);
@@ -172,28 +187,39 @@ impl Index {
     /// The `top` rows with the greatest cosine to each query; rows whose keys are in `without` are left out.
     ///
     /// # Errors
-    /// The table cannot be read, its vectors have another length than a query, or one is not finite.
-    pub fn search(&self, queries: &[(Vec<f32>, &[String])], top: usize) -> Result<Vec<Vec<Hit>>, Error> {
+    /// The table cannot be read, its vectors have another length than a query or are not finite, or some of them were
+    /// not made by the model (`None`: of no known model) that made the others.
+    pub fn search(
+        &self,
+        queries: &[(Vec<f32>, Vec<String>)],
+        model: Option<&str>,
+        top: usize,
+    ) -> Result<Vec<Vec<Hit>>, Error> {
         let mut best: Vec<Best> = queries.iter().map(|_| Best::new(top)).collect();
         let mut row = 0;
         for batch in self.scan(&[])? {
             let batch = batch?;
             let rows = Rows::of(&batch, &self.column, &self.name)?;
+            let mut made_by = model.map(|model| Some(model.to_string()));
+            one_model(&batch, &rows.vectors, &self.column, &self.name, &mut made_by)?;
+            if let Some((query, _)) =
+                queries.iter().find(|(query, _)| ![0, query.len()].contains(&rows.vectors.dimension))
+            {
+                return Err(self.ragged(query.len(), rows.vectors.dimension));
+            }
             for i in 0..batch.num_rows() {
                 let Some(vector) = rows.vectors.get(i) else {
                     continue;
                 };
                 let norm = norm(vector);
-                if !norm.is_finite() {
+                if !norm.is_finite() || norm == 0.0 {
+                    let problem = if norm == 0.0 { "is zero" } else { "holds a number that is not finite" };
                     let (name, column) = (self.name.clone(), self.column.clone());
                     let key = rows.key(i).unwrap_or_default().to_string();
-                    return Err(Error::BadVector { name, key, column, problem: "is not finite" });
-                }
-                if norm == 0.0 {
-                    continue;
+                    return Err(Error::BadVector { name, key, column, problem });
                 }
                 for ((query, without), best) in queries.iter().zip(&mut best) {
-                    let score = (f64::from(dot(query, vector)) / norm) as f32;
+                    let score = cosine(query, vector, norm);
                     if best.admits(score) && !rows.key(i).is_some_and(|key| without.iter().any(|w| w == key)) {
                         best.push(score, row + i as u64, || rows.hit(i));
                     }
@@ -203,19 +229,30 @@ impl Index {
         }
         Ok(best.into_iter().map(Best::into_hits).collect())
     }
+
+    fn ragged(&self, first: usize, other: usize) -> Error {
+        table::Error::RaggedVectors { column: self.column.clone(), first, other }.into()
+    }
 }
 
-/// Fails where a batch names another model than the batches before it.
-pub fn one_model(batch: &RecordBatch, vectors: &str, name: &str, model: &mut Option<String>) -> Result<(), Error> {
-    let column = format!("{vectors}{}", column::MODEL_SUFFIX);
-    let Some(names) = column::text(batch, &column)? else {
-        return Ok(());
-    };
-    for other in names.iter().flatten() {
+/// Fails where a row with a vector names another model than the rows before it. `None`: no row was seen yet;
+/// `Some(None)`: the rows so far name no model.
+pub fn one_model(
+    batch: &RecordBatch,
+    vectors: &table::Vectors,
+    column: &str,
+    name: &str,
+    model: &mut Option<Option<String>>,
+) -> Result<(), Error> {
+    let names = column::text(batch, &format!("{column}{}", column::MODEL_SUFFIX))?;
+    let Some(names) = names else { return Ok(()) };
+    for i in (0..batch.num_rows()).filter(|&i| vectors.get(i).is_some()) {
+        let own = names.is_valid(i).then(|| names.value(i));
         match model {
-            None => *model = Some(other.to_string()),
-            Some(first) if first != other => {
-                return Err(Error::TwoModels { name: name.into(), first: first.clone(), other: other.into() });
+            None => *model = Some(own.map(str::to_string)),
+            Some(first) if first.as_deref() != own => {
+                let say = |id: Option<&str>| id.unwrap_or("unknown").to_string();
+                return Err(Error::TwoModels { name: name.into(), first: say(first.as_deref()), other: say(own) });
             }
             Some(_) => {}
         }
@@ -236,9 +273,9 @@ impl Rows {
     fn of(batch: &RecordBatch, column: &str, name: &str) -> Result<Rows, Error> {
         Ok(Rows {
             keys: column::text(batch, column::KEY)?,
-            ids: column::ints(batch, column::ID).unwrap_or_default(),
-            labels: column::text(batch, column::LABEL).unwrap_or_default(),
-            paths: column::text(batch, column::PATH).unwrap_or_default(),
+            ids: column::ints(batch, column::ID)?,
+            labels: column::text(batch, column::LABEL)?,
+            paths: column::text(batch, column::PATH)?,
             vectors: column::vectors(batch, column, name)?,
         })
     }
@@ -313,9 +350,27 @@ impl Best {
     }
 }
 
-/// Length of a vector.
+/// Length of a vector, in double precision: the squares of large and small numbers leave the range of single.
 pub fn norm(vector: &[f32]) -> f64 {
-    f64::from(dot(vector, vector)).sqrt()
+    let (chunks, rest) = vector.as_chunks::<8>();
+    let mut sums = [0.0f64; 8];
+    for chunk in chunks {
+        for lane in 0..8 {
+            sums[lane] += f64::from(chunk[lane]) * f64::from(chunk[lane]);
+        }
+    }
+    let rest: f64 = rest.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
+    (sums.iter().sum::<f64>() + rest).sqrt()
+}
+
+/// Cosine of a query of length 1 and a vector of length `norm`.
+fn cosine(query: &[f32], vector: &[f32], norm: f64) -> f32 {
+    let dot = if (1e-6..1e6).contains(&norm) {
+        f64::from(dot(query, vector))
+    } else {
+        query.iter().zip(vector).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+    };
+    ((dot / norm) as f32).clamp(-1.0, 1.0)
 }
 
 /// Dot product in sixteen running sums: the compiler makes vector instructions of it, and the order of additions,

@@ -133,7 +133,7 @@ mod tests {
             ("mr mime", "Mr. Mime"),
             ("MrMime", "Mr. Mime"),
             ("flabebe", "Flabébé"),
-            ("farfetchd", "Farfetch'd"),
+            ("farfetchd", "Farfetch’d"),
             ("ho oh", "Ho-Oh"),
             ("type null", "Type: Null"),
             ("a picture of Pikachu please", "Pikachu"),

@@ -42,6 +42,22 @@ const FACT_COLUMNS: &[(&str, f32)] = &[
 const FLAG_COLUMNS: &[(&str, &str)] =
     &[("is_legendary", "legendary"), ("is_mythical", "mythical"), ("is_baby", "baby")];
 
+/// Plurals that no rule makes.
+const IRREGULAR: &[(&str, &str)] = &[
+    ("mice", "mouse"),
+    ("geese", "goose"),
+    ("teeth", "tooth"),
+    ("feet", "foot"),
+    ("oxen", "ox"),
+    ("people", "person"),
+    ("men", "man"),
+    ("women", "woman"),
+    ("children", "child"),
+    ("fungi", "fungus"),
+    ("cacti", "cactus"),
+    ("octopi", "octopus"),
+];
+
 /// Words that say nothing about a species.
 const STOP_WORDS: &[&str] = &[
     "a",
@@ -193,7 +209,7 @@ impl Pokedex {
     }
 
     fn cosines(&self, query: &[f32]) -> Vec<f32> {
-        self.vectors.chunks_exact(self.dimension).map(|vector| dot(query, vector)).collect()
+        self.vectors.chunks_exact(self.dimension).map(|vector| dot(query, vector).clamp(-1.0, 1.0)).collect()
     }
 
     fn text_scores(&self, text: &str, vector: &[f32], is_word: &dyn Fn(&str) -> bool) -> Vec<f32> {
@@ -268,8 +284,10 @@ fn singular(word: &str) -> String {
     if word.ends_with("ss") || word.ends_with("us") || word.ends_with("is") {
         return word.to_string();
     }
-    drop("mice", "mouse")
-        .or_else(|| drop("ies", "y"))
+    if let Some((_, one)) = IRREGULAR.iter().find(|(many, _)| *many == word) {
+        return (*one).to_string();
+    }
+    drop("ies", "y")
         .or_else(|| drop("ves", "f"))
         .or_else(|| ["s", "x", "z", "ch", "sh"].iter().find_map(|sound| drop(&format!("{sound}es"), sound)))
         .or_else(|| drop("s", ""))
@@ -290,7 +308,7 @@ mod tests {
             ("witches", "witch"),
             ("grass", "grass"),
             ("cactus", "cactus"),
-            ("dormice", "dormouse"),
+            ("mice", "mouse"),
         ] {
             assert_eq!(singular(plural), one);
         }

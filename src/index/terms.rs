@@ -41,48 +41,59 @@ impl std::fmt::Display for Term {
 /// There is no term, a sign stands alone, or `id:` is not followed by a number.
 pub fn parse_terms<S: AsRef<str>>(arguments: &[S]) -> Result<Vec<Weighted>, Error> {
     let mut terms: Vec<Weighted> = Vec::new();
-    let mut sign = 1.0;
-    let mut sign_pending = None;
-    let mut words: Option<(f32, String)> = None;
-    fn close(words: &mut Option<(f32, String)>, terms: &mut Vec<Weighted>) {
-        if let Some((weight, text)) = words.take() {
-            terms.push(Weighted { weight, term: Term::Text(text) });
-        }
-    }
-    for argument in arguments {
-        let argument = argument.as_ref();
+    // The sign that waits for its term.
+    let mut sign: Option<f32> = None;
+    // Whether the last term is words that more words may join.
+    let mut open = false;
+    for argument in arguments.iter().map(|a| a.as_ref().trim()).filter(|a| !a.is_empty()) {
         if argument == "+" || argument == "-" {
-            if sign_pending.is_some() {
+            if sign.is_some() {
                 return Err(Error::BadTerm { term: argument.into(), problem: "two signs in a row" });
             }
-            close(&mut words, &mut terms);
-            sign = if argument == "-" { -1.0 } else { 1.0 };
-            sign_pending = Some(argument);
+            sign = Some(if argument == "-" { -1.0 } else { 1.0 });
+            open = false;
             continue;
         }
-        let starts_term = sign_pending.take().is_some() || (terms.is_empty() && words.is_none());
-        let (factor, rest) = if starts_term { split_weight(argument) } else { (1.0, argument) };
-        match special(rest)? {
-            Some(term) => {
-                close(&mut words, &mut terms);
-                terms.push(Weighted { weight: sign * factor, term });
+        if open && special(argument)?.is_none() {
+            if let Some(Weighted { term: Term::Text(text), .. }) = terms.last_mut() {
+                text.push(' ');
+                text.push_str(argument);
             }
-            None if rest.trim().is_empty() => {}
-            None => match &mut words {
-                Some((_, text)) => {
-                    text.push(' ');
-                    text.push_str(rest.trim());
-                }
-                None => words = Some((sign * factor, rest.trim().to_string())),
-            },
+            continue;
         }
+        let (factor, rest) = split_weight(argument);
+        let special = special(rest)?;
+        open = special.is_none();
+        let term = special.unwrap_or_else(|| Term::Text(rest.trim().into()));
+        terms.push(Weighted { weight: sign.take().unwrap_or(1.0) * factor, term });
     }
-    close(&mut words, &mut terms);
-    match (sign_pending, terms.is_empty()) {
-        (Some(sign), _) => Err(Error::BadTerm { term: sign.into(), problem: "a sign with no term after it" }),
+    match (sign, terms.is_empty()) {
+        (Some(sign), _) => {
+            let term = if sign < 0.0 { "-" } else { "+" };
+            Err(Error::BadTerm { term: term.into(), problem: "a sign with no term after it" })
+        }
         (None, true) => Err(Error::EmptyQuery),
         (None, false) => Ok(terms),
     }
+}
+
+/// Reads one line of a file of queries: as [`parse_terms`], but a term reaches to the next ` + ` or ` - `, so that
+/// paths and keys may hold spaces without quotes.
+///
+/// # Errors
+/// As [`parse_terms`].
+pub fn parse_line(line: &str) -> Result<Vec<Weighted>, Error> {
+    let mut arguments: Vec<String> = Vec::new();
+    for word in line.split(' ') {
+        match arguments.last_mut() {
+            Some(last) if !["+", "-"].contains(&word) && !["+", "-"].contains(&last.as_str()) => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => arguments.push(word.into()),
+        }
+    }
+    parse_terms(&arguments)
 }
 
 /// `2:golden` is golden, twice; `Type: Null` is no weight.
@@ -146,6 +157,13 @@ mod tests {
         let image = Weighted { weight: 1.0, term: Term::Image("./pool.jpg".into()) };
         assert_eq!(terms, [text(2.0, "golden retriever"), image, text(-0.5, "fruit")]);
         assert_eq!(parse_terms(&["-", "fire"]).expect("valid"), [text(-1.0, "fire")]);
+        let row = parse_terms(&["./a", "-", "./b", "./c", "2:./d", "0.5:red", "bird"]).expect("valid");
+        assert_eq!(row.iter().map(|t| t.weight).collect::<Vec<_>>(), [1.0, -1.0, 1.0, 2.0, 0.5]);
+        assert_eq!(row[4], text(0.5, "red bird"));
+        let line = parse_line("2:golden retriever + ./my pool.jpg - key:a b.png").expect("valid");
+        let image = Weighted { weight: 1.0, term: Term::Image("./my pool.jpg".into()) };
+        let stored = Weighted { weight: -1.0, term: Term::Key("a b.png".into()) };
+        assert_eq!(line, [text(2.0, "golden retriever"), image, stored]);
         let stored = parse_terms(&["id:25", "-", "key:a b/c.png"]).expect("valid");
         assert_eq!(stored[0].term, Term::Id(25));
         assert_eq!(stored[1], Weighted { weight: -1.0, term: Term::Key("a b/c.png".into()) });

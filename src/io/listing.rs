@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::Error;
@@ -30,6 +31,8 @@ struct Root {
     base: PathBuf,
     /// What comes before the relative name in the key: empty, or a component and `/`.
     prefix: Vec<u8>,
+    /// For lists of paths: the absolute folder that keys are relative to.
+    below: Option<PathBuf>,
 }
 
 /// The image files that the arguments name, in bytewise order of their keys within each argument.
@@ -54,12 +57,12 @@ impl Listing {
             let root = u32::try_from(listing.roots.len()).expect("fewer than 2^32 arguments");
             if std::fs::metadata(input).map_err(read)?.is_dir() {
                 let prefix = if several { component_prefix(input) } else { Vec::new() };
-                listing.roots.push(Root { base: input.clone(), prefix });
+                listing.roots.push(Root { base: input.clone(), prefix, below: None });
                 listing.walk(root, input, &mut Vec::new())?;
             } else {
                 let name = input.file_name().unwrap_or(input.as_os_str());
                 let base = input.parent().map(Path::to_path_buf).unwrap_or_default();
-                listing.roots.push(Root { base, prefix: Vec::new() });
+                listing.roots.push(Root { base, prefix: Vec::new(), below: None });
                 listing.entries.push(Entry { root, relative: name.as_encoded_bytes().into() });
             }
         }
@@ -67,16 +70,15 @@ impl Listing {
         Ok(listing)
     }
 
-    /// Reads a list of paths, one a line or separated by NUL bytes; keys are relative to `root`.
+    /// Reads a list of paths, one a line or separated by NUL bytes; keys are relative to `root`, by default the
+    /// working directory, and lose a leading `/` and any `..` where they lie outside.
     ///
     /// # Errors
-    /// The list cannot be read, is empty in places, or gives two files the same key.
+    /// The list cannot be read, holds something else than paths, or gives two files the same key.
     pub fn from_list(mut list: impl BufRead, nul_separated: bool, root: Option<&Path>) -> Result<Listing, Error> {
         let mut listing = Listing::default();
-        let base = root.map(Path::to_path_buf).unwrap_or_default();
-        // Root 0 takes the paths below `root`, root 1 absolute and outside ones, whose keys lose `/` and `..`.
-        listing.roots.push(Root { base: base.clone(), prefix: Vec::new() });
-        listing.roots.push(Root { base: PathBuf::new(), prefix: Vec::new() });
+        let below = absolute(root.unwrap_or(Path::new("")));
+        listing.roots.push(Root { base: PathBuf::new(), prefix: Vec::new(), below: Some(below) });
         let separator = if nul_separated { 0 } else { b'\n' };
         let mut line = Vec::new();
         loop {
@@ -90,21 +92,13 @@ impl Listing {
             if !nul_separated && line.last() == Some(&b'\r') {
                 line.pop();
             }
-            if line.is_empty() {
-                continue;
-            }
             if line.contains(&0) {
-                let path = escape_bytes(&line);
+                let path = escape_bytes(&line[..line.len().min(40)]);
                 return Err(Error::BadListEntry { path, problem: "is not a path (it holds a NUL byte; use -0?)" });
             }
-            let path = bytes_to_path(&line);
-            let below =
-                path.strip_prefix(&base).ok().filter(|below| !base.as_os_str().is_empty() && below.is_relative());
-            let entry = match below {
-                Some(below) => Entry { root: 0, relative: below.as_os_str().as_encoded_bytes().into() },
-                None => Entry { root: 1, relative: line.as_slice().into() },
-            };
-            listing.entries.push(entry);
+            if !line.is_empty() {
+                listing.entries.push(Entry { root: 0, relative: line.as_slice().into() });
+            }
         }
         listing.refuse_equal_keys()?;
         Ok(listing)
@@ -130,7 +124,15 @@ impl Listing {
         let root = &self.roots[entry.root as usize];
         let mut key = String::with_capacity(root.prefix.len() + entry.relative.len());
         key.push_str(&escape_bytes(&root.prefix));
-        let relative = bytes_to_path(&entry.relative);
+        let given = bytes_to_path(&entry.relative);
+        let full;
+        let relative = match &root.below {
+            None => given.as_path(),
+            Some(below) => {
+                full = absolute(&given);
+                full.strip_prefix(below).unwrap_or(&given)
+            }
+        };
         let mut first = true;
         for component in relative.components() {
             if let Component::Normal(part) = component {
@@ -149,7 +151,7 @@ impl Listing {
         self.roots[entry.root as usize].base.join(bytes_to_path(&entry.relative))
     }
 
-    /// The folder and the file name of an entry within its input, as text.
+    /// The folder and the file name of an entry, as text; the folder may be empty.
     pub fn folder_and_name(&self, entry: &Entry) -> (String, String) {
         let key = self.key(entry);
         match key.rsplit_once('/') {
@@ -157,7 +159,8 @@ impl Listing {
                 (folder.rsplit_once('/').map_or(folder, |(_, last)| last).to_string(), name.to_string())
             }
             None => {
-                let base = &self.roots[entry.root as usize].base;
+                let root = &self.roots[entry.root as usize];
+                let base = absolute(root.below.as_ref().unwrap_or(&root.base));
                 let folder = base.file_name().map(|n| escape_bytes(n.as_encoded_bytes())).unwrap_or_default();
                 (folder, key)
             }
@@ -197,15 +200,16 @@ impl Listing {
 
     /// Two keys can only be equal across arguments, in lists, and through escapes; 64 bits a key find out.
     fn refuse_equal_keys(&self) -> Result<(), Error> {
-        let mut seen: HashMap<u64, u32> = HashMap::with_capacity(if self.roots.len() > 1 { self.len() } else { 0 });
-        if self.roots.len() == 1 {
+        let is_list = self.roots.iter().any(|root| root.below.is_some());
+        let escaped = |entry: &Entry| std::str::from_utf8(&entry.relative).is_err();
+        if self.roots.len() == 1 && !is_list && !self.entries.iter().any(escaped) {
             return Ok(());
         }
-        for (number, entry) in self.entries.iter().enumerate() {
+        let mut seen: HashMap<u64, u32> = HashMap::with_capacity(self.len());
+        for (number, entry) in (0..).zip(&self.entries) {
             let key = self.key(entry);
             let mut hasher = DefaultHasher::new();
             key.hash(&mut hasher);
-            let number = u32::try_from(number).expect("fewer than 2^32 files");
             if let Some(first) = seen.insert(hasher.finish(), number) {
                 let first = &self.entries[first as usize];
                 if self.key(first) == key {
@@ -215,6 +219,12 @@ impl Listing {
         }
         Ok(())
     }
+}
+
+/// An absolute path without `.`; where the working directory is gone, the path itself.
+fn absolute(path: &Path) -> PathBuf {
+    let joined = std::env::current_dir().unwrap_or_default().join(path);
+    joined.components().filter(|c| *c != Component::CurDir).collect()
 }
 
 fn order(name: &OsStr, is_folder: bool) -> impl Iterator<Item = u8> + '_ {
@@ -240,15 +250,8 @@ fn has_image_extension(name: &OsStr) -> bool {
         .is_some_and(|e| IMAGE_EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(e)))
 }
 
-#[cfg(unix)]
 fn bytes_to_path(bytes: &[u8]) -> PathBuf {
-    use std::os::unix::ffi::OsStringExt;
     PathBuf::from(OsString::from_vec(bytes.to_vec()))
-}
-
-#[cfg(not(unix))]
-fn bytes_to_path(bytes: &[u8]) -> PathBuf {
-    PathBuf::from(OsString::from(String::from_utf8_lossy(bytes).into_owned()))
 }
 
 /// Bytes as text: what is not UTF-8 becomes `%XX`, so that every name can stand in a table.
@@ -263,11 +266,32 @@ pub fn escape_bytes(bytes: &[u8]) -> String {
     text
 }
 
+/// A longer file is no image that anybody wants to search.
+const MAX_FILE: u64 = 1 << 30;
+
+/// Reads an image file, whose path may stand as in a table.
+///
+/// # Errors
+/// It cannot be read, is too long, or is a folder, a pipe or a device (opening which could block for ever).
+pub fn read_image(path: &str) -> io::Result<Vec<u8>> {
+    if std::fs::metadata(path).is_ok_and(|m| !m.is_file()) {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let file = open_escaped(path)?;
+    let size = file.metadata()?.len();
+    if size > MAX_FILE {
+        return Err(io::Error::other(format!("{} MB are too much for an image", size / 1_000_000)));
+    }
+    let mut bytes = Vec::with_capacity(size as usize + 1);
+    file.take(MAX_FILE).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Opens a path as it stands in a table; where no such file exists, `%XX` is taken for the byte it stands for.
 ///
 /// # Errors
 /// The file cannot be opened either way.
-pub fn open_escaped(path: &str) -> io::Result<File> {
+fn open_escaped(path: &str) -> io::Result<File> {
     match File::open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound && path.contains('%') => {
             File::open(bytes_to_path(&unescape(path))).map_err(|_| e)
@@ -344,13 +368,13 @@ mod tests {
 
     #[test]
     fn lists_are_relative_to_their_root() {
-        let listing = Listing::from_list(&b"/data/pics/a.png\0/other/b.png\0"[..], true, Some(Path::new("/data/pics")));
+        let list = b"/data/pics/a.png\0/other/b.png\0";
+        let listing = Listing::from_list(&list[..], true, Some(Path::new("/data/./pics")));
         let listing = listing.expect("listed");
         assert_eq!(keys(&listing), ["a.png", "other/b.png"]);
         assert_eq!(listing.path(&listing.entries()[0]), Path::new("/data/pics/a.png"));
     }
 
-    #[cfg(unix)]
     #[test]
     fn bytes_that_are_not_utf8_are_escaped_and_opened_again() {
         use std::os::unix::ffi::OsStrExt;

@@ -35,8 +35,9 @@ impl Target {
 static UNFINISHED: LazyLock<Mutex<HashSet<PathBuf>>> = LazyLock::new(Mutex::default);
 static READER_CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Removes every unfinished output and keeps new ones from being made. Called by the signal handler's thread just
-/// before the process ends; the lock is never given back, so that nothing can be created or renamed in between.
+/// Removes every unfinished output and keeps new ones from being made. Called just before a process ends that was
+/// interrupted or failed while other threads may still be writing; the lock is never given back, so that nothing can be
+/// created or renamed in between.
 pub fn abandon_unfinished() {
     let unfinished = UNFINISHED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     for path in unfinished.iter() {
@@ -81,19 +82,26 @@ impl Sink {
     /// The folder is missing or not writable.
     pub fn create(path: &Path) -> Result<Sink, Error> {
         let fail = |source| Error::Write { path: path.to_path_buf(), source };
+        // Through a link to the file it names; into a pipe or a device at once, since it cannot be replaced.
+        let path = &path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        if std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
+            let file = File::options().write(true).open(path).map_err(fail)?;
+            let writer = Some(BufWriter::with_capacity(1 << 16, file));
+            return Ok(Sink(Inner::File { writer, temporary: None, path: path.clone() }));
+        }
         let name = path.file_name().ok_or_else(|| fail(io::Error::other("has no file name")))?;
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        let mut prefix = std::ffi::OsString::from(".");
-        prefix.push(name);
+        // Long names are cut: with what is added they would be too long for the file system.
+        let prefix = format!(".{}.", name.to_string_lossy().chars().take(40).collect::<String>());
         let mut unfinished = UNFINISHED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let mut builder = tempfile::Builder::new();
         builder.prefix(&prefix).suffix(".part");
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let temporary = builder.tempfile_in(folder).map_err(fail)?;
+        let temporary = builder.tempfile_in(folder).map_err(|e| fail(e.kind().into()))?;
         let (file, temporary) = temporary.into_parts();
         unfinished.insert(temporary.to_path_buf());
         let writer = BufWriter::with_capacity(1 << 16, file);
@@ -112,7 +120,7 @@ impl Sink {
                 let writer = writer.take().expect("only finish takes the writer, and finish consumes the sink");
                 writer.into_inner().map_err(|e| fail(e.into_error()))?;
                 let mut unfinished = UNFINISHED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                let temporary = temporary.take().expect("only finish takes the temporary file");
+                let Some(temporary) = temporary.take() else { return Ok(()) };
                 unfinished.remove(&*temporary);
                 temporary.persist(&*path).map_err(|e| fail(e.error))
             }

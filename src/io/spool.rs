@@ -11,7 +11,9 @@ pub enum Stdin {
     Parquet(File),
     /// An Arrow IPC stream, unread.
     ArrowStream(Box<dyn Read + Send>),
-    /// Anything else: a list of paths, or an image.
+    /// Nothing at all.
+    Empty,
+    /// Anything else: a list of paths.
     Bytes(Box<dyn Read + Send>),
 }
 
@@ -31,17 +33,25 @@ fn tell_apart(mut input: impl Read + Send + 'static) -> Result<Stdin, Error> {
     input.by_ref().take(4).read_to_end(&mut magic).map_err(Error::Stdin)?;
     let rest = Cursor::new(magic.clone()).chain(input);
     match magic.as_slice() {
-        b"PAR1" => spool(rest).map(Stdin::Parquet).map_err(Error::Stdin),
+        [] => Ok(Stdin::Empty),
+        b"PAR1" => spool(rest).map(Stdin::Parquet),
         [0xff, 0xff, 0xff, 0xff] => Ok(Stdin::ArrowStream(Box::new(BufReader::with_capacity(1 << 16, rest)))),
         _ => Ok(Stdin::Bytes(Box::new(BufReader::with_capacity(1 << 16, rest)))),
     }
 }
 
-fn spool(mut input: impl Read) -> io::Result<File> {
-    let mut file = tempfile::tempfile()?;
-    io::copy(&mut input, &mut file)?;
-    file.rewind()?;
-    Ok(file)
+/// Copies a stream to an unlinked temporary file.
+///
+/// # Errors
+/// The stream breaks, or there is no room in `TMPDIR`.
+pub fn spool(mut input: impl Read) -> Result<File, Error> {
+    let mut spool = || {
+        let mut file = tempfile::tempfile()?;
+        io::copy(&mut input, &mut file)?;
+        file.rewind()?;
+        Ok(file)
+    };
+    spool().map_err(Error::Stdin)
 }
 
 #[cfg(test)]

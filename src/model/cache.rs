@@ -1,8 +1,9 @@
 //! Embeddings that have been computed once: appended as they are made, found again by content and model.
 //!
-//! A folder per model holds segments, one for each process that ever wrote: so writers never wait for each other,
-//! and a process that is killed loses at most the record it was writing. A record is the content's hash, the vector
-//! and a check; a torn or damaged record is passed over.
+//! A folder per model holds segments, one for each process that ever wrote at the same time as another: a writer locks
+//! the first segment that nobody else has locked. So writers never wait for each other, and a process that is killed
+//! loses at most the record it was writing. A record is the content's hash, the vector and a check; a torn or damaged
+//! record is passed over.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -23,19 +24,27 @@ pub struct Cache {
     /// First half of the content's hash → segment and record. 40 bytes a vector.
     found: HashMap<u128, (u32, u32)>,
     folder: PathBuf,
-    writer: Mutex<Option<File>>,
+    writer: Mutex<Writer>,
+}
+
+/// The segment that this process appends to.
+enum Writer {
+    Unopened,
+    Open(File),
+    /// It could not be opened or written to: the disk is full, or the folder may only be read.
+    GivenUp,
 }
 
 impl Cache {
     /// Opens the model's part of the user's cache (`$POKEDEX_CACHE`, else `pokedex` in the user's cache folder), or
-    /// `None` where there is no such folder and none can be made: computing again is slower, not wrong.
-    pub fn open(model: &ModelId, dimension: usize) -> Option<Cache> {
+    /// `None` where there is no such folder and none can be made: computing again is slower, not wrong. What the
+    /// identity does not tell and yet shows in the last bits of a vector is the `variant`.
+    pub fn open(model: &ModelId, dimension: usize, variant: &str) -> Option<Cache> {
         let root = match std::env::var_os("POKEDEX_CACHE") {
             Some(root) => PathBuf::from(root),
             None => dirs::cache_dir()?.join("pokedex"),
         };
-        let name: String = model
-            .full()
+        let name: String = format!("{}{variant}", model.full())
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() || "@-_.".contains(c) { c } else { '_' })
             .collect();
@@ -48,8 +57,13 @@ impl Cache {
             .filter(|p| p.extension().is_some_and(|e| e == "vectors"))
             .collect();
         paths.sort();
-        let mut cache =
-            Cache { dimension, segments: Vec::new(), found: HashMap::new(), folder, writer: Mutex::new(None) };
+        let mut cache = Cache {
+            dimension,
+            segments: Vec::new(),
+            found: HashMap::new(),
+            folder,
+            writer: Mutex::new(Writer::Unopened),
+        };
         for path in paths {
             if let Ok(file) = File::open(path) {
                 cache.index(file);
@@ -82,12 +96,14 @@ impl Cache {
             bytes.extend_from_slice(&check(content, &vector));
         }
         let mut writer = self.writer.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if writer.is_none() {
-            *writer = self.new_segment();
+        if let Writer::Unopened = *writer {
+            *writer = self.lock_segment().map_or(Writer::GivenUp, Writer::Open);
         }
-        if let Some(file) = writer.as_mut() {
-            // One call, so that a killed process tears at most the end of it.
-            let _ = file.write_all(&bytes);
+        // One call, so that a killed process tears at most the end of it.
+        if let Writer::Open(file) = &mut *writer
+            && file.write_all(&bytes).is_err()
+        {
+            *writer = Writer::GivenUp;
         }
     }
 
@@ -108,11 +124,18 @@ impl Cache {
         self.segments.push(file);
     }
 
-    fn new_segment(&self) -> Option<File> {
-        (0..10_000).find_map(|number| {
-            let path = self.folder.join(format!("{number:04}.vectors"));
-            OpenOptions::new().create_new(true).append(true).open(path).ok()
-        })
+    /// The first segment that no other process writes to, without the torn record at its end if it has one.
+    fn lock_segment(&self) -> Option<File> {
+        for number in 0..1000 {
+            let path = self.folder.join(format!("{number:03}.vectors"));
+            let file = OpenOptions::new().create(true).append(true).open(path).ok()?;
+            if file.try_lock().is_ok() {
+                let length = file.metadata().ok()?.len();
+                file.set_len(length - length % self.record_len() as u64).ok()?;
+                return Some(file);
+            }
+        }
+        None
     }
 }
 

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Float32Type;
-use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, Float32Array, Int32Array, RecordBatch, StringArray};
+use arrow_array::types::{Float32Type, Float64Type};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, FixedSizeBinaryArray, Float32Array, Int32Array, RecordBatch, StringArray,
+};
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
 
 use super::Error;
@@ -35,6 +37,14 @@ pub const EMBEDDING: &str = "embedding";
 pub const MODEL_SUFFIX: &str = "_model";
 /// Why a row could not be processed; null where all is well.
 pub const ERROR: &str = "error";
+
+/// The columns above that hold one thing only.
+pub const RESERVED: &[&str] = &[KEY, PATH, IMAGE, ID, LABEL, WIDTH, HEIGHT, CONTENT_HASH, SOURCE_HASH, SPLIT, ERROR];
+
+/// The footer's key for a fact about a vector column: plain for `embedding`, else with the column's name before it.
+pub fn footer_key(vectors: &str, what: &str) -> String {
+    if vectors == EMBEDDING { what.to_string() } else { format!("{vectors}.{what}") }
+}
 
 /// A BLAKE3 digest's type in a table.
 pub const HASH_TYPE: DataType = DataType::FixedSizeBinary(32);
@@ -71,6 +81,19 @@ pub fn model_type() -> DataType {
     DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 
+/// Whether rows of this schema may be large: they carry images, under whatever name.
+pub fn is_heavy(schema: &Schema) -> bool {
+    fn holds_binary(t: &DataType) -> bool {
+        match t {
+            DataType::Binary | DataType::LargeBinary | DataType::BinaryView => true,
+            DataType::Struct(fields) => fields.iter().any(|f| holds_binary(f.data_type())),
+            DataType::List(f) | DataType::LargeList(f) => holds_binary(f.data_type()),
+            _ => false,
+        }
+    }
+    schema.fields().iter().any(|f| holds_binary(f.data_type()))
+}
+
 /// The schema with `field` put in the place of the field of that name, or at the end.
 pub fn put_field(schema: &Schema, field: Field) -> SchemaRef {
     let mut fields: Vec<Arc<Field>> = schema.fields().to_vec();
@@ -87,14 +110,20 @@ pub fn drop_field(schema: &Schema, name: &str) -> SchemaRef {
     Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }
 
-/// The batch laid out as `schema`: its columns come from `new` by name, else from `batch`.
+/// The batch laid out as `schema`: its columns come from `new` by name, else from `batch`. Rows that arrived with an
+/// error keep what they had.
 pub fn put(batch: &RecordBatch, schema: &SchemaRef, new: &[(&str, ArrayRef)]) -> RecordBatch {
+    let failed = batch.column_by_name(ERROR).filter(|errors| errors.null_count() < errors.len());
+    let failed = failed.map(|errors| BooleanArray::from_iter((0..errors.len()).map(|i| Some(errors.is_valid(i)))));
     let columns = schema
         .fields()
         .iter()
-        .map(|f| match new.iter().find(|(name, _)| name == f.name()) {
-            Some((_, array)) => array.clone(),
-            None => batch.column_by_name(f.name()).expect("the schema was derived from the batch's").clone(),
+        .map(|f| match (new.iter().find(|(name, _)| name == f.name()), batch.column_by_name(f.name()), &failed) {
+            (Some((_, new)), Some(old), Some(failed)) if new.data_type() == old.data_type() => {
+                arrow_select::zip::zip(failed, old, new).expect("two columns of one type and length")
+            }
+            (Some((_, new)), _, _) => new.clone(),
+            (None, old, _) => old.expect("the schema was derived from the batch's").clone(),
         })
         .collect();
     RecordBatch::try_new(schema.clone(), columns).expect("new columns have the types and lengths of their fields")
@@ -107,12 +136,22 @@ pub fn hashes(digests: &[Option<[u8; 32]>]) -> ArrayRef {
 }
 
 /// The digests of a column of [`HASH_TYPE`] (or of plain binary, as DuckDB writes it back), row by row.
-pub fn read_hashes(batch: &RecordBatch, name: &str) -> Vec<Option<[u8; 32]>> {
-    let binary = batch.column_by_name(name).and_then(|c| arrow_cast::cast(c, &DataType::Binary).ok());
-    match binary {
-        None => vec![None; batch.num_rows()],
-        Some(binary) => binary.as_binary::<i32>().iter().map(|d| d.and_then(|d| d.try_into().ok())).collect(),
+///
+/// # Errors
+/// The column holds something else than digests of 32 bytes.
+pub fn read_hashes(batch: &RecordBatch, name: &str) -> Result<Vec<Option<[u8; 32]>>, Error> {
+    let Some(column) = batch.column_by_name(name) else { return Ok(vec![None; batch.num_rows()]) };
+    let wrong = || Error::ColumnType {
+        column: name.into(),
+        expected: "digests of 32 bytes",
+        found: column.data_type().to_string(),
+    };
+    if !column.data_type().is_binary() && column.data_type() != &DataType::Null {
+        return Err(wrong());
     }
+    let binary = arrow_cast::cast(column, &DataType::Binary).map_err(|_| wrong())?;
+    let digest = |d: Option<&[u8]>| d.map(|d| d.try_into().map_err(|_| wrong())).transpose();
+    binary.as_binary::<i32>().iter().map(digest).collect()
 }
 
 fn cast(batch: &RecordBatch, name: &str, to: &DataType, expected: &'static str) -> Result<Option<ArrayRef>, Error> {
@@ -159,6 +198,17 @@ pub fn ints(batch: &RecordBatch, name: &str) -> Result<Option<Int32Array>, Error
         let found = column.data_type().to_string();
         return Err(Error::ColumnType { column: name.into(), expected: "whole numbers", found });
     }
+    if let Some(numbers) = batch.column_by_name(name).filter(|c| c.data_type().is_floating()) {
+        let numbers = arrow_cast::cast(numbers, &DataType::Float64).ok();
+        let whole = numbers.is_none_or(|n| n.as_primitive::<Float64Type>().iter().flatten().all(|x| x.fract() == 0.0));
+        if !whole {
+            return Err(Error::ColumnType {
+                column: name.into(),
+                expected: "whole numbers",
+                found: "fractions".into(),
+            });
+        }
+    }
     Ok(cast(batch, name, &DataType::Int32, "whole numbers")?
         .map(|a| a.as_primitive::<arrow_array::types::Int32Type>().clone()))
 }
@@ -204,7 +254,12 @@ pub fn vectors(batch: &RecordBatch, name: &str, table: &str) -> Result<Vectors, 
             return Err(wrong());
         }
         let cast = arrow_cast::cast(values, &DataType::Float32).map_err(|_| wrong())?;
-        Ok(cast.as_primitive::<Float32Type>().clone())
+        let numbers = cast.as_primitive::<Float32Type>();
+        if numbers.null_count() == 0 {
+            return Ok(numbers.clone());
+        }
+        // A missing number inside a vector is what pandas makes of NaN: it is no number, not whatever lies there.
+        Ok(Float32Array::from_iter_values(numbers.iter().map(|x| x.unwrap_or(f32::NAN))))
     };
     let ragged = |first, other| Error::RaggedVectors { column: name.into(), first, other };
     if let Some(list) = column.as_fixed_size_list_opt() {

@@ -1,17 +1,13 @@
 //! The images of a batch's rows, wherever they are.
 
 use std::borrow::Cow;
-use std::io::Read;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, BinaryArray, RecordBatch, StringArray};
 use arrow_schema::DataType;
 
 use super::{Error, column};
-use crate::io::open_escaped;
-
-/// A longer file is no image that anybody wants to search.
-const MAX_FILE: u64 = 1 << 30;
+use crate::io::read_image;
 
 /// Access to the images of a batch: the bytes in the table where there are some, else the file at `path`.
 pub struct Images {
@@ -38,6 +34,9 @@ impl Images {
                     Some(fields) => fields.column_by_name("bytes").ok_or_else(wrong)?.clone(),
                     None => image.clone(),
                 };
+                if !bytes.data_type().is_binary() && bytes.data_type() != &DataType::Null {
+                    return Err(wrong());
+                }
                 let bytes = arrow_cast::cast(&bytes, &DataType::Binary).map_err(|_| wrong())?;
                 Some(bytes.as_binary::<i32>().clone())
             }
@@ -74,23 +73,6 @@ impl Images {
             return Ok(Cow::Borrowed(bytes.value(i)));
         }
         let path = self.path(i).ok_or("the row has neither an image nor a path")?;
-        let read = || -> std::io::Result<Result<Vec<u8>, String>> {
-            // A pipe or a device would block for ever on opening it.
-            if std::fs::metadata(path).is_ok_and(|m| !m.is_file()) {
-                return Ok(Err("not a regular file".into()));
-            }
-            let file = open_escaped(path)?;
-            let size = file.metadata()?.len();
-            if size > MAX_FILE {
-                return Ok(Err(format!("{} MB are too much for an image", size / 1_000_000)));
-            }
-            let mut bytes = Vec::with_capacity(size as usize + 1);
-            file.take(MAX_FILE).read_to_end(&mut bytes)?;
-            Ok(Ok(bytes))
-        };
-        match read() {
-            Ok(result) => result.map(Cow::Owned),
-            Err(e) => Err(format!("cannot read {path}: {e}")),
-        }
+        read_image(path).map(Cow::Owned).map_err(|e| format!("cannot read {path}: {e}"))
     }
 }

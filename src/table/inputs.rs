@@ -66,6 +66,7 @@ impl Inputs {
         let needs = |name: String, found| Error::NeedsTable { hint: hint(&name), name, found };
         if self.is_stdin() {
             return match io::read_stdin()? {
+                Stdin::Empty => Err(Error::Empty { name: "standard input".into() }),
                 Stdin::Bytes(_) => Err(needs("-".into(), "a list of paths")),
                 other => Self::stdin_table(other),
             };
@@ -74,9 +75,7 @@ impl Inputs {
             Some(table) => Ok(table),
             None => {
                 let path = &self.paths[0];
-                // The error for a file that is not there is better than one about its kind.
-                let read = |source| io::Error::Read { path: path.clone(), source };
-                let found = if std::fs::metadata(path).map_err(read)?.is_dir() { "a folder" } else { "no table" };
+                let found = if path.is_dir() { "a folder" } else { "no table" };
                 Err(needs(path.display().to_string(), found))
             }
         }
@@ -94,6 +93,7 @@ impl Inputs {
                     let listing = Listing::from_list(BufReader::new(list), self.nul_separated, self.root.as_deref())?;
                     self.list(listing).map(Some)
                 }
+                Stdin::Empty => Err(Error::Empty { name: "standard input".into() }),
                 other => Self::stdin_table(other).map(Some),
             };
         }
@@ -101,11 +101,13 @@ impl Inputs {
         let mut images = None;
         for path in &self.paths {
             if path == Path::new("-") {
-                return Err(Error::MixedInputs { path: path.clone() });
+                return Err(Error::StdinBesideOthers);
             }
             if path == Path::new(species::TABLE_NAME) {
                 let bytes = bytes::Bytes::from_static(species::TABLE);
                 tables.push(Table::parquet(species::TABLE_NAME.into(), bytes, None)?);
+            } else if let Err(source) = std::fs::metadata(path) {
+                return Err(io::Error::Read { path: path.clone(), source }.into());
             } else if is_table(path) {
                 tables.push(Table::open(path)?);
             } else {
@@ -124,7 +126,7 @@ impl Inputs {
         match stdin {
             Stdin::Parquet(file) => Table::parquet(name, file, None),
             Stdin::ArrowStream(reader) => Table::arrow_stream(name, reader),
-            Stdin::Bytes(_) => Err(Error::NotATable { name }),
+            Stdin::Bytes(_) | Stdin::Empty => Err(Error::NotATable { name }),
         }
     }
 
@@ -155,7 +157,7 @@ impl Inputs {
                 .zip(&numbers)
                 .map(|(e, id)| match id {
                     Some(id) => species::name(id).map(str::to_string),
-                    None => folders.then(|| listing.folder_and_name(e).0),
+                    None => folders.then(|| listing.folder_and_name(e).0).filter(|folder| !folder.is_empty()),
                 })
                 .collect();
             let columns: Vec<ArrayRef> = vec![Arc::new(keys), Arc::new(paths), Arc::new(numbers), Arc::new(labels)];

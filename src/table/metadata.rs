@@ -1,7 +1,7 @@
 //! A metadata CSV, joined to the rows of a table.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{
@@ -10,21 +10,6 @@ use arrow_array::{
 use arrow_schema::{Field, SchemaRef};
 
 use super::{Error, column};
-
-/// Columns of the program's own that a CSV must not replace.
-const RESERVED: &[&str] = &[
-    column::KEY,
-    column::PATH,
-    column::IMAGE,
-    column::WIDTH,
-    column::HEIGHT,
-    column::CONTENT_HASH,
-    column::SOURCE_HASH,
-    column::SPLIT,
-    column::EMBEDDING,
-    "embedding_model",
-    column::ERROR,
-];
 
 /// The column of the table that a metadata CSV is joined on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -50,6 +35,7 @@ pub enum OnDuplicate {
 /// A CSV in memory, typed and ready to be joined.
 #[derive(Debug)]
 pub struct Metadata {
+    path: PathBuf,
     on: JoinOn,
     columns: Vec<(Field, ArrayRef)>,
     /// The rows that are taken for each join key.
@@ -80,10 +66,15 @@ impl Metadata {
             problem,
             hint: (!hint.is_empty()).then(|| hint.to_string()),
         };
-        let broken =
-            |e: csv::Error| fail(e.to_string(), "a CSV has a header line, commas, and as many cells in every line");
+        let broken = |e: csv::Error| match e.kind() {
+            csv::ErrorKind::Io(source) => {
+                let source = std::io::Error::new(source.kind(), source.to_string());
+                crate::io::Error::Read { path: path.to_path_buf(), source }.into()
+            }
+            _ => fail(e.to_string(), "a CSV has a header line, commas, and as many cells in every line"),
+        };
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(broken)?;
-        let names = unique_names(reader.headers().map_err(broken)?);
+        let names = unique_names(reader.headers().map_err(broken)?, on);
         let join = on.candidates().iter().find_map(|c| names.iter().position(|n| n == c)).ok_or_else(|| {
             let problem = format!("has no column `{}` to join on (it has {})", on.candidates()[0], names.join(", "));
             fail(problem, "--on id, --on label or --on key chooses another column")
@@ -96,10 +87,11 @@ impl Metadata {
             for (column, cell) in cells.iter_mut().zip(&record) {
                 column.push((!cell.is_empty()).then(|| cell.to_string()));
             }
+            let line = record.position().map_or(0, csv::Position::line);
             if let Some(key) = record.get(join).filter(|key| !key.is_empty()) {
                 let key = on.normalise(key).ok_or_else(|| {
                     fail(
-                        format!("line {}: the id `{key}` is not a whole number", row + 2),
+                        format!("line {line}: the id `{key}` is not a whole number"),
                         "--on label or --on key joins on text",
                     )
                 })?;
@@ -130,16 +122,30 @@ impl Metadata {
                 column::LABEL => Arc::new(StringArray::from(cells)),
                 _ => typed(cells),
             };
-            let name = if RESERVED.contains(&name.as_str()) { format!("meta_{name}") } else { name };
+            // A second candidate for joining (`path` beside `key`) is a column of the program's own after all.
+            let name = if is_taken(&name) { format!("meta_{name}") } else { name };
             columns.push((column::field(&name, array.data_type().clone()), array));
         }
         let asked_for = rows_of.keys().map(|key| (key.clone(), false)).collect();
-        Ok(Metadata { on, columns, rows_of, duplicates, asked_for })
+        Ok(Metadata { path: path.to_path_buf(), on, columns, rows_of, duplicates, asked_for })
     }
 
     /// The schema of a joined table.
-    pub fn join_schema(&self, schema: &SchemaRef) -> SchemaRef {
-        self.columns.iter().fold(schema.clone(), |schema, (field, _)| column::put_field(&schema, field.clone()))
+    ///
+    /// # Errors
+    /// The table has a column of the same name and another type, which the CSV's would replace.
+    pub fn join_schema(&self, schema: &SchemaRef) -> Result<SchemaRef, Error> {
+        for (field, _) in &self.columns {
+            if let Ok(own) = schema.field_with_name(field.name())
+                && own.data_type() != field.data_type()
+            {
+                let (name, csv, table) = (field.name(), field.data_type(), own.data_type());
+                let problem = format!("its column `{name}` is {csv}, and that of the table is {table}");
+                let hint = Some(format!("rename `{name}` in the CSV"));
+                return Err(Error::Metadata { path: self.path.clone(), problem, hint });
+            }
+        }
+        Ok(self.columns.iter().fold(schema.clone(), |schema, (field, _)| column::put_field(&schema, field.clone())))
     }
 
     /// Joins a batch; every row of it comes out at least once, with nulls where the CSV says nothing. An `id` or
@@ -172,8 +178,8 @@ impl Metadata {
                 self.columns.iter().find(|(f, _)| f.name() == field.name()).map(|(_, array)| take(array, &theirs));
             match (own, joined) {
                 (Some(own), _) if field.name() == column::KEY => number_copies(batch, &ours, &copies).unwrap_or(own),
-                (Some(own), Some(joined)) if own.data_type() == joined.data_type() => first_of(&joined, &own),
-                (_, Some(joined)) => joined,
+                (Some(own), Some(joined)) => first_of(&joined, &own),
+                (None, Some(joined)) => joined,
                 (Some(own), None) => own,
                 (None, None) => {
                     unreachable!("the schema has the fields of the batch and of the CSV")
@@ -228,6 +234,12 @@ impl JoinOn {
     }
 }
 
+/// Columns of the program's own that a CSV must not replace.
+fn is_taken(name: &str) -> bool {
+    ![column::ID, column::LABEL].contains(&name)
+        && (column::RESERVED.contains(&name) || [column::EMBEDDING, "embedding_model"].contains(&name))
+}
+
 fn take(array: &ArrayRef, rows: &UInt32Array) -> ArrayRef {
     arrow_select::take::take(array, rows, None).expect("the row numbers are those of the array")
 }
@@ -251,12 +263,14 @@ fn first_of(a: &ArrayRef, b: &ArrayRef) -> ArrayRef {
     arrow_select::zip::zip(&has, a, b).expect("two columns of one type and length")
 }
 
-/// snake_case names; blank ones are numbered, repeated ones get a number.
-fn unique_names(header: &csv::StringRecord) -> Vec<String> {
+/// snake_case names; blank ones are numbered, repeated ones get a number, those of the program's own a prefix.
+fn unique_names(header: &csv::StringRecord, on: JoinOn) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (index, cell) in header.iter().enumerate() {
         let base = match snake_case(cell.trim_start_matches('\u{feff}')) {
             name if name.is_empty() => format!("column_{}", index + 1),
+            // A column to join on is not carried over, and may be called as it likes.
+            name if is_taken(&name) && !on.candidates().contains(&name.as_str()) => format!("meta_{name}"),
             name => name,
         };
         let free = |name: &String| !names.contains(name);
@@ -285,18 +299,29 @@ fn snake_case(name: &str) -> String {
     out.trim_end_matches('_').to_string()
 }
 
-/// The narrowest of `int64`, `float64`, `bool` and text that holds every cell as it stands; `007` is text.
+/// The narrowest of `int64`, `float64`, `bool` and text that holds every cell as it stands; `007`, `+1` and numbers
+/// too long for their type are text.
 fn typed(cells: Vec<Option<String>>) -> ArrayRef {
+    fn plain(cell: &str) -> bool {
+        let digits = cell.strip_prefix('-').unwrap_or(cell);
+        !digits.starts_with('+') && (!digits.starts_with('0') || digits.len() == 1 || digits.starts_with("0."))
+    }
     let every =
         |test: fn(&str) -> bool| cells.iter().flatten().next().is_some() && cells.iter().flatten().all(|c| test(c));
-    let padded = |c: &str| c.trim_start_matches('-').len() > 1 && c.trim_start_matches('-').starts_with('0');
-    if every(|c| c.parse::<i64>().is_ok()) && !cells.iter().flatten().any(|c| padded(c)) {
+    let is_int = |c: &str| plain(c) && c.parse::<i64>().is_ok();
+    let is_float = |c: &str| {
+        let has_digits_to_spare = c.bytes().filter(u8::is_ascii_digit).count() <= 15;
+        plain(c)
+            && c.bytes().any(|b| b.is_ascii_digit())
+            && has_digits_to_spare
+            && c.parse::<f64>().is_ok_and(f64::is_finite)
+    };
+    let is_bool = |c: &str| c.eq_ignore_ascii_case("true") || c.eq_ignore_ascii_case("false");
+    if every(is_int) {
         Arc::new(cells.iter().map(|c| c.as_ref().and_then(|c| c.parse().ok())).collect::<Int64Array>())
-    } else if every(|c| c.parse::<f64>().is_ok_and(f64::is_finite))
-        && !cells.iter().flatten().any(|c| padded(c) && !c.contains('.'))
-    {
+    } else if every(is_float) {
         Arc::new(cells.iter().map(|c| c.as_ref().and_then(|c| c.parse().ok())).collect::<Float64Array>())
-    } else if every(|c| c.eq_ignore_ascii_case("true") || c.eq_ignore_ascii_case("false")) {
+    } else if every(is_bool) {
         Arc::new(cells.iter().map(|c| c.as_ref().map(|c| c.eq_ignore_ascii_case("true"))).collect::<BooleanArray>())
     } else {
         Arc::new(StringArray::from(cells))
@@ -304,12 +329,12 @@ fn typed(cells: Vec<Option<String>>) -> ArrayRef {
 }
 
 fn whole_numbers(cells: &[Option<String>]) -> Option<ArrayRef> {
-    let numbers: Option<Int32Array> = cells
-        .iter()
-        .map(|c| c.as_ref().map(|c| c.parse().ok()).map_or(Some(None), |n| n.map(Some)))
-        .collect::<Option<Vec<_>>>()
-        .map(Int32Array::from);
-    numbers.map(|numbers| Arc::new(numbers) as ArrayRef)
+    let number = |cell: &Option<String>| match cell {
+        None => Some(None),
+        Some(cell) => cell.parse::<i32>().ok().map(Some),
+    };
+    let numbers: Option<Vec<Option<i32>>> = cells.iter().map(number).collect();
+    numbers.map(|numbers| Arc::new(Int32Array::from(numbers)) as ArrayRef)
 }
 
 #[cfg(test)]
@@ -343,7 +368,7 @@ mod tests {
         );
         let mut metadata = Metadata::read(file.path(), JoinOn::Id, OnDuplicate::First).expect("read");
         let (schema, batch) = rows();
-        let schema = metadata.join_schema(&schema);
+        let schema = metadata.join_schema(&schema).expect("joinable");
         let joined = metadata.join(&batch, &schema).expect("joined");
         let names: Vec<_> = schema.fields().iter().map(|f| f.name().as_str()).collect();
         assert_eq!(names, ["key", "id", "label", "name", "type2", "sp_atk", "rate", "code", "meta_path"]);
@@ -360,11 +385,11 @@ mod tests {
         let file = csv("id,form\n3,\n3,mega\n1,\n7,\n");
         let (schema, batch) = rows();
         let mut first = Metadata::read(file.path(), JoinOn::Id, OnDuplicate::First).expect("read");
-        let joined = first.join(&batch, &first.join_schema(&schema)).expect("joined");
+        let joined = first.join(&batch, &first.join_schema(&schema).expect("joinable")).expect("joined");
         assert_eq!(joined.num_rows(), 3);
         assert_eq!(first.report(), MetadataReport { duplicates: vec![("3".into(), 2)], unused: 1 });
         let mut all = Metadata::read(file.path(), JoinOn::Id, OnDuplicate::All).expect("read");
-        let joined = all.join(&batch, &all.join_schema(&schema)).expect("joined");
+        let joined = all.join(&batch, &all.join_schema(&schema).expect("joinable")).expect("joined");
         let keys: Vec<_> = joined["key"].as_string::<i32>().iter().flatten().collect();
         assert_eq!(keys, ["a.png", "a.png#2", "b.png", "c.png"]);
         let error = Metadata::read(file.path(), JoinOn::Id, OnDuplicate::Error).expect_err("3 repeats");
@@ -376,7 +401,7 @@ mod tests {
         let file = csv("id,label\n3,Big Plant\n1,\n");
         let (schema, batch) = rows();
         let mut metadata = Metadata::read(file.path(), JoinOn::Id, OnDuplicate::First).expect("read");
-        let joined = metadata.join(&batch, &metadata.join_schema(&schema)).expect("joined");
+        let joined = metadata.join(&batch, &metadata.join_schema(&schema).expect("joinable")).expect("joined");
         let labels: Vec<_> = joined["label"].as_string::<i32>().iter().collect();
         assert_eq!(labels, [Some("Big Plant"), Some("Bulbasaur"), None]);
     }
@@ -384,6 +409,9 @@ mod tests {
     #[test]
     fn names_become_snake_case_and_unique() {
         let header = csv::StringRecord::from(vec!["\u{feff}ID", "Sp. Atk", "CatchRate", "Type 1", "type_1", "", "#"]);
-        assert_eq!(unique_names(&header), ["id", "sp_atk", "catch_rate", "type_1", "type_1_2", "column_6", "column_7"]);
+        assert_eq!(
+            unique_names(&header, JoinOn::Id),
+            ["id", "sp_atk", "catch_rate", "type_1", "type_1_2", "column_6", "column_7"]
+        );
     }
 }

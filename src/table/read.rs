@@ -1,17 +1,21 @@
 //! Reading tables: Parquet files, Arrow IPC streams, and several of them as one.
 
+use std::collections::HashSet;
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
-use arrow_schema::{DataType, Schema, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::ParquetError;
 use parquet::file::reader::ChunkReader;
 
 use super::{Error, Provenance, column};
+use crate::guard;
 
 /// Rows of a batch that is read from a table without images, and from one with.
 const BATCH_ROWS: usize = 1024;
@@ -86,7 +90,9 @@ impl Table {
         wanted: Option<&dyn Fn(&str) -> bool>,
     ) -> Result<Table, Error> {
         let fail = |source| Error::Parquet { name: name.clone(), source };
-        let builder = ParquetRecordBatchReaderBuilder::try_new(reader).map_err(fail)?;
+        let open = || ParquetRecordBatchReaderBuilder::try_new(reader);
+        let gave_up = || ParquetError::General(GAVE_UP.into());
+        let builder = guard::catch(open).unwrap_or_else(|| Err(gave_up())).map_err(fail)?;
         let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).ok();
         let provenance = provenance_of(builder.schema());
         let builder = match wanted {
@@ -99,16 +105,11 @@ impl Table {
                 builder.with_projection(mask)
             }
         };
-        let heavy = builder.schema().fields().iter().any(|f| f.name() == column::IMAGE || f.data_type().is_binary());
-        let reader =
-            builder.with_batch_size(if heavy { IMAGE_BATCH_ROWS } else { BATCH_ROWS }).build().map_err(fail)?;
+        let rows_a_batch = if column::is_heavy(builder.schema()) { IMAGE_BATCH_ROWS } else { BATCH_ROWS };
+        let build = || builder.with_batch_size(rows_a_batch).build();
+        let reader = guard::catch(build).unwrap_or_else(|| Err(gave_up())).map_err(fail)?;
         let schema = bare(&arrow_array::RecordBatchReader::schema(&reader));
-        let (batch_schema, batch_name) = (schema.clone(), name.clone());
-        let batches = reader.map(move |batch| {
-            let batch = batch.and_then(|batch| RecordBatch::try_new(batch_schema.clone(), batch.columns().to_vec()));
-            batch.map_err(|source| Error::Arrow { name: batch_name.clone(), source })
-        });
-        Ok(Table { name, schema, provenance, rows, batches: Box::new(batches) })
+        Ok(Table { batches: guarded(name.clone(), &schema, reader)?, name, schema, provenance, rows })
     }
 
     /// Reads an Arrow IPC stream.
@@ -117,15 +118,11 @@ impl Table {
     /// It is no such stream.
     pub fn arrow_stream(name: String, reader: Box<dyn Read + Send>) -> Result<Table, Error> {
         let fail = |source| Error::Arrow { name: name.clone(), source };
-        let reader = arrow_ipc::reader::StreamReader::try_new(reader, None).map_err(fail)?;
+        let open = || arrow_ipc::reader::StreamReader::try_new(reader, None);
+        let reader = guard::catch(open).unwrap_or_else(|| Err(ArrowError::IpcError(GAVE_UP.into()))).map_err(fail)?;
         let provenance = provenance_of(&reader.schema());
         let schema = bare(&reader.schema());
-        let (batch_schema, batch_name) = (schema.clone(), name.clone());
-        let batches = reader.map(move |batch| {
-            let batch = batch.and_then(|batch| RecordBatch::try_new(batch_schema.clone(), batch.columns().to_vec()));
-            batch.map_err(|source| Error::Arrow { name: batch_name.clone(), source })
-        });
-        Ok(Table { name, schema, provenance, rows: None, batches: Box::new(batches) })
+        Ok(Table { batches: guarded(name.clone(), &schema, reader)?, name, schema, provenance, rows: None })
     }
 
     /// Several tables with the same columns, one after the other.
@@ -150,30 +147,38 @@ impl Table {
         Ok(first)
     }
 
-    /// The table with a `key` for every row: one that has none gets its `path`, else the number of the row.
+    /// The table with a `key` of plain text for every row: one that has none gets its `path`, else the number of the
+    /// row. Costs some 16 bytes a row, to find keys that occur twice.
     ///
     /// # Errors
-    /// `key` or `path` holds something else than text.
+    /// While reading: a key is null, no text, or occurs twice.
     pub fn with_keys(self) -> Result<Table, Error> {
-        if self.has(column::KEY) {
-            return Ok(self);
+        let mut fields: Vec<Arc<Field>> = self.schema.fields().to_vec();
+        match self.schema.index_of(column::KEY) {
+            Ok(at) => fields[at] = Arc::new(column::key_field()),
+            Err(_) => fields.insert(0, Arc::new(column::key_field())),
         }
-        let mut fields: Vec<_> = vec![Arc::new(column::key_field())];
-        fields.extend(self.schema.fields().iter().cloned());
         let schema: SchemaRef = Arc::new(Schema::new(fields));
-        let batch_schema = schema.clone();
+        let (batch_schema, name) = (schema.clone(), self.name.clone());
         let mut row = 0u64;
+        let mut seen: HashSet<u64> = HashSet::new();
         let batches = self.batches.map(move |batch| {
             let batch = batch?;
-            let paths = column::text(&batch, column::PATH)?;
-            let keys = StringArray::from_iter_values((0..batch.num_rows()).map(|i| {
-                let path = paths.as_ref().filter(|p| p.is_valid(i)).map(|p| p.value(i).trim_start_matches('/'));
-                path.map_or_else(|| format!("{:07}", row + i as u64), str::to_string)
-            }));
+            let keys = keys_of(&batch, &name, row)?;
+            for key in keys.iter().flatten() {
+                let mut hasher = DefaultHasher::new();
+                key.hash(&mut hasher);
+                if !seen.insert(hasher.finish()) {
+                    return Err(Error::DuplicateKey { name: name.clone(), key: key.into() });
+                }
+            }
             row += batch.num_rows() as u64;
-            let mut columns: Vec<ArrayRef> = vec![Arc::new(keys)];
-            columns.extend(batch.columns().iter().cloned());
-            Ok(RecordBatch::try_new(batch_schema.clone(), columns).expect("the columns of the schema above"))
+            let keys: ArrayRef = Arc::new(keys);
+            let columns = batch_schema.fields().iter().map(|field| match field.name().as_str() {
+                column::KEY => keys.clone(),
+                other => batch.column_by_name(other).expect("the schema was made from the table's").clone(),
+            });
+            Ok(RecordBatch::try_new(batch_schema.clone(), columns.collect()).expect("the columns of the schema above"))
         });
         Ok(Table { schema, batches: Box::new(batches), ..self })
     }
@@ -193,6 +198,55 @@ impl Table {
     pub fn has(&self, column: &str) -> bool {
         self.schema.index_of(column).is_ok()
     }
+}
+
+const GAVE_UP: &str = "it is damaged";
+
+/// The batches of a reader under one schema, with panics in the reader as errors; nothing follows an error. Two
+/// columns of one name are refused: nobody could say which is meant.
+fn guarded(
+    name: String,
+    schema: &SchemaRef,
+    mut reader: impl Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static,
+) -> Result<Batches, Error> {
+    for (at, field) in schema.fields().iter().enumerate() {
+        if schema.fields()[..at].iter().any(|other| other.name() == field.name()) {
+            return Err(Error::DuplicateColumn { name, column: field.name().clone() });
+        }
+    }
+    let schema = schema.clone();
+    let mut failed = false;
+    Ok(Box::new(std::iter::from_fn(move || {
+        if failed {
+            return None;
+        }
+        let next = guard::catch(|| {
+            let batch = reader.next()?;
+            Some(batch.and_then(|batch| RecordBatch::try_new(schema.clone(), batch.columns().to_vec())))
+        });
+        let next = next.unwrap_or_else(|| Some(Err(ArrowError::ExternalError(GAVE_UP.into()))));
+        let next = next?.map_err(|source| Error::Arrow { name: name.clone(), source });
+        failed = next.is_err();
+        Some(next)
+    })))
+}
+
+/// The keys of a batch, or what stands in for them.
+fn keys_of(batch: &RecordBatch, name: &str, first_row: u64) -> Result<StringArray, Error> {
+    if let Some(keys) = column::text(batch, column::KEY)? {
+        return match (0..keys.len()).find(|&i| keys.is_null(i)) {
+            Some(i) => Err(Error::NullKey { name: name.into(), row: first_row + i as u64 }),
+            None => Ok(keys),
+        };
+    }
+    let paths = column::text(batch, column::PATH)?;
+    Ok(StringArray::from_iter_values((0..batch.num_rows()).map(|i| match &paths {
+        Some(paths) if paths.is_valid(i) => {
+            let parts = paths.value(i).split('/').filter(|part| !["", ".", ".."].contains(part));
+            parts.collect::<Vec<_>>().join("/")
+        }
+        _ => format!("{:07}", first_row + i as u64),
+    })))
 }
 
 /// The schema without metadata, which lives in [`Provenance`]; so schemas compare equal when their columns do.

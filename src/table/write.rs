@@ -49,6 +49,10 @@ impl Writer {
     /// The schema cannot be written in this format, or the sink fails.
     pub fn new(sink: Sink, schema: &SchemaRef, provenance: &Provenance, format: StreamFormat) -> Result<Writer, Error> {
         let name = sink.name();
+        let mut provenance = provenance.clone();
+        provenance.set("version", env!("CARGO_PKG_VERSION"));
+        provenance.set("schema_version", "1");
+        let provenance = &provenance;
         let format = match format {
             StreamFormat::Parquet => {
                 let properties = properties(schema, provenance);
@@ -64,8 +68,8 @@ impl Writer {
                 Format::Arrow(Box::new(writer))
             }
         };
-        let heavy = schema.field_with_name(column::IMAGE).is_ok();
-        let blocks = BatchCoalescer::new(schema.clone(), if heavy { IMAGE_BLOCK_ROWS } else { BLOCK_ROWS });
+        let block = if column::is_heavy(schema) { IMAGE_BLOCK_ROWS } else { BLOCK_ROWS };
+        let blocks = BatchCoalescer::new(schema.clone(), block);
         Ok(Writer { name, blocks, format })
     }
 

@@ -127,3 +127,43 @@ fn a_table_carries_the_images_inside() {
     dir.pokedex("embed t.parquet --keep-images -o kept.parquet").ok();
     assert!(dir.table("kept.parquet").column_by_name("image").is_some());
 }
+
+#[test]
+fn a_damaged_manifest_of_an_earlier_run_knows_nothing() {
+    let dir = Workdir::new();
+    dir.pictures("in", 300);
+    dir.pokedex("convert-rgb in -o out/").ok();
+    let whole = dir.read("out/manifest.parquet");
+    let mut bytes = whole.clone();
+    bytes[100..whole.len() / 2].fill(0x5a);
+    dir.write("out/manifest.parquet", &bytes);
+    dir.pokedex("convert-rgb in -o out/").ok();
+    assert_eq!(dir.read("out/manifest.parquet"), whole);
+}
+
+#[test]
+fn a_failed_run_leaves_no_unfinished_file() {
+    let dir = Workdir::new();
+    dir.pictures("in", 40);
+    dir.write("in/020a.png", "nothing");
+    for _ in 0..5 {
+        dir.pokedex("convert-rgb in -o out/ --strict -j8").failed(1);
+        let left: Vec<_> = dir.files("out").into_iter().filter(|name| name.ends_with(".part")).collect();
+        assert!(left.is_empty(), "{left:?}");
+        std::fs::remove_dir_all(dir.path("out")).expect("removable");
+    }
+}
+
+#[test]
+fn rows_that_arrived_with_an_error_keep_what_they_had() {
+    let dir = Workdir::new();
+    let whole = png(&pattern(60, 60, 1).into());
+    dir.write("in/cut.png", &whole[..whole.len() / 2]);
+    dir.picture("in/ok.png", 1);
+    dir.pokedex("scan in --verify -o m.parquet").failed(3);
+    dir.shell("pokedex convert-rgb m.parquet | pokedex embed - -o e.parquet").ok();
+    let (before, after) = (dir.table("m.parquet"), dir.table("e.parquet"));
+    let hash = |table: &arrow_array::RecordBatch| table["content_hash"].as_fixed_size_binary().value(0).to_vec();
+    assert_eq!(hash(&before), hash(&after));
+    assert_eq!(dir.texts("m.parquet", "error"), dir.texts("e.parquet", "error"));
+}

@@ -157,3 +157,22 @@ fn a_model_in_a_folder_is_another_model() {
     assert!(model("other.parquet").starts_with("other@"));
     assert_ne!(model("other.parquet"), model("own.parquet"));
 }
+
+#[test]
+fn vectors_do_not_replace_other_columns() {
+    let dir = Workdir::new();
+    dir.pictures("in", 1);
+    for name in ["error", "key", "content_hash", "path"] {
+        let said = dir.pokedex(&format!("embed in --as {name} -o e.parquet")).failed(2);
+        assert!(said.contains("this column means something else"), "{said}");
+    }
+}
+
+#[test]
+fn an_ignored_hang_up_stays_ignored() {
+    let dir = Workdir::new();
+    dir.pictures("in", 200);
+    let line = "trap '' HUP; pokedex embed in --no-cache -j1 -o e.parquet & sleep 0.3; kill -HUP $!; wait $!";
+    dir.shell(line).ok();
+    assert_eq!(dir.keys("e.parquet").len(), 200);
+}

@@ -110,3 +110,62 @@ fn two_models_are_never_mixed() {
     assert!(said.contains("other@") && said.contains("pokedex-mini@") && said.contains("hint: "), "{said}");
     dir.pokedex("query red --index b-index.parquet --model ./other").ok();
 }
+
+#[test]
+fn rows_that_do_not_name_their_model_are_not_those_of_another() {
+    let dir = Workdir::new();
+    dir.pictures("in", 4);
+    dir.pokedex("embed in -o e.parquet").ok();
+    let table = dir.table("e.parquet");
+    let names: Vec<Option<&str>> = (0..4).map(|i| (i < 2).then_some("pokedex-mini@0123456789abcdef")).collect();
+    let schema = table.schema();
+    let columns = table.columns().iter().zip(schema.fields()).map(|(column, field)| {
+        let named: ArrayRef = Arc::new(StringArray::from(names.clone()));
+        (field.name().clone(), if field.name() == "embedding_model" { named } else { column.clone() })
+    });
+    let half = RecordBatch::try_from_iter(columns.collect::<Vec<_>>()).expect("the same columns");
+    dir.foreign("half.parquet", &half);
+    let said = dir.pokedex("index half.parquet -o i.parquet").failed(1);
+    assert!(said.contains("two models, pokedex-mini@0123456789abcdef and unknown"), "{said}");
+    let said = dir.pokedex("query key:000.png --index half.parquet").failed(1);
+    assert!(said.contains("two models"), "{said}");
+}
+
+#[test]
+fn the_footer_speaks_of_its_own_column_only() {
+    let dir = Workdir::new();
+    dir.pictures("in", 2);
+    dir.pokedex("embed in -o e.parquet").ok();
+    let table = dir.table("e.parquet");
+    let foreign = RecordBatch::try_from_iter([
+        ("key", table["key"].clone()),
+        ("path", table["path"].clone()),
+        ("vec", table["embedding"].clone()),
+    ])
+    .expect("three columns");
+    dir.foreign("f.parquet", &foreign);
+    dir.pokedex("embed f.parquet -o both.parquet").ok();
+    let said = dir.pokedex("index both.parquet --vector-column vec -o i.parquet").failed(1);
+    assert!(said.contains("does not say which model made its vectors"), "{said}");
+    dir.pokedex("index both.parquet -o i.parquet").ok();
+    let said = dir.pokedex("query red --index both.parquet --vector-column vec").failed(1);
+    assert!(said.contains("does not say which model"), "{said}");
+}
+
+#[test]
+fn missing_numbers_and_missing_keys_are_found() {
+    let dir = Workdir::new();
+    let mut lists = ListBuilder::new(Float32Builder::new());
+    for row in [[Some(1.0), Some(2.0)], [Some(1.0), None]] {
+        row.iter().for_each(|x| lists.values().append_option(*x));
+        lists.append(true);
+    }
+    let lists: ArrayRef = Arc::new(lists.finish());
+    dir.foreign("f.parquet", &RecordBatch::try_from_iter([("embedding", lists.clone())]).expect("a column"));
+    let said = dir.pokedex("index f.parquet --model unknown -o i.parquet").failed(1);
+    assert!(said.contains("row 0000001: the vector of column `embedding` holds a number that is not finite"), "{said}");
+    let keys: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None]));
+    dir.foreign("f.parquet", &RecordBatch::try_from_iter([("key", keys), ("embedding", lists)]).expect("two columns"));
+    let said = dir.pokedex("index f.parquet --model unknown -o i.parquet").failed(1);
+    assert!(said.contains("f.parquet: row 1 has no key") && said.contains("hint: "), "{said}");
+}

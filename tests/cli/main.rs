@@ -14,4 +14,5 @@ mod pipes;
 mod query;
 mod readme;
 mod scan;
+mod schema;
 mod split;

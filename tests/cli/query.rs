@@ -114,7 +114,7 @@ fn the_score_of_an_index_is_the_cosine() {
     let dir = Workdir::new();
     dir.pictures("in", 4);
     dir.pokedex("embed in -o e.parquet").ok();
-    let mut index = pokedex::index::Index::at(dir.path("e.parquet"), "embedding");
+    let index = pokedex::index::Index::at(dir.path("e.parquet"), "embedding");
     let vectors: Vec<Vec<f32>> = (0..4)
         .map(|n| {
             let term = pokedex::index::Term::Key(format!("{n:03}.png"));
@@ -122,8 +122,10 @@ fn the_score_of_an_index_is_the_cosine() {
         })
         .collect();
     let cosine = |other: usize| vectors[0].iter().zip(&vectors[other]).map(|(a, b)| f64::from(a * b)).sum::<f64>();
-    index = pokedex::index::Index::at(dir.path("e.parquet"), "embedding");
-    let hits = index.search(&[(vectors[0].clone(), &[])], 4).expect("searched").remove(0);
+    let model = index.model().expect("a model").0;
+    let query = (vectors[0].clone(), Vec::new());
+    let hits = index.search(&[query], model.as_deref(), 4).expect("searched").remove(0);
+    assert!(hits[0].score <= 1.0);
     for hit in hits {
         assert!((f64::from(hit.score) - cosine(hit.row as usize)).abs() < 1e-6);
     }
@@ -164,4 +166,29 @@ fn many_queries_are_one_run() {
     assert!(lines[2].starts_with("id:25\t1\t") && lines.len() == 3, "{text}");
     let said = dir.shell("printf 'a\\nb +\\n' | pokedex query --queries -").failed(2);
     assert!(said.contains("-: line 2: +: a sign with no term"), "{said}");
+}
+
+#[test]
+fn rows_of_an_index_without_keys_are_numbered_and_not_their_own_answer() {
+    let dir = Workdir::new();
+    dir.pictures("in", 3);
+    dir.pokedex("embed in -o e.parquet").ok();
+    let table = dir.table("e.parquet").project(&[5, 6]).expect("vectors and models");
+    dir.foreign("nokey.parquet", &table);
+    let text = dir.pokedex("query key:0000001 --index nokey.parquet --format tsv").ok().text();
+    assert_eq!(text.lines().count(), 3, "{text}");
+    assert!(!text.contains("0000001"), "{text}");
+}
+
+#[test]
+fn queries_from_a_file_may_name_paths_with_spaces() {
+    let dir = Workdir::new();
+    dir.picture("in/my photo.png", 1);
+    dir.picture("in/other.png", 2);
+    dir.pokedex("embed in -o e.parquet").ok();
+    let lines = "./in/my photo.png\nkey:my photo.png + 2:red\n";
+    let text = dir.shell(&format!("printf '{lines}' | pokedex query --queries - --index e.parquet -n 1")).ok().text();
+    assert!(text.contains("./in/my photo.png\t1\t1.0000\t\t\tmy photo.png"), "{text}");
+    let said = dir.shell("pokedex query --queries - --index - < e.parquet").failed(2);
+    assert!(said.contains("cannot both come from standard input"), "{said}");
 }

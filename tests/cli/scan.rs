@@ -107,3 +107,48 @@ fn metadata_is_joined_and_shared_keys_are_reported() {
     let said = dir.pokedex("scan art --meta dex.csv --on key -o e.parquet").failed(1);
     assert!(said.contains("has no column `key` to join on (it has id, name,"), "{said}");
 }
+
+#[test]
+fn lists_below_the_working_directory_have_the_keys_of_the_folder() {
+    let dir = Workdir::new();
+    dir.picture("in/a.png", 1);
+    for line in [
+        "find ./in -name '*.png' | pokedex scan - --root in -o m.parquet",
+        "find in -name '*.png' | pokedex scan - --root ./in -o m.parquet",
+        "find \"$PWD/in\" -name '*.png' | pokedex scan - --root in -o m.parquet",
+    ] {
+        dir.shell(line).ok();
+        assert_eq!(dir.keys("m.parquet"), ["a.png"], "{line}");
+    }
+    dir.shell("find \"$PWD/in\" -name '*.png' | pokedex scan - -o m.parquet").ok();
+    assert_eq!(dir.keys("m.parquet"), ["in/a.png"]);
+}
+
+#[test]
+fn an_output_may_be_a_link_or_a_pipe() {
+    let dir = Workdir::new();
+    dir.pictures("in", 2);
+    dir.shell("touch real.parquet; ln -s real.parquet link.parquet; pokedex scan in -o link.parquet").ok();
+    assert_eq!(dir.keys("real.parquet").len(), 2);
+    assert!(std::fs::symlink_metadata(dir.path("link.parquet")).expect("there").is_symlink());
+    dir.shell("mkfifo pipe; cat pipe > copy.parquet & pokedex scan in -o pipe; wait").ok();
+    assert_eq!(dir.read("copy.parquet"), dir.read("real.parquet"));
+}
+
+#[test]
+fn one_row_is_not_read_twice_from_two_tables() {
+    let dir = Workdir::new();
+    dir.pictures("in", 2);
+    dir.pokedex("scan in -o m.parquet").ok();
+    let said = dir.pokedex("split m.parquet m.parquet -o s.parquet").failed(1);
+    assert!(said.contains("two rows have the key 000.png"), "{said}");
+}
+
+#[test]
+fn empty_standard_input_is_told_from_an_empty_list() {
+    let dir = Workdir::new();
+    for command in ["scan -", "index -", "export - --format csv", "query x --index -"] {
+        let said = dir.shell(&format!("pokedex {command} < /dev/null")).failed(1);
+        assert!(said.contains("standard input: is empty") && said.contains("did the command before it"), "{said}");
+    }
+}
