@@ -5,10 +5,11 @@
 //! Pillow's `paste` over the background gives, to within one step of 255.
 
 use std::io::Cursor;
+use std::num::NonZeroU64;
 use std::sync::Mutex;
 
 use ::image::metadata::Orientation;
-use ::image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader};
+use ::image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, RgbaImage};
 use fast_image_resize as resize;
 
 use crate::guard;
@@ -92,11 +93,34 @@ pub fn decode(bytes: &[u8], background: Colour) -> Result<Rgb, Error> {
         let large = u64::from(width) * u64::from(height) > LARGE;
         let _turn = large.then(|| ONE_LARGE_IMAGE.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-        let mut image = DynamicImage::from_decoder(decoder).map_err(|e| damaged(format, &e))?;
+        let mut image = match format {
+            ImageFormat::Gif => first_gif_frame(bytes)?,
+            _ => DynamicImage::from_decoder(decoder).map_err(|e| damaged(format, &e))?,
+        };
         image.apply_orientation(orientation);
         let premultiplied = format == ImageFormat::Tiff && image.color().has_alpha() && has_associated_alpha(bytes);
         Ok(composite(image, background, premultiplied))
     })
+}
+
+/// The first frame of a GIF on its logical screen. `image` refuses extension blocks that it does not know, which the
+/// format says are to be skipped (GIF89a, section 12).
+fn first_gif_frame(bytes: &[u8]) -> Result<DynamicImage, Error> {
+    let fail = |problem: String| Error::Damaged { format: "GIF", problem: plain(&problem) };
+    let mut options = gif::DecodeOptions::new();
+    options.set_color_output(gif::ColorOutput::RGBA);
+    options.allow_unknown_blocks(true);
+    options.set_memory_limit(gif::MemoryLimit::Bytes(NonZeroU64::new(MAX_BYTES).expect("not zero")));
+    let mut decoder = options.read_info(bytes).map_err(|e| fail(e.to_string()))?;
+    let (width, height) = (u32::from(decoder.width()), u32::from(decoder.height()));
+    let frame = decoder.read_next_frame().map_err(|e| fail(e.to_string()))?;
+    let frame = frame.ok_or_else(|| fail("it has no frame".into()))?;
+    let (left, top) = (i64::from(frame.left), i64::from(frame.top));
+    let picture = RgbaImage::from_raw(frame.width.into(), frame.height.into(), frame.buffer.to_vec());
+    let picture = picture.ok_or_else(|| fail("its frame is incomplete".into()))?;
+    let mut screen = RgbaImage::new(width, height);
+    ::image::imageops::replace(&mut screen, &picture, left, top);
+    Ok(screen.into())
 }
 
 /// Whether a TIFF's colours are multiplied by its alpha already (ExtraSamples = 1, TIFF 6.0 section 18).

@@ -35,7 +35,7 @@ REJECT = {"reject", "reject-fast"}
 BEYOND_THE_SCREEN = (
     "pixels",
     "the first frame does not fill the logical screen, or leaves it. We keep the screen's size, and what the frame "
-    "does not cover is transparent, as in browsers; Pillow paints it in the background colour or widens the screen",
+    "does not cover is transparent; Pillow paints it in the background colour or widens the screen",
 )
 PARTIAL_JPEG = (
     "decoded",

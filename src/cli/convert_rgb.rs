@@ -83,7 +83,7 @@ impl FromStr for Size {
 
 impl ConvertRgb {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
-        let table = self.inputs.to_inputs().images()?.with_keys()?;
+        let table = self.inputs.to_inputs().images()?.with_unique_keys();
         let size = self.size.map(|Size(width, height)| (width, height));
         let recipe = Recipe { background: self.background, size, encoding: self.encode };
         match Target::parse(self.output.as_deref()) {

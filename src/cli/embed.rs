@@ -76,7 +76,7 @@ impl Embed {
             None => inputs.images()?,
             Some(_) => inputs.rows(|_| "`--text` embeds a column of a table; without it images are embedded".into())?,
         };
-        let table = table.with_keys()?;
+        let table = table.with_unique_keys();
         let sink = self.output.open()?;
         let schema = self.schema(&table, &model);
         let mut provenance = table.provenance.clone();

@@ -48,7 +48,7 @@ impl IndexArgs {
         let table =
             self.inputs.to_inputs().rows(|name| format!("pokedex embed {name} | pokedex index - -o index.parquet"))?;
         table.require(&self.vector_column)?;
-        let table = table.with_keys()?;
+        let table = table.with_keys();
         for name in self.columns.iter().filter(|name| *name != "all") {
             table.require(name)?;
         }

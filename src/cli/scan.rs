@@ -60,7 +60,7 @@ impl Scan {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
         let mut metadata =
             self.meta.as_deref().map(|csv| Metadata::read(csv, self.on, self.on_duplicate)).transpose()?;
-        let table = self.inputs.to_inputs().images()?.with_keys()?;
+        let table = self.inputs.to_inputs().images()?.with_unique_keys();
         let sink = self.output.open()?;
         let schema = [
             column::field(column::WIDTH, DataType::UInt32),

@@ -63,7 +63,7 @@ pub struct SplitArgs {
 
 impl SplitArgs {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
-        let table = self.inputs.to_inputs().images()?.with_keys()?;
+        let table = self.inputs.to_inputs().images()?.with_unique_keys();
         let sink = self.output.open()?;
         let failed: Arc<Mutex<Vec<Skipped>>> = Arc::default();
         ui.start("read", table.rows);

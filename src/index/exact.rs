@@ -88,7 +88,7 @@ impl Index {
         })?;
         table.require(&self.column)?;
         // An index was checked when it was made; other tables may lack keys.
-        Ok(if table.has(column::KEY) { table } else { table.with_keys()? })
+        Ok(if table.has(column::KEY) { table } else { table.with_keys() })
     }
 
     fn read(&self, wanted: &dyn Fn(&str) -> bool) -> Result<Table, Error> {

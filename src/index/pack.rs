@@ -168,6 +168,12 @@ impl Packer {
         let keys = keys(&facts, &self.name)?;
         let mut order: Vec<u32> = (0..u32::try_from(keys.len()).expect("fewer than 2^32 rows")).collect();
         order.sort_by_key(|&row| keys.value(row as usize));
+        let key = |row: u32| keys.value(row as usize);
+        if let Some(pair) = order.windows(2).find(|pair| key(pair[0]) == key(pair[1])) {
+            return Err(
+                Error::from(table::Error::DuplicateKey { name: self.name.clone(), key: key(pair[0]).into() }).into()
+            );
+        }
         for rows in order.chunks(1024) {
             let mut bytes = vec![0; rows.len() * self.dimension * 4];
             for (row, bytes) in rows.iter().zip(bytes.chunks_exact_mut(self.dimension * 4)) {

@@ -148,11 +148,11 @@ impl Table {
     }
 
     /// The table with a `key` of plain text for every row: one that has none gets its `path`, else the number of the
-    /// row. Costs some 16 bytes a row, to find keys that occur twice.
+    /// row.
     ///
     /// # Errors
-    /// While reading: a key is null, no text, or occurs twice.
-    pub fn with_keys(self) -> Result<Table, Error> {
+    /// While reading: a key is null or no text.
+    pub fn with_keys(self) -> Table {
         let mut fields: Vec<Arc<Field>> = self.schema.fields().to_vec();
         match self.schema.index_of(column::KEY) {
             Ok(at) => fields[at] = Arc::new(column::key_field()),
@@ -161,26 +161,39 @@ impl Table {
         let schema: SchemaRef = Arc::new(Schema::new(fields));
         let (batch_schema, name) = (schema.clone(), self.name.clone());
         let mut row = 0u64;
-        let mut seen: HashSet<u64> = HashSet::new();
         let batches = self.batches.map(move |batch| {
             let batch = batch?;
-            let keys = keys_of(&batch, &name, row)?;
-            for key in keys.iter().flatten() {
-                let mut hasher = DefaultHasher::new();
-                key.hash(&mut hasher);
-                if !seen.insert(hasher.finish()) {
-                    return Err(Error::DuplicateKey { name: name.clone(), key: key.into() });
-                }
-            }
+            let keys: ArrayRef = Arc::new(keys_of(&batch, &name, row)?);
             row += batch.num_rows() as u64;
-            let keys: ArrayRef = Arc::new(keys);
             let columns = batch_schema.fields().iter().map(|field| match field.name().as_str() {
                 column::KEY => keys.clone(),
                 other => batch.column_by_name(other).expect("the schema was made from the table's").clone(),
             });
             Ok(RecordBatch::try_new(batch_schema.clone(), columns.collect()).expect("the columns of the schema above"))
         });
-        Ok(Table { schema, batches: Box::new(batches), ..self })
+        Table { schema, batches: Box::new(batches), ..self }
+    }
+
+    /// As [`Table::with_keys`], and no key occurs twice. Costs some 16 bytes a row.
+    ///
+    /// # Errors
+    /// While reading: a key is null, no text, or occurs twice.
+    pub fn with_unique_keys(self) -> Table {
+        let mut table = self.with_keys();
+        let name = table.name.clone();
+        let mut seen: HashSet<u64> = HashSet::new();
+        table.batches = Box::new(table.batches.map(move |batch| {
+            let batch = batch?;
+            for key in column::text(&batch, column::KEY)?.iter().flat_map(|keys| keys.iter().flatten()) {
+                let mut hasher = DefaultHasher::new();
+                key.hash(&mut hasher);
+                if !seen.insert(hasher.finish()) {
+                    return Err(Error::DuplicateKey { name: name.clone(), key: key.into() });
+                }
+            }
+            Ok(batch)
+        }));
+        table
     }
 
     /// Fails unless the table has this column.

@@ -16,7 +16,9 @@ use crate::io::Sink;
 /// A row group is closed at this many rows or bytes, whichever comes first: memory stays bounded, and a reader that
 /// wants few rows reads few.
 const ROW_GROUP_ROWS: usize = 8192;
-const ROW_GROUP_BYTES: usize = 8 << 20;
+const ROW_GROUP_BYTES: usize = 2 << 20;
+/// Tables with images need fewer, larger groups: each costs some memory until the footer is written.
+const IMAGE_ROW_GROUP_BYTES: usize = 4 << 20;
 /// Rows are handed to the format in blocks of this many, counted from the first row: so the bytes do not depend on
 /// the batches in which the rows arrived, and a pipe gives the same file as separate commands.
 const BLOCK_ROWS: usize = 256;
@@ -34,6 +36,8 @@ pub enum StreamFormat {
 pub struct Writer {
     name: String,
     blocks: BatchCoalescer,
+    /// Bytes at which a row group is closed.
+    group: usize,
     format: Format,
 }
 
@@ -68,9 +72,11 @@ impl Writer {
                 Format::Arrow(Box::new(writer))
             }
         };
-        let block = if column::is_heavy(schema) { IMAGE_BLOCK_ROWS } else { BLOCK_ROWS };
-        let blocks = BatchCoalescer::new(schema.clone(), block);
-        Ok(Writer { name, blocks, format })
+        let (block, group) = match column::is_heavy(schema) {
+            true => (IMAGE_BLOCK_ROWS, IMAGE_ROW_GROUP_BYTES),
+            false => (BLOCK_ROWS, ROW_GROUP_BYTES),
+        };
+        Ok(Writer { name, blocks: BatchCoalescer::new(schema.clone(), block), group, format })
     }
 
     /// Appends rows.
@@ -90,7 +96,7 @@ impl Writer {
             Format::Parquet(writer) => {
                 let fail = |source| parquet_error(&self.name, source);
                 writer.write(block).map_err(fail)?;
-                if writer.in_progress_size() >= ROW_GROUP_BYTES {
+                if writer.in_progress_size() >= self.group {
                     writer.flush().map_err(fail)?;
                 }
                 Ok(())
