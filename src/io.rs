@@ -50,6 +50,9 @@ impl Error {
             Error::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 Some("check the spelling; an image argument of `query` starts with ./, / or img:".into())
             }
+            Error::Read { path, source } if source.kind() == std::io::ErrorKind::IsADirectory => {
+                Some(format!("a table is needed: pokedex embed {} -o embeddings.parquet", path.display()))
+            }
             Error::Write { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 Some("create the folder first: mkdir -p FOLDER".into())
             }

@@ -4,7 +4,7 @@
 //! a folder of images and a table differ. Promises: a [`Table`] streams record batches and never holds more than a
 //! few; a [`Writer`] gives the same bytes for the same batches; columns nobody here knows pass through unchanged.
 //!
-//! The column names and their meaning are the contract of the whole program; see [`column`].
+//! The column names and their meaning are the contract of the whole program; see [`mod@column`].
 
 pub mod column;
 mod images;

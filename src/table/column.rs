@@ -231,7 +231,7 @@ impl Vectors {
     pub fn get(&self, i: usize) -> Option<&[f32]> {
         match &self.spans {
             Spans::Fixed(list) => list.is_valid(i).then(|| {
-                let start = list.value_offset_at(i) as usize;
+                let start = list.value_offset_at(i);
                 &self.values.values()[start..start + self.dimension]
             }),
             Spans::Offsets(spans) => spans[i].map(|(start, end)| &self.values.values()[start..end]),
