@@ -26,6 +26,9 @@ pub enum Error {
     /// Standard input broke, or there was no room to spool it.
     #[error("standard input: {0}")]
     Stdin(std::io::Error),
+    /// A table that must be read twice, or from its end, found no room on the disk.
+    #[error("temporary file in {}: {source}", std::env::temp_dir().display())]
+    Temporary { source: std::io::Error },
     /// Standard output broke for another reason than a reader that went away.
     #[error("standard output: {0}")]
     Stdout(std::io::Error),
@@ -44,6 +47,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// A failure of a temporary file.
+    pub fn temporary(source: std::io::Error) -> Error {
+        Error::Temporary { source }
+    }
+
     /// What the user can do about it, as a command to paste or a sentence.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -65,8 +73,11 @@ impl Error {
             Error::DuplicateKey { .. } => {
                 Some("give the folders separately named parents, or scan their common parent folder instead".into())
             }
-            Error::Stdin(e) | Error::Stdout(e) if e.kind() == std::io::ErrorKind::StorageFull => {
-                Some("free some space, or point TMPDIR at a larger disk".into())
+            Error::Temporary { .. } => {
+                Some("point TMPDIR at a disk with room, or use --stdout-format arrow in pipes".into())
+            }
+            Error::Write { source, .. } | Error::Stdout(source) if source.kind() == std::io::ErrorKind::StorageFull => {
+                Some("free some space, or write to another disk".into())
             }
             _ => None,
         }

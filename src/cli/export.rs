@@ -135,7 +135,7 @@ impl Export {
         let name = sink.name();
         let failed = |e| failure(&name, e);
         let (mut rows, mut without, mut dimension) = (0u64, 0u64, 0);
-        let mut numbers = std::io::BufWriter::new(tempfile::tempfile().map_err(failed)?);
+        let mut numbers = std::io::BufWriter::new(tempfile::tempfile().map_err(Error::temporary)?);
         for batch in table {
             let batch: RecordBatch = batch?;
             let vectors = column::vectors(&batch, &self.vector_column, "table")?;

@@ -97,7 +97,7 @@ impl Index {
             file.rewind()?;
             Ok(file)
         };
-        let reopen = |file| again(file).map_err(crate::io::Error::Stdin).map_err(table::Error::from);
+        let reopen = |file| again(file).map_err(crate::io::Error::temporary).map_err(table::Error::from);
         Ok(match &self.source {
             Source::Path(path) => Table::open_columns(path, Some(wanted))?,
             Source::Spooled(file) => Table::parquet(self.name.clone(), reopen(file)?, Some(wanted))?,

@@ -154,7 +154,7 @@ impl Packer {
             }
             return Ok(());
         }
-        let full = |source| Error::from(table::Error::Io(crate::io::Error::Stdin(source)));
+        let full = |source| Error::from(table::Error::Io(crate::io::Error::temporary(source)));
         let mut vectors = BufWriter::new(tempfile::tempfile().map_err(full)?);
         let mut facts = Vec::new();
         for batch in table {

@@ -51,7 +51,7 @@ pub fn spool(mut input: impl Read) -> Result<File, Error> {
         file.rewind()?;
         Ok(file)
     };
-    spool().map_err(Error::Stdin)
+    spool().map_err(Error::temporary)
 }
 
 #[cfg(test)]

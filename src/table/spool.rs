@@ -5,6 +5,7 @@ use std::io::{BufReader, BufWriter, Seek, Write};
 
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
+use arrow_schema::ArrowError;
 
 use super::{Error, Table};
 
@@ -15,8 +16,11 @@ impl Table {
     /// # Errors
     /// The table cannot be read, `look` fails, or there is no room in `TMPDIR`.
     pub fn spool<E: From<Error>>(self, mut look: impl FnMut(&RecordBatch) -> Result<(), E>) -> Result<Table, E> {
-        let full = |source| Error::Io(crate::io::Error::Stdin(source));
-        let broken = |source| Error::Arrow { name: "temporary file".into(), source };
+        let full = |source| Error::Io(crate::io::Error::temporary(source));
+        let broken = |source: ArrowError| match source {
+            ArrowError::IoError(_, source) => full(source),
+            source => Error::Arrow { name: "temporary file".into(), source },
+        };
         let (name, rows, provenance, schema) =
             (self.name.clone(), self.rows, self.provenance.clone(), self.schema.clone());
         let file = tempfile::tempfile().map_err(full)?;

@@ -54,7 +54,7 @@ fn a_vector_does_not_depend_on_its_neighbours() {
 #[test]
 fn many_images_need_few_open_files() {
     let dir = Workdir::new();
-    for count in [128, 129, 407] {
+    for count in [128, 129, 407, 1025] {
         dir.pictures("in", count);
         dir.shell("ulimit -n 40; pokedex embed in -o e.parquet").ok();
         assert_eq!(dir.keys("e.parquet").len(), count as usize);

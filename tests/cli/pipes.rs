@@ -153,3 +153,15 @@ fn tables_of_other_columns_are_not_glued_together() {
     let said = dir.pokedex("embed m.parquet in -o x.parquet").failed(1);
     assert!(said.contains("tables and image files in one call"), "{said}");
 }
+
+#[test]
+fn a_full_disk_is_named_with_a_hint() {
+    let dir = Workdir::new();
+    dir.pictures("in", 3);
+    for line in ["pokedex scan in -o /dev/full", "pokedex scan in > /dev/full", "pokedex query fire > /dev/full"] {
+        let said = dir.shell(line).failed(1);
+        assert!(said.contains("No space left") && said.contains("hint: "), "{line}: {said}");
+    }
+    let said = dir.shell("TMPDIR=/nonexistent pokedex split in -o s.parquet").failed(1);
+    assert!(said.contains("temporary file in /nonexistent: No such file") && said.contains("TMPDIR"), "{said}");
+}
