@@ -88,39 +88,52 @@ static ONE_LARGE_IMAGE: Mutex<()> = Mutex::new(());
 /// The bytes are no image, of a format that is not built in, damaged, or have more than [`MAX_PIXELS`].
 pub fn decode(bytes: &[u8], background: Colour) -> Result<Rgb, Error> {
     guarded(bytes, |format| {
+        if format == ImageFormat::Gif {
+            return Ok(composite(first_gif_frame(bytes)?, background, false));
+        }
         let mut decoder = open(bytes, format)?;
         let (width, height) = decoder.dimensions();
         let large = u64::from(width) * u64::from(height) > LARGE;
         let _turn = large.then(|| ONE_LARGE_IMAGE.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-        let mut image = match format {
-            ImageFormat::Gif => first_gif_frame(bytes)?,
-            _ => DynamicImage::from_decoder(decoder).map_err(|e| damaged(format, &e))?,
-        };
+        let mut image = DynamicImage::from_decoder(decoder).map_err(|e| damaged(format, &e))?;
         image.apply_orientation(orientation);
         let premultiplied = format == ImageFormat::Tiff && image.color().has_alpha() && has_associated_alpha(bytes);
         Ok(composite(image, background, premultiplied))
     })
 }
 
-/// The first frame of a GIF on its logical screen. `image` refuses extension blocks that it does not know, which the
-/// format says are to be skipped (GIF89a, section 12).
-fn first_gif_frame(bytes: &[u8]) -> Result<DynamicImage, Error> {
-    let fail = |problem: String| Error::Damaged { format: "GIF", problem: plain(&problem) };
+/// A decoder of a GIF. `image` refuses extension blocks that it does not know, which the format says are to be
+/// skipped (GIF89a, section 12), so GIFs go past it.
+fn open_gif(bytes: &[u8]) -> Result<gif::Decoder<&[u8]>, Error> {
     let mut options = gif::DecodeOptions::new();
     options.set_color_output(gif::ColorOutput::RGBA);
     options.allow_unknown_blocks(true);
     options.set_memory_limit(gif::MemoryLimit::Bytes(NonZeroU64::new(MAX_BYTES).expect("not zero")));
-    let mut decoder = options.read_info(bytes).map_err(|e| fail(e.to_string()))?;
+    let decoder = options.read_info(bytes).map_err(|e| damaged_gif(&e.to_string()))?;
     let (width, height) = (u32::from(decoder.width()), u32::from(decoder.height()));
-    let frame = decoder.read_next_frame().map_err(|e| fail(e.to_string()))?;
-    let frame = frame.ok_or_else(|| fail("it has no frame".into()))?;
+    match u64::from(width) * u64::from(height) {
+        0 => Err(damaged_gif("it has no pixels")),
+        pixels if pixels > MAX_PIXELS => Err(Error::TooLarge { width, height }),
+        _ => Ok(decoder),
+    }
+}
+
+/// The first frame of a GIF on its logical screen; what the frame does not cover is transparent.
+fn first_gif_frame(bytes: &[u8]) -> Result<DynamicImage, Error> {
+    let mut decoder = open_gif(bytes)?;
+    let mut screen = RgbaImage::new(decoder.width().into(), decoder.height().into());
+    let frame = decoder.read_next_frame().map_err(|e| damaged_gif(&e.to_string()))?;
+    let frame = frame.ok_or_else(|| damaged_gif("it has no frame"))?;
     let (left, top) = (i64::from(frame.left), i64::from(frame.top));
     let picture = RgbaImage::from_raw(frame.width.into(), frame.height.into(), frame.buffer.to_vec());
-    let picture = picture.ok_or_else(|| fail("its frame is incomplete".into()))?;
-    let mut screen = RgbaImage::new(width, height);
+    let picture = picture.ok_or_else(|| damaged_gif("its frame is incomplete"))?;
     ::image::imageops::replace(&mut screen, &picture, left, top);
     Ok(screen.into())
+}
+
+fn damaged_gif(problem: &str) -> Error {
+    Error::Damaged { format: "GIF", problem: plain(problem) }
 }
 
 /// Whether a TIFF's colours are multiplied by its alpha already (ExtraSamples = 1, TIFF 6.0 section 18).
@@ -136,6 +149,9 @@ fn has_associated_alpha(bytes: &[u8]) -> bool {
 /// As [`decode`], as far as the header shows it.
 pub fn dimensions(bytes: &[u8]) -> Result<(u32, u32), Error> {
     guarded(bytes, |format| {
+        if format == ImageFormat::Gif {
+            return open_gif(bytes).map(|decoder| (decoder.width().into(), decoder.height().into()));
+        }
         let mut decoder = open(bytes, format)?;
         let (width, height) = decoder.dimensions();
         Ok(match decoder.orientation().unwrap_or(Orientation::NoTransforms) {
