@@ -113,9 +113,14 @@ fn run(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
 /// `pokedex` alone: where to begin.
 fn orientation() -> Result<Exit, Failure> {
     let mut text = String::from("pokedex: embed, search and classify images; knows all 1025 Pokémon\n\n");
-    text.push_str("  pokedex query \"fire dog\" --top 5      ask the built-in Pokédex\n");
-    text.push_str("  pokedex embed photos/ -o e.parquet    make a folder of pictures searchable …\n");
-    text.push_str("  pokedex query \"a cat\" --index e.parquet    … and search it\n\nCommands:\n");
+    for (line, what) in [
+        ("pokedex query \"fire dog\" --top 5", "ask the built-in Pokédex"),
+        ("pokedex embed photos/ -o e.parquet", "make a folder of pictures searchable …"),
+        ("pokedex query \"a cat\" --index e.parquet", "… and search it"),
+    ] {
+        text.push_str(&format!("  {line:<39} {what}\n"));
+    }
+    text.push_str("\nCommands:\n");
     for command in command().get_subcommands() {
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
         text.push_str(&format!("  {:<13} {about}\n", command.get_name()));
