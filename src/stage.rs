@@ -21,7 +21,7 @@ pub struct Done {
     pub skipped: Vec<Skipped>,
 }
 
-/// A pool of `threads` threads (0: as many as there are processors).
+/// A pool of `threads` threads.
 ///
 /// # Errors
 /// The system refuses to start a thread.

@@ -109,7 +109,7 @@ impl Embed {
         }
         let fields = [
             column::vector_field(&self.name, model.dimension()),
-            column::field(&format!("{}{}", self.name, column::MODEL_SUFFIX), column::model_type()),
+            column::field(&column::model_column(&self.name), column::model_type()),
             column::field(column::ERROR, DataType::Utf8),
         ];
         fields.into_iter().fold(schema, |schema, field| column::put_field(&schema, field))
@@ -192,7 +192,7 @@ impl Stage {
         let valid = NullBuffer::from_iter(rows.iter().map(|row| row.vector.is_ok()));
         let vectors = FixedSizeListArray::new(item, size, Arc::new(Float32Array::from(numbers)), Some(valid));
         let errors: StringArray = rows.iter().map(|row| row.vector.as_ref().err().cloned()).collect();
-        let model_column = format!("{}{}", self.column, column::MODEL_SUFFIX);
+        let model_column = column::model_column(&self.column);
         let mut new: Vec<(&str, ArrayRef)> = vec![
             (&self.column, Arc::new(vectors)),
             (&model_column, Arc::new(names.finish())),

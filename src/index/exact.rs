@@ -81,7 +81,7 @@ impl Index {
 
     /// Reads the columns that searching needs, and `more`.
     pub(super) fn scan(&self, more: &[&str]) -> Result<Table, Error> {
-        let model = self.model_column();
+        let model = column::model_column(&self.column);
         let table = self.read(&|name: &str| {
             [column::KEY, column::ID, column::LABEL, column::PATH, &self.column, &model].contains(&name)
                 || more.contains(&name)
@@ -108,16 +108,12 @@ impl Index {
         })
     }
 
-    fn model_column(&self) -> String {
-        format!("{}{}", self.column, column::MODEL_SUFFIX)
-    }
-
     /// The model that made the vectors, as it stands in the rows or in the footer, and the vectors' length.
     ///
     /// # Errors
     /// The table cannot be read, has no vector, or names two models.
     pub fn model(&self) -> Result<(Option<String>, usize), Error> {
-        let model_column = self.model_column();
+        let model_column = column::model_column(&self.column);
         let table = self.read(&|name: &str| name == model_column)?;
         // A table that lost its model column still has its footer, unless another program rewrote it.
         let footer = table.provenance.get(&column::footer_key(&self.column, "model"));
@@ -244,7 +240,7 @@ pub fn one_model(
     name: &str,
     model: &mut Option<Option<String>>,
 ) -> Result<(), Error> {
-    let names = column::text(batch, &format!("{column}{}", column::MODEL_SUFFIX))?;
+    let names = column::text(batch, &column::model_column(column))?;
     let Some(names) = names else { return Ok(()) };
     for i in (0..batch.num_rows()).filter(|&i| vectors.get(i).is_some()) {
         let own = names.is_valid(i).then(|| names.value(i));

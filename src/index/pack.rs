@@ -118,7 +118,7 @@ impl Packer {
         model: Option<String>,
         more: impl Fn(&str) -> bool,
     ) -> Packer {
-        let companion = format!("{column}{}", column::MODEL_SUFFIX);
+        let companion = column::model_column(column);
         let special = [column, &companion, column::EMBEDDING, MODEL, column::ERROR, column::IMAGE];
         let mut fields: Vec<Field> = Vec::new();
         for (name, data_type) in ALWAYS.iter().filter(|(name, _)| table.has(name)) {

@@ -33,13 +33,16 @@ pub const SOURCE_HASH: &str = "source_hash";
 pub const SPLIT: &str = "split";
 /// L2-normalised vector; null where `error` is set.
 pub const EMBEDDING: &str = "embedding";
-/// Suffix of the column that names the model of a vector column.
-pub const MODEL_SUFFIX: &str = "_model";
 /// Why a row could not be processed; null where all is well.
 pub const ERROR: &str = "error";
 
 /// The columns above that hold one thing only.
 pub const RESERVED: &[&str] = &[KEY, PATH, IMAGE, ID, LABEL, WIDTH, HEIGHT, CONTENT_HASH, SOURCE_HASH, SPLIT, ERROR];
+
+/// The column that names the model of a vector column's rows.
+pub fn model_column(vectors: &str) -> String {
+    format!("{vectors}_model")
+}
 
 /// The footer's key for a fact about a vector column: plain for `embedding`, else with the column's name before it.
 pub fn footer_key(vectors: &str, what: &str) -> String {

@@ -74,11 +74,12 @@ impl Metadata {
             _ => fail(e.to_string(), "a CSV has a header line, commas, and as many cells in every line"),
         };
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(broken)?;
-        let names = unique_names(reader.headers().map_err(broken)?, on);
-        let join = on.candidates().iter().find_map(|c| names.iter().position(|n| n == c)).ok_or_else(|| {
-            let problem = format!("has no column `{}` to join on (it has {})", on.candidates()[0], names.join(", "));
+        let raw: Vec<String> = reader.headers().map_err(broken)?.iter().map(plain_name).collect();
+        let join = on.candidates().iter().find_map(|c| raw.iter().position(|n| n == c)).ok_or_else(|| {
+            let problem = format!("has no column `{}` to join on (it has {})", on.candidates()[0], raw.join(", "));
             fail(problem, "--on id, --on label or --on key chooses another column")
         })?;
+        let names = unique_names(raw, join);
 
         let mut cells: Vec<Vec<Option<String>>> = vec![Vec::new(); names.len()];
         let mut rows_of: HashMap<String, Vec<u32>> = HashMap::new();
@@ -122,8 +123,6 @@ impl Metadata {
                 column::LABEL => Arc::new(StringArray::from(cells)),
                 _ => typed(cells),
             };
-            // A second candidate for joining (`path` beside `key`) is a column of the program's own after all.
-            let name = if is_taken(&name) { format!("meta_{name}") } else { name };
             columns.push((column::field(&name, array.data_type().clone()), array));
         }
         let asked_for = rows_of.keys().map(|key| (key.clone(), false)).collect();
@@ -263,14 +262,19 @@ fn first_of(a: &ArrayRef, b: &ArrayRef) -> ArrayRef {
     arrow_select::zip::zip(&has, a, b).expect("two columns of one type and length")
 }
 
-/// snake_case names; blank ones are numbered, repeated ones get a number, those of the program's own a prefix.
-fn unique_names(header: &csv::StringRecord, on: JoinOn) -> Vec<String> {
+/// A cell of the header in snake_case.
+fn plain_name(cell: &str) -> String {
+    snake_case(cell.trim_start_matches('\u{feff}'))
+}
+
+/// Blank names are numbered, those of the program's own get a prefix (but for the column to join on, which is not
+/// carried over), repeated ones a number.
+fn unique_names(raw: Vec<String>, join: usize) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for (index, cell) in header.iter().enumerate() {
-        let base = match snake_case(cell.trim_start_matches('\u{feff}')) {
+    for (index, name) in raw.into_iter().enumerate() {
+        let base = match name {
             name if name.is_empty() => format!("column_{}", index + 1),
-            // A column to join on is not carried over, and may be called as it likes.
-            name if is_taken(&name) && !on.candidates().contains(&name.as_str()) => format!("meta_{name}"),
+            name if index != join && is_taken(&name) => format!("meta_{name}"),
             name => name,
         };
         let free = |name: &String| !names.contains(name);
@@ -410,8 +414,10 @@ mod tests {
     fn names_become_snake_case_and_unique() {
         let header = csv::StringRecord::from(vec!["\u{feff}ID", "Sp. Atk", "CatchRate", "Type 1", "type_1", "", "#"]);
         assert_eq!(
-            unique_names(&header, JoinOn::Id),
+            unique_names(header.iter().map(plain_name).collect(), 0),
             ["id", "sp_atk", "catch_rate", "type_1", "type_1_2", "column_6", "column_7"]
         );
+        let own = ["key", "path", "meta_path"].map(str::to_string).to_vec();
+        assert_eq!(unique_names(own, 0), ["key", "meta_path", "meta_path_2"]);
     }
 }
