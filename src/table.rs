@@ -122,6 +122,9 @@ impl Error {
             Error::MissingColumn { .. } => {
                 Some("`pokedex export TABLE --format csv | head -1` shows the columns".into())
             }
+            Error::Parquet { .. } | Error::Arrow { .. } => {
+                Some("it may have been cut short or damaged: run the command that made it again".into())
+            }
             Error::WriteParquet { .. } | Error::WriteArrow { .. } => {
                 Some("is there room on the disk (and in TMPDIR)?".into())
             }

@@ -103,6 +103,7 @@ fn damaged_tables_are_errors_wherever_they_are_cut() {
         {
             let said = dir.pokedex(command).failed(1);
             assert!(said.contains("cut.parquet: not a readable table"), "{command} at {end}: {said}");
+            assert!(said.contains("hint: "), "{command} at {end}: {said}");
         }
     }
     for at in (0..whole.len()).step_by(whole.len() / 97) {
