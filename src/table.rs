@@ -130,7 +130,6 @@ impl Error {
             }
             Error::NoId { .. } => Some("--ids none reads no numbers from names".into()),
             Error::RaggedVectors { .. } => Some("a table holds the vectors of one model; embed the rows again".into()),
-            _ => None,
         }
     }
 }
