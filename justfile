@@ -33,6 +33,11 @@ generate:
 deny:
     cargo deny check
 
+# How good the built-in model is, beside baselines (needs numpy and Pillow, and the pictures)
+eval-model data="../shared/data":
+    cargo build --release
+    python3 benches/eval_model.py --data {{data}} --json training/log/evaluation.json
+
 # Checks against real data and other programs; see CONTRIBUTING.md
 peers data="../shared/data":
     python3 benches/peers/convert_rgb.py --data {{data}}

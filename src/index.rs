@@ -12,7 +12,7 @@ mod terms;
 
 pub use exact::{Hit, Index, Stored};
 pub use pack::{Check, Packer};
-pub use pokedex::{Part, Pokedex};
+pub use pokedex::{LookUp, Part, Pokedex};
 pub use terms::{Term, Weighted, parse_line, parse_terms};
 
 use crate::table;

@@ -8,9 +8,11 @@ mod builtin;
 mod cache;
 mod engine;
 mod rten;
+mod spelling;
 mod wordpiece;
 
 pub use cache::Cache;
+pub use spelling::{Known, correct, slips_forgiven};
 
 use std::borrow::Cow;
 use std::fmt;
@@ -399,9 +401,9 @@ impl TextTower {
         finish(self.tower.run(Batch::Tokens { data: ids, shape }), 1, self.dimension, &self.id)
     }
 
-    /// Whether the tower knows this lower-case word as a whole.
-    pub fn knows(&self, word: &str) -> bool {
-        self.tokenizer.knows(word)
+    /// Whether the tower knows this lower-case word as a whole, or which word it may be a slip of.
+    pub fn look_up(&self, word: &str) -> Known<'_> {
+        self.tokenizer.look_up(word)
     }
 }
 

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+import teacher
 from captions import Captions
-from common import HERE, Tokenizer, append_log, pad_batch, read_csv
+from common import HERE, Tokenizer, append_log, pad_batch, read_csv, seed_all
 from text import TextTower
 
 FIXED = set("""red blue green yellow orange purple pink brown black white gray grey golden silver violet teal cyan
@@ -70,22 +71,27 @@ def dev_scores(tower, tok, anchors, queries):
     return np.mean([rank_scores(s[i], rel) for i, (_, rel) in enumerate(queries)], axis=0)
 
 
-def clip_overlap(anchors, clip, k=10):
-    """Share of the k nearest CLIP neighbours kept by the anchors."""
+def clip_overlap(anchors, clip, of=slice(None), k=10):
+    """Share of CLIP's k nearest neighbours, among all species, that the anchors keep: the mean over species `of`."""
     def near(x):
         s = x @ x.T
         np.fill_diagonal(s, -9)
         return np.argsort(-s, axis=1)[:, :k]
-    a, b = near(anchors), near(clip)
+    a, b = near(anchors)[of], near(clip)[of]
     return float(np.mean([len(set(x) & set(y)) / k for x, y in zip(a, b)]))
 
 
-def align(data, work, recipe, rng):
-    """Train anchors and text tower; save work/text/aligned.pt."""
+def align(data, work, recipe, phase):
+    """Train anchors and text tower; save work/text/aligned_<phase>.pt.
+
+    Phase "a" withholds CLIP's vectors of a fifth of the species, which measures what becomes of species that CLIP has
+    not seen; phase "b" goes on from there with all of them."""
     out = Path(work) / "text"
-    if (out / "aligned.pt").exists():
+    final = out / f"aligned_{phase}.pt"
+    if final.exists():
         return
     cfg = recipe["text"]
+    rng = seed_all(recipe["seed"] + 10 + (phase == "b"))
     saved = np.load(out / "teacher.npz")
     tok = Tokenizer.load(out / "vocab.txt")
     phrases = (out / "phrases.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")
@@ -93,11 +99,11 @@ def align(data, work, recipe, rng):
     goals = torch.from_numpy(saved["phrases"]).float()
     caps = make_captions(data, work, rng, tok)
     queries = dev_queries(data)
-    clip = np.load(f"{data}/clip_vit_b32_artwork.npy")
-    clip = torch.from_numpy(clip - clip.mean(0))
-    clip = F.normalize(clip, dim=-1)
+    clip, withheld = teacher.vectors(data), teacher.withheld()
+    lesson = teacher.predict(data, work, clip, withheld) if phase == "a" else clip
+    lesson = torch.from_numpy(lesson).float()
     eye = torch.eye(len(clip)) * 99
-    clip_p = F.softmax(clip @ clip.T / 0.12 - eye, dim=-1)
+    clip_p = F.softmax(lesson @ lesson.T / 0.12 - eye, dim=-1)
 
     state = torch.load(out / "distilled.pt")
     tower = TextTower(state["table.weight"], cfg["hidden"])
@@ -112,6 +118,10 @@ def align(data, work, recipe, rng):
         start = torch.stack(start)
         start = F.normalize(start - 0.7 * start.mean(0), dim=-1)
     raw = torch.nn.Parameter(start.clone())
+    if phase == "b":
+        saved = torch.load(out / "aligned_a.pt")
+        tower.load_state_dict(saved["tower"])
+        raw.data.copy_(saved["anchors"])
     log_scale = torch.nn.Parameter(torch.tensor(2.7))
     log_clip = torch.nn.Parameter(torch.tensor(1.6))
     groups = [
@@ -121,15 +131,16 @@ def align(data, work, recipe, rng):
         {"params": [log_scale, log_clip], "lr": 2e-3},
     ]
     opt = torch.optim.Adam(groups)
-    steps = cfg["align_steps"]
+    steps = cfg[f"align_steps_{phase}"]
     sched = torch.optim.lr_scheduler.OneCycleLR(opt, [g["lr"] for g in groups], total_steps=steps, pct_start=0.05)
     losses = {"loss_caption": "", "loss_clip": "", "loss_distill": ""}
     for step in range(steps + 1):
         if step % 200 == 0 or step == steps:
             anchors = F.normalize(raw.detach(), dim=-1)
             p5, mrr, top = dev_scores(tower, tok, anchors, queries)
-            row = {"step": step, "dev_p5": round(float(p5), 4), "dev_mrr": round(float(mrr), 4), "dev_top1": round(float(top), 4),
-                   "clip_overlap10": round(clip_overlap(anchors.numpy(), clip.numpy()), 4),
+            row = {"phase": phase, "step": step, "dev_p5": round(float(p5), 4), "dev_mrr": round(float(mrr), 4), "dev_top1": round(float(top), 4),
+                   "clip_overlap10": round(clip_overlap(anchors.numpy(), clip), 4),
+                   "clip_overlap10_withheld": round(clip_overlap(anchors.numpy(), clip, withheld), 4),
                    "scale": round(log_scale.exp().item(), 2)}
             row.update(losses)
             append_log("align", row)
@@ -160,4 +171,4 @@ def align(data, work, recipe, rng):
         loss.backward()
         opt.step()
         sched.step()
-    torch.save({"tower": tower.state_dict(), "anchors": anchors.detach(), "scale": log_scale.exp().item()}, out / "aligned.pt")
+    torch.save({"tower": tower.state_dict(), "anchors": anchors.detach(), "scale": log_scale.exp().item()}, final)

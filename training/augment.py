@@ -31,7 +31,7 @@ def place(rgba, size):
 
 
 def backgrounds(n, size, photos):
-    """White half of the time, else colour, gradient, noise or photo."""
+    """White half of the time, else colour, gradient, noise or photograph."""
     out = torch.ones(n, 3, size, size)
     kind = torch.rand(n)
     solid = (kind > 0.5) & (kind < 0.68)
@@ -58,7 +58,7 @@ def colour(x):
     n = len(x)
     strong = (torch.rand(n) < 0.6).float()
     sat = 1 + strong * uniform(n, -0.4, 0.4)
-    sat[torch.rand(n) < 0.03] = 0
+    sat[torch.rand(n) < 0.06] = 0
     hue = strong * uniform(n, -0.2, 0.2)
     gain = 1 + strong * uniform(n, -0.25, 0.2)
     shift = strong * uniform(n, -0.08, 0.08)
@@ -73,6 +73,21 @@ def colour(x):
     mix = mix * gain[:, None, None]
     y = torch.bmm(mix, x.flatten(2)) + shift[:, None, None]
     return y.view_as(x).clamp(0, 1)
+
+
+def redraw(x):
+    """Another hand's finish on random parts of the batch: few tones, sharp edges, a blur."""
+    n = len(x)
+    order = torch.randperm(n)
+    part = order[: n // 12]
+    tones = torch.randint(3, 9, (len(part), 1, 1, 1)).float()
+    x[part] = (x[part] * tones).round() / tones
+    part = order[n // 12 : n // 6]
+    soft = F.avg_pool2d(F.pad(x[part], (1, 1, 1, 1), mode="replicate"), 3, 1)
+    x[part] = (x[part] + (x[part] - soft) * uniform(len(part), 0.5, 2.0)[:, None, None, None]).clamp(0, 1)
+    part = order[n // 6 : n // 4]
+    x[part] = F.avg_pool2d(F.pad(x[part], (1, 1, 1, 1), mode="replicate"), 3, 1)
+    return x
 
 
 def degrade(x):
@@ -111,7 +126,7 @@ def normalise(x):
 
 
 def photo_crops(n, size, photos):
-    """Normalised random crops of photographs."""
+    """Random crops of photographs [n, 3, size, size]."""
     out = []
     for _ in range(n):
         src = photos[int(torch.randint(len(photos), ()))]
@@ -120,14 +135,21 @@ def photo_crops(n, size, photos):
         part = src[None, :, y : y + crop, x : x + crop].float() / 255
         part = part.flip(3) if torch.rand(()) < 0.5 else part
         out.append(F.interpolate(part, size=(size, size), mode="bilinear", align_corners=False))
-    return normalise(degrade(letterbox(colour(torch.cat(out)))))
+    return torch.cat(out)
+
+
+@torch.no_grad()
+def strangers(n, size, photos):
+    """Normalised pictures of no species: crops of photographs, one in four an empty background."""
+    x = torch.cat([photo_crops(n - n // 4, size, photos), backgrounds(n // 4, size, photos)])
+    return normalise(degrade(letterbox(colour(x)))).contiguous(memory_format=torch.channels_last)
 
 
 @torch.no_grad()
 def augment(rgba, size, photos):
-    """uint8 premultiplied RGBA [N, H, W, 4] -> normalised [N, 3, size, size]."""
-    x = place(rgba.permute(0, 3, 1, 2).float() / 255, size)
+    """uint8 premultiplied RGBA [N, 4, H, W] -> normalised [N, 3, size, size]."""
+    x = place(rgba.float() / 255, size)
     n = len(x)
     body, alpha = x[:, :3], x[:, 3:]
     x = body + backgrounds(n, size, photos) * (1 - alpha)
-    return normalise(letterbox(degrade(colour(x)))).contiguous(memory_format=torch.channels_last)
+    return normalise(letterbox(degrade(redraw(colour(x))))).contiguous(memory_format=torch.channels_last)

@@ -7,9 +7,21 @@ from common import HERE, read_csv, split_words
 
 PLURAL_KEEP = {"glass", "grass", "bus", "octopus", "cactus", "moss", "dress", "compass", "fungus", "lens", "gas",
                "fearless", "armless", "legless", "headless", "ness", "virus", "hypnosis", "walrus", "platypus"}
+SENTENCES = 0.3
 ROMAN = ["", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"]
 KIND_WEIGHT = {"looks_like": 4.0, "features": 2.0, "themes": 1.2, "type": 2.0, "color": 1.5, "shape": 0.4,
                "habitat": 0.3, "genus": 1.0, "size": 0.8, "rank": 0.8, "generation": 0.08}
+# How people begin, join and end a whole sentence. The words between say nothing: the tower learns to pass over them.
+OPENINGS = ["which pokemon is", "which one is", "what is that", "what's the name of", "what's the one called that is", "who is",
+            "i am looking for", "i'm looking for", "do you know", "is there", "show me", "find me", "can you find", "give me",
+            "i want", "i need", "i remember", "that one pokemon that is", "what was", "what are", "the one that is",
+            "what do you call", "does anyone know", "are there any", "all the", "one of those", "the pokemon that is"]
+JOINTS = ["and", "with", "that has", "which has", "that is", "who is", "that looks like", "it has", "it is", "and is", "of", "like",
+          "that comes with", "and it has", "sort of", "kind of", "a bit like", "that reminds me of", "has", "having", "but also"]
+FILLERS = ["really", "very", "kind of", "some", "some kind of", "its", "their", "all", "just", "always", "a lot of", "so", "this",
+           "that", "big", "little", "somehow", "one", "these", "the whole", "quite"]
+ENDINGS = ["?", "please", "i think", "called", "what is it called", "on its body", "around", "all the time", "you know", "or so",
+           "i forgot its name", "from the games", "when it was young", "somewhere", "in the world"]
 HABITAT = {"waters-edge": "water's edge", "rough-terrain": "rough terrain"}
 SHAPE = {"bug-wings": "insect wings", "heads": "many heads"}
 
@@ -177,7 +189,8 @@ class Captions:
             target[s] = 1
             return " ".join(words), target, s
         s = int(rng.integers(len(self.attrs)))
-        n = rng.choice([1, 2, 3, 4], p=[0.35, 0.38, 0.2, 0.07])
+        is_sentence = rng.random() < SENTENCES
+        n = rng.choice([2, 3, 4, 5], p=[0.3, 0.4, 0.2, 0.1]) if is_sentence else rng.choice([1, 2, 3, 4], p=[0.35, 0.38, 0.2, 0.07])
         picks = rng.choice(len(self.attrs[s]), size=n, replace=False, p=self.weights[s])
         chosen = [self.attrs[s][i] for i in picks]
         degrees = np.stack([self.match[self.row[p]] for _, p in chosen])
@@ -186,7 +199,24 @@ class Captions:
         if n > 1:
             partial = degrees.mean(0) ** 4
             target = 0.9 * target + 0.1 * partial / partial.sum()
-        return self._phrase(chosen), target, s
+        return self._sentence(chosen) if is_sentence else self._phrase(chosen), target, s
+
+    def _sentence(self, chosen):
+        """The chosen attributes in a whole sentence, full of words that say nothing."""
+        rng = self.rng
+        pick = lambda words: words[rng.integers(len(words))]
+        article = lambda: pick(["a", "the", "an", "the", "a", ""])
+        parts = [pick(OPENINGS) if rng.random() < 0.8 else "", article()]
+        for i, at in enumerate(rng.permutation(len(chosen))):
+            kind, p = chosen[at]
+            words = self._word_noise(p.split())
+            if kind in ("looks_like", "genus") and rng.random() < 0.15:
+                words[-1] = plural(words[-1])
+            if i:
+                parts += [pick(JOINTS), article() if rng.random() < 0.4 else ""]
+            parts += [pick(FILLERS) if rng.random() < 0.3 else "", *words]
+        parts.append(pick(ENDINGS) if rng.random() < 0.4 else "")
+        return " ".join(p for p in parts if p)
 
     def _phrase(self, chosen):
         """Write the chosen attributes the way people ask."""

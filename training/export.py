@@ -235,43 +235,25 @@ def write_golden(path, run, tok):
     path.write_text(json.dumps({"texts": texts, "images": images}, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def load(work, recipe):
-    """The trained towers, anchors and scale."""
+def load(work, recipe, phase):
+    """The trained towers, anchors and scale of a phase."""
     work = Path(work)
-    saved = torch.load(work / "text" / "aligned.pt")
+    saved = torch.load(work / "text" / f"aligned_{phase}.pt")
     text = TextTower(saved["tower"]["table.weight"], recipe["text"]["hidden"])
     text.load_state_dict(saved["tower"])
     image = ImageTower(recipe["dimension"], recipe["image"]["widths"], recipe["image"]["depths"])
-    names = ("tower_b.pt", "tower_b_running.pt", "tower_a.pt", "tower_a_running.pt")
-    state = next(work / n for n in names if (work / n).exists())
-    image.load_state_dict(torch.load(state)["ema"])
-    return text.eval(), image.eval(), saved["anchors"].numpy(), saved["scale"], state.name
+    image.load_state_dict(torch.load(work / f"tower_{phase}.pt", weights_only=False)["average"])
+    return text.eval(), image.eval(), saved["anchors"].numpy(), saved["scale"]
 
 
-def species_vectors(run, work, anchors, share):
-    """Anchors blended with the mean image vector of each species' training full-body art."""
-    if share == 0:
-        return anchors
-    meta = read_csv(Path(work) / "render" / "meta.csv")
-    test = np.load(Path(work) / "render" / "test.npy", mmap_mode="r")
-    rows = [i for i, m in enumerate(meta) if m["folder"] in ("artwork_256", "dreamworld") and m["held_out"] == "0"]
-    v = run.pixels(test[rows]) + run.pixels(test[rows][:, :, ::-1])
-    v /= np.linalg.norm(v, axis=1, keepdims=True)
-    mean = np.zeros_like(anchors)
-    np.add.at(mean, [int(meta[i]["id"]) - 1 for i in rows], v)
-    mean /= np.linalg.norm(mean, axis=1, keepdims=True)
-    out = (1 - share) * anchors + share * mean
-    return out / np.linalg.norm(out, axis=1, keepdims=True)
-
-
-def export(data, work, out, recipe):
-    """Write everything into `out`, replacing it at once."""
+def export(data, work, out, recipe, phase, golden=None):
+    """Write the model of a phase into `out`, replacing it at once, and its golden values into the file `golden`."""
     work, out = Path(work), Path(out)
-    text, image, anchors, scale, source = load(work, recipe)
+    text, image, anchors, scale = load(work, recipe, phase)
     tmp = out.with_name(out.name + ".tmp")
     shutil.rmtree(tmp, ignore_errors=True)
     tmp.mkdir(parents=True)
-    graphs = work / "onnx"
+    graphs = work / f"onnx_{phase}"
     graphs.mkdir(exist_ok=True)
     cfg = recipe["export"]
     image_onnx(image, anchors, cfg["readout_scale"], cfg["readout_keep"], graphs / "image.onnx")
@@ -293,16 +275,16 @@ def export(data, work, out, recipe):
     run = Runner(graphs)
     tok = Tokenizer.load(tmp / "vocab.txt")
     check(run, text, image, tok, work, anchors, cfg)
-    vectors = species_vectors(run, work, anchors, cfg["blend"])
-    write_parquet(tmp / "pokedex.parquet", data, vectors, digest)
-    write_golden(tmp / "golden.json", run, tok)
+    write_parquet(tmp / "pokedex.parquet", data, anchors, digest)
+    if golden:
+        write_golden(Path(golden), run, tok)
     old = out.with_name(out.name + ".old")
     shutil.rmtree(old, ignore_errors=True)
     if out.exists():
         os.rename(out, old)
     os.rename(tmp, out)
     shutil.rmtree(old, ignore_errors=True)
-    print("exported from", source, "identity", digest)
+    print("exported phase", phase, "identity", digest)
     for f in sorted(out.iterdir()):
         print(f"{f.name}\t{f.stat().st_size}")
 
@@ -329,8 +311,10 @@ def main():
     p.add_argument("--data", required=True)
     p.add_argument("--work", required=True)
     p.add_argument("--out", required=True)
+    p.add_argument("--phase", choices=["a", "b"], default="b")
+    p.add_argument("--golden")
     args = p.parse_args()
-    export(args.data, args.work, args.out, load_recipe())
+    export(args.data, args.work, args.out, load_recipe(), args.phase, args.golden)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from augment import augment, normalise, photo_crops
+from augment import augment, normalise, strangers
 from common import append_log, load_recipe, read_csv, seed_all
 
 WEIGHT = {"artwork_256": 0.40, "dreamworld": 0.25, "front_sprites": 0.33, "front_sprites_badcrc": 0.02,
@@ -80,7 +80,7 @@ class Sampler:
         for folder in folders:
             by_species = {}
             for i, m in enumerate(meta):
-                if m["folder"] == folder and m["held_out"] == "0" and "back" not in m["file"]:
+                if m["folder"] == folder and m["held_out"] == "0":
                     by_species.setdefault(int(m["id"]), []).append(i)
             self.groups.append([np.array(v) for v in by_species.values()])
             weights.append(WEIGHT[folder])
@@ -127,99 +127,107 @@ def quick_scores(tower, meta, test, anchors, limit=400):
     return out
 
 
+class Run:
+    """Everything that a checkpoint has to bring back: weights, optimisers, random states, step."""
+
+    def __init__(self, work, recipe, phase):
+        cfg = recipe["image"]
+        self.rng = seed_all(recipe["seed"] + (phase == "b"))
+        self.tower = ImageTower(recipe["dimension"], cfg["widths"], cfg["depths"]).to(memory_format=torch.channels_last)
+        self.log_scale = nn.Parameter(torch.tensor(2.5))
+        if phase == "b":
+            saved = torch.load(Path(work) / "tower_a.pt")
+            self.tower.load_state_dict(saved["average"])
+            self.log_scale.data.fill_(saved["log_scale"])
+        self.average = copy.deepcopy(self.tower)
+        convs = [b.conv.weight for b in self.tower.blocks]
+        others = [p for p in self.tower.parameters() if not any(p is c for c in convs)] + [self.log_scale]
+        self.lr = cfg[f"lr_{phase}"]
+        self.optimisers = [Muon(convs, self.lr, cfg["weight_decay"]), torch.optim.AdamW(others, self.lr, weight_decay=0.01)]
+        self.step, self.seconds = 0, 0.0
+
+    def state(self):
+        return {"tower": self.tower.state_dict(), "average": self.average.state_dict(), "log_scale": self.log_scale.item(),
+                "optimisers": [o.state_dict() for o in self.optimisers], "step": self.step, "seconds": self.seconds,
+                "torch": torch.get_rng_state(), "numpy": self.rng.bit_generator.state}
+
+    def restore(self, saved):
+        self.tower.load_state_dict(saved["tower"])
+        self.average.load_state_dict(saved["average"])
+        self.log_scale.data.fill_(saved["log_scale"])
+        for optimiser, state in zip(self.optimisers, saved["optimisers"]):
+            optimiser.load_state_dict(state)
+        self.step, self.seconds = saved["step"], saved["seconds"]
+        torch.set_rng_state(saved["torch"])
+        self.rng.bit_generator.state = saved["numpy"]
+
+    def save(self, path):
+        temporary = Path(f"{path}.tmp")
+        torch.save(self.state(), temporary)
+        temporary.rename(path)
+
+
 def train(work, recipe, phase):
-    """Train one phase ("a" or "b") up to its time budget; checkpointed."""
+    """Train one phase ("a": no dreamworld, "b": everything) for its number of pictures; resumes from its checkpoint."""
     cfg = recipe["image"]
     work = Path(work)
-    final = work / f"tower_{phase}.pt"
+    final, checkpoint = work / f"tower_{phase}.pt", work / f"tower_{phase}_running.pt"
     if final.exists():
         return
-    rng = seed_all(recipe["seed"] + (phase == "b"))
+    run = Run(work, recipe, phase)
     meta = read_csv(work / "render" / "meta.csv")
     train_px = np.load(work / "render" / "train.npy", mmap_mode="r")
     test_px = np.load(work / "render" / "test.npy", mmap_mode="r")
-    anchors = torch.load(work / "text" / "aligned.pt")["anchors"]
+    anchors = torch.load(work / "text" / f"aligned_{phase}.pt")["anchors"]
     photos = [i for i, m in enumerate(meta) if m["folder"] == "photos" and m["held_out"] == "0"]
-    photos = torch.from_numpy(train_px[photos][..., :3].copy()).permute(0, 3, 1, 2)
-    near = F.softmax(cfg["near_scale"] * anchors @ anchors.T, dim=-1)
-    folders = [f for f in WEIGHT if phase == "b" or f != "dreamworld"]
-    sampler = Sampler(meta, folders, rng)
-
-    tower = ImageTower(recipe["dimension"], cfg["widths"], cfg["depths"]).to(memory_format=torch.channels_last)
-    log_scale = nn.Parameter(torch.tensor(2.5))
-    start = work / "tower_a.pt"
-    if phase == "b":
-        saved = torch.load(start)
-        tower.load_state_dict(saved["ema"])
-        log_scale.data.fill_(saved["log_scale"])
-    average = copy.deepcopy(tower)
-    convs = [b.conv.weight for b in tower.blocks]
-    others = [p for p in tower.parameters() if not any(p is c for c in convs)] + [log_scale]
-    lr = cfg["lr"] * (cfg["lr_b_scale"] if phase == "b" else 1)
-    opts = [Muon(convs, lr, cfg["weight_decay"]), torch.optim.AdamW(others, lr, weight_decay=0.01)]
-    budget = 60 * cfg[f"minutes_{phase}"]
-    step, spent = 0, 0.0
-    ckpt = work / f"tower_{phase}_running.pt"
-    if ckpt.exists():
-        saved = torch.load(ckpt)
-        tower.load_state_dict(saved["model"])
-        average.load_state_dict(saved["ema"])
-        log_scale.data.fill_(saved["log_scale"])
-        step, spent = saved["step"], saved["spent"]
-    next_eval = spent + cfg["eval_seconds"]
-    hits = []
-    while spent < budget:
-        tick = time.time()
-        done = spent / budget
+    photos = torch.from_numpy(train_px[photos][:, :3].copy())
+    sampler = Sampler(meta, [f for f in WEIGHT if phase == "b" or f != "dreamworld"], run.rng)
+    if checkpoint.exists():
+        run.restore(torch.load(checkpoint, weights_only=False))
+    batch, nobody = cfg["batch"], cfg["strangers"]
+    steps = cfg[f"pictures_{phase}"] // batch
+    tick, hits, losses = time.time(), [], []
+    while run.step < steps:
+        done = run.step / steps
         size = next(s for limit, s in cfg[f"sizes_{phase}"] if done < limit)
-        rate = lr * min(1, (spent + 1) / 30) * max(0.01, 1 - done)
-        for opt in opts:
-            for g in opt.param_groups:
-                g["lr"] = rate
-        rows = sampler.draw(cfg["batch"])
-        x = augment(torch.from_numpy(train_px[rows]), size, photos)
-        strangers = cfg["strangers_b"] if phase == "b" else 0
-        if strangers:
-            x = torch.cat([x, photo_crops(strangers, size, photos)]).contiguous(memory_format=torch.channels_last)
+        rate = run.lr * min(1, (run.step + 1) / (0.01 * steps)) * max(0.01, 1 - done)
+        for optimiser in run.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+        rows = sampler.draw(batch)
+        x = torch.cat([augment(torch.from_numpy(train_px[rows]), size, photos), strangers(nobody, size, photos)])
         label = torch.tensor([int(meta[i]["id"]) - 1 for i in rows])
-        tower.train()
+        run.tower.train()
         with torch.autocast("cpu", torch.bfloat16):
-            y = tower(x)
+            y = run.tower(x)
         cos = y.float() @ anchors.T
-        loss = 0
-        if strangers:
-            cos, other = cos[:-strangers], cos[-strangers:]
-            loss = cfg["stranger_weight"] * other.max(1).values.clamp(min=0.15).mean()
-        share = cfg["near_share_b"] if phase == "b" else 0
-        goal = (1 - share) * F.one_hot(label, len(anchors)) + share * near[label]
-        flat = cfg["label_smoothing"] if phase == "a" else 0
-        loss = loss + F.cross_entropy(log_scale.clamp(max=4.0).exp() * cos, goal, label_smoothing=flat)
-        loss = loss + cfg[f"cosine_weight_{phase}"] * (1 - cos.gather(1, label[:, None]).mean())
-        for opt in opts:
-            opt.zero_grad()
+        known, other = cos[:batch], cos[batch:]
+        loss = F.cross_entropy(run.log_scale.clamp(max=4.0).exp() * known, label, label_smoothing=cfg["label_smoothing"])
+        loss = loss + cfg["cosine_weight"] * (1 - known.gather(1, label[:, None]).mean())
+        loss = loss + cfg["stranger_weight"] * other.max(1).values.clamp(min=0.15).mean()
+        for optimiser in run.optimisers:
+            optimiser.zero_grad()
         loss.backward()
-        for opt in opts:
-            opt.step()
-        step += 1
-        decay = min(cfg["ema"], step / (step + 20))
+        for optimiser in run.optimisers:
+            optimiser.step()
+        run.step += 1
+        decay = min(cfg["average"], run.step / (run.step + 20))
         with torch.no_grad():
-            for a, b in zip(average.state_dict().values(), tower.state_dict().values()):
+            for a, b in zip(run.average.state_dict().values(), run.tower.state_dict().values()):
                 a.lerp_(b, 1 - decay) if a.is_floating_point() else a.copy_(b)
-        hits.append((cos.argmax(1) == label).float().mean().item())
-        spent += time.time() - tick
-        if spent > next_eval or spent >= budget:
-            next_eval = spent + cfg["eval_seconds"]
-            row = {"phase": phase, "step": step, "images": step * cfg["batch"], "seconds": round(spent), "size": size,
-                   "loss": round(loss.item(), 3), "train_top1": round(float(np.mean(hits[-200:])), 4),
-                   "scale": round(log_scale.exp().item(), 2)}
-            row.update(quick_scores(average, meta, test_px, anchors))
+        hits.append((known.argmax(1) == label).float().mean().item())
+        losses.append(loss.item())
+        if run.step % cfg["log_steps"] == 0 or run.step == steps:
+            run.seconds += time.time() - tick
+            row = {"phase": phase, "step": run.step, "pictures": run.step * batch, "seconds": round(run.seconds), "size": size,
+                   "loss": round(float(np.mean(losses)), 3), "train_top1": round(float(np.mean(hits)), 4),
+                   "scale": round(run.log_scale.exp().item(), 2)}
+            row.update(quick_scores(run.average, meta, test_px, anchors))
             append_log("tower", row)
             print(row, flush=True)
-            state = {"model": tower.state_dict(), "ema": average.state_dict(), "log_scale": log_scale.item(),
-                     "step": step, "spent": spent}
-            torch.save(state, str(ckpt) + ".tmp")
-            Path(str(ckpt) + ".tmp").rename(ckpt)
-    ckpt.rename(final)
+            run.save(checkpoint)
+            tick, hits, losses = time.time(), [], []
+    checkpoint.rename(final)
 
 
 def main():

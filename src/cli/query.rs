@@ -11,7 +11,7 @@ use super::failure::{Exit, Failure};
 use super::results::{Format, Group, write_results};
 use crate::image;
 use crate::index::{Error, Index, Part, Pokedex, Stored, Term, Weighted, parse_line, parse_terms};
-use crate::model::{ImageTower, Model, TextTower, normalise};
+use crate::model::{ImageTower, Known, Model, TextTower, correct, normalise};
 use crate::table::column;
 use crate::ui::Ui;
 
@@ -20,7 +20,8 @@ use crate::ui::Ui;
 /// Words join with spaces. An argument is a picture when it starts with ./ ../ / ~/ or img:, a stored row when it is
 /// id:25 or key:NAME. + and - join terms, 2: before a term doubles its weight. Without --index (and without
 /// POKEDEX_INDEX) the built-in Pokédex answers. The score is the cosine; the Pokédex fuses it with the share of the
-/// words that a species' facts contain, and puts a species that is named first.
+/// words that a species' facts contain, and puts a species that is named first. A misspelt word is read as the known
+/// word that is one slip away (two from eight letters on), and a note says so.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -83,7 +84,7 @@ impl Query {
         let queries = self.parse()?;
         // An empty POKEDEX_INDEX is as good as none.
         let results = match self.index.as_ref().filter(|path| !path.as_os_str().is_empty()) {
-            None => self.ask_pokedex(&queries)?,
+            None => self.ask_pokedex(&queries, ui)?,
             Some(path) => self.search(path, &queries, ui)?,
         };
         write_results(&results, self.format, self.null, self.queries.is_some())?;
@@ -118,7 +119,7 @@ impl Query {
         }
     }
 
-    fn ask_pokedex(&self, queries: &[(String, Vec<Weighted>)]) -> Result<Vec<Group>, Failure> {
+    fn ask_pokedex(&self, queries: &[(String, Vec<Weighted>)], ui: &Ui) -> Result<Vec<Group>, Failure> {
         let model = Model::builtin();
         if let Some(name) = &self.model {
             let other = Model::find(name)?.id().to_string();
@@ -140,7 +141,16 @@ impl Query {
             let mut without = Vec::new();
             for Weighted { weight, term } in terms {
                 let part = match term {
-                    Term::Text(text) => Part::Text(text, embedder.text(text)?),
+                    Term::Text(text) => {
+                        let tower = embedder.text_tower()?;
+                        let look_up = |word: &str| pokedex.look_up(word, tower.look_up(word));
+                        let text = match pokedex.names(text, &look_up) {
+                            true => text.clone(),
+                            false => read(text, look_up, ui),
+                        };
+                        let vector = tower.embed(&text)?;
+                        Part::Text(text, vector)
+                    }
                     Term::Image(path) => Part::Vector(embedder.image(path)?),
                     Term::Id(_) | Term::Key(_) => {
                         let stored = &stored[&term.to_string()];
@@ -153,10 +163,11 @@ impl Query {
             if parts.iter().all(|(weight, _)| *weight == 0.0) {
                 return Err(Error::NullQuery.into());
             }
-            let tower = embedder.text.take();
-            let hits = pokedex
-                .search(&parts, &without, self.top as usize, &|word| tower.as_ref().is_some_and(|t| t.knows(word)));
-            embedder.text = tower;
+            let look_up = |word: &str| match &embedder.text {
+                Some(tower) => pokedex.look_up(word, tower.look_up(word)),
+                None => Known::No,
+            };
+            let hits = pokedex.search(&parts, &without, self.top as usize, &look_up);
             groups.push(Group { query: text.clone(), hits });
         }
         Ok(groups)
@@ -179,7 +190,10 @@ impl Query {
             let mut without = Vec::new();
             for Weighted { weight, term } in terms {
                 let vector = match term {
-                    Term::Text(text) => embedder.text(text)?,
+                    Term::Text(text) => {
+                        let tower = embedder.text_tower()?;
+                        tower.embed(&read(text, |word| tower.look_up(word), ui))?
+                    }
                     Term::Image(path) => embedder.image(path)?,
                     Term::Id(_) | Term::Key(_) => {
                         let stored = &stored[&term.to_string()];
@@ -254,6 +268,15 @@ fn stored_rows(index: &Index, queries: &[(String, Vec<Weighted>)]) -> Result<Has
     Ok(terms.iter().map(ToString::to_string).zip(rows).collect())
 }
 
+/// A text as it was probably meant; says what it takes for a slip.
+fn read<'a>(text: &str, look_up: impl Fn(&str) -> Known<'a>, ui: &Ui) -> String {
+    let (text, changes) = correct(text, look_up);
+    for (written, meant) in changes {
+        ui.warn(&format!("\"{written}\": not a known word; read as \"{meant}\""));
+    }
+    text
+}
+
 /// A model whose towers are loaded when they are first needed.
 #[derive(Default)]
 struct Embedder {
@@ -267,12 +290,12 @@ impl Embedder {
         self.model.as_ref().expect("a query with words or pictures has a model")
     }
 
-    fn text(&mut self, text: &str) -> Result<Vec<f32>, Failure> {
+    fn text_tower(&mut self) -> Result<&TextTower, Failure> {
         let tower = match self.text.take() {
             Some(tower) => tower,
             None => self.model().text_tower()?,
         };
-        Ok(self.text.insert(tower).embed(text)?)
+        Ok(self.text.insert(tower))
     }
 
     fn image(&mut self, path: &Path) -> Result<Vec<f32>, Failure> {

@@ -3,6 +3,8 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use crate::model::{Known, slips_forgiven};
+
 /// The score of a name that is the whole query, and of one that is part of it.
 const WHOLE: f32 = 1.0;
 const PART: f32 = 0.95;
@@ -10,14 +12,23 @@ const PART: f32 = 0.95;
 const LONGEST_NAME: usize = 3;
 
 /// The names of all rows, folded for comparison.
-pub struct Names(Vec<Vec<String>>);
+#[derive(Default)]
+pub struct Names(Vec<Vec<Name>>);
+
+/// One spelling of a name.
+struct Name {
+    folded: String,
+    is_one_word: bool,
+}
 
 /// A query, folded: the spellings that could be a name, and whether the query is nothing else.
 struct Spelling {
     folded: String,
     whole: bool,
-    /// May it be a misspelt name? Not where it is an English word: a query for a horse is no typo of Horsea.
-    may_be_typo: bool,
+    /// How many slips from an English word: a query for a horse is no typo of Horsea, nor is a chamelion a Charmeleon.
+    slips_from_word: usize,
+    /// Are these several English words? "a little" is no typo of Flittle, though "mr rhyme" is one of Mr. Rime.
+    is_phrase: bool,
 }
 
 impl Names {
@@ -25,9 +36,9 @@ impl Names {
         Names(names.map(spellings_of).collect())
     }
 
-    /// For every row how well its name matches the query, in [0, 1]; 0 where it does not. `is_word` knows English.
-    pub fn scores(&self, query: &str, is_word: impl Fn(&str) -> bool) -> Vec<f32> {
-        let spellings = candidates(query, is_word);
+    /// For every row how well its name matches the query, in [0, 1]; 0 where it does not. `look_up` knows English.
+    pub fn scores<'a>(&self, query: &str, look_up: impl Fn(&str) -> Known<'a>) -> Vec<f32> {
+        let spellings = candidates(query, look_up);
         let exact: Vec<f32> = self.0.iter().map(|names| best(&spellings, names, exact_score)).collect();
         if exact.iter().any(|&score| score > 0.0) {
             return exact;
@@ -36,31 +47,28 @@ impl Names {
     }
 }
 
-fn best(spellings: &[Spelling], names: &[String], score: fn(&Spelling, &str) -> f32) -> f32 {
+fn best(spellings: &[Spelling], names: &[Name], score: fn(&Spelling, &Name) -> f32) -> f32 {
     let pairs = names.iter().flat_map(|name| spellings.iter().map(move |spelling| score(spelling, name)));
     pairs.fold(0.0, f32::max)
 }
 
-fn exact_score(spelling: &Spelling, name: &str) -> f32 {
-    match (spelling.folded == name, spelling.whole) {
+fn exact_score(spelling: &Spelling, name: &Name) -> f32 {
+    match (spelling.folded == name.folded, spelling.whole) {
         (true, true) => WHOLE,
         (true, false) => PART,
         (false, _) => 0.0,
     }
 }
 
-/// One slip (a letter more, less, other or swapped) is forgiven in a name of four letters or more, two from seven on.
-fn typo_score(spelling: &Spelling, name: &str) -> f32 {
-    let length = name.chars().count();
-    let slips = match length {
-        0..4 => return 0.0,
-        4..7 => 1,
-        _ => 2,
-    };
-    if !spelling.may_be_typo || spelling.folded.len().abs_diff(name.len()) > slips {
+/// A name that is misspelt, where it is not rather an English word.
+fn typo_score(spelling: &Spelling, name: &Name) -> f32 {
+    let length = name.folded.chars().count();
+    let slips = slips_forgiven(length, 7).min(spelling.slips_from_word);
+    let is_other = spelling.is_phrase && name.is_one_word;
+    if slips == 0 || is_other || spelling.folded.len().abs_diff(name.folded.len()) > slips {
         return 0.0;
     }
-    match strsim::osa_distance(&spelling.folded, name) {
+    match strsim::osa_distance(&spelling.folded, &name.folded) {
         distance if distance > slips => 0.0,
         distance => {
             let similarity = 1.0 - distance as f32 / length as f32;
@@ -82,26 +90,36 @@ fn fold(text: &str) -> String {
         .collect()
 }
 
-fn spellings_of(name: &str) -> Vec<String> {
+fn spellings_of(name: &str) -> Vec<Name> {
+    let is_one_word = name.chars().all(char::is_alphabetic);
     let mut spellings = vec![fold(name)];
     for (sign, word) in [('♀', "female"), ('♂', "male")] {
         if name.contains(sign) {
             spellings.push(fold(&name.replace(sign, word)));
         }
     }
-    spellings
+    spellings.into_iter().map(|folded| Name { folded, is_one_word }).collect()
 }
 
-fn candidates(query: &str, is_word: impl Fn(&str) -> bool) -> Vec<Spelling> {
+fn candidates<'a>(query: &str, look_up: impl Fn(&str) -> Known<'a>) -> Vec<Spelling> {
     let words: Vec<&str> = query.split_whitespace().collect();
+    let folded: Vec<String> = words.iter().map(|word| fold(word)).collect();
+    let slips: Vec<usize> = folded
+        .iter()
+        .map(|word| match look_up(word) {
+            Known::Whole => 0,
+            Known::Slips(slips, _) => slips,
+            Known::No => usize::MAX,
+        })
+        .collect();
     let mut spellings = Vec::new();
     for length in 1..=LONGEST_NAME.min(words.len()) {
-        for window in words.windows(length) {
-            let folded = fold(&window.concat());
-            // Several words that together are one slip from a name are hardly anything else.
-            let may_be_typo = length > 1 || !is_word(&folded);
+        for (folded, slips) in folded.windows(length).zip(slips.windows(length)) {
+            let folded = folded.concat();
+            let slips_from_word = if length == 1 { slips[0] } else { usize::MAX };
+            let is_phrase = length > 1 && slips.iter().all(|&slips| slips == 0);
             if !folded.is_empty() {
-                spellings.push(Spelling { folded, whole: length == words.len(), may_be_typo });
+                spellings.push(Spelling { folded, whole: length == words.len(), slips_from_word, is_phrase });
             }
         }
     }
@@ -115,8 +133,13 @@ mod tests {
 
     fn find(query: &str) -> Option<&'static str> {
         let names = Names::new(species::names());
-        let words = ["horse", "fire", "dog", "mouse", "bird", "monkey"];
-        let scores = names.scores(query, |w| words.contains(&w));
+        let words = ["horse", "fire", "dog", "mouse", "bird", "monkey", "a", "in", "little", "row", "mr", "rhyme"];
+        let scores = names.scores(query, |w| match w {
+            "chamelion" => Known::Slips(1, "chameleon"),
+            "charmelion" => Known::Slips(2, "chameleon"),
+            w if words.contains(&w) => Known::Whole,
+            _ => Known::No,
+        });
         let (best, score) = scores.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1))?;
         (*score > 0.0).then(|| species::names().nth(best)).flatten()
     }
@@ -149,7 +172,10 @@ mod tests {
         {
             assert_eq!(find(query), Some(name), "{query}");
         }
-        for query in ["horse", "fire dog", "monkey", "zzzzzzzz", "♀"] {
+        assert_eq!(find("charmelion"), Some("Charmeleon"), "as near to the name as to the word");
+        assert_eq!(find("mr rhyme"), Some("Mr. Rime"));
+        assert_eq!(find("pika choo"), Some("Pikachu"), "words that are no English");
+        for query in ["a little mouse", "in a row", "chamelion", "horse", "fire dog", "monkey", "zzzzzzzz", "♀"] {
             assert_eq!(find(query), None, "{query}");
         }
     }

@@ -18,6 +18,7 @@ use unicode_normalization::char::is_combining_mark;
 use super::Error;
 use super::exact::{Hit, Index, dot};
 use super::names::Names;
+use crate::model::Known;
 use crate::species;
 use crate::table::column;
 
@@ -108,16 +109,20 @@ const STOP_WORDS: &[&str] = &[
 
 /// One term of a query, ready to be scored.
 #[derive(Debug)]
-pub enum Part<'a> {
+pub enum Part {
     /// An image or a stored row.
     Vector(Vec<f32>),
     /// Words, and their vector by the built-in model.
-    Text(&'a str, Vec<f32>),
+    Text(String, Vec<f32>),
 }
+
+/// What a model's vocabulary makes of a word.
+pub type LookUp<'a> = dyn Fn(&str) -> Known<'a> + 'a;
 
 /// The built-in Pokédex in memory.
 pub struct Pokedex {
     rows: Vec<Row>,
+    names: Names,
     vectors: Vec<f32>,
     dimension: usize,
 }
@@ -143,7 +148,7 @@ impl Pokedex {
     pub fn open() -> Result<Pokedex, Error> {
         let more: Vec<&str> =
             FACT_COLUMNS.iter().map(|(name, _)| *name).chain(FLAG_COLUMNS.iter().map(|(name, _)| *name)).collect();
-        let mut pokedex = Pokedex { rows: Vec::new(), vectors: Vec::new(), dimension: 0 };
+        let mut pokedex = Pokedex { rows: Vec::new(), names: Names::default(), vectors: Vec::new(), dimension: 0 };
         for batch in Self::index().scan(&more)? {
             let batch = batch?;
             let vectors = column::vectors(&batch, column::EMBEDDING, Self::NAME)?;
@@ -176,23 +181,24 @@ impl Pokedex {
                 pokedex.rows.push(Row { hit, facts });
             }
         }
+        pokedex.names = Names::new(pokedex.rows.iter().map(|row| row.hit.label.as_deref().unwrap_or_default()));
         Ok(pokedex)
     }
 
-    /// The `top` species for weighted parts; rows whose keys are in `without` are left out. `is_word` knows English.
+    /// The `top` species for weighted parts; rows whose keys are in `without` are left out. `look_up` knows English.
     pub fn search(
         &self,
         parts: &[(f32, Part)],
         without: &[String],
         top: usize,
-        is_word: &dyn Fn(&str) -> bool,
+        look_up: &LookUp,
     ) -> Vec<Hit> {
         let total: f32 = parts.iter().map(|(weight, _)| weight.abs()).sum();
         let mut scores = vec![0.0; self.rows.len()];
         for (weight, part) in parts {
             let part = match part {
                 Part::Vector(vector) => self.cosines(vector),
-                Part::Text(text, vector) => self.text_scores(text, vector, is_word),
+                Part::Text(text, vector) => self.text_scores(text, vector, look_up),
             };
             scores.iter_mut().zip(part).for_each(|(sum, score)| *sum += weight / total * score);
         }
@@ -212,9 +218,27 @@ impl Pokedex {
         self.vectors.chunks_exact(self.dimension).map(|vector| dot(query, vector).clamp(-1.0, 1.0)).collect()
     }
 
-    fn text_scores(&self, text: &str, vector: &[f32], is_word: &dyn Fn(&str) -> bool) -> Vec<f32> {
-        let labels = self.rows.iter().map(|row| row.hit.label.as_deref().unwrap_or_default());
-        let names = Names::new(labels).scores(text, is_word);
+    /// Whether a text names a species, rightly or nearly.
+    pub fn names(&self, text: &str, look_up: &LookUp) -> bool {
+        self.names.scores(text, look_up).iter().any(|&score| score > 0.0)
+    }
+
+    /// What is known of a lower-case word, given what a vocabulary makes of it: a word of the facts is no slip.
+    pub fn look_up<'a>(&self, word: &str, known: Known<'a>) -> Known<'a> {
+        match known {
+            Known::Slips(..) if self.has_word(word) => Known::Whole,
+            known => known,
+        }
+    }
+
+    fn has_word(&self, word: &str) -> bool {
+        let one = singular(word);
+        let mut facts = self.rows.iter().flat_map(|row| &row.facts).flat_map(|(text, _)| words(text));
+        facts.any(|fact| fact.as_bytes().get(..2) == one.as_bytes().get(..2) && singular(&fact) == one)
+    }
+
+    fn text_scores(&self, text: &str, vector: &[f32], look_up: &LookUp) -> Vec<f32> {
+        let names = self.names.scores(text, look_up);
         let cosines = self.cosines(vector);
         let facts = self.fact_scores(text);
         let fused = cosines.iter().zip(facts).map(|(cosine, facts)| COSINE * cosine + FACTS * facts);

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use super::spelling::{self, Known};
+
 /// The id that counts for nothing.
 pub const PAD: i32 = 0;
 /// The id of a word that no pieces make up.
@@ -42,9 +44,12 @@ impl WordPiece {
         ids
     }
 
-    /// Whether this lower-case word is one piece.
-    pub fn knows(&self, word: &str) -> bool {
-        self.ids.contains_key(word)
+    /// Whether this lower-case word is one piece, or which one it may be a slip of.
+    pub fn look_up(&self, word: &str) -> Known<'_> {
+        match self.ids.contains_key(word) {
+            true => Known::Whole,
+            false => spelling::nearest(word, self.ids.iter().map(|(word, id)| (word.as_ref(), *id))),
+        }
     }
 
     fn encode_word(&self, word: &str, ids: &mut Vec<i32>) {

@@ -58,6 +58,36 @@ fn every_species_is_found_by_its_name() {
 }
 
 #[test]
+fn a_misspelt_word_is_read_as_the_known_one_and_a_note_says_so() {
+    let dir = Workdir::new();
+    for (misspelt, meant, right) in [
+        ("haunted sowrd", "haunted sword", "Honedge"),
+        ("pengiuns", "penguins", "Piplup"),
+        ("a chamelion", "a chameleon", "Kecleon"),
+    ] {
+        let run = dir.pokedex_args(&["query", misspelt]);
+        let meant_run = dir.pokedex_args(&["query", meant]).ok();
+        assert_eq!(run.text(), meant_run.text(), "{misspelt}");
+        assert!(run.text().contains(right), "{misspelt}: {}", run.text());
+        assert!(run.stderr.contains("not a known word; read as"), "{}", run.stderr);
+        assert_eq!(meant_run.stderr, "");
+    }
+    // Names come before words that are as near, and words of an index are read in the same way.
+    assert_eq!(names(&dir, &["bulbasuar"])[0], "Bulbasaur");
+    dir.pictures("photos", 4);
+    dir.pokedex("embed photos -o photos.parquet").ok();
+    let asked = |words: &str| dir.pokedex_args(&["query", words, "--index", "photos.parquet"]).ok().text();
+    assert_eq!(asked("yelow birb wiht wings"), asked("yellow bird with wings"));
+}
+
+#[test]
+fn words_in_a_row_are_no_misspelt_name() {
+    // "a row" is one letter from Aron, "a little" from Flittle.
+    let found = names(&Workdir::new(), &["soldiers marching in a row behind a little shield"]);
+    assert!(!found[..3].iter().any(|name| name == "Aron" || name == "Flittle"), "{found:?}");
+}
+
+#[test]
 fn stored_rows_are_not_their_own_answer() {
     let dir = Workdir::new();
     let found = names(&dir, &["--id", "25", "--top", "6"]);

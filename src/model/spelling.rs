@@ -1,0 +1,92 @@
+//! Misspelt words: the known word that was probably meant.
+
+/// What a vocabulary makes of a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known<'a> {
+    /// It is in the vocabulary.
+    Whole,
+    /// It is so many slips away from a word of the vocabulary.
+    Slips(usize, &'a str),
+    /// It is like no word of the vocabulary.
+    No,
+}
+
+/// A slip is a letter more, less, other or swapped. One is forgiven from four letters on, two from `long` on.
+pub fn slips_forgiven(letters: usize, long: usize) -> usize {
+    match letters {
+        0..4 => 0,
+        n if n < long => 1,
+        _ => 2,
+    }
+}
+
+/// The word of a vocabulary of (word, rank) that an unknown lower-case word is nearest to; the lowest rank among equals.
+/// Only the first letter must be right, which nearly every misspelling has: it keeps rare words from becoming others.
+pub fn nearest<'a>(word: &str, vocabulary: impl Iterator<Item = (&'a str, i32)>) -> Known<'a> {
+    let is_plain = |word: &str| word.len() >= 3 && word.bytes().all(|b| b.is_ascii_lowercase());
+    let slips = slips_forgiven(word.len(), 8);
+    if slips == 0 || !is_plain(word) {
+        return Known::No;
+    }
+    vocabulary
+        .filter(|(known, _)| known.as_bytes()[0] == word.as_bytes()[0] && known.len().abs_diff(word.len()) <= slips)
+        .filter(|(known, _)| is_plain(known))
+        .map(|(known, rank)| {
+            let is_plural = word.strip_suffix('s') == Some(known);
+            (strsim::osa_distance(word, known), !is_plural, rank, known)
+        })
+        .min()
+        .filter(|(distance, ..)| *distance <= slips)
+        .map_or(Known::No, |(distance, .., known)| Known::Slips(distance, known))
+}
+
+/// A text whose misspelt words are put right, and what was changed: (as written, as read). No word is touched that
+/// holds other letters than a to z.
+pub fn correct<'a>(text: &str, look_up: impl Fn(&str) -> Known<'a>) -> (String, Vec<(String, &'a str)>) {
+    let mut changes = Vec::new();
+    let mut out = String::with_capacity(text.len());
+    for part in text.split_inclusive(|c: char| !c.is_alphanumeric()) {
+        let word = part.trim_end_matches(|c: char| !c.is_alphanumeric());
+        let known = if word.is_ascii() { look_up(&word.to_ascii_lowercase()) } else { Known::No };
+        if let Known::Slips(_, meant) = known {
+            out.push_str(meant);
+            out.push_str(&part[word.len()..]);
+            changes.push((word.to_string(), meant));
+        } else {
+            out.push_str(part);
+        }
+    }
+    (out, changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look_up(word: &str) -> Known<'static> {
+        let words = ["ghost", "goat", "sword", "penguin", "coats", "coal", "vulture", "art", "ant", "haunted"];
+        if words.contains(&word) { Known::Whole } else { nearest(word, words.into_iter().zip(0..)) }
+    }
+
+    #[test]
+    fn slips_find_the_word_that_was_meant() {
+        for (word, meant) in [("gost", "ghost"), ("sowrd", "sword"), ("pengiun", "penguin"), ("vulchure", "vulture"), ("coals", "coal")] {
+            assert!(matches!(look_up(word), Known::Slips(_, known) if known == meant), "{word}: {:?}", look_up(word));
+        }
+        assert_eq!(look_up("sword"), Known::Whole);
+    }
+
+    #[test]
+    fn short_foreign_and_far_words_stay() {
+        for word in ["act", "boat", "x", "", "zzzzzzzz", "gööst", "gh0st", "vulcher"] {
+            assert_eq!(look_up(word), Known::No, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_text_keeps_everything_but_its_slips() {
+        assert_eq!(correct("A  Haunted sowrd, (gost)!", look_up).0, "A  Haunted sword, (ghost)!");
+        assert_eq!(correct("flabébé 火の犬 mew2 ", look_up), ("flabébé 火の犬 mew2 ".to_string(), vec![]));
+        assert_eq!(correct("pengiun", look_up).1, [("pengiun".to_string(), "penguin")]);
+    }
+}

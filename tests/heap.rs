@@ -1,0 +1,55 @@
+//! The weights in the binary are used where they lie: opening the built-in model takes little memory, whatever its size.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pokedex::model::Model;
+
+/// Counts what is allocated and not yet freed.
+struct Counting;
+
+static IN_USE: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call is passed on to the system's allocator as it is.
+#[expect(unsafe_code, reason = "an allocator has no safe interface")]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        IN_USE.fetch_add(layout.size(), Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Bytes that stay allocated while what `make` returns lives, and what it returns.
+fn growth<T>(make: impl FnOnce() -> T) -> (usize, T) {
+    let before = IN_USE.load(Ordering::Relaxed);
+    let made = make();
+    (IN_USE.load(Ordering::Relaxed).saturating_sub(before), made)
+}
+
+fn asset(name: &str) -> usize {
+    std::fs::metadata(format!("{}/assets/model/{name}", env!("CARGO_MANIFEST_DIR"))).expect("an asset").len() as usize
+}
+
+#[test]
+fn weights_are_not_copied() {
+    let model = Model::builtin();
+    // The text tower's own memory is mostly the table that finds the vocabulary's words.
+    let (text, tower) = growth(|| model.text_tower().expect("a text tower"));
+    assert!(text < asset("text.rten") / 3, "{text} bytes");
+    let (run, _) = growth(|| tower.embed("fire dog").expect("embedded"));
+    assert!(run < asset("text.rten") / 3, "{run} bytes");
+    let (image, tower) = growth(|| model.image_tower().expect("an image tower"));
+    assert!(image < asset("image.rten") / 3, "{image} bytes");
+    let (run, _) = growth(|| tower.embed(vec![0.5; tower.input_len()]).expect("embedded"));
+    assert!(run < asset("image.rten") / 3, "{run} bytes");
+    let (copy, _) = growth(|| std::fs::read(format!("{}/assets/model/text.rten", env!("CARGO_MANIFEST_DIR"))));
+    assert!(copy >= asset("text.rten"), "the measure does not see a copy: {copy} bytes");
+}
