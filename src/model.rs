@@ -123,6 +123,9 @@ struct TextConfig {
     input: String,
     output: String,
     max_tokens: usize,
+    /// Are unknown words better read as the known words that they are slips of?
+    #[serde(default)]
+    corrects_spelling: bool,
 }
 
 /// Where a model's files are.
@@ -274,8 +277,9 @@ impl Model {
         };
         let tower = tower.map_err(|problem| load(FILES[2], problem))?;
         let tokenizer = WordPiece::new(vocabulary).map_err(|problem| load(FILES[3], problem))?;
-        let (id, dimension, max_tokens) = (self.id.clone(), self.config.dimension, config.max_tokens);
-        Ok(TextTower { id, dimension, max_tokens, tokenizer, tower })
+        let (id, dimension) = (self.id.clone(), self.config.dimension);
+        let TextConfig { max_tokens, corrects_spelling, .. } = config;
+        Ok(TextTower { id, dimension, max_tokens, corrects_spelling, tokenizer, tower })
     }
 
     /// Facts for `model info`.
@@ -382,6 +386,7 @@ pub struct TextTower {
     id: ModelId,
     dimension: usize,
     max_tokens: usize,
+    corrects_spelling: bool,
     tokenizer: WordPiece,
     tower: Box<dyn Tower>,
 }
@@ -401,9 +406,13 @@ impl TextTower {
         finish(self.tower.run(Batch::Tokens { data: ids, shape }), 1, self.dimension, &self.id)
     }
 
-    /// Whether the tower knows this lower-case word as a whole, or which word it may be a slip of.
+    /// Whether the tower knows this lower-case word as a whole, or which word it may be a slip of; the latter only
+    /// for models whose vocabulary is meant to hold all words.
     pub fn look_up(&self, word: &str) -> Known<'_> {
-        self.tokenizer.look_up(word)
+        match self.tokenizer.look_up(word) {
+            Known::Slips(..) if !self.corrects_spelling => Known::No,
+            known => known,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 import teacher
 from captions import Captions
-from common import HERE, Tokenizer, append_log, pad_batch, read_csv, seed_all
+from common import HERE, Tokenizer, append_log, pad_batch, read_csv, replacing, seed_all, trim_log
 from text import TextTower
 
 FIXED = set("""red blue green yellow orange purple pink brown black white gray grey golden silver violet teal cyan
@@ -92,6 +92,7 @@ def align(data, work, recipe, phase):
         return
     cfg = recipe["text"]
     rng = seed_all(recipe["seed"] + 10 + (phase == "b"))
+    trim_log("align", lambda row: row["phase"] != phase)
     saved = np.load(out / "teacher.npz")
     tok = Tokenizer.load(out / "vocab.txt")
     phrases = (out / "phrases.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")
@@ -171,4 +172,5 @@ def align(data, work, recipe, phase):
         loss.backward()
         opt.step()
         sched.step()
-    torch.save({"tower": tower.state_dict(), "anchors": anchors.detach(), "scale": log_scale.exp().item()}, final)
+    with replacing(final) as temporary:
+        torch.save({"tower": tower.state_dict(), "anchors": anchors.detach(), "scale": log_scale.exp().item()}, temporary)

@@ -31,19 +31,19 @@ def place(rgba, size):
 
 
 def backgrounds(n, size, photos):
-    """White half of the time, else colour, gradient, noise or photograph."""
+    """White four times in ten, else colour, gradient, noise or photograph."""
     out = torch.ones(n, 3, size, size)
     kind = torch.rand(n)
-    solid = (kind > 0.5) & (kind < 0.68)
+    solid = (kind > 0.42) & (kind < 0.6)
     out[solid] = torch.rand(int(solid.sum()), 3, 1, 1).expand(-1, -1, size, size)
-    for low, high, cells in ((0.68, 0.76, 2), (0.76, 0.84, 6)):
+    for low, high, cells in ((0.6, 0.68, 2), (0.68, 0.76, 6)):
         pick = (kind >= low) & (kind < high)
         count = int(pick.sum())
         if count:
             base = torch.rand(count, 3, 1, 1)
             small = (base + 0.5 * torch.randn(count, 3, cells, cells)).clamp(0, 1)
             out[pick] = F.interpolate(small, size=(size, size), mode="bilinear", align_corners=False)
-    pick = (kind >= 0.84).nonzero()[:, 0]
+    pick = (kind >= 0.76).nonzero()[:, 0]
     for i in pick.tolist():
         src = photos[int(torch.randint(len(photos), ()))]
         crop = int(torch.randint(size // 2, src.shape[-1] + 1, ()))
@@ -141,7 +141,13 @@ def photo_crops(n, size, photos):
 @torch.no_grad()
 def strangers(n, size, photos):
     """Normalised pictures of no species: crops of photographs, one in four an empty background."""
-    x = torch.cat([photo_crops(n - n // 4, size, photos), backgrounds(n // 4, size, photos)])
+    x = photo_crops(n - n // 4, size, photos)
+    # Two photographs in one, side by side or through each other: there are few, and these are no species either.
+    other, part = x.roll(1, 0), uniform(len(x), 0.3, 0.7)[:, None, None, None]
+    beside = (torch.linspace(0, 1, size)[None, None, None] < part).float()
+    kind = torch.rand(len(x))[:, None, None, None]
+    part = torch.where(kind < 0.2, beside, torch.where(kind < 0.35, part, torch.ones(())))
+    x = torch.cat([x * part + other * (1 - part), backgrounds(n // 4, size, photos)])
     return normalise(degrade(letterbox(colour(x)))).contiguous(memory_format=torch.channels_last)
 
 

@@ -4,6 +4,7 @@ import hashlib
 import random
 import tomllib
 import unicodedata
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,21 @@ def append_log(name, row):
         if new:
             w.writeheader()
         w.writerow(row)
+
+
+def trim_log(name, keep):
+    """Drop the rows of training/log/<name>.csv that `keep` does not want: those of an earlier run of a stage."""
+    path = HERE / "log" / f"{name}.csv"
+    if path.exists() and (rows := read_csv(path)):
+        write_csv(path, [row for row in rows if keep(row)], list(rows[0]))
+
+
+@contextmanager
+def replacing(path):
+    """A temporary path beside `path` that takes its place when all went well: what exists is whole."""
+    temporary = Path(path).with_name(f"tmp-{Path(path).name}")
+    yield temporary
+    temporary.rename(path)
 
 
 def fraction(text):

@@ -22,6 +22,7 @@ from common import HERE, Tokenizer, load_recipe, pad_batch, read_csv
 from text import TextTower
 from tower import ImageTower
 
+LEAST = 0.05  # No picture scores less for its best species.
 NAMED = ("model.json", "image.rten", "text.rten", "vocab.txt")
 GOLDEN_TEXTS = ["fire dog", "Small YELLOW electric mouse", "ghost that looks like a candle", "", "Pok\u00e9mon caf\u00e9, na\u00efve!",
                 "a blue-green turtle (with a shell)", "\U0001f525 dragon \U0001f409", "\u706b\u306e\u72ac", "jigglypuffian zzxqj",
@@ -89,15 +90,30 @@ def fold(conv, norm):
     return weight.numpy(), (norm.bias.detach() - norm.running_mean * gain).numpy()
 
 
-def readout(vectors, anchors, scale, keep):
-    """Soft look-up: add the anchors, weighted by how well they match, to `keep` of the vector itself."""
-    weight = torch.softmax(scale * vectors @ anchors.T, dim=-1)
-    return torch.nn.functional.normalize(keep * vectors + weight @ anchors, dim=-1)
+def doubt_axis(anchors):
+    """The direction that has least to do with any species: a unit vector at right angles, nearly, to all anchors."""
+    axis = np.linalg.svd(np.concatenate([anchors, 30 * anchors.mean(0, keepdims=True)]))[2][-1]
+    return (axis * (-1 if anchors.mean(0) @ axis > 0 else 1)).astype(np.float32)
 
 
-def image_onnx(tower, anchors, scale, keep, path):
-    """Image tower as ONNX with int8 weights, the look-up over the anchors included."""
+def readout(views, anchors, cfg):
+    """What the image graph makes of the tower's vectors of a picture and its mirror image [2, N, D].
+
+    Their mean is added to the anchors, weighted by how well they match, so that words find pictures. Then it turns towards
+    the doubt axis until its best cosine to an anchor is the mean's own, which says how sure the tower is."""
+    unit = torch.nn.functional.normalize
+    mean = unit(views.sum(0), dim=-1)
+    match = mean @ anchors.T
+    found = unit(cfg["readout_keep"] * mean + torch.softmax(cfg["readout_scale"] * match, dim=-1) @ anchors, dim=-1)
+    best, top = (m.max(1, keepdim=True).values for m in (match, found @ anchors.T))
+    doubt = ((top / best.clamp(min=LEAST)) ** 2 - 1).clamp(min=0).sqrt()
+    return unit(found + doubt * torch.from_numpy(doubt_axis(anchors.numpy())), dim=-1)
+
+
+def image_onnx(tower, anchors, cfg, path):
+    """Image tower as ONNX with int8 weights, both views and the look-up over the anchors included."""
     g = Graph()
+    number = lambda x: g.const(np.array([x], np.float32))
 
     def conv(x, layer, norm):
         w, b = fold(layer, norm)
@@ -105,18 +121,25 @@ def image_onnx(tower, anchors, scale, keep, path):
         return g.op("Conv", x, g.weight(w), g.const(b.astype(np.float32)), kernel_shape=list(layer.kernel_size),
                     strides=list(layer.stride), pads=pad)
 
-    x = g.op("Relu", conv("pixels", tower.stem, tower.norm))
+    mirrored = g.op("Gather", "pixels", g.const(np.arange(95, -1, -1, dtype=np.int32)), axis=3)
+    x = g.op("Concat", "pixels", mirrored, axis=0)
+    x = g.op("Relu", conv(x, tower.stem, tower.norm))
     for block in tower.blocks:
         y = conv(x, block.conv, block.norm)
         x = g.op("Relu", g.op("Add", y, x) if block.skip else y)
     x = g.op("Flatten", g.op("GlobalAveragePool", x), axis=1)
-    x = g.linear(x, tower.head.weight.detach().numpy(), tower.head.bias.detach().numpy())
-    x = g.unit(x)
+    x = g.unit(g.linear(x, tower.head.weight.detach().numpy(), tower.head.bias.detach().numpy()))
+    views = g.op("Reshape", x, g.const(np.array([2, -1, anchors.shape[1]], np.int64)))
+    x = g.unit(g.op("ReduceSum", views, g.const(np.array([0], np.int64)), keepdims=0))
     table = g.weight(anchors)
     match = g.op("MatMul", x, g.op("Transpose", table, perm=[1, 0]))
-    weight = g.op("Softmax", g.op("Mul", match, g.const(np.array([scale], np.float32))), axis=-1)
-    x = g.op("Add", g.op("Mul", x, g.const(np.array([keep], np.float32))), g.op("MatMul", weight, table))
-    g.unit(x, out="embedding")
+    weight = g.op("Softmax", g.op("Mul", match, number(cfg["readout_scale"])), axis=-1)
+    found = g.unit(g.op("Add", g.op("Mul", x, number(cfg["readout_keep"])), g.op("MatMul", weight, table)))
+    best = g.op("Max", g.op("ReduceMax", match, axes=[-1], keepdims=1), number(LEAST))
+    top = g.op("ReduceMax", g.op("MatMul", found, g.op("Transpose", table, perm=[1, 0])), axes=[-1], keepdims=1)
+    ratio = g.op("Div", top, best)
+    doubt = g.op("Sqrt", g.op("Max", g.op("Sub", g.op("Mul", ratio, ratio), number(1)), number(0)))
+    g.unit(g.op("Add", found, g.op("Mul", doubt, g.const(doubt_axis(anchors)[None]))), out="embedding")
     g.save(path, "pixels", TensorProto.FLOAT, ["batch", 3, 96, 96])
 
 
@@ -256,7 +279,7 @@ def export(data, work, out, recipe, phase, golden=None):
     graphs = work / f"onnx_{phase}"
     graphs.mkdir(exist_ok=True)
     cfg = recipe["export"]
-    image_onnx(image, anchors, cfg["readout_scale"], cfg["readout_keep"], graphs / "image.onnx")
+    image_onnx(image, anchors, cfg, graphs / "image.onnx")
     text_onnx(text, graphs / "text.onnx")
     to_rten(graphs / "image.onnx", tmp / "image.rten")
     to_rten(graphs / "text.onnx", tmp / "text.rten")
@@ -266,7 +289,7 @@ def export(data, work, out, recipe, phase, golden=None):
         "image": {"file": "image.rten", "input": "pixels", "output": "embedding", "size": 96, "fit": "pad", "filter": "bilinear",
                   "background": "#ffffff", "mean": [round(v, 6) for v in MEAN.tolist()], "std": [round(v, 6) for v in STD.tolist()]},
         "text": {"file": "text.rten", "input": "input_ids", "output": "embedding", "tokenizer": "wordpiece",
-                 "vocab": "vocab.txt", "max_tokens": 64},
+                 "vocab": "vocab.txt", "max_tokens": 64, "corrects_spelling": True},
         "logit_scale": round(scale, 4), "license": "MIT OR Apache-2.0",
     }
     (tmp / "model.json").write_text(json.dumps(spec, indent=2) + "\n")
@@ -301,8 +324,8 @@ def check(run, text, image, tok, work, anchors, cfg):
     print("text cosine to torch, lowest", (got * want).sum(1)[used].min())
     px = np.load(work / "render" / "test.npy", mmap_mode="r")[::177]
     with torch.no_grad():
-        want = image(normalise(torch.from_numpy(np.array(px)).permute(0, 3, 1, 2).float() / 255))
-        want = readout(want, torch.from_numpy(anchors), cfg["readout_scale"], cfg["readout_keep"]).numpy()
+        x = normalise(torch.from_numpy(np.array(px)).permute(0, 3, 1, 2).float() / 255)
+        want = readout(torch.stack([image(x), image(x.flip(3))]), torch.from_numpy(anchors), cfg).numpy()
     print("image cosine to torch, lowest", (run.pixels(px) * want).sum(1).min())
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from common import HERE, fraction, write_csv
+from common import HERE, fraction, replacing, write_csv
 
 TRAIN_SIZE = 112
 SIZE = 96
@@ -49,6 +49,12 @@ def over_white(image):
     """Composite RGBA over white."""
     base = Image.new("RGBA", image.size, (255, 255, 255, 255))
     return Image.alpha_composite(base, image).convert("RGB")
+
+
+def premultiplied(image):
+    """An RGBA picture for training: premultiplied uint8 [4, 112, 112], padded with nothing."""
+    small = fit_pad(image.convert("RGBa"), TRAIN_SIZE, (0, 0, 0, 0))
+    return np.frombuffer(small.tobytes(), np.uint8).reshape(TRAIN_SIZE, TRAIN_SIZE, 4).transpose(2, 0, 1)
 
 
 def is_drawn(folder, ident):
@@ -123,14 +129,14 @@ def render(data, work):
     for i, row in enumerate(rows):
         image = open_rgba((Path(data) / row["folder"] / row["file"]).read_bytes())
         test[i] = np.asarray(fit_pad(over_white(image), SIZE, (255, 255, 255)))
-        small = fit_pad(image.convert("RGBa"), TRAIN_SIZE, (0, 0, 0, 0))
-        train[i] = np.frombuffer(small.tobytes(), np.uint8).reshape(TRAIN_SIZE, TRAIN_SIZE, 4).transpose(2, 0, 1)
+        train[i] = premultiplied(image)
     train.flush()
     test.flush()
     split(rows, train)
     held = [{"sha256": r["sha256"], "folder": r["folder"]} for r in rows if r["held_out"] == 1]
     write_csv(HERE / "held_out.csv", held, ["sha256", "folder"])
-    write_csv(out / "meta.csv", rows, list(rows[0]))
+    with replacing(out / "meta.csv") as temporary:
+        write_csv(temporary, rows, list(rows[0]))
 
 
 def main():

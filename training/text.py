@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from captions import attributes, clauses, name_words
-from common import HERE, Tokenizer, append_log, pad_batch, read_csv, split_words
+from common import HERE, Tokenizer, append_log, pad_batch, read_csv, replacing, split_words, trim_log
 
 GOOD = ["an animal", "an insect", "a plant or flower", "a tool or weapon", "a household object", "food", "clothing",
         "weather", "a monster or creature", "an emotion", "a shape", "a colour", "a part of the body", "a material",
@@ -159,8 +159,9 @@ def prepare(data, work, recipe, rng):
         y = (x - 0.8 * mean) @ basis
         return (y / np.linalg.norm(y, axis=1, keepdims=True)).astype(np.float16)
 
-    np.savez(out / "teacher.npz", tokens=project(tokens), phrases=project(vectors),
-             concepts_raw=teacher.encode(concepts).astype(np.float16), tokens_raw=tokens.astype(np.float16))
+    raw = teacher.encode(concepts).astype(np.float16)
+    with replacing(out / "teacher.npz") as temporary:
+        np.savez(temporary, tokens=project(tokens), phrases=project(vectors), concepts_raw=raw, tokens_raw=tokens.astype(np.float16))
 
 
 def distill(work, recipe):
@@ -169,6 +170,7 @@ def distill(work, recipe):
     if (out / "distilled.pt").exists():
         return
     cfg = recipe["text"]
+    trim_log("distill", lambda row: False)
     saved = np.load(out / "teacher.npz")
     tok = Tokenizer.load(out / "vocab.txt")
     phrases = (out / "phrases.txt").read_text(encoding="utf-8").rstrip("\n").split("\n")
@@ -202,4 +204,5 @@ def distill(work, recipe):
                 y = tower(ids[held:])
                 cos = (y * target[held:]).sum(1).mean().item()
             append_log("distill", {"step": step + 1, "loss": round(loss.item(), 4), "held_out_cosine": round(cos, 4)})
-    torch.save(tower.state_dict(), out / "distilled.pt")
+    with replacing(out / "distilled.pt") as temporary:
+        torch.save(tower.state_dict(), temporary)

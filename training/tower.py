@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from augment import augment, normalise, strangers
-from common import append_log, load_recipe, read_csv, seed_all
+from common import append_log, load_recipe, read_csv, replacing, seed_all, trim_log
 
 WEIGHT = {"artwork_256": 0.40, "dreamworld": 0.25, "front_sprites": 0.33, "front_sprites_badcrc": 0.02,
           "ingame_sprites": 0.15, "box_icons": 0.10}
@@ -162,9 +162,8 @@ class Run:
         self.rng.bit_generator.state = saved["numpy"]
 
     def save(self, path):
-        temporary = Path(f"{path}.tmp")
-        torch.save(self.state(), temporary)
-        temporary.rename(path)
+        with replacing(path) as temporary:
+            torch.save(self.state(), temporary)
 
 
 def train(work, recipe, phase):
@@ -180,11 +179,12 @@ def train(work, recipe, phase):
     test_px = np.load(work / "render" / "test.npy", mmap_mode="r")
     anchors = torch.load(work / "text" / f"aligned_{phase}.pt")["anchors"]
     photos = [i for i, m in enumerate(meta) if m["folder"] == "photos" and m["held_out"] == "0"]
-    photos = torch.from_numpy(train_px[photos][:, :3].copy())
+    photos = torch.from_numpy(train_px[photos][:, :3] + (255 - train_px[photos][:, 3:]))  # Padded with white.
     sampler = Sampler(meta, [f for f in WEIGHT if phase == "b" or f != "dreamworld"], run.rng)
     if checkpoint.exists():
         run.restore(torch.load(checkpoint, weights_only=False))
-    batch, nobody = cfg["batch"], cfg["strangers"]
+    trim_log("tower", lambda row: row["phase"] != phase or int(row["step"]) <= run.step)
+    batch, nobody = cfg["batch"], cfg[f"strangers_{phase}"]
     steps = cfg[f"pictures_{phase}"] // batch
     tick, hits, losses = time.time(), [], []
     while run.step < steps:
@@ -204,7 +204,7 @@ def train(work, recipe, phase):
         known, other = cos[:batch], cos[batch:]
         loss = F.cross_entropy(run.log_scale.clamp(max=4.0).exp() * known, label, label_smoothing=cfg["label_smoothing"])
         loss = loss + cfg["cosine_weight"] * (1 - known.gather(1, label[:, None]).mean())
-        loss = loss + cfg["stranger_weight"] * other.max(1).values.clamp(min=0.15).mean()
+        loss = loss + cfg[f"stranger_weight_{phase}"] * other.max(1).values.clamp(min=0.15).mean()
         for optimiser in run.optimisers:
             optimiser.zero_grad()
         loss.backward()

@@ -25,9 +25,10 @@ struct Name {
 struct Spelling {
     folded: String,
     whole: bool,
-    /// How many slips from an English word: a query for a horse is no typo of Horsea, nor is a chamelion a Charmeleon.
-    slips_from_word: usize,
-    /// Are these several English words? "a little" is no typo of Flittle, though "mr rhyme" is one of Mr. Rime.
+    /// How many slips from English words: a query for a horse is no typo of Horsea, nor is a chamelion a Charmeleon, nor
+    /// "a litle" a Flittle.
+    slips_from_words: usize,
+    /// Several words may be the typo of a name that has several, whatever words they are: "mr rhime" is Mr. Rime.
     is_phrase: bool,
 }
 
@@ -63,9 +64,12 @@ fn exact_score(spelling: &Spelling, name: &Name) -> f32 {
 /// A name that is misspelt, where it is not rather an English word.
 fn typo_score(spelling: &Spelling, name: &Name) -> f32 {
     let length = name.folded.chars().count();
-    let slips = slips_forgiven(length, 7).min(spelling.slips_from_word);
-    let is_other = spelling.is_phrase && name.is_one_word;
-    if slips == 0 || is_other || spelling.folded.len().abs_diff(name.folded.len()) > slips {
+    let mut slips = slips_forgiven(length, 7);
+    if name.is_one_word || !spelling.is_phrase {
+        // As near to words as to a name: alone it is the name, in a longer query the words.
+        slips = slips.min(spelling.slips_from_words.saturating_sub(usize::from(!spelling.whole)));
+    }
+    if slips == 0 || spelling.folded.len().abs_diff(name.folded.len()) > slips {
         return 0.0;
     }
     match strsim::osa_distance(&spelling.folded, &name.folded) {
@@ -116,10 +120,14 @@ fn candidates<'a>(query: &str, look_up: impl Fn(&str) -> Known<'a>) -> Vec<Spell
     for length in 1..=LONGEST_NAME.min(words.len()) {
         for (folded, slips) in folded.windows(length).zip(slips.windows(length)) {
             let folded = folded.concat();
-            let slips_from_word = if length == 1 { slips[0] } else { usize::MAX };
-            let is_phrase = length > 1 && slips.iter().all(|&slips| slips == 0);
+            let slips_from_words = slips.iter().fold(0, |sum: usize, &slips| sum.saturating_add(slips));
             if !folded.is_empty() {
-                spellings.push(Spelling { folded, whole: length == words.len(), slips_from_word, is_phrase });
+                spellings.push(Spelling {
+                    folded,
+                    whole: length == words.len(),
+                    slips_from_words,
+                    is_phrase: length > 1,
+                });
             }
         }
     }
@@ -133,10 +141,14 @@ mod tests {
 
     fn find(query: &str) -> Option<&'static str> {
         let names = Names::new(species::names());
-        let words = ["horse", "fire", "dog", "mouse", "bird", "monkey", "a", "in", "little", "row", "mr", "rhyme"];
+        let words = [
+            "horse", "fire", "dog", "mouse", "bird", "monkey", "a", "in", "little", "row", "mr", "shield", "on",
+            "table",
+        ];
         let scores = names.scores(query, |w| match w {
             "chamelion" => Known::Slips(1, "chameleon"),
-            "charmelion" => Known::Slips(2, "chameleon"),
+            "litle" => Known::Slips(1, "little"),
+            "golbet" => Known::Slips(1, "goblet"),
             w if words.contains(&w) => Known::Whole,
             _ => Known::No,
         });
@@ -172,10 +184,21 @@ mod tests {
         {
             assert_eq!(find(query), Some(name), "{query}");
         }
-        assert_eq!(find("charmelion"), Some("Charmeleon"), "as near to the name as to the word");
-        assert_eq!(find("mr rhyme"), Some("Mr. Rime"));
+        assert_eq!(find("golbet"), Some("Golbat"), "as near to the name as to a word");
+        assert_eq!(find("a golbet on a table"), None, "in a longer query the word");
+        assert_eq!(find("mr rhime"), Some("Mr. Rime"));
         assert_eq!(find("pika choo"), Some("Pikachu"), "words that are no English");
-        for query in ["a little mouse", "in a row", "chamelion", "horse", "fire dog", "monkey", "zzzzzzzz", "♀"] {
+        for query in [
+            "a little mouse",
+            "a litle shield",
+            "in a row",
+            "chamelion",
+            "horse",
+            "fire dog",
+            "monkey",
+            "zzzzzzzz",
+            "♀",
+        ] {
             assert_eq!(find(query), None, "{query}");
         }
     }

@@ -9,7 +9,8 @@
 //! 0.95 for a query that contains it and less for a misspelt one. For an image or a stored row it is the cosine.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 
 use arrow_array::cast::AsArray;
 use unicode_normalization::UnicodeNormalization;
@@ -123,6 +124,8 @@ pub type LookUp<'a> = dyn Fn(&str) -> Known<'a> + 'a;
 pub struct Pokedex {
     rows: Vec<Row>,
     names: Names,
+    /// The words of all facts in the singular, collected when a word is first asked for.
+    words: OnceCell<HashSet<String>>,
     vectors: Vec<f32>,
     dimension: usize,
 }
@@ -148,7 +151,13 @@ impl Pokedex {
     pub fn open() -> Result<Pokedex, Error> {
         let more: Vec<&str> =
             FACT_COLUMNS.iter().map(|(name, _)| *name).chain(FLAG_COLUMNS.iter().map(|(name, _)| *name)).collect();
-        let mut pokedex = Pokedex { rows: Vec::new(), names: Names::default(), vectors: Vec::new(), dimension: 0 };
+        let mut pokedex = Pokedex {
+            rows: Vec::new(),
+            names: Names::default(),
+            words: OnceCell::new(),
+            vectors: Vec::new(),
+            dimension: 0,
+        };
         for batch in Self::index().scan(&more)? {
             let batch = batch?;
             let vectors = column::vectors(&batch, column::EMBEDDING, Self::NAME)?;
@@ -186,13 +195,7 @@ impl Pokedex {
     }
 
     /// The `top` species for weighted parts; rows whose keys are in `without` are left out. `look_up` knows English.
-    pub fn search(
-        &self,
-        parts: &[(f32, Part)],
-        without: &[String],
-        top: usize,
-        look_up: &LookUp,
-    ) -> Vec<Hit> {
+    pub fn search(&self, parts: &[(f32, Part)], without: &[String], top: usize, look_up: &LookUp) -> Vec<Hit> {
         let total: f32 = parts.iter().map(|(weight, _)| weight.abs()).sum();
         let mut scores = vec![0.0; self.rows.len()];
         for (weight, part) in parts {
@@ -232,9 +235,8 @@ impl Pokedex {
     }
 
     fn has_word(&self, word: &str) -> bool {
-        let one = singular(word);
-        let mut facts = self.rows.iter().flat_map(|row| &row.facts).flat_map(|(text, _)| words(text));
-        facts.any(|fact| fact.as_bytes().get(..2) == one.as_bytes().get(..2) && singular(&fact) == one)
+        let facts = || self.rows.iter().flat_map(|row| &row.facts).flat_map(|(text, _)| words(text));
+        self.words.get_or_init(|| facts().map(|word| singular(&word)).collect()).contains(&singular(word))
     }
 
     fn text_scores(&self, text: &str, vector: &[f32], look_up: &LookUp) -> Vec<f32> {

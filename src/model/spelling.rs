@@ -20,17 +20,20 @@ pub fn slips_forgiven(letters: usize, long: usize) -> usize {
     }
 }
 
-/// The word of a vocabulary of (word, rank) that an unknown lower-case word is nearest to; the lowest rank among equals.
+/// Three letters or more, from a to z.
+pub fn is_plain(word: &str) -> bool {
+    word.len() >= 3 && word.bytes().all(|b| b.is_ascii_lowercase())
+}
+
+/// The word of a vocabulary of plain words (word, rank) that an unknown lower-case word is nearest to; the lowest rank among equals.
 /// Only the first letter must be right, which nearly every misspelling has: it keeps rare words from becoming others.
 pub fn nearest<'a>(word: &str, vocabulary: impl Iterator<Item = (&'a str, i32)>) -> Known<'a> {
-    let is_plain = |word: &str| word.len() >= 3 && word.bytes().all(|b| b.is_ascii_lowercase());
     let slips = slips_forgiven(word.len(), 8);
     if slips == 0 || !is_plain(word) {
         return Known::No;
     }
     vocabulary
-        .filter(|(known, _)| known.as_bytes()[0] == word.as_bytes()[0] && known.len().abs_diff(word.len()) <= slips)
-        .filter(|(known, _)| is_plain(known))
+        .filter(|(known, _)| known.bytes().next() == word.bytes().next() && known.len().abs_diff(word.len()) <= slips)
         .map(|(known, rank)| {
             let is_plural = word.strip_suffix('s') == Some(known);
             (strsim::osa_distance(word, known), !is_plural, rank, known)
@@ -70,7 +73,9 @@ mod tests {
 
     #[test]
     fn slips_find_the_word_that_was_meant() {
-        for (word, meant) in [("gost", "ghost"), ("sowrd", "sword"), ("pengiun", "penguin"), ("vulchure", "vulture"), ("coals", "coal")] {
+        for (word, meant) in
+            [("gost", "ghost"), ("sowrd", "sword"), ("pengiun", "penguin"), ("vulchure", "vulture"), ("coals", "coal")]
+        {
             assert!(matches!(look_up(word), Known::Slips(_, known) if known == meant), "{word}: {:?}", look_up(word));
         }
         assert_eq!(look_up("sword"), Known::Whole);
