@@ -9,7 +9,7 @@ from common import HERE, read_csv
 
 def draw():
     """Loss and held-out accuracy of the image tower; CLIP's neighbours and development queries of the anchors."""
-    figure, axes = plt.subplots(1, 3, figsize=(15, 4.2), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(15, 5), layout="constrained")
     towers, aligned = read_csv(HERE / "log" / "tower.csv"), read_csv(HERE / "log" / "align.csv")
     change = max(int(r["pictures"]) for r in towers if r["phase"] == "a")
     at = [(int(r["pictures"]) + (change if r["phase"] == "b" else 0)) / 1e6 for r in towers]
@@ -24,7 +24,7 @@ def draw():
     axes[2].set(title="anchors and text tower", xlabel="step", ylim=(0, 1.02))
     for axis, x in zip(axes, (change / 1e6, change / 1e6, max(int(r["step"]) for r in aligned if r["phase"] == "a"))):
         axis.axvline(x, color="grey", linestyle=":", linewidth=1)
-        axis.legend(loc="center right", fontsize=8)
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, fontsize=8, frameon=False)
         axis.grid(alpha=0.3)
     figure.savefig(HERE / "log" / "curves.png", dpi=80)
 
