@@ -4,6 +4,7 @@
 //! [`decode`] returns within bounded memory an image or an error, and never panics; the pixels are those that
 //! Pillow's `paste` over the background gives, to within one step of 255.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 use std::num::NonZeroU64;
 use std::sync::Mutex;
@@ -320,6 +321,40 @@ pub enum Fit {
 }
 
 impl Rgb {
+    /// Cuts away what is background: all around that is nearly of the one colour that all four corners have, but for a
+    /// margin (a share of what remains' longer side). Unchanged where the corners differ or nothing else is there.
+    pub fn crop_to_content(&self, margin: f32) -> Cow<'_, Rgb> {
+        const NEARLY: u8 = 12;
+        let (width, height) = (self.width as usize, self.height as usize);
+        let pixel = |x: usize, y: usize| &self.pixels[(y * width + x) * 3..][..3];
+        let corner = pixel(0, 0);
+        let differs = |pixel: &[u8]| pixel.iter().zip(corner).any(|(a, b)| a.abs_diff(*b) > NEARLY);
+        if [(width - 1, 0), (0, height - 1), (width - 1, height - 1)].iter().any(|&(x, y)| differs(pixel(x, y))) {
+            return Cow::Borrowed(self);
+        }
+        let (mut left, mut right, mut top, mut bottom) = (width, 0, height, 0);
+        for (y, line) in self.pixels.chunks_exact(width * 3).enumerate() {
+            let mut columns = line.chunks_exact(3);
+            if let Some(first) = columns.position(differs) {
+                let last = first + 1 + columns.rposition(differs).map_or(0, |after| after + 1);
+                (left, right) = (left.min(first), right.max(last));
+                (top, bottom) = (top.min(y), y + 1);
+            }
+        }
+        if right <= left {
+            return Cow::Borrowed(self);
+        }
+        let margin = (margin * (right - left).max(bottom - top) as f32) as usize;
+        let (left, top) = (left.saturating_sub(margin), top.saturating_sub(margin));
+        let (right, bottom) = (right.saturating_add(margin).min(width), bottom.saturating_add(margin).min(height));
+        if (right - left, bottom - top) == (width, height) {
+            return Cow::Borrowed(self);
+        }
+        let lines = (top..bottom).flat_map(|y| &self.pixels[(y * width + left) * 3..(y * width + right) * 3]);
+        let pixels = lines.copied().collect();
+        Cow::Owned(Rgb { width: (right - left) as u32, height: (bottom - top) as u32, pixels })
+    }
+
     /// Scales to `width × height` with an antialiased triangle filter (what Pillow calls `BILINEAR`).
     pub fn resize(&self, width: u32, height: u32, fit: Fit, background: Colour) -> Rgb {
         let (inner_width, inner_height) = match fit {
@@ -425,6 +460,27 @@ mod tests {
         let mut bytes = Cursor::new(Vec::new());
         image.write_to(&mut bytes, ImageFormat::Png).expect("encodable");
         bytes.into_inner()
+    }
+
+    #[test]
+    fn background_is_cut_away_but_for_a_margin() {
+        let mut picture = Rgb { width: 50, height: 40, pixels: vec![250; 50 * 40 * 3] };
+        let paint = |picture: &mut Rgb, x: usize, y: usize, value: u8| picture.pixels[(y * 50 + x) * 3 + 1] = value;
+        assert!(matches!(picture.crop_to_content(0.1), Cow::Borrowed(_)), "nothing there");
+        paint(&mut picture, 3, 3, 245);
+        assert!(matches!(picture.crop_to_content(0.1), Cow::Borrowed(_)), "nearly background");
+        paint(&mut picture, 10, 5, 0);
+        paint(&mut picture, 29, 24, 0);
+        let cut = picture.crop_to_content(0.0);
+        assert_eq!((cut.width, cut.height), (20, 20));
+        assert_eq!((cut.pixels[1], cut.pixels[20 * 20 * 3 - 2]), (0, 0));
+        let cut = picture.crop_to_content(0.1);
+        assert_eq!((cut.width, cut.height), (24, 24));
+        assert_eq!(picture.crop_to_content(f32::INFINITY).width, 50, "no margin beyond the picture");
+        paint(&mut picture, 49, 39, 0);
+        assert!(matches!(picture.crop_to_content(0.1), Cow::Borrowed(_)), "corners differ");
+        let dot = Rgb { width: 1, height: 1, pixels: vec![7; 3] };
+        assert!(matches!(dot.crop_to_content(0.1), Cow::Borrowed(_)));
     }
 
     #[test]

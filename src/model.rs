@@ -113,6 +113,9 @@ struct ImageConfig {
     output: String,
     size: u32,
     fit: Fit,
+    /// Is background cut away first, and but for which margin (a share of the longer side of what remains)?
+    #[serde(default)]
+    crop: Option<f32>,
     background: String,
     mean: [f32; 3],
     std: [f32; 3],
@@ -300,7 +303,8 @@ impl Model {
                     Fit::Pad => "padded",
                     Fit::Stretch => "stretched",
                 };
-                format!("{0} x {0} pixels, {fit}, over {1}", i.size, i.background)
+                let crop = if i.crop.is_some() { "cropped to what is there, " } else { "" };
+                format!("{0} x {0} pixels, {crop}{fit}, over {1}", i.size, i.background)
             }),
             text: self.config.text.as_ref().map(|t| format!("WordPiece, up to {} tokens", t.max_tokens)),
             license: self.config.license.clone(),
@@ -366,6 +370,10 @@ impl ImageTower {
     /// Preprocesses one image into `out`, which has [`ImageTower::input_len`] numbers.
     pub fn preprocess(&self, image: &Rgb, out: &mut [f32]) {
         let size = self.config.size;
+        let image = match self.config.crop {
+            Some(margin) => image.crop_to_content(margin),
+            None => Cow::Borrowed(image),
+        };
         image.resize(size, size, self.config.fit, self.background).to_planes(self.config.mean, self.config.std, out);
     }
 

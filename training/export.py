@@ -286,7 +286,7 @@ def export(data, work, out, recipe, phase, golden=None):
     shutil.copy(work / "text" / "vocab.txt", tmp / "vocab.txt")
     spec = {
         "format": 1, "name": "pokedex-mini", "dimension": recipe["dimension"], "metric": "cosine",
-        "image": {"file": "image.rten", "input": "pixels", "output": "embedding", "size": 96, "fit": "pad", "filter": "bilinear",
+        "image": {"file": "image.rten", "input": "pixels", "output": "embedding", "size": 96, "fit": "pad", "crop": 0.08, "filter": "bilinear",
                   "background": "#ffffff", "mean": [round(v, 6) for v in MEAN.tolist()], "std": [round(v, 6) for v in STD.tolist()]},
         "text": {"file": "text.rten", "input": "input_ids", "output": "embedding", "tokenizer": "wordpiece",
                  "vocab": "vocab.txt", "max_tokens": 64, "corrects_spelling": True},
