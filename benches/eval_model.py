@@ -20,12 +20,12 @@ phase "a": a sibling that saw no picture of the --unseen folders and not CLIP's 
   colour histogram.
 - similar pictures: how many of CLIP's ten nearest artworks are among ours. Baseline: colour histogram.
 - Pokémon or not: area under the ROC curve of the best hit's score. Positives: wild_a, and held-out front sprites pasted on
-  the photographs that training did not see. Negatives: the same photographs without, treated alike. Baseline: the colour histogram's
-  similarity to the nearest artwork.
+  the photographs that training did not see. Negatives: the same photographs without, treated alike. Baseline: the colour
+  histogram's similarity to the nearest artwork.
 
 Only pictures that the model never saw count: whole folders that training leaves out, and in the others the files whose
-SHA-256 stands in training/held_out.csv, of which no near copy (a recolour, a mirror image, another size) is trained on. From
-the --unseen folders, near copies of the species' artwork are left out.
+SHA-256 stands in training/held_out.csv, of which no near copy (a recolour, a mirror image, another size) is trained on.
+From the --unseen folders, near copies of the species' artwork are left out.
 """
 
 import argparse
@@ -49,7 +49,7 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "training"))
-from common import fraction  # noqa: E402
+import teacher  # noqa: E402
 from images import is_near_copy, open_rgba, outline, over_white, premultiplied  # noqa: E402
 
 UNSEEN = ["team_crops", "wild_a"]
@@ -270,10 +270,6 @@ def words_to_pictures(program, pictures, report):
 
 
 def similar_pictures(program, data, art, report, sibling):
-    clip = np.load(data / "clip_vit_b32_artwork.npy")
-    clip = clip - clip.mean(0)
-    clip /= np.linalg.norm(clip, axis=1, keepdims=True)
-
     def ten(vectors):
         scores = vectors @ vectors.T
         np.fill_diagonal(scores, -9)
@@ -284,10 +280,8 @@ def similar_pictures(program, data, art, report, sibling):
         keys = [p.name for p in sorted((data / "artwork_256").glob("*.png"))]
         groups = program.ask([f"key:{k}" for k in keys], 10, "--index", Path(scratch) / "index.parquet")
     found = [[int(h["key"][:4]) for h in hits] for hits in groups]
-    reference, colours = ten(clip), ten(art)
-    # As in training/teacher.py.
-    withheld = [i for i in range(SPECIES) if fraction(f"clip {i + 1}") < 0.2]
-    which = {"species withheld": withheld} if sibling else {"all species seen": range(SPECIES)}
+    reference, colours = ten(teacher.vectors(data)), ten(art)
+    which = {"species withheld": np.flatnonzero(teacher.withheld())} if sibling else {"all species seen": range(SPECIES)}
     for title, rows in which.items():
         pick = [reference[i] for i in rows]
         base = {"colours": {"overlap@10": overlap([colours[i] for i in rows], pick)}, "random": {"overlap@10": 10 / (SPECIES - 1)}}

@@ -21,12 +21,13 @@ pub fn slips_forgiven(letters: usize, long: usize) -> usize {
 }
 
 /// Three letters or more, from a to z.
-pub fn is_plain(word: &str) -> bool {
+fn is_plain(word: &str) -> bool {
     word.len() >= 3 && word.bytes().all(|b| b.is_ascii_lowercase())
 }
 
-/// The word of a vocabulary of plain words (word, rank) that an unknown lower-case word is nearest to; the lowest rank among equals.
-/// Only the first letter must be right, which nearly every misspelling has: it keeps rare words from becoming others.
+/// The word of a vocabulary of (word, rank) that an unknown lower-case word is nearest to; the lowest rank among equals.
+/// Only words of three letters or more from a to z count, on both sides. The first letter must be right, which nearly
+/// every misspelling has: it keeps rare words from becoming others.
 pub fn nearest<'a>(word: &str, vocabulary: impl Iterator<Item = (&'a str, i32)>) -> Known<'a> {
     let slips = slips_forgiven(word.len(), 8);
     if slips == 0 || !is_plain(word) {
@@ -34,6 +35,7 @@ pub fn nearest<'a>(word: &str, vocabulary: impl Iterator<Item = (&'a str, i32)>)
     }
     vocabulary
         .filter(|(known, _)| known.bytes().next() == word.bytes().next() && known.len().abs_diff(word.len()) <= slips)
+        .filter(|(known, _)| is_plain(known))
         .map(|(known, rank)| {
             let is_plural = word.strip_suffix('s') == Some(known);
             (strsim::osa_distance(word, known), !is_plural, rank, known)

@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::OnceLock;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -20,8 +19,6 @@ const LONGEST_WORD: usize = 100;
 /// A tokenizer over a vocabulary of one piece a line, where the line number is the id.
 pub struct WordPiece {
     ids: HashMap<Cow<'static, str>, i32>,
-    /// The words that a misspelt one may have been, by their first letter; collected when one is first asked for.
-    plain: OnceLock<Vec<(Cow<'static, str>, i32)>>,
 }
 
 impl WordPiece {
@@ -33,7 +30,7 @@ impl WordPiece {
             Cow::Owned(text) => ids.extend(text.lines().map(|line| Cow::Owned(line.to_string())).zip(0..)),
         }
         match (ids.get("[PAD]"), ids.get("[UNK]")) {
-            (Some(&PAD), Some(&UNKNOWN)) => Ok(WordPiece { ids, plain: OnceLock::new() }),
+            (Some(&PAD), Some(&UNKNOWN)) => Ok(WordPiece { ids }),
             _ => Err("does not begin with [PAD] and [UNK]".into()),
         }
     }
@@ -49,19 +46,10 @@ impl WordPiece {
 
     /// Whether this lower-case word is one piece, or which one it may be a slip of.
     pub fn look_up(&self, word: &str) -> Known<'_> {
-        if self.ids.contains_key(word) {
-            return Known::Whole;
+        match self.ids.contains_key(word) {
+            true => Known::Whole,
+            false => spelling::nearest(word, self.ids.iter().map(|(word, id)| (word.as_ref(), *id))),
         }
-        let plain = self.plain.get_or_init(|| {
-            let words = self.ids.iter().filter(|(word, _)| spelling::is_plain(word));
-            let mut words: Vec<_> = words.map(|(word, id)| (word.clone(), *id)).collect();
-            words.sort_unstable();
-            words
-        });
-        let first = word.bytes().next();
-        let start = plain.partition_point(|(known, _)| known.bytes().next() < first);
-        let same = plain[start..].iter().take_while(|(known, _)| known.bytes().next() == first);
-        spelling::nearest(word, same.map(|(word, id)| (word.as_ref(), *id)))
     }
 
     fn encode_word(&self, word: &str, ids: &mut Vec<i32>) {
