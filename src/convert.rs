@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Component, Path, PathBuf};
 
-use crate::image::{self, Colour, Encoding, Fit};
+use crate::image::{self, Colour, Encoding, Filter, Fit};
 use crate::io;
 use crate::table::column::{self, read_hashes};
 use crate::table::{Provenance, Table};
@@ -67,7 +67,7 @@ impl Recipe {
     pub fn apply(self, bytes: &[u8]) -> Result<(Made, Vec<u8>), image::Error> {
         let mut rgb = image::decode(bytes, self.background)?;
         if let Some((width, height)) = self.size {
-            rgb = rgb.resize(width, height, Fit::Pad, self.background);
+            rgb = rgb.resize(width, height, Fit::Pad, Filter::Bilinear, self.background);
         }
         let encoded = image::encode(&rgb, self.encoding)?;
         let (source, content) = (*blake3::hash(bytes).as_bytes(), *blake3::hash(&encoded).as_bytes());

@@ -6,12 +6,21 @@
 
 mod builtin;
 mod cache;
+mod digest;
 mod engine;
+mod layout;
+mod onnx;
+mod ort;
+mod prepare;
 mod rten;
 mod spelling;
+mod tokenizer;
 mod wordpiece;
 
 pub use cache::Cache;
+pub use engine::{Device, Engine, Use};
+pub use layout::split_variant;
+pub use ort::how_to_install;
 pub use spelling::{Known, correct, slips_forgiven};
 
 use std::borrow::Cow;
@@ -20,11 +29,13 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::image::{Colour, Fit, Rgb};
-use engine::{Batch, Tower};
-use wordpiece::WordPiece;
+use crate::image::{Colour, Filter, Fit, Rgb};
+use engine::{Batch, Choice, Ends, Role, Tower};
+use layout::{Found, Part, Preprocess, Vocabulary, Words};
+use onnx::{Kind, Port};
+use tokenizer::{Cleaning, Length, Tokenizer};
 
-/// The files that make up a model, in the order in which its identity is computed.
+/// The files of a model of this project, in the order in which its identity is computed.
 const FILES: [&str; 4] = ["model.json", "image.rten", "text.rten", "vocab.txt"];
 
 /// What can go wrong with a model.
@@ -50,7 +61,10 @@ impl Error {
                 "installed models: {}; a folder is given with a slash: --model ./FOLDER",
                 installed.join(", ")
             )),
-            Error::NotAModel { .. } => Some(format!("a model folder holds {}", FILES.join(", "))),
+            Error::NotAModel { .. } => Some("`pokedex model --help` tells which folders are understood".into()),
+            Error::NoTower { tower: "text", .. } => {
+                Some("search by pictures: an argument that begins with ./ or img: is one".into())
+            }
             _ => None,
         }
     }
@@ -140,8 +154,9 @@ enum Location {
 /// A model that is known but whose weights are not loaded yet.
 pub struct Model {
     id: ModelId,
-    config: Config,
+    found: Found,
     location: Location,
+    engine: Engine,
 }
 
 /// Facts about a model, for people.
@@ -149,12 +164,16 @@ pub struct Model {
 pub struct Info {
     pub id: ModelId,
     pub location: String,
+    pub kind: &'static str,
     pub dimension: usize,
     pub image: Option<String>,
     pub text: Option<String>,
+    pub variants: Vec<&'static str>,
     pub license: Option<String>,
+    /// Which engine would run it, for many pictures and for one query.
+    pub engines: String,
     /// Bytes of each file.
-    pub files: Vec<(&'static str, u64)>,
+    pub files: Vec<(String, u64)>,
 }
 
 impl Model {
@@ -162,72 +181,100 @@ impl Model {
     pub fn builtin() -> Model {
         let config: Config = serde_json::from_slice(builtin::CONFIG).expect("the shipped configuration is valid");
         let digest = parse_digest(builtin::IDENTITY).expect("the shipped identity is 64 hex digits");
-        Model { id: ModelId { name: config.name.clone(), digest }, config, location: Location::Binary }
+        let id = ModelId { name: config.name.clone(), digest };
+        let found = config.found().expect("the shipped configuration is valid");
+        Model { id, found, location: Location::Binary, engine: Engine::Rten }
     }
 
-    /// A model in a folder.
+    /// A model in a folder; of several variants the one that is asked for, else the most exact. The engine is part of
+    /// the identity of a model of 8-bit integers: engines round them differently.
     ///
     /// # Errors
-    /// The folder lacks a file or `model.json` is not understood.
-    pub fn open(folder: &Path) -> Result<Model, Error> {
+    /// The folder lacks a file, or what is in it is not understood.
+    pub fn open(folder: &Path, variant: Option<&str>, engine: Engine) -> Result<Model, Error> {
         let fail = |problem: String| Error::NotAModel { path: folder.to_path_buf(), problem };
-        let text = std::fs::read(folder.join(FILES[0])).map_err(|e| fail(format!("{}: {e}", FILES[0])))?;
-        let config: Config = serde_json::from_slice(&text).map_err(|e| fail(format!("{}: {e}", FILES[0])))?;
-        if config.format != 1 {
-            return Err(fail(format!("{}: format {} is not known to this version", FILES[0], config.format)));
+        if folder.join(FILES[0]).is_file() {
+            return Model::open_own(folder, engine).map_err(fail);
         }
-        if config.dimension == 0 || config.dimension > 1 << 16 {
-            return Err(fail(format!("{}: dimension {} is out of range", FILES[0], config.dimension)));
+        if !folder.is_dir() {
+            return Err(fail("there is no such folder".into()));
         }
-        if let Some(image) = &config.image {
-            let _: Colour = image.background.parse().map_err(|e| fail(format!("{}: background: {e}", FILES[0])))?;
-            if image.size == 0 || image.size > 4096 {
-                return Err(fail(format!("{}: image size {} is out of range", FILES[0], image.size)));
-            }
+        let found = layout::recognise(folder, variant).map_err(fail)?;
+        let engine = match (engine, found.quantised) {
+            (Engine::Auto, true) if ort::library().is_ok() => Engine::Ort,
+            (Engine::Auto, true) => Engine::Rten,
+            (engine, _) => engine,
+        };
+        let mut name = name_of(folder);
+        if let Some(variant) = variant.filter(|variant| found.variants.first() != Some(variant)) {
+            name = format!("{name}:{variant}");
         }
+        let digest = identity(folder, &found, engine).map_err(|e| fail(e.to_string()))?;
+        let id = ModelId { name, digest };
+        Ok(Model { id, found, location: Location::Folder(folder.to_path_buf()), engine })
+    }
+
+    /// A model of this project, in a folder.
+    fn open_own(folder: &Path, engine: Engine) -> Result<Model, String> {
+        let text = std::fs::read(folder.join(FILES[0])).map_err(|e| format!("{}: {e}", FILES[0]))?;
+        let config: Config = serde_json::from_slice(&text).map_err(|e| format!("{}: {e}", FILES[0]))?;
+        let found = config.found().map_err(|e| format!("{}: {e}", FILES[0]))?;
         let mut hasher = Sha256::new();
         for file in FILES {
-            let path = folder.join(file);
-            match std::fs::read(&path) {
+            match std::fs::read(folder.join(file)) {
                 Ok(bytes) => digest_file(&mut hasher, file, &bytes),
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound && !config.needs(file) => {}
-                Err(e) => return Err(fail(format!("{file}: {e}"))),
+                Err(e) => return Err(format!("{file}: {e}")),
             }
         }
         let id = ModelId { name: config.name.clone(), digest: hasher.finalize().into() };
-        Ok(Model { id, config, location: Location::Folder(folder.to_path_buf()) })
+        Ok(Model { id, found, location: Location::Folder(folder.to_path_buf()), engine })
     }
 
     /// The model of this name (the built-in one, or a folder of the models folder), or in this folder where it
-    /// contains a `/`.
+    /// contains a `/`. A variant may follow: `clip:int8`.
     ///
     /// # Errors
     /// There is none, or it is damaged.
-    pub fn find(name: &str) -> Result<Model, Error> {
+    pub fn find(name: &str, engine: Engine) -> Result<Model, Error> {
         let builtin = Model::builtin();
         if name == builtin.id.name || name == "builtin" {
-            return Ok(builtin);
+            return Ok(Model { engine, ..builtin });
         }
-        let path = Path::new(name);
+        let (name, variant) = split_variant(name);
         if name.contains('/') {
-            return Model::open(path);
+            return Model::open(Path::new(name), variant, engine);
         }
         match models_folder().map(|folder| folder.join(name)).filter(|folder| folder.is_dir()) {
-            Some(folder) => Model::open(&folder),
+            Some(folder) => Model::open(&folder, variant, engine),
             None => {
-                let installed = Model::list().into_iter().map(|m| m.id.name).collect();
+                let mut installed = vec![builtin.id.name];
+                installed.extend(installed_folders().iter().map(|folder| name_in(folder)));
                 Err(Error::Unknown { name: name.into(), installed })
             }
         }
     }
 
+    /// The installed model of this short identity, whichever variant and engine made it.
+    pub fn of(id: &str) -> Option<Model> {
+        // The built-in one is compared first, since others must be read to be known.
+        let builtin = Model::builtin();
+        if builtin.id.to_string() == id {
+            return Some(builtin);
+        }
+        let (name, _) = id.split_once('@')?;
+        let (_, variant) = split_variant(name);
+        let engines = [Engine::Auto, Engine::Rten, Engine::Ort];
+        let models = installed_folders().into_iter().flat_map(|folder| {
+            engines.into_iter().filter_map(move |engine| Model::open(&folder, variant, engine).ok())
+        });
+        models.into_iter().find(|model| model.id.to_string() == id)
+    }
+
     /// The built-in model and those in the models folder that can be opened.
     pub fn list() -> Vec<Model> {
         let mut models = vec![Model::builtin()];
-        let folders = models_folder().and_then(|f| std::fs::read_dir(f).ok()).into_iter().flatten().flatten();
-        let mut folders: Vec<PathBuf> = folders.map(|entry| entry.path()).collect();
-        folders.sort();
-        models.extend(folders.iter().filter_map(|folder| Model::open(folder).ok()));
+        models.extend(installed_folders().iter().filter_map(|folder| Model::open(folder, None, Engine::Auto).ok()));
         models
     }
 
@@ -238,82 +285,256 @@ impl Model {
 
     /// Length of its vectors.
     pub fn dimension(&self) -> usize {
-        self.config.dimension
+        self.found.dimension
+    }
+
+    /// Does it compute with 8-bit integers? Then a batch of several images is quantised as a whole, and an image's
+    /// vector depends on its neighbours.
+    pub fn is_quantised(&self) -> bool {
+        self.found.quantised
+    }
+
+    /// Is it one of this project's own, for which a batch of one image is the fastest?
+    pub fn is_small(&self) -> bool {
+        self.found.kind == layout::OWN
     }
 
     /// Loads the image tower.
     ///
     /// # Errors
-    /// It has none, or its weights are damaged.
-    pub fn image_tower(&self) -> Result<ImageTower, Error> {
-        let config = self.config.image.clone();
-        let config = config.ok_or_else(|| Error::NoTower { model: self.id.to_string(), tower: "image" })?;
-        let background = config.background.parse().map_err(|_| Error::Load {
-            file: FILES[0].into(),
-            problem: format!("`{}` is no colour", config.background),
-        })?;
-        let tower = match &self.location {
-            Location::Binary => rten::load_static(builtin::IMAGE.bytes(), &config.input, &config.output),
-            Location::Folder(folder) => rten::load_file(&folder.join(FILES[1]), &config.input, &config.output),
-        };
-        let tower = tower.map_err(|problem| Error::Load { file: FILES[1].into(), problem })?;
-        Ok(ImageTower { id: self.id.clone(), dimension: self.config.dimension, config, background, tower })
+    /// It has none, its weights are damaged, or the engine is not there.
+    pub fn image_tower(&self, use_: Use, device: Device) -> Result<ImageTower, Error> {
+        let (part, preprocess) = self.found.image.as_ref().ok_or_else(|| self.lacks("image"))?;
+        let tower = self.tower(part, builtin::IMAGE.bytes(), use_, device)?;
+        let (id, dimension) = (self.id.clone(), self.found.dimension);
+        Ok(ImageTower { id, dimension, preprocess: preprocess.clone(), tower })
     }
 
     /// Loads the text tower.
     ///
     /// # Errors
-    /// It has none, or its weights or its vocabulary are damaged.
-    pub fn text_tower(&self) -> Result<TextTower, Error> {
-        let config = self.config.text.clone();
-        let config = config.ok_or_else(|| Error::NoTower { model: self.id.to_string(), tower: "text" })?;
-        let load = |file: &str, problem: String| Error::Load { file: file.into(), problem };
-        let (tower, vocabulary) = match &self.location {
-            Location::Binary => (
-                rten::load_static(builtin::TEXT.bytes(), &config.input, &config.output),
-                Cow::Borrowed(builtin::VOCABULARY),
-            ),
-            Location::Folder(folder) => {
-                let text = std::fs::read_to_string(folder.join(FILES[3])).map_err(|e| load(FILES[3], e.to_string()))?;
-                (rten::load_file(&folder.join(FILES[2]), &config.input, &config.output), Cow::Owned(text))
-            }
+    /// It has none, its weights or its vocabulary are damaged, or the engine is not there.
+    pub fn text_tower(&self, use_: Use, device: Device) -> Result<TextTower, Error> {
+        let (part, words) = self.found.text.as_ref().ok_or_else(|| self.lacks("text"))?;
+        let tower = self.tower(part, builtin::TEXT.bytes(), use_, device)?;
+        let tokenizer = self.tokenizer(words);
+        let tokenizer = tokenizer.map_err(|problem| self.load_error(&words.file, problem))?;
+        let (id, dimension) = (self.id.clone(), self.found.dimension);
+        Ok(TextTower { id, dimension, corrects_spelling: words.corrects_spelling, tokenizer, tower })
+    }
+
+    fn lacks(&self, tower: &'static str) -> Error {
+        Error::NoTower { model: self.id.to_string(), tower }
+    }
+
+    fn load_error(&self, file: &Path, problem: String) -> Error {
+        let file = match &self.location {
+            Location::Folder(folder) => folder.join(file),
+            Location::Binary => file.to_path_buf(),
         };
-        let tower = tower.map_err(|problem| load(FILES[2], problem))?;
-        let tokenizer = WordPiece::new(vocabulary).map_err(|problem| load(FILES[3], problem))?;
-        let (id, dimension) = (self.id.clone(), self.config.dimension);
-        let TextConfig { max_tokens, corrects_spelling, .. } = config;
-        Ok(TextTower { id, dimension, max_tokens, corrects_spelling, tokenizer, tower })
+        Error::Load { file: file.display().to_string(), problem }
+    }
+
+    fn tower(
+        &self,
+        part: &Part,
+        builtin: &'static [u8],
+        use_: Use,
+        device: Device,
+    ) -> Result<Box<dyn Tower>, Error> {
+        let choice = Choice { engine: self.engine, device, use_ };
+        let own = part.file.extension().is_some_and(|extension| extension == "rten");
+        let tower = match &self.location {
+            _ if own && (self.engine == Engine::Ort || device != Device::Cpu) => {
+                Err("its weights are in rten's own format, which only the engine in the binary reads".into())
+            }
+            Location::Binary => rten::load_static(builtin, &part.ends),
+            Location::Folder(folder) if own => rten::load_file(&folder.join(&part.file), &part.ends, use_),
+            Location::Folder(folder) => prepare::load(folder, part, choice),
+        };
+        tower.map_err(|problem| self.load_error(&part.file, problem))
+    }
+
+    fn tokenizer(&self, words: &Words) -> Result<Tokenizer, String> {
+        let Location::Folder(folder) = &self.location else {
+            return Tokenizer::wordpiece(Cow::Borrowed(builtin::VOCABULARY), words.length.most);
+        };
+        let bytes = std::fs::read(folder.join(&words.file)).map_err(|e| e.to_string())?;
+        match words.vocabulary {
+            Vocabulary::WordPiece => {
+                let text = String::from_utf8(bytes).map_err(|e| e.to_string())?;
+                Tokenizer::wordpiece(Cow::Owned(text), words.length.most)
+            }
+            Vocabulary::Json => Tokenizer::from_json(&bytes, words.length, words.pad.as_deref(), words.cleaning),
+            Vocabulary::Merges => Tokenizer::from_merges(&bytes, words.length, words.cleaning),
+        }
     }
 
     /// Facts for `model info`.
     pub fn info(&self) -> Info {
-        let size = |file: &&str| match &self.location {
-            Location::Binary => builtin::size(file),
+        let size = |file: &Path| match &self.location {
+            Location::Binary => builtin::size(&file.display().to_string()),
             Location::Folder(folder) => std::fs::metadata(folder.join(file)).map(|m| m.len()).ok(),
         };
+        let files = files_of(&self.found);
+        let files = files.iter().filter_map(|file| Some((file.display().to_string(), size(file)?))).collect();
         Info {
             id: self.id.clone(),
             location: match &self.location {
                 Location::Binary => "built in".into(),
                 Location::Folder(folder) => folder.display().to_string(),
             },
-            dimension: self.config.dimension,
-            image: self.config.image.as_ref().map(|i| {
-                let fit = match i.fit {
-                    Fit::Pad => "padded",
-                    Fit::Stretch => "stretched",
-                };
-                let crop = if i.crop.is_some() { "cropped to what is there, " } else { "" };
-                format!("{0} x {0} pixels, {crop}{fit}, over {1}", i.size, i.background)
-            }),
-            text: self.config.text.as_ref().map(|t| format!("WordPiece, up to {} tokens", t.max_tokens)),
-            license: self.config.license.clone(),
-            files: FILES.iter().filter_map(|file| size(file).map(|bytes| (*file, bytes))).collect(),
+            kind: self.found.kind,
+            dimension: self.found.dimension,
+            image: self.found.image.as_ref().map(|(_, preprocess)| preprocess.to_string()),
+            text: self.found.text.as_ref().map(|(_, words)| words.to_string()),
+            variants: self.found.variants.clone(),
+            license: self.found.license.clone(),
+            engines: self.engines(),
+            files,
+        }
+    }
+
+    fn engines(&self) -> String {
+        let rten = "rten (in the binary)";
+        let parts = [self.found.image.as_ref().map(|(part, _)| part), self.found.text.as_ref().map(|(part, _)| part)];
+        if parts.into_iter().flatten().any(|part| part.file.extension().is_some_and(|e| e == "rten")) {
+            return rten.into();
+        }
+        match ort::library() {
+            Ok(library) => {
+                let ort = format!("ONNX Runtime {} ({})", library.version, library.path.display());
+                match self.found.quantised {
+                    true => ort,
+                    false => format!("{ort} for many inputs, {rten} for one"),
+                }
+            }
+            Err(problem) => format!("{rten}; {problem}: {}", how_to_install()),
         }
     }
 }
 
+/// Files of a model, relative to its folder.
+fn files_of(found: &Found) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let parts = [found.image.as_ref().map(|(part, _)| part), found.text.as_ref().map(|(part, _)| part)];
+    for part in parts.into_iter().flatten() {
+        files.push(part.file.clone());
+        files.extend(part.external.iter().map(|name| part.file.with_file_name(name)));
+    }
+    files.extend(found.text.iter().map(|(_, words)| words.file.clone()));
+    files.sort();
+    files.dedup();
+    files
+}
+
+/// SHA-256 over the weights of the towers, the vocabulary, and what is done to pictures and words before.
+fn identity(folder: &Path, found: &Found, engine: Engine) -> std::io::Result<[u8; 32]> {
+    let mut hasher = Sha256::new();
+    let mut put = |role: &str, bytes: &[u8]| digest_file(&mut hasher, role, bytes);
+    let digest = |file: &Path| {
+        digest::of_file(&folder.join(file)).map_err(|e| std::io::Error::new(e.kind(), format!("{}: {e}", file.display())))
+    };
+    let weights = |role: &str, part: &Part, put: &mut dyn FnMut(&str, &[u8])| -> std::io::Result<()> {
+        put(role, &digest(&part.file)?);
+        for name in &part.external {
+            put("weights", &digest(&part.file.with_file_name(name))?);
+        }
+        put("output", part.output.name.as_bytes());
+        Ok(())
+    };
+    if let Some((part, preprocess)) = &found.image {
+        weights("image", part, &mut put)?;
+        put("pixels", format!("{preprocess:?}").as_bytes());
+    }
+    if let Some((part, words)) = &found.text {
+        weights("text", part, &mut put)?;
+        put("vocabulary", &digest(&words.file)?);
+        put("words", format!("{:?} {:?} {:?}", words.cleaning, words.length, words.pad).as_bytes());
+    }
+    if found.quantised {
+        put("engine", format!("{engine:?}").as_bytes());
+    }
+    Ok(hasher.finalize().into())
+}
+
+/// What a model in a folder is called: as the folder; in the hub's cache as the repository.
+fn name_of(folder: &Path) -> String {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    let names = folder.components().map(|part| part.as_os_str().to_string_lossy());
+    let repository = names.filter_map(|name| name.strip_prefix("models--").map(str::to_string)).last();
+    match repository {
+        Some(repository) => repository.rsplit("--").next().unwrap_or_default().to_string(),
+        None => name_in(&folder),
+    }
+}
+
+fn name_in(folder: &Path) -> String {
+    folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The folders of the models folder, by name.
+fn installed_folders() -> Vec<PathBuf> {
+    let entries = models_folder().and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders
+}
+
 impl Config {
+    /// The same facts as any other layout has.
+    fn found(&self) -> Result<Found, String> {
+        if self.format != 1 {
+            return Err(format!("format {} is not known to this version", self.format));
+        }
+        if self.dimension == 0 || self.dimension > 1 << 16 {
+            return Err(format!("dimension {} is out of range", self.dimension));
+        }
+        let part = |file: &str, role: Role, input: &str, output: &str| {
+            let port = |name: &str| Port { name: name.into(), kind: Kind::Float32, shape: Vec::new() };
+            let ends = Ends::single(input, role, output);
+            let (file, input, output) = (file.into(), port(input), port(output));
+            Part { file, ends, input, output, shared: false, external: Vec::new() }
+        };
+        let image = self.image.as_ref().map(|image| {
+            if image.size == 0 || image.size > 4096 {
+                return Err(format!("image size {} is out of range", image.size));
+            }
+            let preprocess = Preprocess {
+                width: image.size,
+                height: image.size,
+                fit: image.fit,
+                filter: Filter::Bilinear,
+                crop: image.crop,
+                background: image.background.parse().map_err(|e| format!("background: {e}"))?,
+                factor: 1.0 / 255.0,
+                mean: image.mean,
+                std: image.std,
+            };
+            Ok((part("image.rten", Role::Pixels, &image.input, &image.output), preprocess))
+        });
+        let text = self.text.as_ref().map(|text| {
+            let words = Words {
+                vocabulary: Vocabulary::WordPiece,
+                file: "vocab.txt".into(),
+                cleaning: Cleaning::None,
+                length: Length { most: text.max_tokens.max(1), padded: false, padding: None },
+                pad: None,
+                corrects_spelling: text.corrects_spelling,
+            };
+            (part("text.rten", Role::Ids, &text.input, &text.output), words)
+        });
+        Ok(Found {
+            kind: layout::OWN,
+            dimension: self.dimension,
+            image: image.transpose()?,
+            text,
+            quantised: false,
+            variants: Vec::new(),
+            license: self.license.clone(),
+        })
+    }
+
     fn needs(&self, file: &str) -> bool {
         match file {
             "image.rten" => self.image.is_some(),
@@ -323,11 +544,27 @@ impl Config {
     }
 }
 
+/// ONNX Runtime as it is found on this machine: its version and its file.
+///
+/// # Errors
+/// There is none that can be used, and why.
+pub fn onnx_runtime() -> Result<(&'static str, &'static Path), &'static str> {
+    ort::library().map(|library| (library.version.as_str(), library.path.as_path()))
+}
+
 /// Where `--model NAME` looks: `$POKEDEX_MODELS`, else `pokedex/models` in the user's data folder.
 pub fn models_folder() -> Option<PathBuf> {
     match std::env::var_os("POKEDEX_MODELS") {
         Some(folder) => Some(folder.into()),
         None => dirs::data_dir().map(|folder| folder.join("pokedex/models")),
+    }
+}
+
+/// Where what can be made again is kept: `$POKEDEX_CACHE`, else `pokedex` in the user's cache folder.
+pub fn cache_folder() -> Option<PathBuf> {
+    match std::env::var_os("POKEDEX_CACHE") {
+        Some(folder) => Some(folder.into()),
+        None => dirs::cache_dir().map(|folder| folder.join("pokedex")),
     }
 }
 
@@ -351,30 +588,40 @@ fn parse_digest(text: &str) -> Option<[u8; 32]> {
 pub struct ImageTower {
     id: ModelId,
     dimension: usize,
-    config: ImageConfig,
-    background: Colour,
+    preprocess: Preprocess,
     tower: Box<dyn Tower>,
 }
 
 impl ImageTower {
     /// The colour that transparent pixels show, part of the model's preprocessing.
     pub fn background(&self) -> Colour {
-        self.background
+        self.preprocess.background
+    }
+
+    /// The shorter edge below which a picture must not be scaled before [`ImageTower::preprocess`], if it may be scaled
+    /// at all.
+    pub fn edge(&self) -> Option<u32> {
+        self.preprocess.crop.is_none().then(|| self.preprocess.edge())
+    }
+
+    /// Which engine runs it, with its version.
+    pub fn engine(&self) -> String {
+        self.tower.engine()
     }
 
     /// Numbers of one preprocessed image: three planes.
     pub fn input_len(&self) -> usize {
-        3 * self.config.size as usize * self.config.size as usize
+        3 * self.preprocess.width as usize * self.preprocess.height as usize
     }
 
     /// Preprocesses one image into `out`, which has [`ImageTower::input_len`] numbers.
     pub fn preprocess(&self, image: &Rgb, out: &mut [f32]) {
-        let size = self.config.size;
-        let image = match self.config.crop {
+        let Preprocess { width, height, fit, filter, crop, background, factor, mean, std } = self.preprocess;
+        let image = match crop {
             Some(margin) => image.crop_to_content(margin),
             None => Cow::Borrowed(image),
         };
-        image.resize(size, size, self.config.fit, self.background).to_planes(self.config.mean, self.config.std, out);
+        image.resize(width, height, fit, filter, background).to_planes(factor, mean, std, out);
     }
 
     /// Embeds preprocessed images: `batch × dimension` numbers, each row of length 1.
@@ -382,9 +629,9 @@ impl ImageTower {
     /// # Errors
     /// The model's graph does not fit its configuration.
     pub fn embed(&self, pixels: Vec<f32>) -> Result<Vec<f32>, Error> {
-        let size = self.config.size as usize;
         let batch = pixels.len() / self.input_len();
-        let output = self.tower.run(Batch::Pixels { data: pixels, shape: [batch, 3, size, size] });
+        let shape = [batch, 3, self.preprocess.height as usize, self.preprocess.width as usize];
+        let output = self.tower.run(Batch::Pixels { data: pixels, shape });
         finish(output, batch, self.dimension, &self.id)
     }
 }
@@ -393,25 +640,27 @@ impl ImageTower {
 pub struct TextTower {
     id: ModelId,
     dimension: usize,
-    max_tokens: usize,
     corrects_spelling: bool,
-    tokenizer: WordPiece,
+    tokenizer: Tokenizer,
     tower: Box<dyn Tower>,
 }
 
 impl TextTower {
+    /// Which engine runs it, with its version.
+    pub fn engine(&self) -> String {
+        self.tower.engine()
+    }
+
     /// Embeds one text: `dimension` numbers of length 1.
     ///
     /// # Errors
     /// The model's graph does not fit its configuration.
     pub fn embed(&self, text: &str) -> Result<Vec<f32>, Error> {
-        let mut ids = self.tokenizer.encode(text);
-        ids.truncate(self.max_tokens);
-        if ids.is_empty() {
-            ids.push(wordpiece::PAD);
-        }
-        let shape = [1, ids.len()];
-        finish(self.tower.run(Batch::Tokens { data: ids, shape }), 1, self.dimension, &self.id)
+        let tokens = self.tokenizer.encode(text);
+        let tokens = tokens.map_err(|problem| Error::Run { model: self.id.to_string(), problem })?;
+        let shape = [1, tokens.ids.len()];
+        let output = self.tower.run(Batch::Tokens { ids: tokens.ids, mask: tokens.mask, shape });
+        finish(output, 1, self.dimension, &self.id)
     }
 
     /// Whether the tower knows this lower-case word as a whole, or which word it may be a slip of; the latter only

@@ -75,6 +75,12 @@ impl Ui {
         self.line(Talk::Verbose, message);
     }
 
+    /// What was done, for a person who waited for it: on a terminal, and with `-v`.
+    pub fn done(&self, message: &str) {
+        let level = if std::io::stderr().is_terminal() { Talk::Normal } else { Talk::Verbose };
+        self.line(level, message);
+    }
+
     /// Why the command failed, with its hints; never silenced.
     pub fn fail(&self, message: &str, hints: &[String]) {
         self.line(Talk::Quiet, message);

@@ -1,7 +1,7 @@
 //! The built-in model gives the vectors that another engine gave when it was made (`tests/data/golden.json`).
 
 use pokedex::image::Rgb;
-use pokedex::model::Model;
+use pokedex::model::{Device, Model, Use};
 
 fn golden() -> serde_json::Value {
     serde_json::from_str(include_str!("data/golden.json")).expect("JSON")
@@ -17,7 +17,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
 
 #[test]
 fn texts_in_any_script_have_the_vectors_of_the_reference() {
-    let tower = Model::builtin().text_tower().expect("a text tower");
+    let tower = Model::builtin().text_tower(Use::Bulk, Device::Cpu).expect("a text tower");
     let texts = golden()["texts"].as_array().expect("texts").clone();
     assert!(texts.len() >= 8);
     for case in texts {
@@ -29,7 +29,7 @@ fn texts_in_any_script_have_the_vectors_of_the_reference() {
 
 #[test]
 fn images_have_the_vectors_of_the_reference() {
-    let tower = Model::builtin().image_tower().expect("an image tower");
+    let tower = Model::builtin().image_tower(Use::Bulk, Device::Cpu).expect("an image tower");
     let images = golden()["images"].as_array().expect("images").clone();
     assert!(images.len() >= 2);
     for case in images {

@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::failure::{Exit, Failure};
 use crate::io::{Sink, Target, abandon_unfinished};
+use crate::model::{Device, Engine};
 use crate::stage::{Done, Skipped, in_order, pool};
 use crate::table::{IdSource, Inputs, Provenance, StreamFormat, Writer};
 use crate::ui::{Ui, rows};
@@ -79,6 +80,18 @@ impl TableOutput {
         };
         Ok(Writer::new(sink, schema, provenance, format)?)
     }
+}
+
+/// What computes vectors.
+#[derive(Debug, Args)]
+pub struct Engines {
+    /// What runs the model; the built-in model and .rten files always run in rten [default: auto]
+    #[arg(long, value_enum, default_value_t, hide_default_value = true)]
+    pub engine: Engine,
+
+    /// Where ONNX Runtime computes [default: cpu]
+    #[arg(long, value_enum, default_value_t, hide_default_value = true)]
+    pub device: Device,
 }
 
 /// Opens an output, and sees to it that an interrupted process leaves nothing half-written behind.

@@ -1,6 +1,7 @@
 //! `embed`: adds a vector to every row.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::builder::StringDictionaryBuilder;
 use arrow_array::types::Int32Type;
@@ -9,10 +10,10 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, SchemaRef};
 use clap::Args;
 
-use super::args::{ImageInputs, TableOutput, Work};
+use super::args::{Engines, ImageInputs, TableOutput, Work};
 use super::failure::{Exit, Failure};
 use crate::image;
-use crate::model::{self, Cache, ImageTower, Model, ModelId, TextTower};
+use crate::model::{self, Cache, Device, ImageTower, Model, ModelId, TextTower, Use};
 use crate::stage::{Done, Skipped, slices};
 use crate::table::column::{self, hashes};
 use crate::table::{Error, Images, Table};
@@ -49,9 +50,12 @@ pub struct Embed {
     #[arg(long = "as", default_value = column::EMBEDDING, value_name = "NAME", value_parser = free_name)]
     name: String,
 
-    /// Images that go through the model at once; 1 is the fastest for small models on a processor
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    batch: u16,
+    /// Images that go through the model at once [default: 1 for small models, 8 for ONNX models]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    batch: Option<u16>,
+
+    #[command(flatten)]
+    engines: Engines,
 
     /// Keep the images themselves in the table
     #[arg(long)]
@@ -70,7 +74,8 @@ pub struct Embed {
 
 impl Embed {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
-        let model = Model::find(&self.model)?;
+        let model = Model::find(&self.model, self.engines.engine)?;
+        let batch = self.batch_size(&model)?;
         let inputs = self.inputs.to_inputs();
         let table = match &self.text {
             None => inputs.images()?,
@@ -86,16 +91,19 @@ impl Embed {
         provenance.set(&about("model"), model.id().full());
         provenance.set(&about("dimension"), model.dimension().to_string());
         provenance.set(&about("metric"), "cosine");
-        provenance.set(&about("engine"), "rten");
+        let stage = self.stage(&model, schema.clone(), batch)?;
+        provenance.set(&about("engine"), stage.engine());
         let mut writer = self.output.start(sink, &schema, &provenance)?;
-
-        let stage = self.stage(&model, schema)?;
         ui.start("embed", table.rows);
-        let items = slices(table, SLICE_ROWS.max(self.batch.into()));
-        let work = move |batch: Result<RecordBatch, Error>| stage.embed(&batch?);
+        let items = slices(table, SLICE_ROWS.max(batch));
+        let stage = Arc::new(stage);
+        let worker = stage.clone();
+        let work = move |batch: Result<RecordBatch, Error>| worker.embed(&batch?);
         let tally = self.work.drive(items, work, ui, |batch| Ok(writer.write(&batch)?))?;
         writer.finish()?;
-        ui.note(&format!("embed: {tally}, by {}", model.id()));
+        let (computed, cached) = (stage.computed.load(Ordering::Relaxed), stage.cached.load(Ordering::Relaxed));
+        let how = format!("{computed} computed, {cached} from the cache, by {}, {}", model.id(), stage.engine());
+        ui.done(&format!("embed: {tally}, {how}"));
         Ok(self.work.exit(&tally))
     }
 
@@ -115,18 +123,57 @@ impl Embed {
         fields.into_iter().fold(schema, |schema, field| column::put_field(&schema, field))
     }
 
-    fn stage(&self, model: &Model, schema: SchemaRef) -> Result<Stage, Failure> {
+    fn stage(&self, model: &Model, schema: SchemaRef, batch: usize) -> Result<Stage, Failure> {
+        let device = self.engines.device;
         let what = match &self.text {
-            Some(column) => What::Text { column: column.clone(), tower: model.text_tower()? },
+            Some(column) => What::Text { column: column.clone(), tower: model.text_tower(Use::Bulk, device)? },
             None => {
-                // A full batch goes through other kernels than a single image, with other last bits.
-                let variant = if self.batch == 1 { "" } else { "-batched" };
-                let cache = if self.no_cache { None } else { Cache::open(model.id(), model.dimension(), variant) };
-                What::Images { tower: model.image_tower()?, cache, batch: self.batch.into() }
+                let tower = model.image_tower(Use::Bulk, device)?;
+                let variant = variant(&tower.engine(), batch, device);
+                let cache = if self.no_cache { None } else { Cache::open(model.id(), model.dimension(), &variant) };
+                What::Images { tower, cache, batch }
             }
         };
-        Ok(Stage { what, model: model.id().clone(), dimension: model.dimension(), column: self.name.clone(), schema })
+        Ok(Stage {
+            what,
+            model: model.id().clone(),
+            dimension: model.dimension(),
+            column: self.name.clone(),
+            schema,
+            computed: AtomicU64::new(0),
+            cached: AtomicU64::new(0),
+        })
     }
+
+    /// How many images go through the model at once.
+    fn batch_size(&self, model: &Model) -> Result<usize, Failure> {
+        match self.batch {
+            Some(2..) if model.is_quantised() => Err(Failure::usage(
+                "a model of 8-bit integers rounds a batch as a whole: an image's vector would depend on its neighbours",
+                "--batch 1",
+            )),
+            Some(batch) => Ok(batch.into()),
+            None if model.is_quantised() || model.is_small() => Ok(1),
+            None => Ok(8),
+        }
+    }
+}
+
+/// What shows in the last bits of a vector and is not part of the model's identity: the cache keeps them apart, so
+/// that a table's bytes do not depend on what was computed before.
+fn variant(engine: &str, batch: usize, device: Device) -> String {
+    let mut variant = String::new();
+    if engine != "rten" {
+        variant.push_str(&format!("-{}", engine.replace(' ', "-")));
+    }
+    if device != Device::Cpu {
+        variant.push_str("-cuda");
+    }
+    if batch > 1 {
+        // A full batch goes through other kernels than a single image.
+        variant.push_str("-batched");
+    }
+    variant
 }
 
 /// A name for a vector column that means nothing else.
@@ -144,6 +191,9 @@ struct Stage {
     dimension: usize,
     column: String,
     schema: SchemaRef,
+    /// Vectors that were made, and that were there already.
+    computed: AtomicU64,
+    cached: AtomicU64,
 }
 
 enum What {
@@ -157,9 +207,17 @@ struct Embedded {
     vector: Result<Vec<f32>, String>,
     /// Whether it is this stage that failed, and not an earlier one.
     new: bool,
+    cached: bool,
 }
 
 impl Stage {
+    fn engine(&self) -> String {
+        match &self.what {
+            What::Images { tower, .. } => tower.engine(),
+            What::Text { tower, .. } => tower.engine(),
+        }
+    }
+
     fn embed(&self, batch: &RecordBatch) -> Result<Done, Failure> {
         let rows = match &self.what {
             What::Images { tower, cache, batch: size } => embed_images(batch, tower, cache.as_ref(), *size)?,
@@ -174,6 +232,8 @@ impl Stage {
         for (i, row) in rows.iter().enumerate() {
             match &row.vector {
                 Ok(vector) => {
+                    let count = if row.cached { &self.cached } else { &self.computed };
+                    count.fetch_add(1, Ordering::Relaxed);
                     numbers.extend_from_slice(vector);
                     names.append_value(&model);
                 }
@@ -216,13 +276,13 @@ fn embed_images(
     let mut rows: Vec<Embedded> = Vec::with_capacity(batch.num_rows());
     for i in 0..batch.num_rows() {
         if let Some(error) = images.error(i) {
-            rows.push(Embedded { content: None, vector: Err(error.into()), new: false });
+            rows.push(Embedded { content: None, vector: Err(error.into()), new: false, cached: false });
             continue;
         }
         let bytes = match images.read(i) {
             Ok(bytes) => bytes,
             Err(problem) => {
-                rows.push(Embedded { content: None, vector: Err(problem), new: true });
+                rows.push(Embedded { content: None, vector: Err(problem), new: true, cached: false });
                 continue;
             }
         };
@@ -230,13 +290,14 @@ fn embed_images(
         let cached = cache.and_then(|cache| cache.get(&content));
         let decoded = match &cached {
             Some(_) => None,
-            None => Some(image::decode(&bytes, tower.background()).map_err(|e| e.to_string())),
+            None => Some(image::decode_for(&bytes, tower.background(), tower.edge()).map_err(|e| e.to_string())),
         };
         let vector = match &decoded {
             Some(Err(problem)) => Err(problem.clone()),
             _ => Ok(cached.unwrap_or_default()),
         };
-        rows.push(Embedded { content: Some(content), vector, new: true });
+        let cached = decoded.is_none();
+        rows.push(Embedded { content: Some(content), vector, new: true, cached });
         if let Some(Ok(rgb)) = decoded {
             queue.push(i, &rgb);
             if queue.waiting.len() == size {
@@ -289,9 +350,9 @@ fn embed_texts(batch: &RecordBatch, column: &str, tower: &TextTower) -> Result<V
     let error = |i: usize| errors.as_ref().filter(|e| e.is_valid(i)).map(|e| e.value(i).to_string());
     let rows = texts.iter().enumerate().map(|(i, text)| {
         Ok(match (error(i), text) {
-            (Some(error), _) => Embedded { content: None, vector: Err(error), new: false },
-            (None, None) => Embedded { content: None, vector: Err(format!("column `{column}` is null")), new: true },
-            (None, Some(text)) => Embedded { content: None, vector: Ok(tower.embed(text)?), new: true },
+            (Some(error), _) => Embedded { content: None, vector: Err(error), new: false, cached: false },
+            (None, None) => Embedded { content: None, vector: Err(format!("column `{column}` is null")), new: true, cached: false },
+            (None, Some(text)) => Embedded { content: None, vector: Ok(tower.embed(text)?), new: true, cached: false },
         })
     });
     rows.collect::<Result<_, model::Error>>().map_err(Failure::from)

@@ -5,7 +5,7 @@ use clap::Args;
 use super::args::{TableInputs, TableOutput};
 use super::failure::{Exit, Failure};
 use crate::index::{Check, Error, Packer};
-use crate::model::{Model, short_id};
+use crate::model::{Engine, Model, short_id};
 use crate::table::{Provenance, column};
 use crate::ui::{Ui, left_out};
 
@@ -92,7 +92,7 @@ impl IndexArgs {
             (None, None) => Err(Error::NoModel { name: name.into() }.into()),
             (Some(given), None) if given == "unknown" => Ok(None),
             (Some(given), found) => {
-                let model = Model::find(given)?;
+                let model = Model::find(given, Engine::Auto)?;
                 let query = model.id().to_string();
                 if let Some(index) = found.map(short_id).filter(|index| *index != query) {
                     return Err(Error::OtherModel { name: name.into(), index, query }.into());

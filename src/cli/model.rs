@@ -39,7 +39,7 @@ impl Model {
     pub fn run(self) -> Result<Exit, Failure> {
         let text = match self.command {
             Command::List => list(),
-            Command::Info { model } => info(&model::Model::find(&model)?.info()),
+            Command::Info { model } => info(&model::Model::find(&model, model::Engine::Auto)?.info()),
         };
         print(text.as_bytes())?;
         Ok(Exit::Done)

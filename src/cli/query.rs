@@ -11,7 +11,7 @@ use super::failure::{Exit, Failure};
 use super::results::{Format, Group, write_results};
 use crate::image;
 use crate::index::{Error, Index, Part, Pokedex, Stored, Term, Weighted, parse_line, parse_terms};
-use crate::model::{ImageTower, Known, Model, TextTower, correct, normalise};
+use crate::model::{Device, Engine, ImageTower, Known, Model, TextTower, Use, correct, normalise};
 use crate::table::column;
 use crate::ui::Ui;
 
@@ -55,6 +55,10 @@ pub struct Query {
     /// The model that embeds the query [default: the one that made the index]
     #[arg(long, value_name = "NAME|DIR")]
     model: Option<String>,
+
+    /// What runs the model of an index; the built-in one always runs in rten [default: auto]
+    #[arg(long, value_enum, default_value_t, hide_default_value = true)]
+    engine: Engine,
 
     /// The column that holds the vectors
     #[arg(long, default_value = column::EMBEDDING, value_name = "NAME")]
@@ -122,7 +126,7 @@ impl Query {
     fn ask_pokedex(&self, queries: &[(String, Vec<Weighted>)], ui: &Ui) -> Result<Vec<Group>, Failure> {
         let model = Model::builtin();
         if let Some(name) = &self.model {
-            let other = Model::find(name)?.id().to_string();
+            let other = Model::find(name, self.engine)?.id().to_string();
             if other != model.id().to_string() {
                 return Err(Error::OtherModel {
                     name: Pokedex::NAME.into(),
@@ -220,8 +224,8 @@ impl Query {
         let name = index.name().to_string();
         let made_by = made_by.filter(|id| *id != "unknown");
         let model = match (&self.model, made_by) {
-            (Some(name), _) if name != "unknown" => Model::find(name)?,
-            (_, Some(id)) => model_of(id).ok_or_else(|| Error::OtherModel {
+            (Some(name), _) if name != "unknown" => Model::find(name, self.engine)?,
+            (_, Some(id)) => Model::of(id).ok_or_else(|| Error::OtherModel {
                 name: name.clone(),
                 index: id.into(),
                 query: Model::builtin().id().to_string(),
@@ -237,16 +241,6 @@ impl Query {
             _ => Ok(model),
         }
     }
-}
-
-/// The installed model of this identity; the built-in one is compared first, since others must be read to be known.
-fn model_of(id: &str) -> Option<Model> {
-    let builtin = Model::builtin();
-    if builtin.id().to_string() == id {
-        return Some(builtin);
-    }
-    let (name, _) = id.split_once('@')?;
-    Model::find(name).ok().filter(|model| model.id().to_string() == id)
 }
 
 fn lines_of(file: &Path) -> Result<Box<dyn Iterator<Item = std::io::Result<String>>>, Failure> {
@@ -293,7 +287,7 @@ impl Embedder {
     fn text_tower(&mut self) -> Result<&TextTower, Failure> {
         let tower = match self.text.take() {
             Some(tower) => tower,
-            None => self.model().text_tower()?,
+            None => self.model().text_tower(Use::Once, Device::Cpu)?,
         };
         Ok(self.text.insert(tower))
     }
@@ -301,13 +295,13 @@ impl Embedder {
     fn image(&mut self, path: &Path) -> Result<Vec<f32>, Failure> {
         let tower = match self.image.take() {
             Some(tower) => tower,
-            None => self.model().image_tower()?,
+            None => self.model().image_tower(Use::Once, Device::Cpu)?,
         };
         let tower = self.image.insert(tower);
         let name = crate::io::escape_bytes(path.as_os_str().as_encoded_bytes());
         let bytes =
             crate::io::read_image(&name).map_err(|source| crate::io::Error::Read { path: path.into(), source })?;
-        let rgb = image::decode(&bytes, tower.background()).map_err(|e| {
+        let rgb = image::decode_for(&bytes, tower.background(), tower.edge()).map_err(|e| {
             let hint =
                 "words that begin with a slash or a dot are taken for pictures; leave it out to search for the words";
             Failure::failed(format!("{}: {e}", path.display()), Some(hint.into()))

@@ -1,21 +1,135 @@
-//! The one trait behind which inference engines stand.
+//! The one trait behind which inference engines stand, and what both must know of a graph.
+
+use std::path::Path;
+
+use super::onnx::Kind;
+use super::{ort, rten};
+
+/// Which engine runs a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Engine {
+    /// ONNX Runtime for many inputs where it is installed, else rten
+    #[default]
+    Auto,
+    /// The engine in the binary
+    Rten,
+    /// ONNX Runtime, a shared library that must be installed
+    Ort,
+}
+
+/// What computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Device {
+    #[default]
+    Cpu,
+    /// An NVIDIA GPU, through a GPU build of ONNX Runtime
+    Cuda,
+}
+
+/// How a tower is going to be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// For a few inputs: what counts is the start, and one call may take all processors.
+    Once,
+    /// For many inputs, by several calls at once, each on one processor.
+    Bulk,
+}
 
 /// One call's input.
 pub enum Batch {
     /// `[batch, 3, height, width]`, normalised.
     Pixels { data: Vec<f32>, shape: [usize; 4] },
-    /// `[batch, tokens]`, padded with 0.
-    Tokens { data: Vec<i32>, shape: [usize; 2] },
+    /// `[batch, tokens]`: ids, and 1 where there is one, 0 where there is padding.
+    Tokens { ids: Vec<i32>, mask: Vec<i32>, shape: [usize; 2] },
 }
 
-/// A loaded network with one input and one output.
-///
-/// Single-threaded: callers run several at once, which on every machine measured is faster than one call on several
-/// threads, and makes a row's vector independent of the number of threads.
+/// What a graph's input is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Pixels,
+    Ids,
+    Mask,
+    /// Which of two sentences a token belongs to: always the first.
+    Types,
+}
+
+/// A graph's ends: its inputs by name, and the output that holds the vectors.
+#[derive(Debug, Clone)]
+pub struct Ends {
+    pub inputs: Vec<(String, Role, Kind)>,
+    pub output: String,
+    /// Does it hold what rten does not compute exactly?
+    pub needs_ort: bool,
+}
+
+impl Ends {
+    /// The ends of a graph of one input.
+    pub fn single(input: &str, role: Role, output: &str) -> Ends {
+        let kind = if role == Role::Pixels { Kind::Float32 } else { Kind::Int32 };
+        Ends { inputs: vec![(input.into(), role, kind)], output: output.into(), needs_ort: false }
+    }
+}
+
+/// A loaded network. Callers may run several batches at once; a row's vector does not depend on how many.
 pub trait Tower: Send + Sync {
-    /// Runs a batch and gives its output row by row.
+    /// Runs a batch and gives its output row by row: of `[batch, dimension]` all, of `[batch, tokens, dimension]` the
+    /// first token, which stands for the whole in the models that have no projection.
     ///
     /// # Errors
     /// What the engine says, for a message.
     fn run(&self, batch: Batch) -> Result<Vec<f32>, String>;
+
+    /// Which engine this is, with its version.
+    fn engine(&self) -> String;
+}
+
+/// Rows of an output of this shape, as [`Tower::run`] gives them.
+pub fn rows(shape: &[usize], data: Vec<f32>) -> Result<Vec<f32>, String> {
+    match shape {
+        [_, _] => Ok(data),
+        [_, tokens, dimension] if *tokens > 0 && *dimension > 0 => {
+            Ok(data.chunks_exact(tokens * dimension).flat_map(|row| &row[..*dimension]).copied().collect())
+        }
+        _ => Err(format!("gave an output of shape {shape:?}, not [batch, dimension]")),
+    }
+}
+
+/// How a tower is to be run.
+#[derive(Debug, Clone, Copy)]
+pub struct Choice {
+    pub engine: Engine,
+    pub device: Device,
+    pub use_: Use,
+}
+
+impl Choice {
+    /// The engine that is tried first: the one that is asked for, or the one that suits the use.
+    pub fn first(&self, ends: &Ends) -> Engine {
+        match self.engine {
+            Engine::Auto if ends.needs_ort || self.device != Device::Cpu => Engine::Ort,
+            Engine::Auto if self.use_ == Use::Bulk && ort::library().is_ok() => Engine::Ort,
+            Engine::Auto => Engine::Rten,
+            engine => engine,
+        }
+    }
+}
+
+/// Loads an ONNX file; where no engine is asked for and the first does not know an operator, by the other.
+///
+/// # Errors
+/// The engine is not there, or cannot load the file.
+pub fn load(path: &Path, ends: &Ends, choice: Choice) -> Result<Box<dyn Tower>, String> {
+    let by_rten = || match (ends.needs_ort, choice.device) {
+        (true, _) => Err("rten computes its cubic interpolation as linear; --engine ort".into()),
+        (_, Device::Cuda) => Err("rten computes on processors only; --engine ort".into()),
+        _ => rten::load_file(path, ends, choice.use_),
+    };
+    let by_ort = || ort::load(path, ends, choice.use_, choice.device);
+    let other = choice.engine == Engine::Auto && choice.device == Device::Cpu && !ends.needs_ort;
+    match choice.first(ends) {
+        Engine::Ort if other => by_ort().or_else(|problem| by_rten().map_err(|_| problem)),
+        Engine::Ort => by_ort(),
+        _ if other && ort::library().is_ok() => by_rten().or_else(|problem| by_ort().map_err(|_| problem)),
+        _ => by_rten(),
+    }
 }

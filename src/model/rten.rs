@@ -3,56 +3,99 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value};
-use rten_tensor::{NdTensor, Tensor};
+use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
+use rten_tensor::{Layout, NdTensor, Tensor};
 
-use super::engine::{Batch, Tower};
+use super::engine::{Batch, Ends, Role, Tower, Use, rows};
+use crate::guard;
 
 struct Rten {
     model: Model,
-    input: NodeId,
+    inputs: Vec<(NodeId, Role)>,
     output: NodeId,
+    threads: Threads,
+}
+
+/// Who computes a call.
+enum Threads {
+    /// All processors.
+    All,
     /// Pools of one thread, as many as calls have ever run at once. rten runs a call on a pool; one pool for all
     /// would make concurrent calls wait for each other.
-    pools: Mutex<Vec<Arc<ThreadPool>>>,
+    One(Mutex<Vec<Arc<ThreadPool>>>),
 }
 
 /// Loads a tower whose weights are viewed in place; `bytes` must be aligned to 64.
-pub fn load_static(bytes: &'static [u8], input: &str, output: &str) -> Result<Box<dyn Tower>, String> {
-    tower(ModelOptions::with_all_ops().load_static_slice(bytes).map_err(|e| e.to_string())?, input, output)
+pub fn load_static(bytes: &'static [u8], ends: &Ends) -> Result<Box<dyn Tower>, String> {
+    tower(ModelOptions::with_all_ops().load_static_slice(bytes).map_err(|e| e.to_string())?, ends, Use::Bulk)
 }
 
-/// Loads a tower from a file, which is mapped.
-pub fn load_file(path: &Path, input: &str, output: &str) -> Result<Box<dyn Tower>, String> {
-    #[expect(
-        unsafe_code,
-        reason = "a model file that another process cuts short while it is mapped kills this one; \
-        models are installed by rename and never changed in place"
-    )]
-    // SAFETY: the file is not modified while it is mapped, see above.
-    let model = unsafe { ModelOptions::with_all_ops().load_mmap(path) };
-    tower(model.map_err(|e| e.to_string())?, input, output)
+/// Loads a tower from a file, `.rten` or `.onnx`, which is mapped.
+pub fn load_file(path: &Path, ends: &Ends, use_: Use) -> Result<Box<dyn Tower>, String> {
+    let load = || {
+        #[expect(
+            unsafe_code,
+            reason = "a model file that another process cuts short while it is mapped kills this one; \
+            models are installed by rename and never changed in place"
+        )]
+        // SAFETY: the file is not modified while it is mapped, see above.
+        unsafe {
+            ModelOptions::with_all_ops().load_mmap(path)
+        }
+    };
+    let model = guard::catch(load).ok_or("it is damaged")?;
+    tower(model.map_err(|e| e.to_string())?, ends, use_)
 }
 
-fn tower(model: Model, input: &str, output: &str) -> Result<Box<dyn Tower>, String> {
+fn tower(model: Model, ends: &Ends, use_: Use) -> Result<Box<dyn Tower>, String> {
     let node = |name: &str| model.node_id(name).map_err(|_| format!("has no input or output named `{name}`"));
-    let (input, output) = (node(input)?, node(output)?);
-    Ok(Box::new(Rten { model, input, output, pools: Mutex::default() }))
+    let inputs = ends.inputs.iter().map(|(name, role, _)| Ok((node(name)?, *role))).collect::<Result<_, String>>()?;
+    let output = node(&ends.output)?;
+    let threads = match use_ {
+        Use::Once => Threads::All,
+        Use::Bulk => Threads::One(Mutex::default()),
+    };
+    Ok(Box::new(Rten { model, inputs, output, threads }))
+}
+
+impl Rten {
+    fn run_on(&self, batch: Batch, pool: Option<Arc<ThreadPool>>) -> Result<Vec<f32>, String> {
+        let inputs: Vec<(NodeId, ValueOrView)> = match batch {
+            Batch::Pixels { data, shape } => {
+                let pixels: Value = NdTensor::<f32, 4>::from_data(shape, data).into();
+                self.inputs.iter().map(|(node, _)| (*node, pixels.clone().into())).collect()
+            }
+            Batch::Tokens { ids, mask, shape } => {
+                let tensor = |role: Role| match role {
+                    Role::Ids | Role::Pixels => NdTensor::<i32, 2>::from_data(shape, ids.clone()),
+                    Role::Mask => NdTensor::from_data(shape, mask.clone()),
+                    Role::Types => NdTensor::zeros(shape),
+                };
+                self.inputs.iter().map(|(node, role)| (*node, Value::from(tensor(*role)).into())).collect()
+            }
+        };
+        let options = RunOptions::default().with_thread_pool(pool);
+        let run = || self.model.run_n(inputs, [self.output], Some(options));
+        let [output] = guard::catch(run).ok_or("the engine gave up on it")?.map_err(|e| e.to_string())?;
+        let output: Tensor<f32> = output.try_into().map_err(|_| "gave something else than float32".to_string())?;
+        let shape = output.shape().to_vec();
+        rows(&shape, output.into_data())
+    }
 }
 
 impl Tower for Rten {
     fn run(&self, batch: Batch) -> Result<Vec<f32>, String> {
-        let input: Value = match batch {
-            Batch::Pixels { data, shape } => NdTensor::<f32, 4>::from_data(shape, data).into(),
-            Batch::Tokens { data, shape } => NdTensor::<i32, 2>::from_data(shape, data).into(),
+        let Threads::One(pools) = &self.threads else {
+            return self.run_on(batch, None);
         };
-        let idle = self.pools.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop();
+        let idle = pools.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop();
         let pool = idle.unwrap_or_else(|| Arc::new(ThreadPool::with_num_threads(1)));
-        let options = RunOptions::default().with_thread_pool(Some(pool.clone()));
-        let result = self.model.run_n([(self.input, input.into())].into(), [self.output], Some(options));
-        self.pools.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(pool);
-        let [output] = result.map_err(|e| e.to_string())?;
-        let output: Tensor<f32> = output.try_into().map_err(|_| "gave something else than float32".to_string())?;
-        Ok(output.into_data())
+        let result = self.run_on(batch, Some(pool.clone()));
+        pools.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(pool);
+        result
+    }
+
+    fn engine(&self) -> String {
+        "rten".into()
     }
 }

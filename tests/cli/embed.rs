@@ -142,7 +142,7 @@ fn an_unknown_model_names_those_there_are() {
     let said = dir.pokedex("embed in --model clip -o e.parquet").failed(1);
     assert!(said.contains("clip: no such model") && said.contains("installed models: pokedex-mini"), "{said}");
     let said = dir.pokedex("embed in --model ./in -o e.parquet").failed(1);
-    assert!(said.contains("./in: not a model folder: model.json"), "{said}");
+    assert!(said.contains("./in: not a model folder: it holds none of model.json"), "{said}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod export;
 mod index;
 mod man;
 mod model;
+mod onnx;
 mod pipes;
 mod query;
 mod readme;

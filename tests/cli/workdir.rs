@@ -105,7 +105,26 @@ impl Workdir {
             .env("POKEDEX_CACHE", self.path(".cache"))
             .env("POKEDEX_MODELS", self.path(".models"))
             .stdin(Stdio::null());
+        if let Some(library) = std::env::var_os("ORT_DYLIB_PATH") {
+            command.env("ORT_DYLIB_PATH", library);
+        }
         command
+    }
+
+    /// A copy of a model of `tests/data/models`.
+    pub fn model(&self, name: &str, folder: &str) {
+        fn copy(from: &Path, to: &Path) {
+            std::fs::create_dir_all(to).expect("writable");
+            for entry in std::fs::read_dir(from).expect("a fixture").flatten() {
+                let target = to.join(entry.file_name());
+                match entry.path().is_dir() {
+                    true => copy(&entry.path(), &target),
+                    false => std::fs::copy(entry.path(), target).map(|_| ()).expect("writable"),
+                }
+            }
+        }
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models");
+        copy(&fixtures.join(name), &self.path(folder));
     }
 
     /// Runs `pokedex` with these arguments, separated by spaces.

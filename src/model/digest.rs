@@ -1,0 +1,75 @@
+//! SHA-256 of large files, computed once: a query must not read half a gigabyte to know which model it uses.
+//!
+//! What was computed is remembered in the cache folder by the file's place, and forgotten when its size, times or
+//! inode change.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest, Sha256};
+
+/// Smaller files are read again each time.
+const SMALL: u64 = 1 << 16;
+
+/// The SHA-256 of a file.
+pub fn of_file(path: &Path) -> io::Result<[u8; 32]> {
+    let path = path.canonicalize()?;
+    let mut file = File::open(&path)?;
+    let facts = file.metadata()?;
+    let memo = memo_of(&path).filter(|_| facts.len() >= SMALL);
+    let key = key_of(&facts);
+    if let Some(digest) = memo.as_ref().and_then(|memo| recall(memo, &key)) {
+        return Ok(digest);
+    }
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            n => hasher.update(&buffer[..n]),
+        }
+    }
+    let digest: [u8; 32] = hasher.finalize().into();
+    // A file that changed a moment ago may change again within the resolution of its times.
+    let is_settled = facts.modified().is_ok_and(|at| at < SystemTime::now() - Duration::from_secs(2));
+    if let Some(memo) = memo.filter(|_| is_settled && file.metadata().is_ok_and(|now| key_of(&now) == key)) {
+        // Not remembering is slower, not wrong.
+        let _ = remember(&memo, &key, &digest);
+    }
+    Ok(digest)
+}
+
+fn memo_of(path: &Path) -> Option<PathBuf> {
+    let name = blake3::hash(path.as_os_str().as_encoded_bytes()).to_hex();
+    super::cache_folder().map(|folder| folder.join("digests").join(&name[..32]))
+}
+
+fn key_of(facts: &Metadata) -> String {
+    format!(
+        "{} {} {}.{} {}.{}",
+        facts.ino(),
+        facts.len(),
+        facts.mtime(),
+        facts.mtime_nsec(),
+        facts.ctime(),
+        facts.ctime_nsec()
+    )
+}
+
+fn recall(memo: &Path, key: &str) -> Option<[u8; 32]> {
+    let text = std::fs::read_to_string(memo).ok()?;
+    let (remembered, digest) = text.trim_end().split_once('\n')?;
+    if remembered == key { super::parse_digest(digest) } else { None }
+}
+
+fn remember(memo: &Path, key: &str, digest: &[u8; 32]) -> io::Result<()> {
+    let folder = memo.parent().expect("it is in a folder");
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    io::Write::write_all(&mut file, format!("{key}\n{}\n", super::hex(digest)).as_bytes())?;
+    file.persist(memo)?;
+    Ok(())
+}

@@ -1,0 +1,573 @@
+//! What an ONNX file says of itself, read without its weights; and the part of it that one output needs, written so
+//! that the weights can be mapped.
+//!
+//! Hides: protocol buffers (the wire format and the few fields of onnx.proto that matter here). Promises: whatever the
+//! bytes are, a result or an error; nothing is read outside the bytes.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io::{self, Write};
+
+/// A number's type, as far as towers have it at their ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Float32,
+    Float16,
+    Int32,
+    Int64,
+    Other,
+}
+
+/// An input or output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    pub name: String,
+    pub kind: Kind,
+    /// Sizes; `None` where the graph leaves it to the caller.
+    pub shape: Vec<Option<usize>>,
+}
+
+/// A graph's ends, and what else must be known before it is loaded.
+#[derive(Debug, Clone, Default)]
+pub struct Graph {
+    pub inputs: Vec<Port>,
+    pub outputs: Vec<Port>,
+    /// Does it compute with 8-bit integers? Then engines differ by more than rounding.
+    pub quantised: bool,
+    /// Does it resize by cubic interpolation, as DINOv2 does with its positions? rten silently makes that linear.
+    pub cubic: bool,
+    /// Names of the files beside it that hold weights.
+    pub external: BTreeSet<String>,
+}
+
+impl Graph {
+    /// Reads the ends of a graph; weights are skipped.
+    ///
+    /// # Errors
+    /// The bytes are no ONNX model.
+    pub fn read(bytes: &[u8]) -> Result<Graph, String> {
+        let graph = graph_of(bytes)?;
+        let mut found = Graph::default();
+        let mut weights = HashSet::new();
+        let mut inputs = Vec::new();
+        for field in Fields(graph) {
+            match field? {
+                (NODE, Value::Bytes(node)) => {
+                    found.quantised |= is_integer_arithmetic(node)?;
+                    found.cubic |= is_cubic_resize(node)?;
+                }
+                (INITIALIZER, Value::Bytes(tensor)) => {
+                    let tensor = Tensor::read(tensor)?;
+                    found.external.extend(tensor.location()?.map(|at| at.file));
+                    weights.insert(tensor.name);
+                }
+                (INPUT, Value::Bytes(port)) => inputs.push(Port::read(port)?),
+                (OUTPUT, Value::Bytes(port)) => found.outputs.push(Port::read(port)?),
+                _ => {}
+            }
+        }
+        // Old files list their weights among the inputs.
+        inputs.retain(|input| !weights.contains(input.name.as_bytes()));
+        found.inputs = inputs;
+        if found.outputs.is_empty() {
+            return Err("not an ONNX model: it has no output".into());
+        }
+        Ok(found)
+    }
+
+    pub fn output(&self, name: &str) -> Option<&Port> {
+        self.outputs.iter().find(|port| port.name == name)
+    }
+}
+
+/// Where a weight lies that is not in the model's own file.
+struct Location {
+    file: String,
+    offset: u64,
+    length: Option<u64>,
+}
+
+/// Writes what `output` needs of a model: a graph without weights, and the weights one after the other, each at a
+/// multiple of 64 bytes in a file that the graph calls `data_name`. `external` gives the bytes of a file that the
+/// model itself keeps weights in.
+///
+/// # Errors
+/// The bytes are no ONNX model, have no such output, or a file cannot be written.
+pub fn extract<'a>(
+    bytes: &'a [u8],
+    output: &str,
+    external: &dyn Fn(&str) -> Option<&'a [u8]>,
+    data_name: &str,
+    data: &mut impl Write,
+) -> io::Result<Vec<u8>> {
+    let damaged = |problem: String| io::Error::new(io::ErrorKind::InvalidData, problem);
+    let graph = graph_of(bytes).map_err(damaged)?;
+    let needed = needed_for(graph, output).map_err(damaged)?;
+    let mut kept = Vec::new();
+    let mut end = 0;
+    for field in Fields(graph) {
+        let (number, value) = field.map_err(damaged)?;
+        match (number, &value) {
+            (INITIALIZER, Value::Bytes(tensor)) => {
+                let tensor = Tensor::read(tensor).map_err(damaged)?;
+                if needed.contains(tensor.name) {
+                    write_tensor(&tensor, external, data_name, data, &mut end, &mut kept)?;
+                }
+            }
+            (NODE, Value::Bytes(node)) => {
+                if outputs_of(node).map_err(damaged)?.iter().any(|name| needed.contains(name)) {
+                    put(&mut kept, number, &value);
+                }
+            }
+            (INPUT | OUTPUT | VALUE_INFO, Value::Bytes(port)) => {
+                let name = name_of(port, 1).map_err(damaged)?;
+                let wanted = if number == OUTPUT { name == output.as_bytes() } else { needed.contains(name) };
+                if wanted {
+                    put(&mut kept, number, &value);
+                }
+            }
+            _ => put(&mut kept, number, &value),
+        }
+    }
+    let mut model = Vec::new();
+    for field in Fields(bytes) {
+        let (number, value) = field.map_err(damaged)?;
+        match number {
+            GRAPH => put(&mut model, GRAPH, &Value::Bytes(&kept)),
+            _ => put(&mut model, number, &value),
+        }
+    }
+    Ok(model)
+}
+
+/// Small tensors are shapes and axes, which engines want to see in the graph.
+const SMALL: usize = 1024;
+
+fn write_tensor<'a>(
+    tensor: &Tensor<'a>,
+    external: &dyn Fn(&str) -> Option<&'a [u8]>,
+    data_name: &str,
+    data: &mut impl Write,
+    end: &mut u64,
+    kept: &mut Vec<u8>,
+) -> io::Result<()> {
+    let damaged = |problem: String| io::Error::new(io::ErrorKind::InvalidData, problem);
+    let name = String::from_utf8_lossy(tensor.name).into_owned();
+    let raw = match tensor.location().map_err(damaged)? {
+        Some(at) => {
+            let file = external(&at.file).ok_or_else(|| damaged(format!("{}: no such file", at.file)))?;
+            let length = at.length.unwrap_or((file.len() as u64).saturating_sub(at.offset));
+            let range = usize::try_from(at.offset).ok().zip(usize::try_from(at.offset.saturating_add(length)).ok());
+            let slice = range.and_then(|(from, to)| file.get(from..to));
+            Some(slice.ok_or_else(|| damaged(format!("{}: too short for `{name}`", at.file)))?)
+        }
+        None => tensor.raw,
+    };
+    let Some(raw) = raw.filter(|raw| raw.len() >= SMALL) else {
+        let mut message = tensor.bytes.to_vec();
+        if tensor.is_external {
+            message = tensor.without_data();
+            put(&mut message, RAW_DATA, &Value::Bytes(raw.unwrap_or_default()));
+        }
+        put(kept, INITIALIZER, &Value::Bytes(&message));
+        return Ok(());
+    };
+    let padding = end.next_multiple_of(64) - *end;
+    data.write_all(&vec![0; padding as usize])?;
+    data.write_all(raw)?;
+    let offset = *end + padding;
+    *end = offset + raw.len() as u64;
+    let mut message = tensor.without_data();
+    for (key, value) in
+        [("location", data_name.to_string()), ("offset", offset.to_string()), ("length", raw.len().to_string())]
+    {
+        let mut entry = Vec::new();
+        put(&mut entry, 1, &Value::Bytes(key.as_bytes()));
+        put(&mut entry, 2, &Value::Bytes(value.as_bytes()));
+        put(&mut message, EXTERNAL_DATA, &Value::Bytes(&entry));
+    }
+    put(&mut message, DATA_LOCATION, &Value::Varint(1));
+    put(kept, INITIALIZER, &Value::Bytes(&message));
+    Ok(())
+}
+
+/// Names of all values that an output is computed from, itself included.
+fn needed_for<'a>(graph: &'a [u8], output: &str) -> Result<HashSet<&'a [u8]>, String> {
+    let mut maker: HashMap<&[u8], usize> = HashMap::new();
+    let mut nodes: Vec<(Vec<&[u8]>, Vec<&[u8]>)> = Vec::new();
+    for field in Fields(graph) {
+        if let (NODE, Value::Bytes(node)) = field? {
+            let mut inputs = Vec::new();
+            inputs_of(node, 0, &mut inputs)?;
+            let outputs = outputs_of(node)?;
+            maker.extend(outputs.iter().map(|name| (*name, nodes.len())));
+            nodes.push((inputs, outputs));
+        }
+    }
+    let (&last, _) =
+        maker.get_key_value(output.as_bytes()).ok_or_else(|| format!("nothing in it computes `{output}`"))?;
+    let mut needed = HashSet::new();
+    let mut open = vec![last];
+    while let Some(name) = open.pop() {
+        if needed.insert(name)
+            && let Some(&node) = maker.get(name)
+        {
+            // All outputs of a node are kept: some operators tell them apart by their place.
+            open.extend(nodes[node].0.iter().chain(&nodes[node].1));
+        }
+    }
+    Ok(needed)
+}
+
+// Numbers of fields in onnx.proto.
+const GRAPH: u64 = 7;
+const NODE: u64 = 1;
+const INITIALIZER: u64 = 5;
+const INPUT: u64 = 11;
+const OUTPUT: u64 = 12;
+const VALUE_INFO: u64 = 13;
+const RAW_DATA: u64 = 9;
+const EXTERNAL_DATA: u64 = 13;
+const DATA_LOCATION: u64 = 14;
+
+/// Graphs within graphs deeper than this are no towers.
+const DEEPEST: usize = 16;
+
+fn graph_of(bytes: &[u8]) -> Result<&[u8], String> {
+    let mut graph = None;
+    for field in Fields(bytes) {
+        if let (GRAPH, Value::Bytes(bytes)) = field.map_err(|e| format!("not an ONNX model: {e}"))? {
+            graph = Some(bytes);
+        }
+    }
+    graph.ok_or_else(|| "not an ONNX model: it has no graph".into())
+}
+
+fn name_of(message: &[u8], number: u64) -> Result<&[u8], String> {
+    for field in Fields(message) {
+        if let (n, Value::Bytes(name)) = field?
+            && n == number
+        {
+            return Ok(name);
+        }
+    }
+    Ok(&[])
+}
+
+fn outputs_of(node: &[u8]) -> Result<Vec<&[u8]>, String> {
+    let mut names = Vec::new();
+    for field in Fields(node) {
+        if let (2, Value::Bytes(name)) = field?
+            && !name.is_empty()
+        {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// What a node reads, graphs within it (of `If` and `Loop`) included.
+fn inputs_of<'a>(node: &'a [u8], depth: usize, names: &mut Vec<&'a [u8]>) -> Result<(), String> {
+    if depth > DEEPEST {
+        return Err("its graphs are nested too deeply".into());
+    }
+    for field in Fields(node) {
+        match field? {
+            (1, Value::Bytes(name)) => names.push(name),
+            (5, Value::Bytes(attribute)) => {
+                for field in Fields(attribute) {
+                    if let (6 | 11, Value::Bytes(graph)) = field? {
+                        for field in Fields(graph) {
+                            match field? {
+                                (NODE, Value::Bytes(node)) => inputs_of(node, depth + 1, names)?,
+                                // An inner graph may hand on an outer value as it is.
+                                (OUTPUT, Value::Bytes(port)) => names.push(name_of(port, 1)?),
+                                _ => {}
+                            }
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_integer_arithmetic(node: &[u8]) -> Result<bool, String> {
+    let operator = name_of(node, 4)?;
+    Ok([&b"DynamicQuantizeLinear"[..], b"QuantizeLinear", b"MatMulInteger", b"ConvInteger", b"QLinearMatMul"]
+        .iter()
+        .any(|quantised| operator == *quantised)
+        || operator.starts_with(b"DynamicQuantize")
+        || operator.starts_with(b"MatMulNBits"))
+}
+
+fn is_cubic_resize(node: &[u8]) -> Result<bool, String> {
+    if name_of(node, 4)? != b"Resize" {
+        return Ok(false);
+    }
+    let mut cubic = false;
+    for field in Fields(node) {
+        if let (5, Value::Bytes(attribute)) = field? {
+            cubic |= name_of(attribute, 1)? == b"mode" && name_of(attribute, 4)? == b"cubic";
+        }
+    }
+    Ok(cubic)
+}
+
+struct Tensor<'a> {
+    bytes: &'a [u8],
+    name: &'a [u8],
+    raw: Option<&'a [u8]>,
+    is_external: bool,
+    entries: Vec<&'a [u8]>,
+}
+
+impl<'a> Tensor<'a> {
+    fn read(bytes: &'a [u8]) -> Result<Tensor<'a>, String> {
+        let mut tensor = Tensor { bytes, name: &[], raw: None, is_external: false, entries: Vec::new() };
+        for field in Fields(bytes) {
+            match field? {
+                (8, Value::Bytes(name)) => tensor.name = name,
+                (RAW_DATA, Value::Bytes(raw)) => tensor.raw = Some(raw),
+                (EXTERNAL_DATA, Value::Bytes(entry)) => tensor.entries.push(entry),
+                (DATA_LOCATION, Value::Varint(location)) => tensor.is_external = location == 1,
+                _ => {}
+            }
+        }
+        Ok(tensor)
+    }
+
+    fn location(&self) -> Result<Option<Location>, String> {
+        if !self.is_external {
+            return Ok(None);
+        }
+        let mut at = Location { file: String::new(), offset: 0, length: None };
+        for entry in &self.entries {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let (key, value) = (name_of(entry, 1)?, text(name_of(entry, 2)?));
+            let number = || value.parse::<u64>().map_err(|_| format!("`{value}` is no place in a file"));
+            match key {
+                b"location" => at.file = value,
+                b"offset" => at.offset = number()?,
+                b"length" => at.length = Some(number()?),
+                _ => {}
+            }
+        }
+        // A model must not reach files other than its own.
+        let own = !at.file.is_empty() && !at.file.contains(['/', '\\']) && at.file != "..";
+        if own { Ok(Some(at)) } else { Err(format!("its weights are said to be in `{}`, not beside it", at.file)) }
+    }
+
+    fn without_data(&self) -> Vec<u8> {
+        let mut message = Vec::new();
+        for (number, value) in Fields(self.bytes).flatten() {
+            if ![RAW_DATA, EXTERNAL_DATA, DATA_LOCATION].contains(&number) {
+                put(&mut message, number, &value);
+            }
+        }
+        message
+    }
+}
+
+impl Port {
+    fn read(bytes: &[u8]) -> Result<Port, String> {
+        let name = String::from_utf8_lossy(name_of(bytes, 1)?).into_owned();
+        let mut port = Port { name, kind: Kind::Other, shape: Vec::new() };
+        // ValueInfoProto.type → TypeProto.tensor_type → its element type and its shape.
+        for field in Fields(name_of(name_of(bytes, 2)?, 1)?) {
+            match field? {
+                (1, Value::Varint(kind)) => {
+                    port.kind = match kind {
+                        1 => Kind::Float32,
+                        6 => Kind::Int32,
+                        7 => Kind::Int64,
+                        10 => Kind::Float16,
+                        _ => Kind::Other,
+                    }
+                }
+                (2, Value::Bytes(shape)) => {
+                    for dimension in Fields(shape) {
+                        let (1, Value::Bytes(dimension)) = dimension? else { continue };
+                        let mut size = None;
+                        for field in Fields(dimension) {
+                            if let (1, Value::Varint(n)) = field? {
+                                size = usize::try_from(n).ok().filter(|&n| n > 0);
+                            }
+                        }
+                        port.shape.push(size);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(port)
+    }
+}
+
+/// A field's value, as the wire has it.
+enum Value<'a> {
+    Varint(u64),
+    Bytes(&'a [u8]),
+    Fixed64([u8; 8]),
+    Fixed32([u8; 4]),
+}
+
+/// The fields of a message: (number, value).
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    fn varint(&mut self) -> Option<u64> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let (&byte, rest) = self.0.split_first()?;
+            self.0 = rest;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn field(&mut self) -> Option<(u64, Value<'a>)> {
+        let tag = self.varint()?;
+        let value = match tag & 7 {
+            0 => Value::Varint(self.varint()?),
+            1 => {
+                let (bytes, rest) = self.0.split_first_chunk::<8>()?;
+                self.0 = rest;
+                Value::Fixed64(*bytes)
+            }
+            2 => {
+                let length = usize::try_from(self.varint()?).ok()?;
+                let (bytes, rest) = self.0.split_at_checked(length)?;
+                self.0 = rest;
+                Value::Bytes(bytes)
+            }
+            5 => {
+                let (bytes, rest) = self.0.split_first_chunk::<4>()?;
+                self.0 = rest;
+                Value::Fixed32(*bytes)
+            }
+            _ => return None,
+        };
+        Some((tag >> 3, value))
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Result<(u64, Value<'a>), String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let field = self.field();
+        if field.is_none() {
+            self.0 = &[];
+        }
+        Some(field.ok_or_else(|| "it is cut short or damaged".into()))
+    }
+}
+
+fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn put(out: &mut Vec<u8>, number: u64, value: &Value) {
+    let wire = match value {
+        Value::Varint(_) => 0,
+        Value::Fixed64(_) => 1,
+        Value::Bytes(_) => 2,
+        Value::Fixed32(_) => 5,
+    };
+    put_varint(out, number << 3 | wire);
+    match value {
+        Value::Varint(n) => put_varint(out, *n),
+        Value::Fixed64(bytes) => out.extend_from_slice(bytes),
+        Value::Fixed32(bytes) => out.extend_from_slice(bytes),
+        Value::Bytes(bytes) => {
+            put_varint(out, bytes.len() as u64);
+            out.extend_from_slice(bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixture(name: &str) -> Vec<u8> {
+        let path = format!("{}/tests/data/models/{name}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
+    }
+
+    #[test]
+    fn the_ends_of_a_graph_are_read() {
+        let graph = Graph::read(&fixture("clip_combined/onnx/model.onnx")).expect("a graph");
+        let inputs: Vec<&str> = graph.inputs.iter().map(|input| input.name.as_str()).collect();
+        assert_eq!(inputs, ["input_ids", "pixel_values", "attention_mask"]);
+        assert_eq!(graph.output("image_embeds").expect("an output").shape, [None, Some(16)]);
+        assert_eq!(graph.external.iter().collect::<Vec<_>>(), ["model.onnx_data"]);
+        assert!(!graph.quantised && !graph.cubic);
+        assert!(Graph::read(&fixture("clip_int8/onnx/text_model_quantized.onnx")).expect("a graph").quantised);
+        assert!(Graph::read(&fixture("dinov2/onnx/model.onnx")).expect("a graph").cubic);
+        let half = Graph::read(&fixture("clip_fp16/onnx/vision_model_fp16.onnx")).expect("a graph");
+        assert_eq!(half.inputs[0].kind, Kind::Float16);
+    }
+
+    #[test]
+    fn one_tower_is_cut_out_of_two() {
+        let model = fixture("clip_combined/onnx/model.onnx");
+        let weights = fixture("clip_combined/onnx/model.onnx_data");
+        let external = |name: &str| (name == "model.onnx_data").then_some(&weights[..]);
+        let mut data = Vec::new();
+        let image = extract(&model, "image_embeds", &external, "tower.onnx_data", &mut data).expect("a tower");
+        let graph = Graph::read(&image).expect("a graph");
+        assert_eq!(graph.inputs.len(), 1);
+        assert_eq!(graph.outputs.len(), 1);
+        assert!(data.len() < weights.len() * 2 / 3, "{} of {}", data.len(), weights.len());
+        assert!(extract(&model, "nothing", &external, "d", &mut Vec::new()).is_err());
+        let none = |_: &str| None;
+        assert!(extract(&model, "image_embeds", &none, "d", &mut Vec::new()).is_err());
+        let short = |_: &str| Some(&weights[..100]);
+        assert!(extract(&model, "image_embeds", &short, "d", &mut Vec::new()).is_err());
+    }
+
+    #[test]
+    fn damaged_models_are_errors_or_models() {
+        let model = fixture("openclip/visual.onnx");
+        for end in (0..model.len()).step_by(97) {
+            let _ = Graph::read(&model[..end]);
+            let _ = extract(&model[..end], "output", &|_| None, "d", &mut Vec::new());
+        }
+        let mut state = 1u64;
+        for _ in 0..2000 {
+            let mut bytes = model.clone();
+            for _ in 0..3 {
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                let at = (state >> 33) as usize % bytes.len();
+                bytes[at] = (state >> 20) as u8;
+            }
+            let _ = Graph::read(&bytes);
+        }
+    }
+
+    #[test]
+    fn weights_outside_the_folder_are_refused() {
+        for place in ["/etc/passwd", "../secret", "..", "a/b", "a\\b", ""] {
+            let mut entry = Vec::new();
+            put(&mut entry, 1, &Value::Bytes(b"location"));
+            put(&mut entry, 2, &Value::Bytes(place.as_bytes()));
+            let mut tensor = Vec::new();
+            put(&mut tensor, EXTERNAL_DATA, &Value::Bytes(&entry));
+            put(&mut tensor, DATA_LOCATION, &Value::Varint(1));
+            assert!(Tensor::read(&tensor).expect("a tensor").location().is_err(), "{place}");
+        }
+    }
+}

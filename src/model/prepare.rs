@@ -1,0 +1,87 @@
+//! ONNX files as engines like them: one tower, its weights in a file of their own that can be mapped.
+//!
+//! Published files keep weights inside the protocol buffer, where they must be copied out at every start, and some hold
+//! both towers. What is made of them once is kept in the cache folder by the SHA-256 of what it was made from, and is
+//! the same graph with the same weights.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::engine::{self, Choice, Engine, Tower, Use};
+use super::layout::{Part, map};
+use super::{digest, onnx};
+
+/// rten maps weights only from files whose names end like this.
+const DATA: &str = "tower.onnx_data";
+const GRAPH: &str = "tower.onnx";
+
+/// Loads a tower of a folder.
+///
+/// # Errors
+/// What the engine says, for a message.
+pub fn load(folder: &Path, part: &Part, choice: Choice) -> Result<Box<dyn Tower>, String> {
+    let original = folder.join(&part.file);
+    // ONNX Runtime copies weights in any case, and in bulk its start does not count.
+    if !part.shared && choice.use_ == Use::Bulk && choice.first(&part.ends) == Engine::Ort {
+        return engine::load(&original, &part.ends, choice);
+    }
+    match prepared(&original, part) {
+        Ok(folder) => engine::load(&folder.join(GRAPH), &part.ends, choice),
+        // Without a place for it, a tower of its own is as good as it was published.
+        Err(_) if !part.shared => engine::load(&original, &part.ends, choice),
+        Err(problem) => {
+            let place = tempfile::tempdir().map_err(|_| problem.to_string())?;
+            write(&original, part, place.path()).map_err(|e| e.to_string())?;
+            // Engines hold on to what they need; the files go when this returns.
+            engine::load(&place.path().join(GRAPH), &part.ends, choice)
+        }
+    }
+}
+
+/// The folder in the cache that holds the tower, made if need be.
+fn prepared(original: &Path, part: &Part) -> io::Result<PathBuf> {
+    let cache = super::cache_folder().ok_or_else(|| io::Error::other("there is no cache folder"))?;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&digest::of_file(original)?);
+    for name in &part.external {
+        hasher.update(&digest::of_file(&original.with_file_name(name))?);
+    }
+    hasher.update(part.output.name.as_bytes());
+    let towers = cache.join("towers");
+    let folder = towers.join(&hasher.finalize().to_hex()[..32]);
+    if folder.join(GRAPH).is_file() && folder.join(DATA).is_file() {
+        return Ok(folder);
+    }
+    std::fs::create_dir_all(&towers)?;
+    let place = tempfile::Builder::new().prefix(".making-").tempdir_in(&towers)?;
+    write(original, part, place.path())?;
+    match std::fs::rename(place.path(), &folder) {
+        Ok(()) => {
+            let _ = place.keep();
+        }
+        // Another process was faster, or what is there is not whole.
+        Err(_) if folder.join(GRAPH).is_file() && folder.join(DATA).is_file() => {}
+        Err(_) => {
+            std::fs::remove_dir_all(&folder)?;
+            std::fs::rename(place.path(), &folder)?;
+            let _ = place.keep();
+        }
+    }
+    Ok(folder)
+}
+
+fn write(original: &Path, part: &Part, folder: &Path) -> io::Result<()> {
+    let bytes = map(original)?;
+    let mut others = Vec::new();
+    for name in &part.external {
+        others.push((name.as_str(), map(&original.with_file_name(name))?));
+    }
+    let external = |name: &str| others.iter().find(|(own, _)| *own == name).map(|(_, bytes)| &bytes[..]);
+    let mut data = BufWriter::with_capacity(1 << 20, File::create(folder.join(DATA))?);
+    let graph = onnx::extract(&bytes, &part.output.name, &external, DATA, &mut data)?;
+    // An empty file cannot be mapped.
+    data.write_all(&[0])?;
+    data.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    std::fs::write(folder.join(GRAPH), graph)
+}
