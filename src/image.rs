@@ -494,9 +494,6 @@ impl Rgb {
         if (0.0, 0.0, f64::from(width), f64::from(height)) == part && (width, height) == (self.width, self.height) {
             return self.clone();
         }
-        let source = resize::images::ImageRef::new(self.width, self.height, &self.pixels, resize::PixelType::U8x3)
-            .expect("three bytes a pixel");
-        let mut target = resize::images::Image::new(width, height, resize::PixelType::U8x3);
         let algorithm = match filter {
             Filter::Nearest => resize::ResizeAlg::Nearest,
             Filter::Box => resize::ResizeAlg::Convolution(resize::FilterType::Box),
@@ -505,9 +502,24 @@ impl Rgb {
             Filter::Bicubic => resize::ResizeAlg::Convolution(resize::FilterType::CatmullRom),
             Filter::Lanczos => resize::ResizeAlg::Convolution(resize::FilterType::Lanczos3),
         };
-        let options = resize::ResizeOptions::new().resize_alg(algorithm).crop(left, top, part_width, part_height);
-        resize::Resizer::new().resize(&source, &mut target, &options).expect("the part lies in the picture");
-        Rgb { width, height, pixels: target.into_vec() }
+        let options = resize::ResizeOptions::new().resize_alg(algorithm);
+        let pass = |picture: &Rgb, width: u32, height: u32, options: &resize::ResizeOptions| {
+            let source = resize::images::ImageRef::new(
+                picture.width,
+                picture.height,
+                &picture.pixels,
+                resize::PixelType::U8x3,
+            );
+            let mut target = resize::images::Image::new(width, height, resize::PixelType::U8x3);
+            let source = source.expect("three bytes a pixel");
+            resize::Resizer::new().resize(&source, &mut target, options).expect("the part lies in the picture");
+            Rgb { width, height, pixels: target.into_vec() }
+        };
+        // Along the rows first, as Pillow does it: what overshoots is cut off between the two passes, so their order
+        // shows. The library begins with the columns.
+        let rows = options.crop(left, 0.0, part_width, f64::from(self.height));
+        let columns = options.crop(0.0, top, f64::from(width), part_height);
+        pass(&pass(self, width, self.height, &rows), width, height, &columns)
     }
 
     /// Writes `(pixel × factor − mean) / deviation` as three planes of `width × height` numbers to `out`.

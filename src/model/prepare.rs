@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::engine::{self, Choice, Engine, Tower, Use};
+use super::engine::{self, Choice, Tower};
 use super::layout::{Part, map};
 use super::{digest, onnx};
 
@@ -22,10 +22,6 @@ const GRAPH: &str = "tower.onnx";
 /// What the engine says, for a message.
 pub fn load(folder: &Path, part: &Part, choice: Choice) -> Result<Box<dyn Tower>, String> {
     let original = folder.join(&part.file);
-    // ONNX Runtime copies weights in any case, and in bulk its start does not count.
-    if !part.shared && choice.use_ == Use::Bulk && choice.first(&part.ends) == Engine::Ort {
-        return engine::load(&original, &part.ends, choice);
-    }
     match prepared(&original, part) {
         Ok(folder) => engine::load(&folder.join(GRAPH), &part.ends, choice),
         // Without a place for it, a tower of its own is as good as it was published.
