@@ -16,6 +16,9 @@ _pokedex() {
             ",$1")
                 cmd="pokedex"
                 ;;
+            pokedex,cache)
+                cmd="pokedex__subcmd__cache"
+                ;;
             pokedex,completions)
                 cmd="pokedex__subcmd__completions"
                 ;;
@@ -46,11 +49,23 @@ _pokedex() {
             pokedex,split)
                 cmd="pokedex__subcmd__split"
                 ;;
+            pokedex__subcmd__cache,clear)
+                cmd="pokedex__subcmd__cache__subcmd__clear"
+                ;;
+            pokedex__subcmd__cache,info)
+                cmd="pokedex__subcmd__cache__subcmd__info"
+                ;;
             pokedex__subcmd__model,info)
                 cmd="pokedex__subcmd__model__subcmd__info"
                 ;;
             pokedex__subcmd__model,list)
                 cmd="pokedex__subcmd__model__subcmd__list"
+                ;;
+            pokedex__subcmd__model,pull)
+                cmd="pokedex__subcmd__model__subcmd__pull"
+                ;;
+            pokedex__subcmd__model,remove)
+                cmd="pokedex__subcmd__model__subcmd__remove"
                 ;;
             *)
                 ;;
@@ -59,8 +74,50 @@ _pokedex() {
 
     case "${cmd}" in
         pokedex)
-            opts="-q -v -h -V --quiet --verbose --help --version scan convert-rgb split embed index query export model completions man"
+            opts="-q -v -h -V --quiet --verbose --help --version scan convert-rgb split embed index query export model cache completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pokedex__subcmd__cache)
+            opts="-q -v -h --quiet --verbose --help info clear"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pokedex__subcmd__cache__subcmd__clear)
+            opts="-q -v -h --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pokedex__subcmd__cache__subcmd__info)
+            opts="-q -v -h --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -141,7 +198,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__embed)
-            opts="-0 -o -j -q -v -h --ids --root --null --model --text --as --batch --keep-images --no-cache --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-0 -o -j -q -v -h --ids --root --null --model --text --as --batch --engine --device --keep-images --no-cache --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -169,6 +226,14 @@ _pokedex() {
                     ;;
                 --batch)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --engine)
+                    COMPREPLY=($(compgen -W "auto rten ort" -- "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -W "cpu cuda" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -293,7 +358,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__model)
-            opts="-q -v -h --quiet --verbose --help list info"
+            opts="-q -v -h --quiet --verbose --help list info pull remove"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -334,8 +399,44 @@ _pokedex() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        pokedex__subcmd__model__subcmd__pull)
+            opts="-q -v -h --as --variant --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --variant)
+                    COMPREPLY=($(compgen -W "fp32 fp16 int8" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pokedex__subcmd__model__subcmd__remove)
+            opts="-q -v -h --purge --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         pokedex__subcmd__query)
-            opts="-n -0 -q -v -h --index --top --id --queries --model --vector-column --format --null --quiet --verbose --help"
+            opts="-n -0 -q -v -h --index --top --id --queries --model --engine --vector-column --format --null --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -363,6 +464,10 @@ _pokedex() {
                     ;;
                 --model)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --engine)
+                    COMPREPLY=($(compgen -W "auto rten ort" -- "${cur}"))
                     return 0
                     ;;
                 --vector-column)

@@ -35,7 +35,8 @@ complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "embed" -d 'Add the 
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "index" -d 'Make a searchable index of an embedding table'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "query" -d 'Find what is nearest to words, pictures or stored rows'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "export" -d 'Write a table as CSV, TSV, JSON lines or a NumPy array'
-complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "model" -d 'List models and explain them'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "model" -d 'List models, explain them, and get more of them'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "cache" -d 'Show what is kept of earlier runs, or remove it'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "man" -d 'Print a manual page, or write all of them to a folder'
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number (0001 to 1025)'
@@ -108,7 +109,12 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l root -d 'Make 
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l model -d 'A model\'s name, or its folder (with a slash); `pokedex model list` shows the names' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l text -d 'Embed this text column instead of images' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l as -d 'Name of the new column' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l batch -d 'Images that go through the model at once; 1 is the fastest for small models on a processor' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l batch -d 'Images that go through the model at once [default: 1 for small models, 4 for ONNX models]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l engine -d 'What runs the model; the built-in model and .rten files always run in rten [default: auto]' -r -f -a "auto\t'ONNX Runtime for many inputs where it is installed, else rten'
+rten\t'The engine in the binary'
+ort\t'ONNX Runtime, a shared library that must be installed'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l device -d 'Where ONNX Runtime computes [default: cpu]' -r -f -a "cpu\t''
+cuda\t'An NVIDIA GPU, through a GPU build of ONNX Runtime'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -s o -l output -d 'Write the table to this file [default: standard output, when it is not a terminal]' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
 arrow\t''"
@@ -135,6 +141,9 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s n -l top -d 'H
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l id -d 'Search by the stored rows of this class, as the term id:N' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l queries -d 'Many queries, one a line (- for standard input)' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l model -d 'The model that embeds the query [default: the one that made the index]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l engine -d 'What runs the model of an index; the built-in one always runs in rten [default: auto]' -r -f -a "auto\t'ONNX Runtime for many inputs where it is installed, else rten'
+rten\t'The engine in the binary'
+ort\t'ONNX Runtime, a shared library that must be installed'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l vector-column -d 'The column that holds the vectors' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l format -d 'How to show the result [default: an aligned table on a terminal, else tsv]' -r -f -a "table\t'Aligned columns, for people'
 tsv\t'Tab-separated, with a header'
@@ -157,17 +166,41 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s o -l output -
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c pokedex -n "__fish_pokedex_using_subcommand model; and not __fish_seen_subcommand_from list info" -s q -l quiet -d 'Say only why a command failed'
-complete -c pokedex -n "__fish_pokedex_using_subcommand model; and not __fish_seen_subcommand_from list info" -s v -l verbose -d 'Say what was done as well'
-complete -c pokedex -n "__fish_pokedex_using_subcommand model; and not __fish_seen_subcommand_from list info" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c pokedex -n "__fish_pokedex_using_subcommand model; and not __fish_seen_subcommand_from list info" -f -a "list" -d 'Names, identities and places of the installed models'
-complete -c pokedex -n "__fish_pokedex_using_subcommand model; and not __fish_seen_subcommand_from list info" -f -a "info" -d 'What a model is: identity, towers, preprocessing, files'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and not __fish_seen_subcommand_from list info pull remove" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and not __fish_seen_subcommand_from list info pull remove" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and not __fish_seen_subcommand_from list info pull remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and not __fish_seen_subcommand_from list info pull remove" -f -a "list" -d 'Names, identities and places of the installed models'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and not __fish_seen_subcommand_from list info pull remove" -f -a "info" -d 'What a model is: identity, towers, preprocessing, files'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and not __fish_seen_subcommand_from list info pull remove" -f -a "pull" -d 'Get a model from the Hugging Face hub'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and not __fish_seen_subcommand_from list info pull remove" -f -a "remove" -d 'Remove a model that was pulled'
 complete -c pokedex -n "__fish_pokedex_using_subcommand model; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand model; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand model; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c pokedex -n "__fish_pokedex_using_subcommand model; and __fish_seen_subcommand_from info" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand model; and __fish_seen_subcommand_from info" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand model; and __fish_seen_subcommand_from info" -s h -l help -d 'Print help'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and __fish_seen_subcommand_from pull" -l as -d 'What to call the model here [default: the short name, or NAME]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and __fish_seen_subcommand_from pull" -l variant -d 'Numbers that the weights are made of' -r -f -a "fp32\t'As trained'
+fp16\t'Half the size, and nearly the same vectors'
+int8\t'A quarter of the size, and other vectors'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and __fish_seen_subcommand_from pull" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and __fish_seen_subcommand_from pull" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and __fish_seen_subcommand_from pull" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and __fish_seen_subcommand_from remove" -l purge -d 'Delete its files too: all that the hub cache has of its repo, or a folder that was put there by hand'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand model; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand cache; and not __fish_seen_subcommand_from info clear" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand cache; and not __fish_seen_subcommand_from info clear" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand cache; and not __fish_seen_subcommand_from info clear" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand cache; and not __fish_seen_subcommand_from info clear" -f -a "info" -d 'Where the cache is, how large, and how many vectors it has of each model'
+complete -c pokedex -n "__fish_pokedex_using_subcommand cache; and not __fish_seen_subcommand_from info clear" -f -a "clear" -d 'Remove everything, or the vectors of one model'
+complete -c pokedex -n "__fish_pokedex_using_subcommand cache; and __fish_seen_subcommand_from info" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand cache; and __fish_seen_subcommand_from info" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand cache; and __fish_seen_subcommand_from info" -s h -l help -d 'Print help'
+complete -c pokedex -n "__fish_pokedex_using_subcommand cache; and __fish_seen_subcommand_from clear" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand cache; and __fish_seen_subcommand_from clear" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand cache; and __fish_seen_subcommand_from clear" -s h -l help -d 'Print help'
 complete -c pokedex -n "__fish_pokedex_using_subcommand completions" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand completions" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand completions" -s h -l help -d 'Print help'

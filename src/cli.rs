@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, and how a failure becomes an exit code.
 
 mod args;
+mod cache;
 mod completions;
 mod convert_rgb;
 mod embed;
@@ -55,6 +56,7 @@ enum Command {
     Query(query::Query),
     Export(export::Export),
     Model(model::Model),
+    Cache(cache::Cache),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -104,7 +106,8 @@ fn run(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Index(c) => c.run(ui),
         Command::Query(c) => c.run(ui),
         Command::Export(c) => c.run(ui),
-        Command::Model(c) => c.run(),
+        Command::Model(c) => c.run(ui),
+        Command::Cache(c) => c.run(ui),
         Command::Completions(c) => c.run(),
         Command::Man(c) => c.run(),
     }

@@ -11,7 +11,8 @@ use std::sync::Mutex;
 
 use ::image::metadata::Orientation;
 use ::image::{
-    DynamicImage, ExtendedColorType, GrayImage, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, RgbImage, RgbaImage,
+    DynamicImage, ExtendedColorType, GrayImage, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, RgbImage,
+    RgbaImage,
 };
 use fast_image_resize as resize;
 
@@ -504,12 +505,8 @@ impl Rgb {
         };
         let options = resize::ResizeOptions::new().resize_alg(algorithm);
         let pass = |picture: &Rgb, width: u32, height: u32, options: &resize::ResizeOptions| {
-            let source = resize::images::ImageRef::new(
-                picture.width,
-                picture.height,
-                &picture.pixels,
-                resize::PixelType::U8x3,
-            );
+            let source =
+                resize::images::ImageRef::new(picture.width, picture.height, &picture.pixels, resize::PixelType::U8x3);
             let mut target = resize::images::Image::new(width, height, resize::PixelType::U8x3);
             let source = source.expect("three bytes a pixel");
             resize::Resizer::new().resize(&source, &mut target, options).expect("the part lies in the picture");

@@ -5,9 +5,10 @@
 //! different vectors have different [`ModelId`]s.
 
 mod builtin;
-mod cache;
+pub mod cache;
 mod digest;
 mod engine;
+pub mod hub;
 mod layout;
 mod onnx;
 mod ort;
@@ -249,7 +250,8 @@ impl Model {
             Some(folder) => Model::open(&folder, variant, engine),
             None => {
                 let mut installed = vec![builtin.id.name];
-                installed.extend(installed_folders().iter().map(|folder| name_in(folder)));
+                let opens = |folder: &&PathBuf| Model::open(folder, None, Engine::Auto).is_ok();
+                installed.extend(installed_folders().iter().filter(opens).map(|folder| name_in(folder)));
                 Err(Error::Unknown { name: name.into(), installed })
             }
         }
@@ -316,9 +318,14 @@ impl Model {
     /// It has none, its weights or its vocabulary are damaged, or the engine is not there.
     pub fn text_tower(&self, use_: Use, device: Device) -> Result<TextTower, Error> {
         let (part, words) = self.found.text.as_ref().ok_or_else(|| self.lacks("text"))?;
-        let tower = self.tower(part, builtin::TEXT.bytes(), use_, device)?;
-        let tokenizer = self.tokenizer(words);
+        let (tower, tokenizer) = std::thread::scope(|scope| {
+            // A vocabulary of 50,000 words takes longer than mapped weights.
+            let tokenizer = scope.spawn(|| self.tokenizer(words));
+            let tower = self.tower(part, builtin::TEXT.bytes(), use_, device);
+            (tower, tokenizer.join().unwrap_or_else(|_| Err("the tokenizer gave up on it".into())))
+        });
         let tokenizer = tokenizer.map_err(|problem| self.load_error(&words.file, problem))?;
+        let tower = tower?;
         let (id, dimension) = (self.id.clone(), self.found.dimension);
         Ok(TextTower { id, dimension, corrects_spelling: words.corrects_spelling, tokenizer, tower })
     }
@@ -335,13 +342,7 @@ impl Model {
         Error::Load { file: file.display().to_string(), problem }
     }
 
-    fn tower(
-        &self,
-        part: &Part,
-        builtin: &'static [u8],
-        use_: Use,
-        device: Device,
-    ) -> Result<Box<dyn Tower>, Error> {
+    fn tower(&self, part: &Part, builtin: &'static [u8], use_: Use, device: Device) -> Result<Box<dyn Tower>, Error> {
         let choice = Choice { engine: self.engine, device, use_ };
         let own = part.file.extension().is_some_and(|extension| extension == "rten");
         let tower = match &self.location {
@@ -433,7 +434,8 @@ fn identity(folder: &Path, found: &Found, engine: Engine) -> std::io::Result<[u8
     let mut hasher = Sha256::new();
     let mut put = |role: &str, bytes: &[u8]| digest_file(&mut hasher, role, bytes);
     let digest = |file: &Path| {
-        digest::of_file(&folder.join(file)).map_err(|e| std::io::Error::new(e.kind(), format!("{}: {e}", file.display())))
+        digest::of_file(&folder.join(file))
+            .map_err(|e| std::io::Error::new(e.kind(), format!("{}: {e}", file.display())))
     };
     let weights = |role: &str, part: &Part, put: &mut dyn FnMut(&str, &[u8])| -> std::io::Result<()> {
         put(role, &digest(&part.file)?);
@@ -461,8 +463,8 @@ fn identity(folder: &Path, found: &Found, engine: Engine) -> std::io::Result<[u8
 /// What a model in a folder is called: as the folder; in the hub's cache as the repository.
 fn name_of(folder: &Path) -> String {
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
-    let names = folder.components().map(|part| part.as_os_str().to_string_lossy());
-    let repository = names.filter_map(|name| name.strip_prefix("models--").map(str::to_string)).last();
+    let mut names = folder.components().rev().map(|part| part.as_os_str().to_string_lossy());
+    let repository = names.find_map(|name| name.strip_prefix("models--").map(str::to_string));
     match repository {
         Some(repository) => repository.rsplit("--").next().unwrap_or_default().to_string(),
         None => name_in(&folder),
@@ -476,7 +478,8 @@ fn name_in(folder: &Path) -> String {
 /// The folders of the models folder, by name.
 fn installed_folders() -> Vec<PathBuf> {
     let entries = models_folder().and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
-    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    let mut folders: Vec<PathBuf> =
+        entries.map(|entry| entry.path()).filter(|path| path.is_dir() && !name_in(path).starts_with('.')).collect();
     folders.sort();
     folders
 }

@@ -35,14 +35,24 @@ impl Ui {
 
     /// Begins a piece of work of so many rows.
     pub fn start(&mut self, what: &'static str, rows: Option<u64>) {
-        if self.talk == Talk::Quiet || !std::io::stderr().is_terminal() {
-            return;
-        }
-        let bar = ProgressBar::with_draw_target(rows, ProgressDrawTarget::hidden());
         let template = match rows {
             Some(_) => "{msg} {wide_bar} {human_pos}/{human_len} {per_sec:.dim} {eta:.dim}",
             None => "{msg} {spinner} {human_pos} {per_sec:.dim}",
         };
+        self.begin(what, rows, template);
+    }
+
+    /// Begins a piece of work of so many bytes.
+    pub fn start_bytes(&mut self, what: &'static str, bytes: u64) {
+        let template = "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec:.dim} {eta:.dim}";
+        self.begin(what, Some(bytes), template);
+    }
+
+    fn begin(&mut self, what: &'static str, amount: Option<u64>, template: &str) {
+        if self.talk == Talk::Quiet || !std::io::stderr().is_terminal() {
+            return;
+        }
+        let bar = ProgressBar::with_draw_target(amount, ProgressDrawTarget::hidden());
         bar.set_style(ProgressStyle::with_template(template).expect("a valid template"));
         bar.set_message(what);
         self.bar = Some(Bar { bar, started: Instant::now(), shown: false });
@@ -50,12 +60,25 @@ impl Ui {
 
     /// So many rows more are done.
     pub fn advance(&mut self, rows: u64) {
-        let Some(bar) = &mut self.bar else { return };
+        if let Some(bar) = self.shown_bar() {
+            bar.inc(rows);
+        }
+    }
+
+    /// So many bytes are done in all.
+    pub fn reach(&mut self, bytes: u64) {
+        if let Some(bar) = self.shown_bar() {
+            bar.set_position(bytes);
+        }
+    }
+
+    fn shown_bar(&mut self) -> Option<&ProgressBar> {
+        let bar = self.bar.as_mut()?;
         if !bar.shown && bar.started.elapsed() > A_MOMENT {
             bar.shown = true;
             bar.bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
         }
-        bar.bar.inc(rows);
+        Some(&bar.bar)
     }
 
     /// The work is done or given up: the bar goes away.
@@ -110,6 +133,11 @@ impl Ui {
 /// `1 row`, `2 rows`.
 pub fn rows(count: u64) -> String {
     if count == 1 { "1 row".into() } else { format!("{count} rows") }
+}
+
+/// `12 B`, `350.10 MB`.
+pub fn bytes(count: u64) -> String {
+    indicatif::DecimalBytes(count).to_string()
 }
 
 /// `1 row without a vector was left out`.

@@ -42,11 +42,11 @@ fn asset(name: &str) -> usize {
 fn weights_are_not_copied() {
     let model = Model::builtin();
     // What is allocated: the table that finds the vocabulary's words, 1 MB, and the small layers as 32-bit numbers.
-    let (text, tower) = growth(|| model.text_tower(Use::Bulk, Device::Cpu).expect("a text tower"));
+    let (text, tower) = growth(|| model.text_tower(Use::Bulk { calls: 2 }, Device::Cpu).expect("a text tower"));
     assert!(text < asset("text.rten") / 2, "{text} bytes");
     let (run, _) = growth(|| tower.embed("fire dog").expect("embedded"));
     assert!(run < asset("text.rten") / 3, "{run} bytes");
-    let (image, tower) = growth(|| model.image_tower(Use::Bulk, Device::Cpu).expect("an image tower"));
+    let (image, tower) = growth(|| model.image_tower(Use::Bulk { calls: 2 }, Device::Cpu).expect("an image tower"));
     // Its weights are expanded from 8 to 32 bits once, for speed; there is no other copy.
     assert!(image < asset("image.rten") * 5, "{image} bytes");
     let (run, _) = growth(|| tower.embed(vec![0.5; tower.input_len()]).expect("embedded"));

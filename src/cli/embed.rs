@@ -50,7 +50,7 @@ pub struct Embed {
     #[arg(long = "as", default_value = column::EMBEDDING, value_name = "NAME", value_parser = free_name)]
     name: String,
 
-    /// Images that go through the model at once [default: 1 for small models, 8 for ONNX models]
+    /// Images that go through the model at once [default: 1 for small models, 4 for ONNX models]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch: Option<u16>,
 
@@ -91,16 +91,23 @@ impl Embed {
         provenance.set(&about("model"), model.id().full());
         provenance.set(&about("dimension"), model.dimension().to_string());
         provenance.set(&about("metric"), "cosine");
-        let stage = self.stage(&model, schema.clone(), batch)?;
+        // No more calls at once than there are slices.
+        let most = table.rows.map_or(usize::MAX, |rows| rows.div_ceil(batch as u64).try_into().unwrap_or(usize::MAX));
+        let use_ = Use::Bulk { calls: self.work.threads().min(most) };
+        let stage = self.stage(&model, schema.clone(), batch, use_)?;
         provenance.set(&about("engine"), stage.engine());
         let mut writer = self.output.start(sink, &schema, &provenance)?;
         ui.start("embed", table.rows);
-        let items = slices(table, SLICE_ROWS.max(batch));
+        let items = slices(table, if batch == 1 { SLICE_ROWS } else { batch });
         let stage = Arc::new(stage);
         let worker = stage.clone();
         let work = move |batch: Result<RecordBatch, Error>| worker.embed(&batch?);
         let tally = self.work.drive(items, work, ui, |batch| Ok(writer.write(&batch)?))?;
         writer.finish()?;
+        if let Some(cache) = &stage.cache {
+            cache.finish();
+            cache.trouble().iter().for_each(|trouble| ui.warn(trouble));
+        }
         let (computed, cached) = (stage.computed.load(Ordering::Relaxed), stage.cached.load(Ordering::Relaxed));
         let how = format!("{computed} computed, {cached} from the cache, by {}, {}", model.id(), stage.engine());
         ui.done(&format!("embed: {tally}, {how}"));
@@ -123,19 +130,23 @@ impl Embed {
         fields.into_iter().fold(schema, |schema, field| column::put_field(&schema, field))
     }
 
-    fn stage(&self, model: &Model, schema: SchemaRef, batch: usize) -> Result<Stage, Failure> {
+    fn stage(&self, model: &Model, schema: SchemaRef, batch: usize, use_: Use) -> Result<Stage, Failure> {
         let device = self.engines.device;
+        let mut cache = None;
         let what = match &self.text {
-            Some(column) => What::Text { column: column.clone(), tower: model.text_tower(Use::Bulk, device)? },
+            Some(column) => What::Text { column: column.clone(), tower: model.text_tower(use_, device)? },
             None => {
-                let tower = model.image_tower(Use::Bulk, device)?;
+                let tower = model.image_tower(use_, device)?;
                 let variant = variant(&tower.engine(), batch, device);
-                let cache = if self.no_cache { None } else { Cache::open(model.id(), model.dimension(), &variant) };
-                What::Images { tower, cache, batch }
+                if !self.no_cache {
+                    cache = Cache::open(model.id(), model.dimension(), &variant);
+                }
+                What::Images { tower, batch }
             }
         };
         Ok(Stage {
             what,
+            cache,
             model: model.id().clone(),
             dimension: model.dimension(),
             column: self.name.clone(),
@@ -154,7 +165,7 @@ impl Embed {
             )),
             Some(batch) => Ok(batch.into()),
             None if model.is_quantised() || model.is_small() => Ok(1),
-            None => Ok(8),
+            None => Ok(4),
         }
     }
 }
@@ -187,6 +198,7 @@ fn free_name(name: &str) -> Result<String, String> {
 /// Everything that a thread needs to embed a slice of rows.
 struct Stage {
     what: What,
+    cache: Option<Cache>,
     model: ModelId,
     dimension: usize,
     column: String,
@@ -197,7 +209,7 @@ struct Stage {
 }
 
 enum What {
-    Images { tower: ImageTower, cache: Option<Cache>, batch: usize },
+    Images { tower: ImageTower, batch: usize },
     Text { column: String, tower: TextTower },
 }
 
@@ -220,7 +232,7 @@ impl Stage {
 
     fn embed(&self, batch: &RecordBatch) -> Result<Done, Failure> {
         let rows = match &self.what {
-            What::Images { tower, cache, batch: size } => embed_images(batch, tower, cache.as_ref(), *size)?,
+            What::Images { tower, batch: size } => embed_images(batch, tower, self.cache.as_ref(), *size)?,
             What::Text { column, tower } => embed_texts(batch, column, tower)?,
         };
         let keys =
@@ -351,7 +363,9 @@ fn embed_texts(batch: &RecordBatch, column: &str, tower: &TextTower) -> Result<V
     let rows = texts.iter().enumerate().map(|(i, text)| {
         Ok(match (error(i), text) {
             (Some(error), _) => Embedded { content: None, vector: Err(error), new: false, cached: false },
-            (None, None) => Embedded { content: None, vector: Err(format!("column `{column}` is null")), new: true, cached: false },
+            (None, None) => {
+                Embedded { content: None, vector: Err(format!("column `{column}` is null")), new: true, cached: false }
+            }
             (None, Some(text)) => Embedded { content: None, vector: Ok(tower.embed(text)?), new: true, cached: false },
         })
     });

@@ -63,7 +63,7 @@ macro_rules! failed {
     )*};
 }
 
-failed!(io::Error, table::Error, model::Error, convert::Error);
+failed!(io::Error, table::Error, model::Error, model::cache::Error, convert::Error);
 
 impl From<index::Error> for Failure {
     fn from(error: index::Error) -> Failure {

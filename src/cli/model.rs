@@ -1,21 +1,30 @@
-//! `model`: which models there are, and what they are.
+//! `model`: which models there are, what they are, and how more of them come here.
+
+use std::path::Path;
 
 use clap::{Args, Subcommand};
 
 use super::args::print;
 use super::failure::{Exit, Failure};
+use crate::model::hub::{self, Hub, Place, Removed, Repo, SHORT_NAMES, Variant};
 use crate::model::{self, models_folder};
+use crate::ui::{Ui, bytes};
 
-/// List models and explain them
+/// List models, explain them, and get more of them
 ///
 /// A model is its weights and its preprocessing; its identity is a hash over both, and stands in every table that
 /// the model made. Models other than the built-in one live in folders below the models folder ($POKEDEX_MODELS).
+///
+/// A folder is understood if it has ONNX files as Optimum exports them (onnx/vision_model.onnx with
+/// onnx/text_model.onnx, or onnx/model.onnx, and preprocessor_config.json and tokenizer.json), as they are made of
+/// OpenCLIP models (visual.onnx and textual.onnx with bpe_simple_vocab_16e6.txt.gz), or this program's own model.json.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   pokedex model list
   pokedex model info
-  pokedex model info ./my-model")]
+  pokedex model info ./my-model
+  pokedex model pull clip-vit-b32")]
 pub struct Model {
     #[command(subcommand)]
     command: Command,
@@ -33,16 +42,159 @@ enum Command {
         #[arg(default_value = "pokedex-mini", value_name = "NAME|DIR")]
         model: String,
     },
+    Pull(Pull),
+    Remove(Remove),
+}
+
+/// Get a model from the Hugging Face hub
+///
+/// Fetches the files that are needed, and no others, into the hub's own cache, which Python programs share, and
+/// installs them under a name. What is in the cache already is not fetched again; a pull that was interrupted goes on
+/// where it stopped. Understands HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_TOKEN_PATH, HF_ENDPOINT and HF_HUB_OFFLINE, and
+/// HTTPS_PROXY and SSL_CERT_FILE.
+#[derive(Debug, Args)]
+#[command(after_help = pull_help())]
+struct Pull {
+    /// A short name, or any repo of the hub with ONNX files; a branch, tag or commit behind @
+    #[arg(value_name = "NAME|ORG/NAME[@REVISION]")]
+    repo: String,
+
+    /// What to call the model here [default: the short name, or NAME]
+    #[arg(long = "as", value_name = "NAME")]
+    name: Option<String>,
+
+    /// Numbers that the weights are made of
+    #[arg(long, value_enum, default_value_t = Variant::Fp32, value_name = "VARIANT")]
+    variant: Variant,
+}
+
+/// Remove a model that was pulled
+///
+/// Its files stay in the hub cache, where other programs may use them, unless --purge is given.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pokedex model remove clip-vit-b32
+  pokedex model remove clip-vit-b32 --purge")]
+struct Remove {
+    /// The model's name
+    name: String,
+
+    /// Delete its files too: all that the hub cache has of its repo, or a folder that was put there by hand
+    #[arg(long)]
+    purge: bool,
+}
+
+fn pull_help() -> String {
+    let mut text = String::from("Short names:\n");
+    for (name, repo, what) in SHORT_NAMES {
+        text.push_str(&format!("  {name:<13}  {what}\n                 {repo}\n"));
+    }
+    text.push_str(
+        "\nExamples:
+  pokedex model pull clip-vit-b32
+  pokedex model pull siglip-base --variant fp16 --as siglip
+  pokedex model pull Xenova/clip-vit-base-patch32@main
+  HF_TOKEN=hf_… pokedex model pull my-org/my-private-model",
+    );
+    text
 }
 
 impl Model {
-    pub fn run(self) -> Result<Exit, Failure> {
-        let text = match self.command {
-            Command::List => list(),
-            Command::Info { model } => info(&model::Model::find(&model, model::Engine::Auto)?.info()),
-        };
-        print(text.as_bytes())?;
+    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+        match self.command {
+            Command::List => print(list().as_bytes())?,
+            Command::Info { model } => {
+                print(info(&model::Model::find(&model, model::Engine::Auto)?.info()).as_bytes())?
+            }
+            Command::Pull(pull) => pull.run(ui)?,
+            Command::Remove(remove) => remove.run(ui)?,
+        }
         Ok(Exit::Done)
+    }
+}
+
+impl Pull {
+    fn run(self, ui: &mut Ui) -> Result<(), Failure> {
+        let repo = Repo::parse(&self.repo)?;
+        let name = self.name.unwrap_or_else(|| repo.name.clone());
+        let place = Place::new(&name)?;
+        // What was pulled under this name before stays there, at the same revision as what is added.
+        let others = place.variants_of(&repo)?;
+        let pulled = Hub::from_env()?.pull(&repo, self.variant, &others, &mut Bar(ui))?;
+        ui.finish();
+
+        // A model that cannot be opened gets no name, and one that had the name before keeps it.
+        let staged = place.stage(&pulled)?;
+        let variant = self.variant.to_string();
+        model::Model::open(staged.folder(), Some(&variant), model::Engine::Auto)
+            .map_err(|error| of_no_use(&error, &pulled.origin))?;
+        staged.install()?;
+
+        let origin = &pulled.origin;
+        ui.done(&format!(
+            "{name}: installed from {}@{}, {variant}: {} fetched, {} were here already",
+            origin.repo,
+            &origin.commit[..12],
+            bytes(pulled.fetched),
+            bytes(pulled.present)
+        ));
+        // A name alone means the most exact of its variants.
+        let suffix = if origin.variants[0] == self.variant { String::new() } else { format!(":{variant}") };
+        ui.done(&format!("{name}: use it with: pokedex embed photos --model {name}{suffix}"));
+        Ok(())
+    }
+}
+
+/// The model's own words about its files, not about the folder that was made to try it.
+fn of_no_use(error: &model::Error, origin: &hub::Origin) -> Failure {
+    let problem = match error {
+        model::Error::NotAModel { problem, .. } => format!("not a model that can be used here: {problem}"),
+        error => error.to_string(),
+    };
+    let hint = format!("not installed; its files stay in the hub cache until: rm -r {}", origin.cache.display());
+    Failure::failed(format!("{}: {problem}", origin.repo), Some(hint))
+}
+
+impl Remove {
+    fn run(self, ui: &mut Ui) -> Result<(), Failure> {
+        let name = &self.name;
+        let what = match Place::new(name)?.remove(self.purge)? {
+            Removed::Stays(cache, size) => {
+                format!("{} stay in the hub cache, which other programs share: {}", bytes(size), cache.display())
+            }
+            Removed::Purged(size) => format!("{} were deleted", bytes(size)),
+            Removed::Unlinked(target) => format!("it was a link to {}, which stays", target.display()),
+        };
+        ui.done(&format!("{name}: removed; {what}"));
+        Ok(())
+    }
+}
+
+/// Shows how a pull goes.
+struct Bar<'a>(&'a mut Ui);
+
+impl hub::Watch for Bar<'_> {
+    fn start(&mut self, bytes: u64) {
+        self.0.start_bytes("fetching", bytes);
+    }
+
+    fn reached(&mut self, bytes: u64) {
+        self.0.reach(bytes);
+    }
+
+    fn waits(&mut self, why: &str) {
+        self.0.warn(why);
+    }
+}
+
+impl From<hub::Error> for Failure {
+    fn from(error: hub::Error) -> Failure {
+        let mut failure = Failure::failed(error.to_string(), error.hint());
+        if error.is_usage() {
+            failure.exit = Exit::Usage;
+        }
+        failure
     }
 }
 
@@ -50,7 +202,10 @@ fn list() -> String {
     let mut text = String::from("name\tmodel\tdimension\twhere\n");
     for model in model::Model::list() {
         let info = model.info();
-        text.push_str(&format!("{}\t{}\t{}\t{}\n", info.id.name, info.id, info.dimension, info.location));
+        // A model that was pulled may have another name here than the one by which its makers know it.
+        let folder = Path::new(&info.location).file_name().filter(|_| info.location.contains('/'));
+        let name = folder.map_or(info.id.name.clone().into(), |folder| folder.to_string_lossy());
+        text.push_str(&format!("{name}\t{}\t{}\t{}\n", info.id, info.dimension, info.location));
     }
     text
 }
@@ -59,11 +214,15 @@ fn info(info: &model::Info) -> String {
     let none = || "none".to_string();
     let mut text = format!("model       {}\n", info.id.full());
     text.push_str(&format!("where       {}\n", info.location));
+    text.push_str(&format!("layout      {}\n", info.kind));
+    if info.variants.len() > 1 {
+        text.push_str(&format!("variants    {}\n", info.variants.join(", ")));
+    }
     text.push_str(&format!("dimension   {}, cosine\n", info.dimension));
     text.push_str(&format!("images      {}\n", info.image.clone().unwrap_or_else(none)));
     text.push_str(&format!("text        {}\n", info.text.clone().unwrap_or_else(none)));
     text.push_str(&format!("licence     {}\n", info.license.clone().unwrap_or_else(|| "not stated".into())));
-    text.push_str("engine      rten (in the binary)\n");
+    text.push_str(&format!("engine      {}\n", info.engines));
     for (file, bytes) in &info.files {
         text.push_str(&format!("file        {file}, {bytes} bytes\n"));
     }

@@ -31,8 +31,8 @@ pub enum Device {
 pub enum Use {
     /// For a few inputs: what counts is the start, and one call may take all processors.
     Once,
-    /// For many inputs, by several calls at once, each on one processor.
-    Bulk,
+    /// For many inputs, by so many calls at once, each on one processor.
+    Bulk { calls: usize },
 }
 
 /// One call's input.
@@ -107,7 +107,7 @@ impl Choice {
     pub fn first(&self, ends: &Ends) -> Engine {
         match self.engine {
             Engine::Auto if ends.needs_ort || self.device != Device::Cpu => Engine::Ort,
-            Engine::Auto if self.use_ == Use::Bulk && ort::library().is_ok() => Engine::Ort,
+            Engine::Auto if self.use_ != Use::Once && ort::library().is_ok() => Engine::Ort,
             Engine::Auto => Engine::Rten,
             engine => engine,
         }

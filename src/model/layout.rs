@@ -277,7 +277,8 @@ fn open_clip(folder: &Path, variant: Option<&str>) -> Result<Found, String> {
     let text = match text {
         None => None,
         Some(part) => {
-            let length = part.input.shape.get(1).copied().flatten().or(at("/model_cfg/text_cfg/context_length").and_then(size));
+            let length =
+                part.input.shape.get(1).copied().flatten().or(at("/model_cfg/text_cfg/context_length").and_then(size));
             let most = length.unwrap_or(77);
             let clean = at("/model_cfg/text_cfg/tokenizer_kwargs/clean").and_then(Value::as_str);
             let own = at("/model_cfg/text_cfg/hf_tokenizer_name").is_some();
@@ -306,7 +307,7 @@ fn open_clip(folder: &Path, variant: Option<&str>) -> Result<Found, String> {
 }
 
 const OPENAI_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
-const OPENAI_STD: [f32; 3] = [0.268_629_54, 0.261_302_58, 0.275_777_11];
+const OPENAI_STD: [f32; 3] = [0.268_629_55, 0.261_302_6, 0.275_777_1];
 
 /// Reads a graph's ends.
 fn graph(folder: &Path, file: &Path) -> Result<Graph, String> {
@@ -369,11 +370,8 @@ fn part(file: &Path, graph: &Graph, role: Role) -> Result<Option<Part>, String> 
 fn width_of(output: &Port, config: &Value, role: Role) -> Option<usize> {
     let tower = if role == Role::Pixels { "/vision_config/hidden_size" } else { "/text_config/hidden_size" };
     let pooled = ["pooler_output", "last_hidden_state"].contains(&output.name.as_str());
-    let told = if pooled {
-        config.pointer(tower).or_else(|| config.get("hidden_size"))
-    } else {
-        config.get("projection_dim")
-    };
+    let told =
+        if pooled { config.pointer(tower).or_else(|| config.get("hidden_size")) } else { config.get("projection_dim") };
     output.shape.last().copied().flatten().or(told.and_then(size))
 }
 
@@ -397,7 +395,9 @@ fn check_size(preprocess: &Preprocess, input: &Port) -> Result<(), String> {
     let fits = input.shape.iter().skip(2).zip(said).all(|(wanted, said)| wanted.is_none_or(|wanted| wanted == said));
     match fits {
         true => Ok(()),
-        false => Err(format!("its preprocessing gives {} x {} pixels, which its graph does not take", said[1], said[0])),
+        false => {
+            Err(format!("its preprocessing gives {} x {} pixels, which its graph does not take", said[1], said[0]))
+        }
     }
 }
 
@@ -478,7 +478,8 @@ fn preprocessor(folder: &Path) -> Result<Preprocess, String> {
         Value::Number(_) if usual.is_some_and(|(shortest, ..)| shortest) => size.as_u64(),
         _ => size.get("shortest_edge").and_then(Value::as_u64),
     });
-    let frame = at("crop_size").filter(|_| crops).map(|crop| sides(crop).ok_or_else(|| fail("crop_size is not understood")));
+    let frame =
+        at("crop_size").filter(|_| crops).map(|crop| sides(crop).ok_or_else(|| fail("crop_size is not understood")));
     let frame = frame.transpose()?;
     let not_understood = || fail("size is not understood");
     let (fit, (height, width)) = match (flag("do_resize", true), shortest, frame) {
@@ -493,7 +494,9 @@ fn preprocessor(folder: &Path) -> Result<Preprocess, String> {
         (true, None, frame) => {
             let sides = size.and_then(sides).ok_or_else(not_understood)?;
             match frame {
-                Some(frame) if frame != sides => return Err(fail("crop_size differs from an exact size: not supported")),
+                Some(frame) if frame != sides => {
+                    return Err(fail("crop_size differs from an exact size: not supported"));
+                }
                 _ => (Fit::Stretch, sides),
             }
         }

@@ -193,7 +193,8 @@ fn write_tensor<'a>(
 /// Names of all values that an output is computed from, itself included.
 fn needed_for<'a>(graph: &'a [u8], output: &str) -> Result<HashSet<&'a [u8]>, String> {
     let mut maker: HashMap<&[u8], usize> = HashMap::new();
-    let mut nodes: Vec<(Vec<&[u8]>, Vec<&[u8]>)> = Vec::new();
+    // What each node reads, and what it gives.
+    let mut nodes = Vec::new();
     for field in Fields(graph) {
         if let (NODE, Value::Bytes(node)) = field? {
             let mut inputs = Vec::new();
@@ -296,8 +297,7 @@ fn inputs_of<'a>(node: &'a [u8], depth: usize, names: &mut Vec<&'a [u8]>) -> Res
 fn is_integer_arithmetic(node: &[u8]) -> Result<bool, String> {
     let operator = name_of(node, 4)?;
     Ok([&b"DynamicQuantizeLinear"[..], b"QuantizeLinear", b"MatMulInteger", b"ConvInteger", b"QLinearMatMul"]
-        .iter()
-        .any(|quantised| operator == *quantised)
+        .contains(&operator)
         || operator.starts_with(b"DynamicQuantize")
         || operator.starts_with(b"MatMulNBits"))
 }

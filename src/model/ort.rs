@@ -1,7 +1,7 @@
 //! ONNX Runtime: found on the machine, loaded when it is first asked for. Only home of `ort`.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 
 use half::f16;
 use ort::environment::Environment;
@@ -112,35 +112,94 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-struct Ort {
+/// A tower's file, and how it is to be run.
+struct Plan {
     path: PathBuf,
     ends: Ends,
     use_: Use,
     device: Device,
     library: &'static Library,
-    /// Sessions that no call is using; as many exist as calls have ever run at once. One session with several threads
-    /// is slower than several with one, and `ort` does not let two calls share a session.
-    idle: Mutex<Vec<Session>>,
 }
 
-/// Loads an ONNX file.
+/// As many sessions as calls: one session with several threads is slower than several with one, and `ort` does not let
+/// two calls share a session.
+struct Ort {
+    plan: Arc<Plan>,
+    sessions: Arc<Sessions>,
+}
+
+#[derive(Default)]
+struct Sessions {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    idle: Vec<Session>,
+    /// How many there are or will be, in use or not.
+    all: usize,
+}
+
+impl Sessions {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Waits for a session that no call is using.
+    fn take(&self) -> Option<Session> {
+        let mut state = self.state();
+        loop {
+            if let Some(session) = state.idle.pop() {
+                return Some(session);
+            }
+            if state.all == 0 {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner());
+        }
+    }
+
+    /// A session is there, or it could not be made.
+    fn put(&self, session: Option<Session>) {
+        let mut state = self.state();
+        match session {
+            Some(session) => state.idle.push(session),
+            None => state.all -= 1,
+        }
+        self.changed.notify_one();
+    }
+}
+
+/// Loads an ONNX file. The sessions beyond the first are made at the same time.
 pub fn load(path: &Path, ends: &Ends, use_: Use, device: Device) -> Result<Box<dyn Tower>, String> {
     let library = library().map_err(|problem| format!("{problem}; {}", how_to_install()))?;
-    let tower = Ort { path: path.into(), ends: ends.clone(), use_, device, library, idle: Mutex::default() };
-    let session = tower.session()?;
-    for name in tower.ends.inputs.iter().map(|(name, ..)| name) {
+    let plan = Arc::new(Plan { path: path.into(), ends: ends.clone(), use_, device, library });
+    let sessions = Arc::new(Sessions::default());
+    let calls = match (use_, device) {
+        (Use::Bulk { calls }, Device::Cpu) => calls.max(1),
+        _ => 1,
+    };
+    sessions.state().all = calls;
+    for _ in 1..calls {
+        let (plan, sessions) = (plan.clone(), sessions.clone());
+        // Where memory is short, there are fewer.
+        std::thread::spawn(move || sessions.put(plan.session().ok()));
+    }
+    let session = plan.session()?;
+    for name in ends.inputs.iter().map(|(name, ..)| name) {
         if !session.inputs().iter().any(|input| input.name() == name) {
             return Err(format!("has no input named `{name}`"));
         }
     }
-    if !session.outputs().iter().any(|output| output.name() == tower.ends.output) {
-        return Err(format!("has no output named `{}`", tower.ends.output));
+    if !session.outputs().iter().any(|output| output.name() == ends.output) {
+        return Err(format!("has no output named `{}`", ends.output));
     }
-    tower.put_back(session);
-    Ok(Box::new(tower))
+    sessions.put(Some(session));
+    Ok(Box::new(Ort { plan, sessions }))
 }
 
-impl Ort {
+impl Plan {
     fn session(&self) -> Result<Session, String> {
         let build = || -> Result<Session, String> {
             let say = |e: ort::Error<SessionBuilder>| e.to_string();
@@ -150,22 +209,21 @@ impl Ort {
                 .map_err(say)?
                 .with_intra_op_spinning(false)
                 .map_err(say)?;
-            if self.use_ == Use::Bulk && self.device == Device::Cpu {
+            if self.use_ != Use::Once && self.device == Device::Cpu {
                 builder = builder.with_intra_threads(1).map_err(say)?;
             }
             if self.device == Device::Cuda {
                 let cuda = ep::CUDA::default().build().error_on_failure();
                 builder = builder.with_execution_providers([cuda]).map_err(|e| {
-                    format!("no CUDA in {}: {e}; the GPU build is the package onnxruntime-gpu", self.library.path.display())
+                    format!(
+                        "no CUDA in {}: {e}; the GPU build is the package onnxruntime-gpu",
+                        self.library.path.display()
+                    )
                 })?;
             }
             builder.commit_from_file(&self.path).map_err(|e| e.to_string())
         };
         guard::catch(build).unwrap_or_else(|| Err("the engine gave up on it".into()))
-    }
-
-    fn put_back(&self, session: Session) {
-        self.idle.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(session);
     }
 
     fn inputs(&self, batch: Batch) -> Result<Vec<(&str, SessionInputValue<'static>)>, ort::Error> {
@@ -222,17 +280,13 @@ impl Ort {
 
 impl Tower for Ort {
     fn run(&self, batch: Batch) -> Result<Vec<f32>, String> {
-        let idle = self.idle.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop();
-        let mut session = match idle {
-            Some(session) => session,
-            None => self.session()?,
-        };
-        let result = guard::catch(|| self.run_by(&mut session, batch)).ok_or("the engine gave up on it")?;
-        self.put_back(session);
-        result
+        let mut session = self.sessions.take().ok_or("no session could be made")?;
+        let result = guard::catch(|| self.plan.run_by(&mut session, batch)).ok_or("the engine gave up on it");
+        self.sessions.put(Some(session));
+        result?
     }
 
     fn engine(&self) -> String {
-        format!("onnxruntime {}", self.library.version)
+        format!("onnxruntime {}", self.plan.library.version)
     }
 }

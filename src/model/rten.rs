@@ -27,7 +27,8 @@ enum Threads {
 
 /// Loads a tower whose weights are viewed in place; `bytes` must be aligned to 64.
 pub fn load_static(bytes: &'static [u8], ends: &Ends) -> Result<Box<dyn Tower>, String> {
-    tower(ModelOptions::with_all_ops().load_static_slice(bytes).map_err(|e| e.to_string())?, ends, Use::Bulk)
+    let model = ModelOptions::with_all_ops().load_static_slice(bytes);
+    tower(model.map_err(|e| e.to_string())?, ends, Use::Bulk { calls: 1 })
 }
 
 /// Loads a tower from a file, `.rten` or `.onnx`, which is mapped.
@@ -53,7 +54,7 @@ fn tower(model: Model, ends: &Ends, use_: Use) -> Result<Box<dyn Tower>, String>
     let output = node(&ends.output)?;
     let threads = match use_ {
         Use::Once => Threads::All,
-        Use::Bulk => Threads::One(Mutex::default()),
+        Use::Bulk { .. } => Threads::One(Mutex::default()),
     };
     Ok(Box::new(Rten { model, inputs, output, threads }))
 }

@@ -95,8 +95,10 @@ impl Tokenizer {
         let mut reader = flate2::read::GzDecoder::new(gz).take(1 << 26);
         reader.read_to_string(&mut text).map_err(|e| e.to_string())?;
         let merges = text.split('\n').skip(1).take(MERGES);
-        let merges: Vec<(String, String)> =
-            merges.filter_map(|line| line.split_once(' ')).map(|(a, b)| (a.to_string(), b.trim().to_string())).collect();
+        let merges: Vec<(String, String)> = merges
+            .filter_map(|line| line.split_once(' '))
+            .map(|(a, b)| (a.to_string(), b.trim().to_string()))
+            .collect();
         let bytes = byte_letters();
         let mut pieces: Vec<String> = bytes.iter().map(|c| c.to_string()).collect();
         pieces.extend(bytes.iter().map(|c| format!("{c}</w>")));

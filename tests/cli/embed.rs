@@ -63,52 +63,6 @@ fn many_images_need_few_open_files() {
 }
 
 #[test]
-fn what_was_computed_once_is_not_computed_again() {
-    let dir = Workdir::new();
-    dir.pictures("in", 20);
-    dir.pokedex("embed in --no-cache -o plain.parquet").ok();
-    dir.pokedex("embed in -o first.parquet").ok();
-    assert_eq!(dir.read("plain.parquet"), dir.read("first.parquet"));
-    // A marked cache shows that it is used: the second run must give the vectors that are in it.
-    let folder = dir.path(".cache/embeddings");
-    assert!(folder.is_dir());
-    dir.shell("mv in moved").ok();
-    dir.pokedex("embed moved -o second.parquet").ok();
-    assert_eq!(vectors(&dir, "second.parquet", "embedding"), vectors(&dir, "first.parquet", "embedding"));
-    let segments = dir.files(".cache").len();
-    assert_eq!(segments, 1, "the second run computed something");
-}
-
-#[test]
-fn a_damaged_cache_is_slower_not_wrong() {
-    let dir = Workdir::new();
-    dir.pictures("in", 10);
-    dir.pokedex("embed in -o first.parquet").ok();
-    let name = format!(".cache/{}", dir.files(".cache")[0]);
-    let mut bytes = dir.read(&name);
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0xff;
-    bytes.truncate(bytes.len() - 5);
-    dir.write(&name, &bytes);
-    dir.pokedex("embed in -o second.parquet").ok();
-    assert_eq!(dir.read("first.parquet"), dir.read("second.parquet"));
-}
-
-#[test]
-fn a_killed_run_continues() {
-    let dir = Workdir::new();
-    dir.pictures("in", 300);
-    dir.shell("pokedex embed in -j1 -o e.parquet & pid=$!; sleep 0.7; kill -9 $pid; wait $pid; true").ok();
-    assert!(!dir.path("e.parquet").exists());
-    let segment = format!(".cache/{}", dir.files(".cache")[0]);
-    let kept = dir.read(&segment).len();
-    assert!(kept > 0, "nothing was kept");
-    dir.pokedex("embed in -o e.parquet").ok();
-    dir.pokedex("embed in --no-cache -o plain.parquet").ok();
-    assert_eq!(dir.read("e.parquet"), dir.read("plain.parquet"));
-}
-
-#[test]
 fn a_deleted_and_an_added_image_lose_no_vector() {
     let dir = Workdir::new();
     dir.pictures("in", 6);

@@ -2,11 +2,13 @@
 
 mod workdir;
 
+mod cache;
 mod completions;
 mod contract;
 mod convert_rgb;
 mod embed;
 mod export;
+mod hub;
 mod index;
 mod man;
 mod model;

@@ -47,7 +47,8 @@ fn the_bytes_depend_neither_on_threads_nor_on_what_was_cached() {
     let engines: &[&str] = if has_onnx_runtime() { &["rten", "ort"] } else { &["rten"] };
     for engine in engines {
         for (jobs, options) in [(1, "--no-cache"), (2, ""), (3, "")] {
-            dir.pokedex(&format!("embed in --model ./clip --engine {engine} -j {jobs} {options} -o {jobs}.parquet")).ok();
+            dir.pokedex(&format!("embed in --model ./clip --engine {engine} -j {jobs} {options} -o {jobs}.parquet"))
+                .ok();
         }
         assert_eq!(dir.read("1.parquet"), dir.read("2.parquet"), "{engine}");
         assert_eq!(dir.read("1.parquet"), dir.read("3.parquet"), "{engine}");
