@@ -108,7 +108,7 @@ pub fn decode(bytes: &[u8], background: Colour) -> Result<Rgb, Error> {
 }
 
 /// Decodes as [`decode`] does, but a JPEG that is much larger than needed at a half, a quarter or an eighth of its size,
-/// as long as the shorter edge stays [`SPARE`] times `edge`: the frequencies that a reduction throws away anyway are not
+/// as long as the shorter edge stays twice `edge`: the frequencies that a reduction throws away anyway are not
 /// computed. `None`: always in full.
 ///
 /// # Errors

@@ -90,9 +90,11 @@ fn pictures_of_every_shape_have_the_vectors_of_the_reference() {
                     let mut input = vec![0.0; tower.input_len()];
                     tower.preprocess(picture, &mut input);
                     let cosine = cosine(&tower.embed(input).expect("embedded"), wanted_vector);
-                    // Pillow 13, which made the vectors, begins with the columns of some upright pictures, where 12 began
-                    // with the rows of all: a step of 255 here and there, which tiny random towers magnify.
-                    let tolerance = wanted["tolerance"].as_f64().expect("a number").max(2e-4);
+                    // Of a tall picture, Pillow 13, which made the vectors, begins with the columns now and then,
+                    // where 12 began with the rows of all: a step of 255 here and there, which tiny random towers
+                    // magnify.
+                    let least = if picture.height > picture.width { 3e-4 } else { 1e-4 };
+                    let tolerance = wanted["tolerance"].as_f64().expect("a number").max(least);
                     let shape = (picture.width, picture.height);
                     assert!(cosine > 1.0 - tolerance, "{name}, {engine:?}, {shape:?}: {cosine}");
                 }

@@ -31,6 +31,7 @@ const SLICE_ROWS: usize = 8;
 #[command(after_help = "\
 Examples:
   pokedex embed photos/ -o embeddings.parquet
+  pokedex embed photos/ --model clip-vit-b32 -o embeddings.parquet
   pokedex convert-rgb artwork/ | pokedex embed - -j 4 -o embeddings.parquet
   pokedex embed books.parquet --text title --as title_embedding -o books-embedded.parquet
   find . -name '*.png' | pokedex embed - --model ./my-model -o embeddings.parquet")]
@@ -38,7 +39,7 @@ pub struct Embed {
     #[command(flatten)]
     inputs: ImageInputs,
 
-    /// A model's name, or its folder (with a slash); `pokedex model list` shows the names
+    /// A model's name, or its folder (with a slash), and perhaps a variant (clip:int8); see `pokedex model`
     #[arg(long, default_value = "pokedex-mini", value_name = "NAME|DIR")]
     model: String,
 

@@ -1,6 +1,6 @@
 //! Texts to the numbers that a text tower reads: the ways of BERT, CLIP and SentencePiece. Only home of `tokenizers`.
 //!
-//! Promises: whatever the text is, between 1 and [`Tokenizer::most`] ids; the same ids as the reference
+//! Promises: whatever the text is, between 1 and [`Length::most`] ids; the same ids as the reference
 //! implementation's, but for mojibake, which OpenCLIP's cleaning repairs and this does not.
 
 use std::borrow::Cow;

@@ -130,3 +130,15 @@ fn an_ignored_hang_up_stays_ignored() {
     dir.shell(line).ok();
     assert_eq!(dir.keys("e.parquet").len(), 200);
 }
+
+#[test]
+fn a_file_that_vanished_is_a_row_with_an_error() {
+    let dir = Workdir::new();
+    dir.pictures("in", 5);
+    dir.pokedex("scan in -o m.parquet").ok();
+    std::fs::remove_file(dir.path("in/002.png")).expect("removable");
+    let said = dir.pokedex("embed m.parquet -o e.parquet").failed(3);
+    assert!(said.contains("002.png: ") && said.lines().count() == 1, "{said}");
+    let errors = dir.texts("e.parquet", "error");
+    assert_eq!(errors.iter().map(Option::is_some).collect::<Vec<_>>(), [false, false, true, false, false]);
+}
