@@ -266,11 +266,15 @@ impl Model {
         }
         let (name, _) = id.split_once('@')?;
         let (_, variant) = split_variant(name);
-        let engines = [Engine::Auto, Engine::Rten, Engine::Ort];
-        let models = installed_folders().into_iter().flat_map(|folder| {
-            engines.into_iter().filter_map(move |engine| Model::open(&folder, variant, engine).ok())
-        });
-        models.into_iter().find(|model| model.id.to_string() == id)
+        installed_folders().iter().find_map(|folder| {
+            let open = |engine| Model::open(folder, variant, engine).ok();
+            let is_it = |model: &Model| model.id.to_string() == id;
+            let model = open(Engine::Auto)?;
+            // Only 8-bit models are another one in each engine.
+            let quantised = model.is_quantised();
+            let others = || [Engine::Rten, Engine::Ort].into_iter().filter_map(open).find(is_it);
+            Some(model).filter(is_it).or_else(|| if quantised { others() } else { None })
+        })
     }
 
     /// The built-in model and those in the models folder that can be opened.
