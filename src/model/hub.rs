@@ -31,7 +31,8 @@ use sha2::{Digest, Sha256};
 use ureq::http::{Response, Uri};
 use ureq::{Agent, Body, tls};
 
-use super::{Model, hex, models_folder};
+use super::layout::VARIANTS;
+use super::{FILES, Model, hex, models_folder};
 use crate::io::write_file;
 use install::*;
 use pick::*;
@@ -232,21 +233,14 @@ impl Variant {
 
     /// What exporters put behind the name of a file.
     fn suffixes(self) -> &'static [&'static str] {
-        match self {
-            Variant::Fp32 => &[""],
-            Variant::Fp16 => &["_fp16"],
-            Variant::Int8 => &["_quantized", "_int8", "_uint8"],
-        }
+        // In the order of the variants.
+        VARIANTS[self as usize].1
     }
 }
 
 impl fmt::Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Variant::Fp32 => "fp32",
-            Variant::Fp16 => "fp16",
-            Variant::Int8 => "int8",
-        })
+        f.write_str(VARIANTS[*self as usize].0)
     }
 }
 

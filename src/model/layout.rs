@@ -122,7 +122,7 @@ pub struct Found {
 }
 
 /// What a variant's files are called, and what is added to their names.
-const VARIANTS: [(&str, &[&str]); 3] =
+pub const VARIANTS: [(&str, &[&str]); 3] =
     [("fp32", &[""]), ("fp16", &["_fp16"]), ("int8", &["_quantized", "_int8", "_uint8"])];
 
 /// The kind of this project's models.

@@ -36,9 +36,6 @@ impl Unfit {
     }
 }
 
-/// A model as this program's own training writes it.
-pub(super) const OWN: [&str; 4] = ["model.json", "image.rten", "text.rten", "vocab.txt"];
-
 /// Weights, in the order in which they are preferred: two towers, one file with both, an image tower alone.
 pub(super) const WEIGHTS: [&[&str]; 8] = [
     &["onnx/vision_model", "onnx/text_model"],
@@ -96,8 +93,8 @@ pub(super) fn wanted_of_all<'a>(
 /// what it lacks may lie beside that folder.
 pub(super) fn wanted<'a>(paths: &[&'a str], variant: Variant) -> Result<Vec<Pick<'a>>, Unfit> {
     let files: BTreeSet<&'a str> = paths.iter().copied().collect();
-    if files.contains(OWN[0]) && (files.contains(OWN[1]) || files.contains(OWN[2])) {
-        let own = OWN.iter().filter_map(|name| files.get(name)).map(|path| Pick { path, name: path });
+    if files.contains(FILES[0]) && (files.contains(FILES[1]) || files.contains(FILES[2])) {
+        let own = FILES.iter().filter_map(|name| files.get(name)).map(|path| Pick { path, name: path });
         return match variant {
             Variant::Fp32 => Ok(own.collect()),
             _ => Err(Unfit::NoVariant(vec![Variant::Fp32])),
