@@ -21,9 +21,11 @@
 pub mod cli;
 pub mod convert;
 pub mod guard;
+pub mod head;
 pub mod image;
 pub mod index;
 pub mod io;
+pub mod matrix;
 pub mod model;
 pub mod species;
 pub mod split;

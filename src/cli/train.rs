@@ -1,0 +1,252 @@
+//! `train`: learns a head from vectors with classes.
+
+mod sample;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+
+use super::args::{TableInputs, Work, open_sink};
+use super::failure::{Exit, Failure};
+use crate::head::{Accept, Head, Method, Plan, Point, train};
+use crate::io::Target;
+use crate::runs::{self, Run};
+use crate::table::column;
+use crate::ui::{Ui, rows};
+use sample::{Sample, Target as ClassColumn};
+
+/// Learn to classify from a table of embeddings
+///
+/// Learns from the rows of the split `train`, chooses its settings and calibrates its scores on those of `validation`,
+/// and never looks at those of `test`. A table without splits gets a validation of 15 % of each class, and a note says
+/// so. Rows without a class teach the head, where they are in the validation, when to say that it does not know.
+///
+/// Several vector columns are scaled and read as one: --features embedding,yolo_embedding. A head is one small table
+/// that names its classes, its features' models, its temperature and its threshold; `pokedex model info HEAD` explains
+/// it. Training that was killed goes on where it stood.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pokedex split photos/ | pokedex embed - -o embeddings.parquet
+  pokedex train embeddings.parquet -o head.parquet
+  pokedex train embeddings.parquet --method knn --accuracy 0.95 -o head.parquet
+  pokedex train clip.parquet --with yolo.parquet --features embedding,yolo -o hybrid.parquet
+  pokedex train embeddings.parquet --l2 0.001 --log runs.parquet -o head.parquet")]
+pub struct Train {
+    #[command(flatten)]
+    inputs: TableInputs,
+
+    /// Write the head to this file
+    #[arg(short, long, value_name = "HEAD")]
+    output: PathBuf,
+
+    /// How the head decides
+    #[arg(long, value_enum, default_value = "linear", value_name = "METHOD")]
+    method: Method,
+
+    /// The column that holds the class
+    #[arg(long, value_enum, default_value = "label", value_name = "COLUMN")]
+    target: ClassColumn,
+
+    /// Vector columns to learn from, names separated by commas
+    #[arg(long, value_delimiter = ',', default_value = column::EMBEDDING, value_name = "NAMES")]
+    features: Vec<String>,
+
+    /// A table with the same keys and more vector columns; may be repeated
+    #[arg(long, value_name = "TABLE")]
+    with: Vec<PathBuf>,
+
+    /// Penalty on the weights of a linear head: 1 / (C · rows) in scikit-learn's terms [default: the best on validation]
+    #[arg(long, value_name = "X", value_parser = positive)]
+    l2: Option<f64>,
+
+    /// Let small classes of a linear head weigh as much as large ones
+    #[arg(long)]
+    balance: bool,
+
+    /// Leave features as they are [default: scaled to mean 0 and deviation 1 where linear or of several columns]
+    #[arg(long)]
+    no_scale: bool,
+
+    /// How many neighbours vote in a k-NN head [default: the best on validation]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    neighbours: Option<u32>,
+
+    /// Most steps of a linear head for one penalty
+    #[arg(long, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    steps: u32,
+
+    /// Relative decrease of a linear head's objective that is not worth another step
+    #[arg(long, default_value_t = 1e-3, value_name = "X", value_parser = positive)]
+    tolerance: f64,
+
+    /// Reject so many rows that this share of the validation is accepted
+    #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with = "accuracy")]
+    coverage: Option<f64>,
+
+    /// Reject so many rows that this share of those accepted in the validation is right
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    accuracy: Option<f64>,
+
+    /// Another number gives another validation, where the table has no splits
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    seed: u64,
+
+    /// Add settings, figures and the training curve to this table of runs
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+
+    /// Neither go on with a training that was killed nor keep what one could go on with
+    #[arg(long)]
+    no_cache: bool,
+
+    #[command(flatten)]
+    work: Work,
+}
+
+impl Train {
+    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+        let started = Instant::now();
+        self.fits_method()?;
+        let table = self.inputs.to_inputs().rows(|name| {
+            format!("pokedex embed {name} -o embeddings.parquet, then pokedex train embeddings.parquet")
+        })?;
+        if let Some(log) = &self.log {
+            runs::earlier(log)?;
+        }
+        let sink = open_sink(&Target::File(self.output.clone()), true)?;
+        let name = table.name.clone();
+        let pool = crate::stage::pool(self.work.threads())?;
+        let sample = Sample::read(table, &self.features, &self.with, self.target, self.seed, ui)?;
+        sample.report(&name, ui)?;
+
+        let saved = match self.no_cache {
+            true => sample::Checkpoint::none(),
+            false => sample::Checkpoint::of(&sample, &format!("{:?}", self.plan())),
+        };
+        let (earlier, mut keep) = saved.open();
+        if earlier.is_some() {
+            ui.note("train: goes on where an earlier run stood");
+        }
+        ui.start("train", None);
+        let what = (self.target.column(), sample.features.clone(), sample.classes.clone());
+        let plan = self.plan();
+        let (head, curve) = pool.install(|| {
+            let mut watch = |state: &_| {
+                keep.keep(state);
+                Ok(())
+            };
+            train(&plan, what, (&sample.train, &sample.validation), earlier, &mut watch)
+        })?;
+        ui.finish();
+        head.write(sink)?;
+        keep.remove();
+        let seconds = started.elapsed().as_secs_f64();
+        if let Some(log) = &self.log {
+            runs::append(log, &self.record(&name, &head, &curve, seconds))?;
+        }
+        ui.note(&format!("train: {}", summary(&head, &sample)));
+        Ok(Exit::Done)
+    }
+
+    /// Options that would be without effect are mistakes.
+    fn fits_method(&self) -> Result<(), Failure> {
+        let only = |given: bool, option: &str, method: Method| match given && self.method != method {
+            true => Err(Failure::usage(
+                format!("{option} has no meaning for a {} head", self.method.name()),
+                format!("leave it out, or use --method {}", method.name()),
+            )),
+            false => Ok(()),
+        };
+        only(self.l2.is_some(), "--l2", Method::Linear)?;
+        only(self.balance, "--balance", Method::Linear)?;
+        only(self.neighbours.is_some(), "--neighbours", Method::Knn)
+    }
+
+    fn plan(&self) -> Plan {
+        Plan {
+            method: self.method,
+            l2: self.l2,
+            balance: self.balance,
+            scale: self.no_scale.then_some(false),
+            neighbours: self.neighbours.map(|n| n as usize),
+            iterations: self.steps as usize,
+            tolerance: self.tolerance,
+            accept: match (self.coverage, self.accuracy) {
+                (Some(share), _) => Accept::Coverage(share),
+                (None, Some(share)) => Accept::Accuracy(share),
+                (None, None) => Accept::Default,
+            },
+        }
+    }
+
+    fn record(&self, input: &str, head: &Head, curve: &[Point], seconds: f64) -> Run {
+        let figure = |name: &str| head.facts.get(name).and_then(serde_json::Value::as_f64);
+        let settings = serde_json::json!({
+            "method": head.method.name(),
+            "target": head.target,
+            "features": head.features.iter().map(|f| &f.column).collect::<Vec<_>>(),
+            "l2": self.l2,
+            "balance": self.balance,
+            "scale": !self.no_scale,
+            "neighbours": self.neighbours,
+            "steps": self.steps,
+            "tolerance": self.tolerance,
+            "coverage": self.coverage,
+            "accuracy": self.accuracy,
+            "seed": self.seed,
+        });
+        let point = |point: &Point| runs::Point {
+            iteration: point.iteration as i32,
+            train_loss: Some(point.train_loss),
+            validation_loss: Some(point.validation_loss),
+            validation_top1: Some(point.validation_top1),
+        };
+        Run {
+            command: "train".into(),
+            head: Some(head.identity()),
+            input: input.into(),
+            settings,
+            figures: head.facts.clone().into(),
+            top1: figure("validation_top1"),
+            loss: figure("validation_loss"),
+            seconds: Some(seconds),
+            curve: (!curve.is_empty()).then(|| curve.iter().map(point).collect()),
+            ..Run::default()
+        }
+    }
+}
+
+fn summary(head: &Head, sample: &Sample) -> String {
+    let figure = |name: &str| head.facts.get(name).and_then(serde_json::Value::as_f64);
+    let mut text = format!("{} classes from {}", head.classes.len(), rows(sample.train.len() as u64));
+    if let Some(l2) = figure("l2") {
+        text.push_str(&format!(", l2 {l2}, {} steps", figure("steps").unwrap_or(0.0)));
+    }
+    if let Some(neighbours) = figure("neighbours") {
+        text.push_str(&format!(", {neighbours} neighbours"));
+    }
+    if let (Some(top1), Some(loss)) = (figure("validation_top1"), figure("validation_loss")) {
+        let validation = rows(sample.validation.len() as u64);
+        text.push_str(&format!("; right in {:.1} % of {validation} of the validation, log-loss {loss:.3}", 100.0 * top1));
+    }
+    if head.doubt.min_score > 0.0 {
+        text.push_str(&format!("; below {:.3} it says unknown", head.doubt.min_score));
+    }
+    text
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(x) if x > 0.0 && x.is_finite() => Ok(x),
+        _ => Err("expected a number above 0".into()),
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(x) if x > 0.0 && x <= 1.0 => Ok(x),
+        _ => Err("expected a share above 0 and up to 1, as 0.95".into()),
+    }
+}

@@ -1,0 +1,505 @@
+//! From tables to what a head learns from: rows of features with classes, those to learn from and those to choose by.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use arrow_array::{Array, Int32Array, RecordBatch, StringArray};
+
+use super::super::failure::Failure;
+use crate::head::{Class, Feature, Rows, RowsBuilder, STRANGER, Saved, UNSEEN};
+use crate::index::Check;
+use crate::io;
+use crate::split::{Item, Ratios, Split, assign};
+use crate::table::column::{self, read_hashes};
+use crate::table::{self, Table};
+use crate::ui::{Ui, left_out, printable, rows};
+
+/// Which column holds the class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Target {
+    Label,
+    Id,
+}
+
+impl Target {
+    pub fn column(self) -> &'static str {
+        match self {
+            Target::Label => column::LABEL,
+            Target::Id => column::ID,
+        }
+    }
+}
+
+/// Rows to learn from and rows to choose by, and what was met on the way.
+pub struct Sample {
+    pub features: Vec<Feature>,
+    pub classes: Vec<Class>,
+    pub train: Rows,
+    pub validation: Rows,
+    /// Classes of the validation or the test that no row to learn from has, and how many rows they have.
+    unseen: BTreeMap<String, u64>,
+    /// Rows of the validation whose class is among those to learn from.
+    seen: u64,
+    without_vector: u64,
+    without_class: u64,
+    has_split: bool,
+}
+
+impl Sample {
+    /// Reads a table and those beside it.
+    ///
+    /// # Errors
+    /// A column is missing, vectors are no good or of two models, nothing is there to learn from.
+    pub fn read(
+        table: Table,
+        columns: &[String],
+        others: &[PathBuf],
+        target: Target,
+        seed: u64,
+        ui: &mut Ui,
+    ) -> Result<Sample, Failure> {
+        let name = table.name.clone();
+        table.require(target.column())?;
+        let mut beside = Vec::new();
+        for path in others {
+            let wanted: Vec<&String> = columns.iter().filter(|column| !table.has(column)).collect();
+            beside.push(Beside::read(path, &wanted)?);
+        }
+        for name in columns {
+            if !table.has(name) && !beside.iter().any(|other| other.dimensions.contains_key(name)) {
+                table.require(name)?;
+            }
+        }
+        if let Some(twice) = columns.iter().enumerate().find_map(|(i, c)| columns[..i].contains(c).then_some(c)) {
+            return Err(Failure::usage(format!("--features names `{twice}` twice"), "name each column once"));
+        }
+        let has_split = table.has(column::SPLIT);
+        let provenance = table.provenance.clone();
+        let own: Vec<&String> = columns.iter().filter(|column| table.has(column)).collect();
+        let mut checks: Vec<Check> = own.iter().map(|column| Check::new(&name, column)).collect();
+        let mut gather = Gather { target, names: HashMap::new(), kept: [None, None], ..Gather::default() };
+        ui.start("read", table.rows);
+        for batch in table.with_unique_keys() {
+            let batch = batch?;
+            checks.iter_mut().try_for_each(|check| check.look(&batch))?;
+            gather.batch(&batch, columns, &beside, &name)?;
+            ui.advance(batch.num_rows() as u64);
+        }
+        ui.finish();
+        let mut features = Vec::new();
+        for name in columns {
+            let feature = match own.iter().position(|column| *column == name) {
+                Some(at) => feature(name, &checks[at], &provenance),
+                None => {
+                    let other = beside.iter().find(|other| other.dimensions.contains_key(name));
+                    other.expect("it was looked for above").features[name].clone()
+                }
+            };
+            features.push(feature);
+        }
+        gather.finish(features, has_split, seed, &name)
+    }
+
+    /// Says what would otherwise go unnoticed.
+    ///
+    /// # Errors
+    /// No validation row has a class that could have been learnt: the classes were divided instead of the images.
+    pub fn report(&self, name: &str, ui: &Ui) -> Result<(), Failure> {
+        if self.without_vector > 0 {
+            ui.warn(&format!("{name}: {}", left_out(self.without_vector)));
+        }
+        if self.without_class > 0 {
+            ui.warn(&format!("{name}: {} to learn from without a class left out", rows(self.without_class)));
+        }
+        if !self.unseen.is_empty() {
+            let names: Vec<String> = self.unseen.keys().take(5).map(|name| printable(name)).collect();
+            let more = if self.unseen.len() > 5 { ", …" } else { "" };
+            let count: u64 = self.unseen.values().sum();
+            let what = format!(
+                "{name}: {} of validation and test have {} classes that no row of train has: {}{more}",
+                rows(count),
+                self.unseen.len(),
+                names.join(", ")
+            );
+            if self.seen == 0 {
+                let hint = "were the classes divided, and not the images of each? `pokedex split` divides every class";
+                return Err(Failure::failed(format!("{what}; none has one that can be learnt"), Some(hint.into())));
+            }
+            ui.warn(&format!("{what}; they can only be judged wrongly"));
+        }
+        if !self.has_split {
+            let (train, validation) = (self.train.len(), self.validation.len());
+            ui.warn(&format!("{name}: has no splits; learns from {train} rows and chooses by {validation}"));
+        } else if self.validation.is_empty() {
+            ui.warn(&format!("{name}: has no validation rows: scores are not calibrated"));
+        }
+        Ok(())
+    }
+}
+
+fn feature(name: &str, check: &Check, provenance: &table::Provenance) -> Feature {
+    // The rows know better than the footer, which another program may have carried over from somewhere else.
+    let footer = provenance.get(&column::footer_key(name, "model"));
+    let footer = footer.filter(|full| check.model().is_none_or(|rows| crate::model::short_id(full) == rows));
+    let model = footer.or(check.model()).filter(|id| *id != "unknown");
+    Feature { column: name.into(), dimension: check.dimension, model: model.map(str::to_string) }
+}
+
+/// A table with more vectors for the same keys: they wait in a temporary file, of which memory knows where each row is.
+struct Beside {
+    features: HashMap<String, Feature>,
+    dimensions: HashMap<String, usize>,
+    file: File,
+    /// By the hash of a key: where its vectors lie. A column that a row lacks is a `NaN` there.
+    places: HashMap<u64, u64>,
+    columns: Vec<String>,
+}
+
+impl Beside {
+    fn read(path: &Path, wanted: &[&String]) -> Result<Beside, Failure> {
+        let table = Table::open(path)?;
+        let (name, provenance) = (table.name.clone(), table.provenance.clone());
+        let columns: Vec<String> = wanted.iter().filter(|column| table.has(column)).map(|c| (*c).clone()).collect();
+        if columns.is_empty() {
+            return Err(Failure::failed(
+                format!("{name}: has none of the columns that --features still needs"),
+                Some("name its vector column: --features embedding,NAME (`embed --as NAME` makes one)".into()),
+            ));
+        }
+        let file = tempfile::tempfile().map_err(io::Error::temporary)?;
+        let mut checks: Vec<Check> = columns.iter().map(|column| Check::new(&name, column)).collect();
+        let mut places = HashMap::new();
+        let mut end = 0u64;
+        for batch in table.with_unique_keys() {
+            let batch = batch?;
+            checks.iter_mut().try_for_each(|check| check.look(&batch))?;
+            let keys = keys(&batch)?;
+            let vectors = columns.iter().map(|column| column::vectors(&batch, column, &name));
+            let vectors = vectors.collect::<Result<Vec<_>, _>>()?;
+            let mut bytes = Vec::new();
+            for row in 0..batch.num_rows() {
+                let own: Option<Vec<&[f32]>> = vectors.iter().map(|vectors| vectors.get(row)).collect();
+                if let Some(own) = own {
+                    places.insert(hash(keys.value(row)), end + bytes.len() as u64);
+                    own.iter().flat_map(|v| v.iter()).for_each(|x| bytes.extend(x.to_le_bytes()));
+                }
+            }
+            file.write_all_at(&bytes, end).map_err(io::Error::temporary)?;
+            end += bytes.len() as u64;
+        }
+        let features: HashMap<String, Feature> =
+            columns.iter().zip(&checks).map(|(name, check)| (name.clone(), feature(name, check, &provenance))).collect();
+        let dimensions = features.iter().map(|(name, feature)| (name.clone(), feature.dimension)).collect();
+        Ok(Beside { features, dimensions, file, places, columns })
+    }
+
+    /// The vectors of a key, column after column.
+    fn get(&self, key: &str) -> Result<Option<HashMap<&str, Vec<f32>>>, io::Error> {
+        let Some(place) = self.places.get(&hash(key)) else { return Ok(None) };
+        let length: usize = self.columns.iter().map(|column| self.dimensions[column]).sum();
+        let mut bytes = vec![0; length * 4];
+        self.file.read_exact_at(&mut bytes, *place).map_err(io::Error::temporary)?;
+        let mut numbers = bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b));
+        let mut take = |column: &String| numbers.by_ref().take(self.dimensions[column]).collect();
+        Ok(Some(self.columns.iter().map(|column| (column.as_str(), take(column))).collect()))
+    }
+}
+
+fn keys(batch: &RecordBatch) -> Result<StringArray, table::Error> {
+    column::text(batch, column::KEY)?.ok_or_else(|| column::missing(&batch.schema(), column::KEY, "table"))
+}
+
+fn hash(key: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Rows on their way into a sample.
+struct Gather {
+    target: Target,
+    /// Classes by name, in the order in which they were met.
+    names: HashMap<String, u32>,
+    ids: Vec<Option<i32>>,
+    /// Rows to learn from, and rows to choose by.
+    kept: [Option<RowsBuilder>; 2],
+    /// Of rows to learn from: what their place in a division follows from.
+    contents: Vec<u64>,
+    /// Classes met in rows of the test.
+    tested: BTreeMap<String, u64>,
+    without_vector: u64,
+    without_class: u64,
+    tests: u64,
+}
+
+impl Default for Gather {
+    fn default() -> Gather {
+        Gather {
+            target: Target::Label,
+            names: HashMap::new(),
+            ids: Vec::new(),
+            kept: [None, None],
+            contents: Vec::new(),
+            tested: BTreeMap::new(),
+            without_vector: 0,
+            without_class: 0,
+            tests: 0,
+        }
+    }
+}
+
+impl Gather {
+    fn batch(&mut self, batch: &RecordBatch, columns: &[String], beside: &[Beside], name: &str) -> Result<(), Failure> {
+        let keys = keys(batch)?;
+        let splits = column::text(batch, column::SPLIT)?;
+        let errors = column::text(batch, column::ERROR)?;
+        let ids = column::ints(batch, column::ID)?;
+        let labels = self.labels(batch, ids.as_ref())?;
+        let hashes = read_hashes(batch, column::CONTENT_HASH)?;
+        let own = |column: &String| batch.column_by_name(column).map(|_| column::vectors(batch, column, name)).transpose();
+        let own = columns.iter().map(own).collect::<Result<Vec<_>, _>>()?;
+        let mut vector: Vec<f32> = Vec::new();
+        for row in 0..batch.num_rows() {
+            let key = keys.value(row);
+            let split = splits.as_ref().filter(|s| s.is_valid(row)).map(|s| s.value(row));
+            let label = labels.is_valid(row).then(|| labels.value(row));
+            let side = match split {
+                None if splits.is_some() => continue,
+                None => 0,
+                Some("train") => 0,
+                Some("validation" | "val" | "valid") => 1,
+                Some("test") => {
+                    self.tests += 1;
+                    label.into_iter().for_each(|label| *self.tested.entry(label.into()).or_default() += 1);
+                    continue;
+                }
+                Some(other) => {
+                    let hint = "the splits are train, validation and test";
+                    return Err(Failure::failed(format!("{name}: row {key}: split `{other}`"), Some(hint.into())));
+                }
+            };
+            let failed = errors.as_ref().is_some_and(|errors| errors.is_valid(row));
+            vector.clear();
+            let mut found = !failed;
+            let others = beside.iter().map(|other| other.get(key)).collect::<Result<Vec<_>, _>>()?;
+            for (column, own) in columns.iter().zip(&own) {
+                match own {
+                    Some(own) => match own.get(row) {
+                        Some(own) => vector.extend_from_slice(own),
+                        None => found = false,
+                    },
+                    None => match others.iter().flatten().find_map(|other| other.get(column.as_str())) {
+                        Some(other) => vector.extend_from_slice(other),
+                        None => found = false,
+                    },
+                }
+            }
+            if !found {
+                self.without_vector += 1;
+                continue;
+            }
+            let class = match label {
+                None if side == 0 && splits.is_some() => {
+                    self.without_class += 1;
+                    continue;
+                }
+                None => STRANGER,
+                Some(label) => {
+                    let next = u32::try_from(self.names.len()).expect("fewer than 2^32 classes");
+                    let class = *self.names.entry(label.into()).or_insert(next);
+                    if class == next {
+                        self.ids.push(ids.as_ref().filter(|ids| ids.is_valid(row)).map(|ids| ids.value(row)));
+                    }
+                    class
+                }
+            };
+            if self.kept[side].is_none() {
+                self.kept[side] = Some(RowsBuilder::new(vector.len())?);
+            }
+            self.kept[side].as_mut().expect("it was made above").push(&vector, class)?;
+            if side == 0 {
+                let content = hashes[row].map(|h| u64::from_le_bytes(h[..8].try_into().expect("a part of 32 bytes")));
+                // A hash that is the same in every build of the program.
+                let of_key = || u64::from_le_bytes(blake3::hash(key.as_bytes()).as_bytes()[..8].try_into().expect("8"));
+                self.contents.push(content.unwrap_or_else(of_key));
+            }
+        }
+        Ok(())
+    }
+
+    fn labels(&self, batch: &RecordBatch, ids: Option<&Int32Array>) -> Result<StringArray, Failure> {
+        let rows = batch.num_rows();
+        Ok(match self.target {
+            Target::Label => column::text(batch, column::LABEL)?.unwrap_or_else(|| StringArray::new_null(rows)),
+            Target::Id => match ids {
+                Some(ids) => ids.iter().map(|id| id.map(|id| id.to_string())).collect(),
+                None => StringArray::new_null(rows),
+            },
+        })
+    }
+
+    fn finish(mut self, features: Vec<Feature>, has_split: bool, seed: u64, name: &str) -> Result<Sample, Failure> {
+        let Some(train) = self.kept[0].take() else {
+            return Err(self.nothing(name, has_split));
+        };
+        let width = features.iter().map(|feature| feature.dimension).sum();
+        let train = train.finish()?;
+        let (mut train, mut validation) = match (self.kept[1].take(), has_split) {
+            (Some(validation), _) => (train, validation.finish()?),
+            (None, true) => (train, RowsBuilder::new(width)?.finish()?),
+            (None, false) => {
+                let items = self.contents.iter().zip(&train.classes);
+                let items: Vec<Item> = items.map(|(&content, &class)| Item { content, class }).collect();
+                let assignment = assign(items, "85/15/0".parse::<Ratios>().expect("three numbers"), seed);
+                let contents = &self.contents;
+                let classes = &train.classes;
+                // Rows without a class can only show what it is not to know.
+                train.divide(|row| {
+                    classes[row] != STRANGER && assignment.get(contents[row]) == Some(Split::Train)
+                })?
+            }
+        };
+
+        // Classes in the order of their numbers, else of their names; those of train only.
+        let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
+        train.classes.iter().for_each(|&class| *counts.entry(class).or_default() += 1);
+        if counts.is_empty() {
+            return Err(self.nothing(name, has_split));
+        }
+        let mut known: Vec<(Option<i32>, &String, u32)> = self
+            .names
+            .iter()
+            .filter(|(_, class)| counts.contains_key(class))
+            .map(|(label, &class)| (self.ids[class as usize], label, class))
+            .collect();
+        known.sort();
+        if known.len() < 2 {
+            let label = printable(known[0].1);
+            let hint = "a head tells classes apart: give it rows of at least two";
+            return Err(Failure::failed(format!("{name}: all rows of train are {label}"), Some(hint.into())));
+        }
+        let places: HashMap<u32, u32> = (0..).zip(&known).map(|(place, (_, _, class))| (*class, place)).collect();
+        let classes: Vec<Class> = known
+            .iter()
+            .map(|(id, label, class)| Class { label: (*label).clone(), id: *id, rows: counts[class] })
+            .collect();
+        let mut unseen: BTreeMap<String, u64> = BTreeMap::new();
+        let labels: HashMap<u32, &String> = self.names.iter().map(|(label, &class)| (class, label)).collect();
+        let mut seen = 0;
+        train.classes.iter_mut().for_each(|class| *class = places[class]);
+        for class in validation.classes.iter_mut().filter(|class| **class != STRANGER) {
+            match places.get(class) {
+                Some(place) => {
+                    seen += 1;
+                    *class = *place;
+                }
+                None => {
+                    *unseen.entry(labels[class].clone()).or_default() += 1;
+                    *class = UNSEEN;
+                }
+            }
+        }
+        let known: BTreeSet<&String> = classes.iter().map(|class| &class.label).collect();
+        for (label, count) in self.tested.iter() {
+            match known.contains(label) {
+                true => seen += count,
+                false => *unseen.entry(label.clone()).or_default() += count,
+            }
+        }
+        Ok(Sample {
+            features,
+            train,
+            validation,
+            unseen,
+            seen,
+            without_vector: self.without_vector,
+            without_class: self.without_class,
+            has_split,
+            classes,
+        })
+    }
+
+    /// Why there is nothing to learn from.
+    fn nothing(&self, name: &str, has_split: bool) -> Failure {
+        let (what, hint) = match () {
+            () if has_split && self.tests > 0 => (
+                "no row of the split `train`: a head does not learn from the test",
+                "`pokedex split TABLE -o split.parquet` divides a table into train, validation and test",
+            ),
+            () if self.without_vector > 0 => {
+                ("no row has a vector in every column of --features", "`pokedex embed INPUT -o embeddings.parquet`")
+            }
+            () => (
+                "no row to learn from has a class",
+                "`pokedex scan FOLDER --meta CSV` adds ids and labels; folders are labels where there are several",
+            ),
+        };
+        Failure::failed(format!("{name}: {what}"), Some(hint.into()))
+    }
+}
+
+/// Where a training that may be killed keeps what it can go on with: a file in the user's cache, named by a digest over
+/// all that the head follows from.
+pub struct Checkpoint {
+    file: Option<PathBuf>,
+    last: Instant,
+}
+
+/// A checkpoint is not written more often.
+const EVERY: Duration = Duration::from_secs(10);
+
+impl Checkpoint {
+    pub fn none() -> Checkpoint {
+        Checkpoint { file: None, last: Instant::now() }
+    }
+
+    /// The place for this sample and plan.
+    pub fn of(sample: &Sample, plan: &str) -> Checkpoint {
+        let digest = || -> Result<String, io::Error> {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(env!("CARGO_PKG_VERSION").as_bytes()).update(plan.as_bytes());
+            for rows in [&sample.train, &sample.validation] {
+                hasher.update(&(rows.len() as u64).to_le_bytes());
+                rows.classes.iter().for_each(|class| {
+                    hasher.update(&class.to_le_bytes());
+                });
+                rows.blocks(|_, numbers| {
+                    numbers.iter().for_each(|x| {
+                        hasher.update(&x.to_le_bytes());
+                    });
+                    Ok::<(), io::Error>(())
+                })?;
+            }
+            Ok(hasher.finalize().to_hex()[..32].to_string())
+        };
+        let folder = crate::model::cache_folder().map(|folder| folder.join("training"));
+        let file = folder.and_then(|folder| Some(folder.join(format!("{}.json", digest().ok()?))));
+        Checkpoint { file, last: Instant::now() }
+    }
+
+    /// What an earlier run left, if anything.
+    pub fn open(self) -> (Option<Saved>, Checkpoint) {
+        let saved = self.file.as_ref().and_then(|file| std::fs::read(file).ok());
+        (saved.and_then(|bytes| serde_json::from_slice(&bytes).ok()), self)
+    }
+
+    /// Keeps where a training stands; a failure to do so is none of the training.
+    pub fn keep(&mut self, state: &Saved) {
+        let Some(file) = self.file.as_ref().filter(|_| self.last.elapsed() >= EVERY) else { return };
+        self.last = Instant::now();
+        if let (Some(folder), Ok(bytes)) = (file.parent(), serde_json::to_vec(state)) {
+            let _ = std::fs::create_dir_all(folder);
+            let _ = io::write_file(file, &bytes);
+        }
+    }
+
+    pub fn remove(self) {
+        if let Some(file) = self.file {
+            let _ = std::fs::remove_file(file);
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Heads: from vectors to the probabilities of classes.
+//!
+//! Hides: how a head is trained, calibrated, written and read. Promises: what a head says of a row depends on that row
+//! only; scores are probabilities; a head knows which models' vectors it reads, in which order its classes stand, and
+//! when to say that it does not know.
+
+mod calibrate;
+mod file;
+mod linear;
+mod rows;
+mod train;
+
+pub use calibrate::{Accept, Calibration, STRANGER, UNSEEN};
+pub use file::is_head;
+pub use linear::{Limits, Objective, Step};
+pub use rows::{Rows, RowsBuilder, Scaling};
+pub use train::{Plan, Point, Saved, train};
+
+use rayon::prelude::*;
+
+use crate::matrix;
+use crate::{io, table};
+
+/// Rows that are compared with so many others at a time when neighbours are sought.
+const NEAREST_QUERIES: usize = 256;
+const NEAREST_ROWS: usize = 8192;
+
+/// What can go wrong while a head is made, written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Table(#[from] table::Error),
+    #[error("{name}: not a head: {problem}")]
+    NotAHead { name: String, problem: String },
+    #[error("training diverged at step {iteration}: the objective is no finite number, or no step makes it smaller")]
+    Diverged { iteration: usize },
+}
+
+impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Error::Io(e) => return e.hint(),
+            Error::Table(e) => return e.hint(),
+            Error::NotAHead { .. } => "`pokedex train EMBEDDINGS -o head.parquet` makes one".into(),
+            Error::Diverged { .. } => {
+                "are there very large numbers among the features? give them one scale, or a greater --l2".into()
+            }
+        })
+    }
+}
+
+/// How a head decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// Multinomial logistic regression
+    Linear,
+    /// The cosine to the mean of each class
+    Centroid,
+    /// The votes of the nearest rows
+    Knn,
+}
+
+impl Method {
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Linear => "linear",
+            Method::Centroid => "centroid",
+            Method::Knn => "knn",
+        }
+    }
+}
+
+/// A vector column that a head reads.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Feature {
+    pub column: String,
+    pub dimension: usize,
+    /// The full identity of the model that made it; `None`: unknown.
+    pub model: Option<String>,
+}
+
+/// A class: what it is called, its number where it has one, and how many rows it was learnt from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Class {
+    pub label: String,
+    pub id: Option<i32>,
+    pub rows: u64,
+}
+
+/// From logits to probabilities, and to a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Doubt {
+    /// Logits are divided by it.
+    pub temperature: f32,
+    /// The logit, before it is divided, of being none of the classes.
+    #[serde(default)]
+    pub unknown: Option<f32>,
+    /// A row whose best score is lower is rejected.
+    #[serde(default)]
+    pub min_score: f32,
+    /// A row whose best score is not this much above the second is rejected.
+    #[serde(default)]
+    pub min_margin: f32,
+}
+
+/// Classes, and what tells them apart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Head {
+    pub method: Method,
+    /// The column of the classes: `label` or `id`.
+    pub target: String,
+    pub features: Vec<Feature>,
+    /// In the order of the scores.
+    pub classes: Vec<Class>,
+    /// Put on the features first; that of a linear head is part of its weights.
+    pub scaling: Option<Scaling>,
+    /// One row a class, or of a k-NN head one a neighbour: [rows, dimension].
+    pub weights: Vec<f32>,
+    /// One number a row of a linear head.
+    pub bias: Vec<f32>,
+    /// The class of each row of a k-NN head.
+    pub owners: Vec<u32>,
+    /// How many neighbours vote, and how fast a vote's weight `exp(cosine / nearness)` falls.
+    pub neighbours: usize,
+    pub nearness: f32,
+    pub doubt: Doubt,
+    /// How it was made and what was measured then, for people and logs.
+    pub facts: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What a head says of one row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// The best classes and their probabilities, best first.
+    pub best: Vec<(u32, f32)>,
+    pub rejected: bool,
+}
+
+impl Head {
+    /// Numbers of a row of features.
+    pub fn dimension(&self) -> usize {
+        self.features.iter().map(|feature| feature.dimension).sum()
+    }
+
+    /// Logits of rows of features, before the temperature: [rows, classes].
+    pub fn logits(&self, features: &mut [f32]) -> Vec<f32> {
+        let (dimension, classes) = (self.dimension(), self.classes.len());
+        self.prepare(features);
+        if self.method == Method::Knn {
+            let nearest = self.nearest(features, self.neighbours);
+            return nearest.par_iter().flat_map_iter(|nearest| self.vote(nearest)).collect();
+        }
+        let mut scores = vec![0.0; features.len() / dimension * classes];
+        matrix::by_transposed(features, &self.weights, dimension, &mut scores);
+        if self.method == Method::Linear {
+            scores.par_chunks_exact_mut(classes).for_each(|row| {
+                row.iter_mut().zip(&self.bias).for_each(|(score, bias)| *score += bias);
+            });
+        }
+        scores
+    }
+
+    /// The cosines and the classes of the `count` rows of a k-NN head that are nearest to each prepared row of features,
+    /// nearest first; of equals the first.
+    fn nearest(&self, features: &[f32], count: usize) -> Vec<Vec<(f32, u32)>> {
+        let dimension = self.dimension();
+        let nearer = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+        let mut nearest: Vec<Vec<(f32, u32)>> = vec![Vec::new(); features.len() / dimension];
+        let queries = features.chunks(NEAREST_QUERIES * dimension).zip(nearest.chunks_mut(NEAREST_QUERIES));
+        let mut cosines = Vec::new();
+        for (queries, nearest) in queries {
+            for (block, ends) in self.weights.chunks(NEAREST_ROWS * dimension).enumerate() {
+                let rows = ends.len() / dimension;
+                cosines.resize(nearest.len() * rows, 0.0);
+                matrix::by_transposed(queries, ends, dimension, &mut cosines);
+                nearest.par_iter_mut().zip(cosines.par_chunks_exact(rows)).for_each(|(nearest, cosines)| {
+                    for (cosine, row) in cosines.iter().zip((block * NEAREST_ROWS) as u32..) {
+                        nearest.push((*cosine, row));
+                        if nearest.len() >= 2 * count + 64 {
+                            nearest.select_nth_unstable_by(count - 1, nearer);
+                            nearest.truncate(count);
+                        }
+                    }
+                });
+            }
+            nearest.par_iter_mut().for_each(|nearest| {
+                nearest.sort_unstable_by(nearer);
+                nearest.truncate(count);
+                nearest.iter_mut().for_each(|(_, row)| *row = self.owners[*row as usize]);
+            });
+        }
+        nearest
+    }
+
+    /// Scales rows of features as this head wants them.
+    pub fn prepare(&self, features: &mut [f32]) {
+        if let Some(scaling) = &self.scaling {
+            scaling.apply(features);
+        }
+        if self.method != Method::Linear {
+            features.chunks_exact_mut(self.dimension()).for_each(|row| {
+                crate::model::normalise(row);
+            });
+        }
+    }
+
+    /// The logarithm of the votes of the nearest rows; a class without any has a hundredth of the least.
+    fn vote(&self, nearest: &[(f32, u32)]) -> Vec<f32> {
+        let mut votes = vec![0.0f32; self.classes.len()];
+        let nearest = &nearest[..self.neighbours.min(nearest.len())];
+        let (most, least) = (nearest[0].0, nearest[nearest.len() - 1].0);
+        for (cosine, class) in nearest {
+            votes[*class as usize] += ((cosine - most) / self.nearness).exp();
+        }
+        let floor = ((least - most) / self.nearness).exp().max(1e-30) * 0.01 / votes.len() as f32;
+        votes.iter().map(|votes| (votes + floor).ln() + most / self.nearness).collect()
+    }
+
+    /// The `top` best classes of each row of features, and whether to believe them.
+    pub fn judge(&self, features: &mut [f32], top: usize) -> Vec<Verdict> {
+        let mut logits = self.logits(features);
+        logits.par_chunks_exact_mut(self.classes.len()).map(|row| self.doubt.verdict(row, top)).collect()
+    }
+}
+
+impl Doubt {
+    /// Scores that need no calibration.
+    pub const NONE: Doubt = Doubt { temperature: 1.0, unknown: None, min_score: 0.0, min_margin: 0.0 };
+
+    /// Makes probabilities of a row of logits, in place, and takes the `top` best: of equals the first.
+    pub fn verdict(&self, logits: &mut [f32], top: usize) -> Verdict {
+        self.probabilities(logits);
+        self.rank(logits, top)
+    }
+
+    /// The `top` best of a row of probabilities.
+    pub fn rank(&self, scores: &[f32], top: usize) -> Verdict {
+        let better = |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
+        let mut order: Vec<u32> = (0..scores.len() as u32).collect();
+        let most = top.max(2).min(order.len());
+        if most < order.len() {
+            order.select_nth_unstable_by(most - 1, better);
+            order.truncate(most);
+        }
+        order.sort_unstable_by(better);
+        let score = |place: usize| order.get(place).map_or(0.0, |&class| scores[class as usize]);
+        let rejected = score(0) < self.min_score || score(0) - score(1) < self.min_margin;
+        Verdict { best: order.iter().take(top).map(|&class| (class, scores[class as usize])).collect(), rejected }
+    }
+
+    /// Makes probabilities of a row of logits, in place. Where being none of the classes is possible they sum to less
+    /// than 1; what is missing is its probability.
+    fn probabilities(&self, logits: &mut [f32]) {
+        logits.iter_mut().for_each(|logit| *logit /= self.temperature);
+        let (place, most) = matrix::greatest(logits);
+        matrix::softmax(logits);
+        if let Some(unknown) = self.unknown {
+            // The softmax's sum is known from its greatest term: 1 / p = the sum of exp(logit - greatest).
+            let sum = 1.0 / f64::from(logits[place]);
+            let share = sum / (sum + f64::from(unknown / self.temperature - most).exp());
+            logits.iter_mut().for_each(|p| *p = (f64::from(*p) * share) as f32);
+        }
+    }
+}
