@@ -14,6 +14,7 @@
 //! - [`model`]: towers, their identity, engines, the cache of vectors
 //! - [`convert`]: images to files, and what need not be done again
 //! - [`image`], [`split`], [`species`]: pure functions
+//! - [`runs`]: the log of trainings and evaluations
 //! - [`table`]: Parquet and Arrow, the columns and their meaning
 //! - [`guard`]: panics of other people's code, turned into errors
 //! - [`io`]: `-`, files, folders, atomic writes
@@ -25,6 +26,7 @@ pub mod image;
 pub mod index;
 pub mod io;
 pub mod model;
+pub mod runs;
 pub mod species;
 pub mod split;
 pub mod stage;
