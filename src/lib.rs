@@ -25,6 +25,7 @@ pub mod guard;
 pub mod image;
 pub mod index;
 pub mod io;
+pub mod metrics;
 pub mod model;
 pub mod runs;
 pub mod species;
