@@ -79,6 +79,12 @@ impl Row {
     pub fn is_right(&self) -> bool {
         self.truth == self.prediction
     }
+
+    /// Puts [`Labels::sorted`]'s places in the stead of numbers.
+    pub fn renumber(&mut self, places: &[u32]) {
+        self.truth = places[self.truth as usize];
+        self.prediction = places.get(self.prediction as usize).copied().unwrap_or(NO_CLASS);
+    }
 }
 
 /// Rows of known truth with what was predicted for them.
