@@ -222,17 +222,27 @@ impl Bin {
     }
 }
 
-/// The bin of a score: the `i` for which `i/BINS < score ≤ (i+1)/BINS`; 0 is in the first.
-fn bin_of(score: f64) -> usize {
-    let edge = |i: usize| i as f64 / BINS as f64;
-    // Rounding may put a score one bin off; the comparison with the edges is what counts.
-    let guess = ((score * BINS as f64).ceil() as usize).clamp(1, BINS) - 1;
-    if guess > 0 && score <= edge(guess) {
-        guess - 1
-    } else if guess + 1 < BINS && score > edge(guess + 1) {
-        guess + 1
-    } else {
-        guess
+/// Finds the bins of scores that never rise: the `i` for which `i/BINS < score ≤ (i+1)/BINS`; 0 is in the first.
+struct Descent {
+    bin: usize,
+    floor: f64,
+}
+
+impl Descent {
+    fn new() -> Descent {
+        Descent { bin: BINS - 1, floor: Descent::floor(BINS - 1) }
+    }
+
+    fn floor(bin: usize) -> f64 {
+        bin as f64 / BINS as f64
+    }
+
+    fn bin_of(&mut self, score: f64) -> usize {
+        while score <= self.floor && self.bin > 0 {
+            self.bin -= 1;
+            self.floor = Descent::floor(self.bin);
+        }
+        self.bin
     }
 }
 
@@ -271,7 +281,7 @@ impl Sample {
     fn measure(&self, counts: &mut Counts, times: impl Fn(usize) -> u64) -> Headline {
         counts.clear();
         let (mut rows, mut right, mut among_five) = (0, 0, 0);
-        let mut bins = [Bin::default(); BINS];
+        let (mut bins, mut descent) = ([Bin::default(); BINS], Descent::new());
         // The rows of one score, and the errors among them and before them.
         let (mut tied, mut tied_errors, mut errors, mut before) = (0u64, 0u64, 0u64, 0u64);
         let (mut tied_score, mut area) = (f64::NAN, 0.0);
@@ -290,7 +300,7 @@ impl Sample {
                 continue;
             }
             let score = row.score();
-            bins[bin_of(score)].add(score, is_right, times);
+            bins[descent.bin_of(score)].add(score, is_right, times);
             if score != tied_score {
                 area += expected_risks(before, errors, tied, tied_errors);
                 (before, errors) = (before + tied, errors + tied_errors);
@@ -394,8 +404,10 @@ impl Sample {
 
     /// The reliability diagram: the rows of each bin of scores; `None` without scores.
     pub fn reliability(&self) -> Option<[Bin; BINS]> {
-        let mut bins = [Bin::default(); BINS];
-        self.rows.iter().for_each(|row| bins[bin_of(row.score())].add(row.score(), row.is_right(), 1));
+        let (mut bins, mut descent) = ([Bin::default(); BINS], Descent::new());
+        for row in &self.rows {
+            bins[descent.bin_of(row.score())].add(row.score(), row.is_right(), 1);
+        }
         self.scored.then_some(bins)
     }
 
@@ -458,6 +470,10 @@ struct Margins {
 /// The expected number of errors among the first k rows over k, summed over those k that end within `tied` rows in no
 /// order of which `tied_errors` are errors, after `before` rows with `errors`.
 fn expected_risks(before: u64, errors: u64, tied: u64, tied_errors: u64) -> f64 {
+    if tied == 1 {
+        // By far the most frequent case, and this is the innermost loop of the bootstrap.
+        return (errors + tied_errors) as f64 / (before + 1) as f64;
+    }
     let rate = tied_errors as f64 / tied as f64;
     (1..=tied).map(|j| (errors as f64 + rate * j as f64) / (before + j) as f64).sum()
 }

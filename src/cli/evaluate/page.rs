@@ -21,8 +21,8 @@ const CARDS: [(&str, &str); 7] = [
     ("top1", "Top-1 accuracy"),
     ("top5", "Top-5 accuracy"),
     ("macro_f1", "Macro F1"),
-    ("ece", "Calibration error"),
-    ("aurc", "Risk–coverage area"),
+    ("ece", "ECE"),
+    ("aurc", "AURC"),
     ("coverage", "Accepted"),
     ("accepted_accuracy", "Accuracy of those"),
 ];
@@ -89,7 +89,7 @@ fn head(contents: &Contents, title: &str, html: &mut String) {
     }
     html.push_str("</div>\n");
     if contents.figures.iter().any(|f| f.interval.flatten().is_some()) {
-        html.push_str("<p class=\"note\">Ranges are 95 % bootstrap intervals.</p>\n");
+        html.push_str("<p class=\"note\">Ranges are 95 % bootstrap intervals. ECE is the calibration error, AURC the area under the risk–coverage curve; of both, 0 is best.</p>\n");
     }
 }
 
