@@ -43,3 +43,4 @@ peers data="../shared/data":
     python3 benches/peers/convert_rgb.py --data {{data}}
     python3 tests/edgecases.py --data {{data}}
     python3 tests/interop.py
+    python3 benches/peers/metrics.py

@@ -34,6 +34,7 @@ complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "split" -d 'Divide i
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "embed" -d 'Add the vectors of a model to images, or to a text column'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "index" -d 'Make a searchable index of an embedding table'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "query" -d 'Find what is nearest to words, pictures or stored rows'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "evaluate" -d 'Say how good predictions are'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "export" -d 'Write a table as CSV, TSV, JSON lines or a NumPy array'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "model" -d 'List models, explain them, and get more of them'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "cache" -d 'Show what is kept of earlier runs, or remove it'
@@ -156,6 +157,25 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s 0 -l null -d '
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l truth -d 'The column that holds the true class' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l prediction -d 'The column that holds the best prediction [default: prediction_1; further ones are prediction_2, …]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l score -d 'The column that holds its score, a probability [default: score_1, where there is one]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l by -d 'One group of figures for every value of this column, then all' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l report -d 'Write tables, figures and a page with plots and pictures to this folder' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l compare -d 'Test against other predictions of the same keys, or list the runs of a log' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l log -d 'Add the figures to this log of runs; its training curve goes into the report' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l format -d 'How to show the figures [default: an aligned table on a terminal, else tsv]' -r -f -a "table\t'Aligned columns, for people'
+tsv\t'A line for each figure: its name, its value, the bounds of its interval'
+csv\t''
+json\t'One object with a key for every figure'
+jsonl\t'One object a line: one for each group, then all'
+parquet\t'The object as a row; one for each group, then all'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l seed -d 'Another number draws other resamples' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l bootstrap -d 'Resamples for the intervals; 0 gives none' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l format -d 'What to write' -r -f -a "csv\t''
 tsv\t''
 jsonl\t'One JSON object a line'

@@ -5,6 +5,7 @@ mod cache;
 mod completions;
 mod convert_rgb;
 mod embed;
+mod evaluate;
 mod export;
 mod failure;
 mod index;
@@ -54,6 +55,7 @@ enum Command {
     Embed(embed::Embed),
     Index(index::IndexArgs),
     Query(query::Query),
+    Evaluate(evaluate::EvaluateArgs),
     Export(export::Export),
     Model(model::Model),
     Cache(cache::Cache),
@@ -105,6 +107,7 @@ fn run(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Embed(c) => c.run(ui),
         Command::Index(c) => c.run(ui),
         Command::Query(c) => c.run(ui),
+        Command::Evaluate(c) => c.run(ui),
         Command::Export(c) => c.run(ui),
         Command::Model(c) => c.run(ui),
         Command::Cache(c) => c.run(ui),

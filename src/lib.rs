@@ -13,7 +13,8 @@
 //! - [`index`]: search, and the fused search of the built-in Pokédex
 //! - [`model`]: towers, their identity, engines, the cache of vectors
 //! - [`convert`]: images to files, and what need not be done again
-//! - [`image`], [`split`], [`species`]: pure functions
+//! - [`image`], [`split`], [`metrics`], [`species`]: pure functions
+//! - [`runs`]: the log of trainings and evaluations
 //! - [`table`]: Parquet and Arrow, the columns and their meaning
 //! - [`guard`]: panics of other people's code, turned into errors
 //! - [`io`]: `-`, files, folders, atomic writes
@@ -26,7 +27,9 @@ pub mod image;
 pub mod index;
 pub mod io;
 pub mod matrix;
+pub mod metrics;
 pub mod model;
+pub mod runs;
 pub mod species;
 pub mod split;
 pub mod stage;

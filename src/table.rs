@@ -11,6 +11,7 @@ mod images;
 mod inputs;
 mod metadata;
 mod read;
+mod source;
 mod spool;
 mod write;
 
@@ -19,6 +20,7 @@ pub use images::Images;
 pub use inputs::{IdSource, Inputs};
 pub use metadata::{JoinOn, Metadata, MetadataReport, OnDuplicate};
 pub use read::Table;
+pub use source::Source;
 pub use write::{StreamFormat, Writer};
 
 use std::collections::BTreeMap;
@@ -81,6 +83,8 @@ pub enum Error {
     NeedsTable { name: String, found: &'static str, hint: String },
     #[error("{}: {problem}", path.display())]
     Metadata { path: PathBuf, problem: String, hint: Option<String> },
+    #[error("{name}: not a readable CSV: {problem}")]
+    Csv { name: String, problem: String },
     #[error("{file}: its name does not begin with a Pokédex number from 0001 to 1025")]
     NoId { file: String },
 }
@@ -99,6 +103,7 @@ impl Error {
             }
             Error::NeedsTable { hint, .. } => Some(hint.clone()),
             Error::Metadata { hint, .. } => hint.clone(),
+            Error::Csv { .. } => Some("a CSV has a header line, and as many cells in every line".into()),
             Error::MissingColumn { column, .. } if column == column::EMBEDDING => Some(
                 "`pokedex embed INPUT -o embeddings.parquet` adds it; another column is chosen by --vector-column"
                     .into(),

@@ -7,6 +7,7 @@ mod completions;
 mod contract;
 mod convert_rgb;
 mod embed;
+mod evaluate;
 mod export;
 mod hub;
 mod index;

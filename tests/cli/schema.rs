@@ -106,6 +106,49 @@ fn every_kind_of_table_has_the_columns_of_the_contract() {
 }
 
 #[test]
+fn the_tables_of_an_evaluation_have_the_columns_of_the_contract() {
+    let dir = Workdir::new();
+    dir.write("p.csv", "key,label,prediction_1,score_1\na,x,x,0.5\nb,y,x,0.25\n");
+    dir.shell("pokedex evaluate p.csv --report r --log runs.parquet --format parquet > figures.parquet").ok();
+    let point =
+        "\"iteration\": Int32, \"train_loss\": Float64, \"validation_loss\": Float64, \"validation_top1\": Float64";
+    let expected = [
+        (
+            "r/classes.parquet",
+            "label Utf8,precision Float64,recall Float64,f1 Float64,support Int64,predicted Int64".into(),
+        ),
+        ("r/confusion.parquet", "truth Utf8,prediction Utf8,count Int64".into()),
+        ("r/reliability.parquet", "low Float64,high Float64,rows Int64,mean_score Float64,accuracy Float64".into()),
+        ("r/risk_coverage.parquet", "score Float64,coverage Float64,risk Float64".into()),
+        (
+            "runs.parquet",
+            format!(
+                "run Int32 required,command Utf8 required,head Utf8,input Utf8 required,settings Utf8 required,\
+                 figures Utf8 required,top1 Float64,top5 Float64,macro_f1 Float64,ece Float64,aurc Float64,\
+                 loss Float64,seconds Float64,curve List(Struct({point}))"
+            ),
+        ),
+        (
+            "figures.parquet",
+            "rows Int64,errors Int64,strangers Int64,strangers_accepted Float64,unknown_truth Int64,classes Int64,\
+             top1 Float64,top1_low Float64,top1_high Float64,top5 Float64,top5_low Float64,top5_high Float64,\
+             top1_known Float64,macro_precision Float64,macro_recall Float64,macro_f1 Float64,macro_f1_low Float64,\
+             macro_f1_high Float64,weighted_precision Float64,weighted_recall Float64,weighted_f1 Float64,\
+             balanced_accuracy Float64,kappa Float64,mcc Float64,ece Float64,ece_low Float64,ece_high Float64,\
+             brier Float64,aurc Float64,aurc_low Float64,aurc_high Float64,eaurc Float64,coverage Float64,\
+             accepted_accuracy Float64,latency_mean Float64,latency_p95 Float64,throughput Float64"
+                .into(),
+        ),
+    ];
+    for (name, columns) in expected {
+        let schema = name.trim_start_matches("r/").trim_end_matches(".parquet");
+        let version = env!("CARGO_PKG_VERSION");
+        let footer = format!("pokedex.schema={schema},pokedex.schema_version=1,pokedex.version={version},");
+        assert_eq!(describe(&dir, name).replace('\n', ","), format!("{columns},{footer}"), "{name}");
+    }
+}
+
+#[test]
 fn tables_of_earlier_versions_are_still_read() {
     let dir = Workdir::new();
     let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/embeddings-v1.parquet");

@@ -1,0 +1,363 @@
+//! `evaluate`: how good predictions are.
+
+mod answers;
+mod compare;
+mod figures;
+mod page;
+mod plots;
+mod report;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+
+use super::args::open_sink;
+use super::failure::{Exit, Failure};
+use crate::io::Target;
+use crate::metrics::{Labels, NO_CLASS, Row, Sample};
+use crate::runs::{self, Run};
+use crate::stage::pool;
+use crate::table::{Source, Table, column};
+use crate::ui::{Ui, rows};
+use answers::{Answer, Columns};
+use compare::Comparison;
+use figures::{Figures, Format, Tally};
+
+/// Names of classes that a warning lists before it counts the rest.
+const NAMED: usize = 5;
+
+/// Say how good predictions are
+///
+/// Compares predictions with the truth: accuracy, precision, recall and F1 by class and on average, agreement beyond
+/// chance, calibration, and what rejecting the unsure ones is worth, with 95 % bootstrap intervals. Reads the tables of
+/// `pokedex classify`, and tables and CSVs of other programs whose columns --truth, --prediction and --score name. Rows
+/// with an error are left out; rows without a truth are strangers, of which only the share that was accepted counts;
+/// rows of classes that the classifier does not know count as wrong and are named. --format json has a key for every
+/// figure, null where there is none; docs/tables.md explains them.
+#[derive(Debug, Args)]
+#[command(
+    name = "evaluate",
+    after_help = "\
+Examples:
+  pokedex evaluate predictions.parquet
+  pokedex evaluate predictions.parquet --format json | jq .top1
+  pokedex evaluate predictions.parquet --report report/ --log runs.parquet
+  pokedex evaluate new.parquet --compare old.parquet
+  pokedex evaluate predictions.parquet --by style --format tsv
+  pokedex evaluate theirs.csv --truth true --prediction predicted --score confidence"
+)]
+pub struct EvaluateArgs {
+    /// A table with predictions and truth (Parquet, Arrow, CSV or TSV), or - for standard input
+    #[arg(value_name = "PREDICTIONS")]
+    predictions: PathBuf,
+
+    /// The column that holds the true class
+    #[arg(long, default_value = column::LABEL, value_name = "COLUMN")]
+    truth: String,
+
+    /// The column that holds the best prediction [default: prediction_1; further ones are prediction_2, …]
+    #[arg(long, value_name = "COLUMN")]
+    prediction: Option<String>,
+
+    /// The column that holds its score, a probability [default: score_1, where there is one]
+    #[arg(long, value_name = "COLUMN")]
+    score: Option<String>,
+
+    /// One group of figures for every value of this column, then all
+    #[arg(long, value_name = "COLUMN")]
+    by: Option<String>,
+
+    /// Write tables, figures and a page with plots and pictures to this folder
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+
+    /// Test against other predictions of the same keys, or list the runs of a log
+    #[arg(long, value_name = "OTHER")]
+    compare: Option<PathBuf>,
+
+    /// Add the figures to this log of runs; its training curve goes into the report
+    #[arg(long, value_name = "RUNS")]
+    log: Option<PathBuf>,
+
+    /// How to show the figures [default: an aligned table on a terminal, else tsv]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+
+    /// Another number draws other resamples
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    seed: u64,
+
+    /// Resamples for the intervals; 0 gives none
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    bootstrap: u32,
+
+    /// Number of threads [default: the number of processors]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+}
+
+impl EvaluateArgs {
+    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+        let started = Instant::now();
+        let format = self.format.unwrap_or_else(Format::of_stdout);
+        let source = self.open(&self.predictions)?;
+        let columns = Columns::find(&source.table(None)?, &self.wishes())?;
+        let sink = open_sink(&Target::Stdout, format == Format::Parquet)?;
+        let report = self.report.as_deref().map(report::Folder::open).transpose()?;
+        let against = self.compare.as_deref().map(|other| self.open_other(other)).transpose()?;
+
+        let table = source.table(Some(&|name| columns.wants(name)))?;
+        let head = table.provenance.get("head").map(str::to_string);
+        let known = known_classes(&table)?;
+        ui.start("read", table.rows);
+        let seen = Seen::read(table, &columns, known.as_ref(), ui)?;
+        ui.finish();
+        seen.check(&source.name, &self.truth)?;
+        self.warn(&source.name, &columns, known.as_ref(), &seen, ui);
+
+        let pool = match self.jobs {
+            Some(jobs) => pool(jobs.into())?,
+            None => pool(std::thread::available_parallelism().map_or(1, usize::from))?,
+        };
+        let Seen { labels, groups, .. } = seen;
+        let (names, places) = labels.sorted();
+        let mut group_figures: Vec<(String, Figures)> = Vec::new();
+        let mut all = Group::default();
+        for (name, mut group) in groups {
+            group.rows.iter_mut().for_each(|row| row.renumber(&places));
+            if self.by.is_none() {
+                all = group;
+                break;
+            }
+            all.rows.extend_from_slice(&group.rows);
+            all.tally.add(&group.tally);
+            let sample = Sample::new(group.rows, names.len(), columns.score.is_some());
+            let intervals = sample.bootstrap(self.bootstrap, self.seed, &pool);
+            group_figures.push((name, Figures::of(&sample, &group.tally, columns.has_top5(), intervals.as_ref())));
+        }
+        let sample = Sample::new(all.rows, names.len(), columns.score.is_some());
+        let intervals = sample.bootstrap(self.bootstrap, self.seed, &pool);
+        let mut figures = Figures::of(&sample, &all.tally, columns.has_top5(), intervals.as_ref());
+
+        let comparison = match against {
+            None => None,
+            Some(Other::Runs(runs)) => Some(Comparison::Runs(runs)),
+            Some(Other::Predictions(other)) => {
+                let other_columns = Columns::find_other(&other.table(None)?, &self.wishes())?;
+                let test = compare::predictions((&source, &columns), (&other, &other_columns), &self.truth)?;
+                Some(test.into_comparison(other.name.clone(), self.bootstrap, self.seed, &pool))
+            }
+        };
+        if let Some(comparison) = &comparison {
+            comparison.add_to(&mut figures);
+        }
+        if let Some(log) = &self.log {
+            let number = runs::append(log, &self.logged(head.clone(), &figures, started))?;
+            ui.note(&format!("evaluate: run {number} of {}", log.display()));
+        }
+        if let Some(folder) = report {
+            let contents = report::Contents {
+                source: &source,
+                columns: &columns,
+                sample: &sample,
+                names: &names,
+                figures: &figures,
+                groups: &group_figures,
+                comparison: comparison.as_ref(),
+                curve: self.curve(head.as_deref())?,
+                head: head.as_deref(),
+            };
+            folder.write(&contents, ui)?;
+        }
+        let by = self.by.as_deref();
+        figures::write(format, &source.name, by, &group_figures, &figures, comparison.as_ref(), sink)?;
+        ui.note(&format!("evaluate: {} of {} classes", rows(sample.len() as u64), names.len()));
+        Ok(Exit::Done)
+    }
+
+    fn wishes(&self) -> answers::Wishes<'_> {
+        answers::Wishes {
+            truth: &self.truth,
+            prediction: self.prediction.as_deref(),
+            score: self.score.as_deref(),
+            by: self.by.as_deref(),
+        }
+    }
+
+    fn open(&self, path: &Path) -> Result<Source, Failure> {
+        let hint = format!("pokedex classify {} | pokedex evaluate -", path.display());
+        Ok(Source::open(path, &hint)?)
+    }
+
+    fn open_other(&self, path: &Path) -> Result<Other, Failure> {
+        if path == Path::new("-") && self.predictions == Path::new("-") {
+            let hint = "give one of them as a file";
+            return Err(Failure::usage("both tables cannot come from standard input", hint));
+        }
+        let source = self.open(path)?;
+        let table = source.table(None)?;
+        Ok(match runs::is_log(&table) {
+            true => Other::Runs(runs::read_table(table)?),
+            false => Other::Predictions(source),
+        })
+    }
+
+    /// What a person should know before believing the figures.
+    fn warn(&self, name: &str, columns: &Columns, known: Option<&BTreeSet<String>>, seen: &Seen, ui: &Ui) {
+        let count = |of: fn(&Tally) -> u64| seen.groups.iter().map(|(_, group)| of(&group.tally)).sum::<u64>();
+        let (failed, unknown) = (count(|t| t.failed), count(|t| t.unknown));
+        if failed > 0 {
+            let verb = if failed == 1 { "was" } else { "were" };
+            ui.warn(&format!("{name}: {} with an error {verb} left out", rows(failed)));
+        }
+        if unknown > 0 {
+            let mut classes: Vec<&str> = seen.unknown.iter().take(NAMED).map(String::as_str).collect();
+            let more = seen.unknown.len().saturating_sub(NAMED);
+            let more = if more > 0 { format!("{more} more") } else { String::new() };
+            classes.extend(Some(more.as_str()).filter(|more| !more.is_empty()));
+            let (verb, counts) = if unknown == 1 { ("is", "it counts") } else { ("are", "they count") };
+            let classes = classes.join(", ");
+            let what = "of a class that the classifier does not know";
+            ui.warn(&format!("{name}: {} {verb} {what} ({classes}); {counts} as wrong", rows(unknown)));
+        }
+        let answers = columns.predictions.len();
+        let complete = known.is_some_and(|known| known.len() <= answers);
+        if (2..5).contains(&answers) && !complete {
+            ui.warn(&format!("{name}: has {answers} predictions a row; top5 counts those"));
+        }
+    }
+
+    fn logged(&self, head: Option<String>, figures: &Figures, started: Instant) -> Run {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let settings = serde_json::json!({
+            "truth": self.truth, "prediction": self.prediction, "score": self.score, "by": self.by,
+            "compare": path(&self.compare), "seed": self.seed, "bootstrap": self.bootstrap,
+        });
+        Run {
+            command: "evaluate".into(),
+            head,
+            input: self.predictions.display().to_string(),
+            settings,
+            figures: figures.to_json().into(),
+            top1: figures.get("top1"),
+            top5: figures.get("top5"),
+            macro_f1: figures.get("macro_f1"),
+            ece: figures.get("ece"),
+            aurc: figures.get("aurc"),
+            loss: None,
+            seconds: Some(started.elapsed().as_secs_f64()),
+            curve: None,
+        }
+    }
+
+    /// The training curve of the log: that of this head, else the latest.
+    fn curve(&self, head: Option<&str>) -> Result<Option<(i32, Vec<runs::Point>)>, Failure> {
+        let Some(log) = &self.log else { return Ok(None) };
+        let runs = runs::read(log)?;
+        let curves = || runs.iter().rev().filter(|(_, run)| run.curve.as_ref().is_some_and(|c| !c.is_empty()));
+        let own = curves().find(|(_, run)| head.is_some() && run.head.as_deref() == head);
+        let chosen = own.or_else(|| curves().next());
+        Ok(chosen.and_then(|(number, run)| Some((*number, run.curve.clone()?))))
+    }
+}
+
+/// What --compare names.
+enum Other {
+    Predictions(Source),
+    Runs(Vec<(i32, Run)>),
+}
+
+/// The classes that the classifier knows, where the table says so.
+fn known_classes(table: &Table) -> Result<Option<BTreeSet<String>>, Failure> {
+    let Some(json) = table.provenance.get("classes") else { return Ok(None) };
+    serde_json::from_str(json).map(Some).map_err(|e| {
+        let hint = "make the predictions again: pokedex classify";
+        Failure::failed(format!("{}: its footer's list of classes is damaged: {e}", table.name), Some(hint.into()))
+    })
+}
+
+/// Rows that belong together.
+#[derive(Default)]
+struct Group {
+    rows: Vec<Row>,
+    tally: Tally,
+}
+
+/// All rows, read once: twenty bytes each, and four where the time that they took is known.
+struct Seen {
+    labels: Labels,
+    /// In the order of their names' bytes; one group without a name where nothing is grouped.
+    groups: Vec<(String, Group)>,
+    /// True classes that the classifier does not know.
+    unknown: BTreeSet<String>,
+}
+
+impl Seen {
+    fn read(table: Table, columns: &Columns, known: Option<&BTreeSet<String>>, ui: &mut Ui) -> Result<Seen, Failure> {
+        let mut labels = Labels::default();
+        let mut group_names = Labels::default();
+        let mut groups: Vec<Group> = Vec::new();
+        let mut unknown = BTreeSet::new();
+        answers::each(
+            table,
+            columns,
+            |answer| {
+                let number = group_names.number(answer.group.unwrap_or_default()) as usize;
+                if number == groups.len() {
+                    groups.push(Group::default());
+                }
+                let Group { rows, tally } = &mut groups[number];
+                let Some(answer) = answer.sound() else {
+                    tally.failed += 1;
+                    return Ok(());
+                };
+                tally.seconds.extend(answer.seconds.map(|seconds| seconds as f32));
+                let Some(truth) = answer.truth else {
+                    tally.strangers += 1;
+                    tally.strangers_accepted += u64::from(!answer.rejected);
+                    return Ok(());
+                };
+                if known.is_some_and(|known| !known.contains(truth)) {
+                    tally.unknown += 1;
+                    unknown.insert(truth.to_string());
+                }
+                let prediction = answer.best.map_or(NO_CLASS, |best| labels.number(best));
+                let score = answer.score.unwrap_or(0.0);
+                rows.push(Row::new(labels.number(truth), prediction, score, answer.rank, !answer.rejected));
+                Ok(())
+            },
+            |rows| ui.advance(rows),
+        )?;
+        let (names, places) = group_names.sorted();
+        let mut sorted: Vec<(String, Group)> = names.iter().map(|name| (name.to_string(), Group::default())).collect();
+        groups.into_iter().zip(places).for_each(|(group, place)| sorted[place as usize].1 = group);
+        Ok(Seen { labels, groups: sorted, unknown })
+    }
+
+    /// Fails where there is nothing to measure.
+    fn check(&self, name: &str, truth: &str) -> Result<(), Failure> {
+        let count = |of: fn(&Group) -> u64| self.groups.iter().map(|(_, group)| of(group)).sum::<u64>();
+        if count(|group| group.rows.len() as u64) > 0 {
+            return Ok(());
+        }
+        let (strangers, failed) = (count(|group| group.tally.strangers), count(|group| group.tally.failed));
+        let (problem, hint) = if strangers > 0 {
+            let hint = "--truth COLUMN names another; strangers are measured beside rows that have one";
+            (format!("no row has a true class in column `{truth}`"), hint)
+        } else if failed > 0 {
+            ("every row has an error".into(), "`pokedex export TABLE --format csv --columns key,error` shows them")
+        } else {
+            ("has no rows".into(), "did the command that made it fail?")
+        };
+        Err(Failure::failed(format!("{name}: {problem}"), Some(hint.into())))
+    }
+}
+
+impl<'a> Answer<'a> {
+    /// The answer, unless an earlier stage could not process the row.
+    fn sound(self) -> Option<Answer<'a>> {
+        (!self.failed).then_some(self)
+    }
+}

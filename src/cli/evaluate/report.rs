@@ -1,0 +1,321 @@
+//! The report: tables, figures and a page, in one folder.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
+use arrow_schema::{DataType, Field};
+use serde_json::Value as Json;
+
+use super::answers::{self, Columns};
+use super::compare::Comparison;
+use super::figures::{Figures, write_table};
+use super::page;
+use crate::cli::failure::Failure;
+use crate::image::{self, Colour, Encoding, Filter, Fit};
+use crate::io::{Error, Sink};
+use crate::metrics::{BINS, Class, NO_CLASS, RiskPoint, Sample};
+use crate::runs::Point;
+use crate::table::{Images, Source, column};
+use crate::ui::Ui;
+
+/// Confused pairs that the page shows, and the edge of their pictures in pixels.
+const PAIRS: usize = 12;
+const EDGE: u32 = 120;
+/// Rows of a table that are written at once.
+const BLOCK: usize = 8192;
+
+/// All that a report is made of.
+pub struct Contents<'a> {
+    pub source: &'a Source,
+    pub columns: &'a Columns,
+    pub sample: &'a Sample,
+    /// Names of the sample's classes by their numbers, in the order of their bytes.
+    pub names: &'a [&'a str],
+    pub figures: &'a Figures,
+    pub groups: &'a [(String, Figures)],
+    pub comparison: Option<&'a Comparison>,
+    /// The number of a run and how its training went.
+    pub curve: Option<(i32, Vec<Point>)>,
+    pub head: Option<&'a str>,
+}
+
+/// A class taken for another, with a picture of each.
+pub struct Pair {
+    pub truth: u32,
+    pub prediction: u32,
+    pub count: u64,
+    /// A row of the one class that was taken for the other, the surest of them.
+    pub mistake: Option<Shown>,
+    /// A row that is of the other class.
+    pub example: Option<Shown>,
+}
+
+/// A row to show.
+pub struct Shown {
+    pub key: String,
+    pub score: Option<f64>,
+    /// A small JPEG, where the picture can be read.
+    pub picture: Option<Vec<u8>>,
+    row: u64,
+    right: bool,
+}
+
+/// The folder of a report.
+pub struct Folder {
+    path: PathBuf,
+    /// Opened first, so that a folder that cannot be written costs nothing; finished last.
+    page: Sink,
+}
+
+impl Folder {
+    /// Makes the folder where it is missing.
+    ///
+    /// # Errors
+    /// It cannot be made or written.
+    pub fn open(path: &Path) -> Result<Folder, Failure> {
+        std::fs::create_dir_all(path).map_err(|source| Error::Write { path: path.into(), source })?;
+        let page = Sink::create(&path.join("report.html"))?;
+        Ok(Folder { path: path.into(), page })
+    }
+
+    /// Writes every file of the report, the page last.
+    pub fn write(self, contents: &Contents, ui: &mut Ui) -> Result<(), Failure> {
+        self.figures(contents)?;
+        self.classes(contents)?;
+        self.confusion(contents)?;
+        self.reliability(contents.sample)?;
+        self.risk_coverage(contents.sample)?;
+        let mut pairs = worst_pairs(contents.sample);
+        ui.start("report", Some(contents.sample.len() as u64));
+        self.predictions(contents, &mut pairs, ui)?;
+        ui.finish();
+        read_pictures(contents.source, &mut pairs)?;
+        let Folder { path, mut page } = self;
+        let html = page::html(contents, &pairs);
+        page.write_all(html.as_bytes()).map_err(|source| Error::Write { path: path.join("report.html"), source })?;
+        page.finish()?;
+        ui.note(&format!("evaluate: report in {}", path.display()));
+        Ok(())
+    }
+
+    fn sink(&self, name: &str) -> Result<Sink, Failure> {
+        Ok(Sink::create(&self.path.join(name))?)
+    }
+
+    fn lost<E: Into<std::io::Error>>(&self, name: &str) -> impl Fn(E) -> Failure + use<E> {
+        let path = self.path.join(name);
+        move |e| Error::Write { path: path.clone(), source: e.into() }.into()
+    }
+
+    fn figures(&self, contents: &Contents) -> Result<(), Failure> {
+        let mut object = contents.figures.to_json();
+        if !contents.groups.is_empty() {
+            let groups = contents.groups.iter().map(|(name, figures)| (name.clone(), Json::Object(figures.to_json())));
+            object.insert("groups".into(), Json::Object(groups.collect()));
+        }
+        let mut sink = self.sink("metrics.json")?;
+        serde_json::to_writer_pretty(&mut sink, &object).map_err(self.lost("metrics.json"))?;
+        writeln!(sink).map_err(self.lost("metrics.json"))?;
+        Ok(sink.finish()?)
+    }
+
+    fn classes(&self, contents: &Contents) -> Result<(), Failure> {
+        let classes = contents.sample.classes();
+        let name = |class: &Class| contents.names[class.class as usize];
+        let mut writer = csv::Writer::from_writer(self.sink("classes.csv")?);
+        let lost = self.lost::<csv::Error>("classes.csv");
+        writer.write_record(["label", "precision", "recall", "f1", "support", "predicted"]).map_err(&lost)?;
+        for class in &classes {
+            let numbers = [class.precision(), class.recall(), class.f1()].map(|n| n.to_string());
+            let counts = [class.support, class.predicted].map(|n| n.to_string());
+            let cells = [name(class).to_string()].into_iter().chain(numbers).chain(counts);
+            writer.write_record(cells).map_err(&lost)?;
+        }
+        writer.into_inner().map_err(|e| self.lost("classes.csv")(e.into_error()))?.finish()?;
+
+        let numbers = |of: fn(&Class) -> f64| float64(classes.iter().map(|c| Some(of(c))));
+        let counts = |of: fn(&Class) -> u64| int64(classes.iter().map(of));
+        let arrays = vec![
+            Arc::new(StringArray::from_iter_values(classes.iter().map(name))) as ArrayRef,
+            numbers(Class::precision),
+            numbers(Class::recall),
+            numbers(Class::f1),
+            counts(|c| c.support),
+            counts(|c| c.predicted),
+        ];
+        let mut fields = vec![column::field("label", DataType::Utf8)];
+        fields.extend(["precision", "recall", "f1"].map(|name| column::field(name, DataType::Float64)));
+        fields.extend(["support", "predicted"].map(|name| column::field(name, DataType::Int64)));
+        write_table(self.sink("classes.parquet")?, "classes", fields, vec![arrays])
+    }
+
+    fn confusion(&self, contents: &Contents) -> Result<(), Failure> {
+        let confusion = contents.sample.confusion();
+        let name = |class: u32| contents.names.get(class as usize).copied();
+        let truths: StringArray = confusion.keys().map(|(truth, _)| name(*truth)).collect();
+        let predictions: StringArray = confusion.keys().map(|(_, prediction)| name(*prediction)).collect();
+        let counts = int64(confusion.values().copied());
+        let mut fields = vec![column::field("truth", DataType::Utf8), column::field("prediction", DataType::Utf8)];
+        fields.push(column::field("count", DataType::Int64));
+        let arrays: Vec<ArrayRef> = vec![Arc::new(truths), Arc::new(predictions), counts];
+        write_table(self.sink("confusion.parquet")?, "confusion", fields, vec![arrays])
+    }
+
+    /// A row for each bin; none where there are no scores.
+    fn reliability(&self, sample: &Sample) -> Result<(), Failure> {
+        let bins = sample.reliability().map(Vec::from).unwrap_or_default();
+        let edge = |i: usize| Some(i as f64 / BINS as f64);
+        let arrays = vec![
+            float64((0..bins.len()).map(edge)),
+            float64((1..=bins.len()).map(edge)),
+            int64(bins.iter().map(|bin| bin.rows)),
+            float64(bins.iter().map(|bin| bin.mean_score())),
+            float64(bins.iter().map(|bin| bin.accuracy())),
+        ];
+        let mut fields: Vec<Field> = ["low", "high"].map(|name| column::field(name, DataType::Float64)).into();
+        fields.push(column::field("rows", DataType::Int64));
+        fields.extend(["mean_score", "accuracy"].map(|name| column::field(name, DataType::Float64)));
+        write_table(self.sink("reliability.parquet")?, "reliability", fields, vec![arrays])
+    }
+
+    fn risk_coverage(&self, sample: &Sample) -> Result<(), Failure> {
+        let points: Vec<RiskPoint> = sample.risk_coverage().collect();
+        let block = |points: &[RiskPoint]| {
+            let numbers = |of: fn(&RiskPoint) -> f64| float64(points.iter().map(|p| Some(of(p))));
+            vec![numbers(|p| p.score), numbers(|p| p.coverage), numbers(|p| p.risk)]
+        };
+        let fields = ["score", "coverage", "risk"].map(|name| column::field(name, DataType::Float64));
+        let blocks = points.chunks(BLOCK).map(block).collect();
+        write_table(self.sink("risk_coverage.parquet")?, "risk_coverage", fields.into(), blocks)
+    }
+
+    /// Writes every prediction that was looked at, and picks the rows that the page shows.
+    fn predictions(&self, contents: &Contents, pairs: &mut [Pair], ui: &mut Ui) -> Result<(), Failure> {
+        let mut picker = Picker::new(contents.names, pairs);
+        let mut writer = csv::Writer::from_writer(self.sink("predictions.csv")?);
+        let lost = self.lost::<csv::Error>("predictions.csv");
+        writer.write_record(["file", "true", "predicted", "confidence", "correct"]).map_err(&lost)?;
+        let table = contents.source.table(Some(&|name| contents.columns.wants(name)))?;
+        let mut row = 0;
+        answers::each(
+            table,
+            contents.columns,
+            |answer| {
+                if !answer.failed {
+                    let file = answer.path.unwrap_or(answer.key);
+                    let correct = answer.truth.map(|truth| (Some(truth) == answer.best).to_string());
+                    let confidence = answer.score.map(shortest).unwrap_or_default();
+                    let (truth, best) = (answer.truth.unwrap_or_default(), answer.best.unwrap_or_default());
+                    let correct = correct.unwrap_or_default();
+                    writer.write_record([file, truth, best, &confidence, &correct]).map_err(&lost)?;
+                    picker.look(row, &answer);
+                }
+                row += 1;
+                Ok(())
+            },
+            |rows| ui.advance(rows),
+        )?;
+        Ok(writer.into_inner().map_err(|e| self.lost("predictions.csv")(e.into_error()))?.finish()?)
+    }
+}
+
+/// A score as its 32 bits have it, if it came from so many: 0.7, not 0.699999988079071.
+fn shortest(score: f64) -> String {
+    let narrow = score as f32;
+    if f64::from(narrow) == score { narrow.to_string() } else { score.to_string() }
+}
+
+fn float64(numbers: impl Iterator<Item = Option<f64>>) -> ArrayRef {
+    Arc::new(numbers.collect::<Float64Array>())
+}
+
+fn int64(counts: impl Iterator<Item = u64>) -> ArrayRef {
+    Arc::new(counts.map(|count| i64::try_from(count).ok()).collect::<Int64Array>())
+}
+
+/// The classes that were most often taken for others.
+fn worst_pairs(sample: &Sample) -> Vec<Pair> {
+    let wrong = |&((truth, prediction), _): &((u32, u32), u64)| truth != prediction && prediction != NO_CLASS;
+    let mut worst: Vec<((u32, u32), u64)> = sample.confusion().into_iter().filter(wrong).collect();
+    worst.sort_by_key(|&(pair, count)| (std::cmp::Reverse(count), pair));
+    let pair = |((truth, prediction), count)| Pair { truth, prediction, count, mistake: None, example: None };
+    worst.into_iter().take(PAIRS).map(pair).collect()
+}
+
+/// Picks a mistake of every pair, and an example of every class that something was taken for.
+struct Picker<'a> {
+    names: &'a [&'a str],
+    pairs: &'a mut [Pair],
+    /// Where a pair is, and which pairs end in a class.
+    mistakes: HashMap<(u32, u32), usize>,
+    examples: HashMap<u32, Vec<usize>>,
+}
+
+impl<'a> Picker<'a> {
+    fn new(names: &'a [&'a str], pairs: &'a mut [Pair]) -> Picker<'a> {
+        let mut mistakes = HashMap::new();
+        let mut examples: HashMap<u32, Vec<usize>> = HashMap::new();
+        for (at, pair) in pairs.iter().enumerate() {
+            mistakes.insert((pair.truth, pair.prediction), at);
+            examples.entry(pair.prediction).or_default().push(at);
+        }
+        Picker { names, pairs, mistakes, examples }
+    }
+
+    fn look(&mut self, row: u64, answer: &answers::Answer) {
+        let number = |name: &str| self.names.binary_search(&name).ok().and_then(|at| u32::try_from(at).ok());
+        let (Some(truth), best) = (answer.truth.and_then(number), answer.best.and_then(number)) else { return };
+        let right = best == Some(truth);
+        let score = answer.score;
+        let shown = || Shown { key: answer.key.into(), score, picture: None, row, right };
+        let better = |old: &Option<Shown>| old.as_ref().is_none_or(|old| (right, score) > (old.right, old.score));
+        if let Some(&at) = best.and_then(|best| self.mistakes.get(&(truth, best)))
+            && better(&self.pairs[at].mistake)
+        {
+            self.pairs[at].mistake = Some(shown());
+        }
+        for &at in self.examples.get(&truth).into_iter().flatten() {
+            if better(&self.pairs[at].example) {
+                self.pairs[at].example = Some(shown());
+            }
+        }
+    }
+}
+
+/// Gives the rows that were picked their pictures; one that cannot be read goes without.
+fn read_pictures(source: &Source, pairs: &mut [Pair]) -> Result<(), Failure> {
+    let mut wanted: HashMap<u64, Vec<&mut Shown>> = HashMap::new();
+    for shown in pairs.iter_mut().flat_map(|pair| [&mut pair.mistake, &mut pair.example]).flatten() {
+        wanted.entry(shown.row).or_default().push(shown);
+    }
+    let table = source.table(Some(&|name| [column::KEY, column::PATH, column::IMAGE].contains(&name)))?;
+    if wanted.is_empty() || !(table.has(column::PATH) || table.has(column::IMAGE)) {
+        return Ok(());
+    }
+    let mut first = 0;
+    for batch in table.with_keys() {
+        let batch = batch?;
+        for i in 0..batch.num_rows() {
+            let Some(shown) = wanted.remove(&(first + i as u64)) else { continue };
+            // A column `image` of another program may be anything.
+            let Ok(images) = Images::of(&batch) else { return Ok(()) };
+            let picture = images.read(i).ok().and_then(|bytes| thumbnail(&bytes));
+            shown.into_iter().for_each(|shown| shown.picture = picture.clone());
+        }
+        first += batch.num_rows() as u64;
+        if wanted.is_empty() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// A picture made small, as JPEG.
+fn thumbnail(bytes: &[u8]) -> Option<Vec<u8>> {
+    let rgb = image::decode_for(bytes, Colour::WHITE, Some(EDGE)).ok()?;
+    let small = rgb.resize(EDGE, EDGE, Fit::Pad, Filter::Lanczos, Colour::WHITE);
+    image::encode(&small, Encoding::Jpeg).ok()
+}
