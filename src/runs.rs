@@ -102,12 +102,7 @@ pub fn is_log(table: &Table) -> bool {
 /// The file is there and no log, or cannot be read or written.
 pub fn append(path: &Path, run: &Run) -> Result<i32, Error> {
     let _alone = lock_folder(path)?;
-    let mut runs = match std::fs::metadata(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        // An empty file is what `mktemp` leaves for somebody to fill.
-        Ok(file) if file.is_file() && file.len() == 0 => Vec::new(),
-        _ => read(path)?,
-    };
+    let mut runs = earlier(path)?;
     let number = runs.iter().map(|(number, _)| *number).max().unwrap_or(0) + 1;
     runs.push((number, run.clone()));
     let mut provenance = Provenance::default();
@@ -116,6 +111,19 @@ pub fn append(path: &Path, run: &Run) -> Result<i32, Error> {
     writer.write(&batch(&runs))?;
     writer.finish()?;
     Ok(number)
+}
+
+/// As [`read`], and none where the log is yet to be made: worth a look before long work that will be logged.
+///
+/// # Errors
+/// The file is there and no log, or cannot be read.
+pub fn earlier(path: &Path) -> Result<Vec<(i32, Run)>, Error> {
+    match std::fs::metadata(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        // An empty file is what `mktemp` leaves for somebody to fill.
+        Ok(file) if file.is_file() && file.len() == 0 => Ok(Vec::new()),
+        _ => read(path),
+    }
 }
 
 /// All runs of a log with their numbers, the oldest first.

@@ -106,6 +106,7 @@ impl EvaluateArgs {
         let columns = Columns::find(&source.table(None)?, &self.wishes())?;
         let sink = open_sink(&Target::Stdout, format == Format::Parquet)?;
         let report = self.report.as_deref().map(report::Folder::open).transpose()?;
+        let earlier = self.log.as_deref().map(runs::earlier).transpose()?.unwrap_or_default();
         let against = self.compare.as_deref().map(|other| self.open_other(other)).transpose()?;
 
         let table = source.table(Some(&|name| columns.wants(name)))?;
@@ -153,10 +154,6 @@ impl EvaluateArgs {
         if let Some(comparison) = &comparison {
             comparison.add_to(&mut figures);
         }
-        if let Some(log) = &self.log {
-            let number = runs::append(log, &self.logged(head.clone(), &figures, started))?;
-            ui.note(&format!("evaluate: run {number} of {}", log.display()));
-        }
         if let Some(folder) = report {
             let contents = report::Contents {
                 source: &source,
@@ -164,12 +161,17 @@ impl EvaluateArgs {
                 sample: &sample,
                 names: &names,
                 figures: &figures,
+                by: self.by.as_deref(),
                 groups: &group_figures,
                 comparison: comparison.as_ref(),
-                curve: self.curve(head.as_deref())?,
+                curve: curve(&earlier, head.as_deref()),
                 head: head.as_deref(),
             };
             folder.write(&contents, ui)?;
+        }
+        if let Some(log) = &self.log {
+            let number = runs::append(log, &self.logged(head, &figures, started))?;
+            ui.note(&format!("evaluate: run {number} of {}", log.display()));
         }
         let by = self.by.as_deref();
         figures::write(format, &source.name, by, &group_figures, &figures, comparison.as_ref(), sink)?;
@@ -251,16 +253,13 @@ impl EvaluateArgs {
             curve: None,
         }
     }
+}
 
-    /// The training curve of the log: that of this head, else the latest.
-    fn curve(&self, head: Option<&str>) -> Result<Option<(i32, Vec<runs::Point>)>, Failure> {
-        let Some(log) = &self.log else { return Ok(None) };
-        let runs = runs::read(log)?;
-        let curves = || runs.iter().rev().filter(|(_, run)| run.curve.as_ref().is_some_and(|c| !c.is_empty()));
-        let own = curves().find(|(_, run)| head.is_some() && run.head.as_deref() == head);
-        let chosen = own.or_else(|| curves().next());
-        Ok(chosen.and_then(|(number, run)| Some((*number, run.curve.clone()?))))
-    }
+/// The training curve of a log, and the number of its run: that of this head, else the latest.
+fn curve<'a>(runs: &'a [(i32, Run)], head: Option<&str>) -> Option<(i32, &'a [runs::Point])> {
+    let curves = || runs.iter().rev().filter_map(|(number, run)| Some((*number, run, run.curve.as_deref()?)));
+    let own = curves().find(|(_, run, _)| head.is_some() && run.head.as_deref() == head);
+    own.or_else(|| curves().next()).map(|(number, _, points)| (number, points))
 }
 
 /// What --compare names.

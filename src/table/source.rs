@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_csv_is_a_table_of_trimmed_text_that_can_be_read_twice() {
-        let (_file, source) = source(b"\xef\xbb\xbfkey, truth ,\na, \"x, y\" ,1\nb,  ,2\n");
+        let (_file, source) = source(b"\xef\xbb\xbfkey, truth ,\na,\" x, y\",1\nb,  ,2\n");
         let source = source.expect("a CSV");
         for _ in 0..2 {
             let table = source.table(None).expect("a table");

@@ -292,12 +292,7 @@ pub fn write(
             writer.flush().map_err(failed)?;
         }
         Format::Json => {
-            let mut object = all.to_json();
-            if by.is_some() {
-                let groups = groups.iter().map(|(group, figures)| Json::Object(grouped(Some(group), figures)));
-                object.insert("groups".into(), groups.collect());
-            }
-            serde_json::to_writer_pretty(&mut sink, &object).map_err(|e| failed(e.into()))?;
+            serde_json::to_writer_pretty(&mut sink, &object(by, groups, all)).map_err(|e| failed(e.into()))?;
             writeln!(sink).map_err(failed)?;
         }
         Format::Jsonl => {
@@ -324,6 +319,16 @@ fn lines(grouped: bool, group: Option<&str>, figures: &Figures) -> Vec<Vec<Strin
         group.into_iter().chain(cells).collect()
     };
     figures.iter().map(line).collect()
+}
+
+/// The figures of all rows by their names, those of each group in `groups`.
+pub fn object(by: Option<&str>, groups: &[(String, Figures)], all: &Figures) -> Map<String, Json> {
+    let mut object = all.to_json();
+    if by.is_some() {
+        let groups = groups.iter().map(|(group, figures)| Json::Object(grouped(Some(group), figures)));
+        object.insert("groups".into(), groups.collect());
+    }
+    object
 }
 
 fn grouped(group: Option<&str>, figures: &Figures) -> Map<String, Json> {

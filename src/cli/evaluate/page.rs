@@ -11,7 +11,7 @@ use super::plots;
 use super::report::{Contents, Pair, Shown};
 use crate::metrics::{Class, Interval, NO_CLASS, RiskPoint};
 use crate::runs;
-use crate::ui::printable;
+use crate::ui::{printable, rows};
 
 /// A heat map of more classes could not be read.
 const HEAT_MAP_CLASSES: usize = 40;
@@ -23,8 +23,8 @@ const CARDS: [(&str, &str); 7] = [
     ("macro_f1", "Macro F1"),
     ("ece", "ECE"),
     ("aurc", "AURC"),
-    ("coverage", "Accepted"),
-    ("accepted_accuracy", "Accuracy of those"),
+    ("coverage", "Coverage"),
+    ("accepted_accuracy", "Top-1 accepted"),
 ];
 
 /// The page.
@@ -60,7 +60,7 @@ fn safe(text: &str) -> String {
 
 fn bounds(figure: &Figure) -> String {
     match figure.interval.flatten() {
-        Some(Interval { low, high }) => format!("{low:.4} … {high:.4}"),
+        Some(Interval { low, high }) => format!("{low:.4}–{high:.4}"),
         None => String::new(),
     }
 }
@@ -68,7 +68,8 @@ fn bounds(figure: &Figure) -> String {
 fn head(contents: &Contents, title: &str, html: &mut String) {
     let count = |name: &str| contents.figures.get(name).unwrap_or(0.0);
     let _ = write!(html, "<h1>{}</h1>\n<p class=\"sub\">", safe(title));
-    let _ = write!(html, "{} rows of {} classes", count("rows"), count("classes"));
+    let (rows, classes) = (rows(contents.sample.len() as u64), count("classes"));
+    let _ = write!(html, "{rows} of {classes} class{}", if classes == 1.0 { "" } else { "es" });
     for (name, what) in [
         ("errors", "with an error, left out"),
         ("strangers", "of no class"),
@@ -133,10 +134,8 @@ fn comparison(contents: &Contents, html: &mut String) {
 }
 
 fn groups(contents: &Contents, html: &mut String) {
-    if contents.groups.is_empty() {
-        return;
-    }
-    html.push_str("<h2>By group</h2>\n<div class=\"scroll\"><table><tr><th class=\"l\">group");
+    let Some(by) = contents.by.map(safe) else { return };
+    let _ = write!(html, "<h2>By {by}</h2>\n<div class=\"scroll\"><table><tr><th class=\"l\">{by}");
     GROUP_COLUMNS.iter().for_each(|name| html.push_str(&format!("<th>{name}")));
     html.push_str("</tr>\n");
     let groups = contents.groups.iter().map(|(name, figures)| (name.as_str(), figures));
@@ -174,7 +173,7 @@ fn plots_of_scores(contents: &Contents, html: &mut String) {
 }
 
 fn training(contents: &Contents, html: &mut String) {
-    let Some((run, points)) = &contents.curve else { return };
+    let Some((run, points)) = contents.curve else { return };
     let _ = write!(html, "<h2>Training</h2>\n<div class=\"plots\">");
     for plot in plots::training(points) {
         let _ = write!(html, "<figure>{plot}</figure>");
@@ -210,30 +209,34 @@ fn confusion(contents: &Contents, pairs: &[Pair], html: &mut String) {
         return;
     }
     html.push_str("<p class=\"note\">Left: the surest mistake. Right: a row that is of the class it was taken for.</p>\n<div class=\"pairs\">");
+    let has_picture = |row: &Option<Shown>| row.as_ref().is_some_and(|row| row.picture.is_some());
+    let pictures = pairs.iter().any(|pair| has_picture(&pair.mistake) || has_picture(&pair.example));
     let support = |class: u32| classes.iter().find(|c| c.class == class).map_or(0, |c| c.support);
     for pair in pairs {
         let name = |class: u32| safe(contents.names[class as usize]);
         let (truth, prediction) = (name(pair.truth), name(pair.prediction));
         let _ = write!(
             html,
-            "<figure class=\"pair\"><p><b>{truth}</b> taken for <b>{prediction}</b><br><span class=\"sub\">{} of {} rows</span></p>",
+            "<figure class=\"pair\"><p><b>{truth}</b> taken for <b>{prediction}</b><br><span class=\"sub\">{} of {}</span></p>",
             pair.count,
-            support(pair.truth),
+            rows(support(pair.truth)),
         );
-        shown(pair.mistake.as_ref(), &truth, html);
-        shown(pair.example.as_ref(), &prediction, html);
+        shown(pair.mistake.as_ref(), &truth, pictures, html);
+        shown(pair.example.as_ref(), &prediction, pictures, html);
         html.push_str("</figure>\n");
     }
     html.push_str("</div>\n");
 }
 
-/// A picture with its name; in its stead, why there is none.
-fn shown(row: Option<&Shown>, class: &str, html: &mut String) {
+/// A picture with its name; in its stead, where other rows have some, why there is none.
+fn shown(row: Option<&Shown>, class: &str, pictures: bool, html: &mut String) {
     html.push_str("<div>");
     match row {
+        None if !pictures => html.push_str("<span class=\"sub\">no row is of this class</span>"),
         None => html.push_str("<i>no row is of this class</i>"),
         Some(row) => {
             match &row.picture {
+                None if !pictures => {}
                 Some(jpeg) => {
                     let _ = write!(html, "<img alt=\"{class}\" src=\"data:image/jpeg;base64,{}\">", base64(jpeg));
                 }

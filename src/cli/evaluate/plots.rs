@@ -173,7 +173,9 @@ fn short(count: u64) -> String {
 
 /// The share of errors over the share of rows that is accepted; `now`: where the rejections of the table put it.
 pub fn risk_coverage(points: &[RiskPoint], now: Option<(f64, f64)>) -> String {
-    let most = points.iter().map(|p| p.risk).chain(now.map(|(_, risk)| risk)).fold(0.0, f64::max);
+    // The first few rows jump between 0 and 1; what they reach must not flatten all the rest.
+    let settled = points.iter().filter(|p| p.coverage >= 0.02 || points.len() < 50);
+    let most = settled.map(|p| p.risk).chain(now.map(|(_, risk)| risk)).fold(0.0, f64::max);
     let (top, ticks) = scale(most);
     let axes = Axes::new(300.0, (0.0, 1.0), (0.0, top));
     let every = points.len().div_ceil(POINTS).max(1);
@@ -182,9 +184,10 @@ pub fn risk_coverage(points: &[RiskPoint], now: Option<(f64, f64)>) -> String {
     let mut drawn = String::new();
     if let (Some(first), Some(last)) = (thin.first(), thin.last()) {
         let floor = [(last.coverage, 0.0), (first.coverage, 0.0)];
-        drawn.push_str(&axes.line("area", thin.iter().map(|p| (p.coverage, p.risk)).chain(floor)));
+        let line = || thin.iter().map(|p| (p.coverage, p.risk.min(top)));
+        drawn.push_str(&axes.line("area", line().chain(floor)));
         drawn.push_str(&axes.line("reference", [(0.0, last.risk), (1.0, last.risk)].into_iter()));
-        drawn.push_str(&axes.line("line a", thin.iter().map(|p| (p.coverage, p.risk))));
+        drawn.push_str(&axes.line("line a", line()));
         if thin.len() == 1 {
             drawn.push_str(&axes.dot("dot a", first.coverage, first.risk, "all scores are equal"));
         }

@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow_schema::{DataType, Field};
-use serde_json::Value as Json;
 
 use super::answers::{self, Columns};
 use super::compare::Comparison;
-use super::figures::{Figures, write_table};
+use super::figures::{self, Figures, write_table};
 use super::page;
 use crate::cli::failure::Failure;
 use crate::image::{self, Colour, Encoding, Filter, Fit};
@@ -35,10 +34,12 @@ pub struct Contents<'a> {
     /// Names of the sample's classes by their numbers, in the order of their bytes.
     pub names: &'a [&'a str],
     pub figures: &'a Figures,
+    /// The column whose values the groups are.
+    pub by: Option<&'a str>,
     pub groups: &'a [(String, Figures)],
     pub comparison: Option<&'a Comparison>,
     /// The number of a run and how its training went.
-    pub curve: Option<(i32, Vec<Point>)>,
+    pub curve: Option<(i32, &'a [Point])>,
     pub head: Option<&'a str>,
 }
 
@@ -111,11 +112,7 @@ impl Folder {
     }
 
     fn figures(&self, contents: &Contents) -> Result<(), Failure> {
-        let mut object = contents.figures.to_json();
-        if !contents.groups.is_empty() {
-            let groups = contents.groups.iter().map(|(name, figures)| (name.clone(), Json::Object(figures.to_json())));
-            object.insert("groups".into(), Json::Object(groups.collect()));
-        }
+        let object = figures::object(contents.by, contents.groups, contents.figures);
         let mut sink = self.sink("metrics.json")?;
         serde_json::to_writer_pretty(&mut sink, &object).map_err(self.lost("metrics.json"))?;
         writeln!(sink).map_err(self.lost("metrics.json"))?;
