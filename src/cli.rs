@@ -15,6 +15,7 @@ mod query;
 mod results;
 mod scan;
 mod split;
+mod train;
 
 use std::process::ExitCode;
 
@@ -55,6 +56,7 @@ enum Command {
     Embed(embed::Embed),
     Index(index::IndexArgs),
     Query(query::Query),
+    Train(train::Train),
     Evaluate(evaluate::EvaluateArgs),
     Export(export::Export),
     Model(model::Model),
@@ -107,6 +109,7 @@ fn run(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Embed(c) => c.run(ui),
         Command::Index(c) => c.run(ui),
         Command::Query(c) => c.run(ui),
+        Command::Train(c) => c.run(ui),
         Command::Evaluate(c) => c.run(ui),
         Command::Export(c) => c.run(ui),
         Command::Model(c) => c.run(ui),

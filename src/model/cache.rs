@@ -23,7 +23,7 @@ const DATABASE: &str = "embeddings.sqlite";
 
 /// What other parts of the program keep in the folder, and make again when it is gone. Nothing but what is named here
 /// is ever removed: the folder may be one that the user has other things in.
-const OTHERS: [&str; 3] = ["digests", "embeddings", "towers"];
+const OTHERS: [&str; 4] = ["digests", "embeddings", "towers", "training"];
 
 /// What is appended to the name of a file that was found in the database's place and is none of ours.
 const ASIDE: &str = ".aside";
