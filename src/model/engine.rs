@@ -72,25 +72,46 @@ impl Ends {
 
 /// A loaded network. Callers may run several batches at once; a row's vector does not depend on how many.
 pub trait Tower: Send + Sync {
-    /// Runs a batch and gives its output row by row: of `[batch, dimension]` all, of `[batch, tokens, dimension]` the
-    /// first token, which stands for the whole in the models that have no projection.
+    /// Runs a batch and gives its output as the graph has it.
     ///
     /// # Errors
     /// What the engine says, for a message.
-    fn run(&self, batch: Batch) -> Result<Vec<f32>, String>;
+    fn run(&self, batch: Batch) -> Result<Output, String>;
 
     /// Which engine this is, with its version.
     fn engine(&self) -> String;
 }
 
-/// Rows of an output of this shape, as [`Tower::run`] gives them.
-pub fn rows(shape: &[usize], data: Vec<f32>) -> Result<Vec<f32>, String> {
-    match shape {
-        [_, _] => Ok(data),
-        [_, tokens, dimension] if *tokens > 0 && *dimension > 0 => {
-            Ok(data.chunks_exact(tokens * dimension).flat_map(|row| &row[..*dimension]).copied().collect())
+/// What a network gave: numbers, the last axis of `shape` running fastest.
+#[derive(Debug)]
+pub struct Output {
+    pub shape: Vec<usize>,
+    pub data: Vec<f32>,
+}
+
+impl Output {
+    /// One vector a row: of `[batch, dimension]` all, of `[batch, tokens, dimension]` the first token, which stands for
+    /// the whole in the models that have no projection, of `[batch, channels, height, width]` the mean over the
+    /// picture.
+    ///
+    /// # Errors
+    /// It has another shape.
+    pub fn into_rows(self) -> Result<Vec<f32>, String> {
+        let Output { shape, data } = self;
+        match shape[..] {
+            [_, _] => Ok(data),
+            [_, tokens, dimension] if tokens > 0 && dimension > 0 => {
+                Ok(data.chunks_exact(tokens * dimension).flat_map(|row| &row[..dimension]).copied().collect())
+            }
+            [_, _, height, width] if height > 0 && width > 0 => {
+                let mean = |plane: &[f32]| {
+                    let sum: f64 = plane.iter().map(|x| f64::from(*x)).sum();
+                    (sum / plane.len() as f64) as f32
+                };
+                Ok(data.chunks_exact(height * width).map(mean).collect())
+            }
+            _ => Err(format!("gave an output of shape {shape:?}, not [batch, dimension]")),
         }
-        _ => Err(format!("gave an output of shape {shape:?}, not [batch, dimension]")),
     }
 }
 

@@ -4,7 +4,7 @@
 //! Hides: protocol buffers (the wire format and the few fields of onnx.proto that matter here). Promises: whatever the
 //! bytes are, a result or an error; nothing is read outside the bytes.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{self, Write};
 
 /// A number's type, as far as towers have it at their ends.
@@ -37,6 +37,8 @@ pub struct Graph {
     pub cubic: bool,
     /// Names of the files beside it that hold weights.
     pub external: BTreeSet<String>,
+    /// What the exporter wrote about it.
+    pub metadata: BTreeMap<String, String>,
 }
 
 impl Graph {
@@ -68,6 +70,12 @@ impl Graph {
         // Old files list their weights among the inputs.
         inputs.retain(|input| !weights.contains(input.name.as_bytes()));
         found.inputs = inputs;
+        for field in Fields(bytes) {
+            if let (METADATA, Value::Bytes(entry)) = field? {
+                let text = |number| name_of(entry, number).map(|text| String::from_utf8_lossy(text).into_owned());
+                found.metadata.insert(text(1)?, text(2)?);
+            }
+        }
         if found.outputs.is_empty() {
             return Err("not an ONNX model: it has no output".into());
         }
@@ -79,6 +87,69 @@ impl Graph {
     }
 }
 
+/// A value inside a graph or at its end, as far as the graph tells its type and its shape; `None` where nothing
+/// computes a value of this name.
+///
+/// # Errors
+/// The bytes are no ONNX model.
+pub fn value(bytes: &[u8], name: &str) -> Result<Option<Port>, String> {
+    let graph = graph_of(bytes)?;
+    let mut found = None;
+    let mut is_made = false;
+    for field in Fields(graph) {
+        match field? {
+            (NODE, Value::Bytes(node)) => is_made |= outputs_of(node)?.contains(&name.as_bytes()),
+            (OUTPUT | VALUE_INFO, Value::Bytes(port)) if name_of(port, 1)? == name.as_bytes() => {
+                found = Some(Port::read(port)?);
+            }
+            _ => {}
+        }
+    }
+    let unknown = || Port { name: name.into(), kind: Kind::Other, shape: Vec::new() };
+    Ok(is_made.then(|| found.unwrap_or_else(unknown)))
+}
+
+/// Names of values that a graph computes and that contain this text, at most so many, the last first: what is near the
+/// end is what people look for.
+///
+/// # Errors
+/// The bytes are no ONNX model.
+pub fn values_like(bytes: &[u8], text: &str, most: usize) -> Result<Vec<String>, String> {
+    let mut names = Vec::new();
+    for field in Fields(graph_of(bytes)?) {
+        if let (NODE, Value::Bytes(node)) = field? {
+            names.extend(outputs_of(node)?);
+        }
+    }
+    let names = names.iter().rev().map(|name| String::from_utf8_lossy(name).into_owned());
+    Ok(names.filter(|name| name.contains(text)).take(most).collect())
+}
+
+/// Whether a value is what a `Softmax` or a `Sigmoid` gave, perhaps in another shape or type: then it is probabilities.
+///
+/// # Errors
+/// The bytes are no ONNX model.
+pub fn is_probabilities(bytes: &[u8], output: &str) -> Result<bool, String> {
+    // Of each value the operator that makes it, and what that reads first.
+    let mut makers: HashMap<&[u8], (&[u8], &[u8])> = HashMap::new();
+    for field in Fields(graph_of(bytes)?) {
+        if let (NODE, Value::Bytes(node)) = field? {
+            let maker = (name_of(node, 4)?, name_of(node, 1)?);
+            makers.extend(outputs_of(node)?.into_iter().map(|name| (name, maker)));
+        }
+    }
+    let mut name = output.as_bytes();
+    // A graph that goes round in circles is no graph, but it ends here too.
+    for _ in 0..DEEPEST {
+        match makers.get(name) {
+            Some((b"Softmax" | b"Sigmoid", _)) => return Ok(true),
+            Some((b"Identity" | b"Cast" | b"Reshape" | b"Squeeze" | b"Flatten", before)) => name = before,
+            _ => return Ok(false),
+        }
+    }
+    Ok(false)
+}
+
 /// Where a weight lies that is not in the model's own file.
 struct Location {
     file: String,
@@ -86,9 +157,9 @@ struct Location {
     length: Option<u64>,
 }
 
-/// Writes what `output` needs of a model: a graph without weights, and the weights one after the other, each at a
-/// multiple of 64 bytes in a file that the graph calls `data_name`. `external` gives the bytes of a file that the
-/// model itself keeps weights in.
+/// Writes what `output`, which may be a value inside the graph, needs of a model: a graph without weights, and the
+/// weights one after the other, each at a multiple of 64 bytes in a file that the graph calls `data_name`. `external`
+/// gives the bytes of a file that the model itself keeps weights in.
 ///
 /// # Errors
 /// The bytes are no ONNX model, have no such output, or a file cannot be written.
@@ -104,6 +175,7 @@ pub fn extract<'a>(
     let needed = needed_for(graph, output).map_err(damaged)?;
     let mut kept = Vec::new();
     let mut end = 0;
+    let mut is_declared = false;
     for field in Fields(graph) {
         let (number, value) = field.map_err(damaged)?;
         match (number, &value) {
@@ -120,13 +192,22 @@ pub fn extract<'a>(
             }
             (INPUT | OUTPUT | VALUE_INFO, Value::Bytes(port)) => {
                 let name = name_of(port, 1).map_err(damaged)?;
-                let wanted = if number == OUTPUT { name == output.as_bytes() } else { needed.contains(name) };
-                if wanted {
+                if name == output.as_bytes() {
+                    if !std::mem::replace(&mut is_declared, true) {
+                        put(&mut kept, OUTPUT, &value);
+                    }
+                } else if number != OUTPUT && needed.contains(name) {
                     put(&mut kept, number, &value);
                 }
             }
             _ => put(&mut kept, number, &value),
         }
+    }
+    if !is_declared {
+        // A value inside the graph, of which it does not tell the type: engines find it out.
+        let mut port = Vec::new();
+        put(&mut port, 1, &Value::Bytes(output.as_bytes()));
+        put(&mut kept, OUTPUT, &Value::Bytes(&port));
     }
     let mut model = Vec::new();
     for field in Fields(bytes) {
@@ -221,6 +302,7 @@ fn needed_for<'a>(graph: &'a [u8], output: &str) -> Result<HashSet<&'a [u8]>, St
 
 // Numbers of fields in onnx.proto.
 const GRAPH: u64 = 7;
+const METADATA: u64 = 14;
 const NODE: u64 = 1;
 const INITIALIZER: u64 = 5;
 const INPUT: u64 = 11;
