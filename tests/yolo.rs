@@ -266,36 +266,67 @@ fn features_are_any_value_of_the_graph() {
     assert!(refused(None).contains("which of its values is the vector"));
 }
 
+/// The largest differences of sides and of scores, if to every box of the oracle there is one of its class nearby and no
+/// other; in which order equal ones are does not matter.
+fn matched(seen: &Seen, wanted: &[Value], most_pixels: f64) -> Option<(f64, f64)> {
+    let mut left: Vec<_> = seen.boxes.iter().collect();
+    let mut worst = (0.0f64, 0.0f64);
+    for wanted in wanted.iter().map(numbers) {
+        let off = |found: &pokedex::model::classifier::Box| {
+            let sides = found.xyxy.iter().zip(&wanted).map(|(a, b)| (f64::from(*a) - b).abs());
+            (sides.fold(0.0, f64::max), (f64::from(found.score) - wanted[4]).abs())
+        };
+        let is_it = |found: &pokedex::model::classifier::Box| {
+            let (pixels, score) = off(found);
+            found.class == wanted[5] as usize && pixels <= most_pixels && score <= MOST_SCORE
+        };
+        let (pixels, score) = off(left.swap_remove(left.iter().position(|found| is_it(found))?));
+        worst = (worst.0.max(pixels), worst.1.max(score));
+    }
+    left.is_empty().then_some(worst)
+}
+
 /// Models of full size against the oracle that `benches/peers/yolo.py` writes: a list of models, each with its pictures.
 #[test]
 fn other_models_see_what_their_oracle_sees() {
     let Some(oracle) = std::env::var_os("YOLO_ORACLE").map(PathBuf::from) else { return };
+    let mut failed = Vec::new();
     for model in list(&read(&oracle)) {
         let file = PathBuf::from(model["file"].as_str().expect("a file"));
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         for engine in engines() {
-            let started = std::time::Instant::now();
+            // The oracle runs ONNX Runtime; another engine rounds otherwise, and large pictures enlarge that.
+            let most_pixels = if engine == Engine::Ort { MOST_PIXELS } else { 10.0 * MOST_PIXELS };
             let loaded = load(&file, engine);
-            let (mut worst, mut count) = ((0.0f64, 0.0f64), 0);
+            let (mut worst, mut count, mut same, mut others) = ((0.0f64, 0.0f64), 0, 0, 0);
             for wanted in list(&model["seen"]) {
                 let path = wanted["picture"].as_str().expect("a path");
                 let picture = decode(&std::fs::read(path).expect("readable"), Colour::WHITE).expect("a picture");
-                let what = format!("{}, {engine:?}, {path}", file.display());
+                let what = format!("{name}, {engine:?}, {path}");
                 let seen = loaded.classify(&picture, &options(&model["options"])).expect(&what);
-                if wanted.get("boxes").is_some() {
-                    let (pixels, score) = difference(&seen, list(&wanted["boxes"]), &what);
-                    worst = (worst.0.max(pixels), worst.1.max(score));
-                    count += seen.boxes.len();
-                } else {
-                    let wanted = numbers(&wanted["scores"]);
-                    let off = seen.scores.iter().zip(wanted).map(|(a, b)| (f64::from(*a) - b).abs());
-                    worst.1 = worst.1.max(off.fold(0.0, f64::max));
+                let off = match wanted.get("boxes") {
+                    Some(boxes) => matched(&seen, list(boxes), most_pixels),
+                    None => {
+                        let wanted = numbers(&wanted["scores"]);
+                        let off = seen.scores.iter().zip(wanted).map(|(a, b)| (f64::from(*a) - b).abs());
+                        Some((0.0, off.fold(0.0, f64::max))).filter(|(_, score)| *score <= MOST_SCORE)
+                    }
+                };
+                match off {
+                    Some((pixels, score)) => {
+                        worst = (worst.0.max(pixels), worst.1.max(score));
+                        same += 1;
+                        count += seen.boxes.len();
+                    }
+                    None if wanted["stable"] == Value::Bool(false) => others += 1,
+                    None => failed.push(what),
                 }
             }
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
             let (pixels, score) = worst;
-            let time = started.elapsed().as_secs_f64();
-            println!("{name}, {engine:?}: {count} boxes, {pixels:.6} pixels, {score:.7} of a score, {time:.1} s");
-            assert!(pixels <= MOST_PIXELS && score <= MOST_SCORE, "{name}, {engine:?}");
+            let unstable =
+                if others > 0 { format!(", {others} that hang on the last digits differ") } else { String::new() };
+            println!("{name}, {engine:?}: {same} pictures, {count} boxes, {pixels:.6} pixels, {score:.7}{unstable}");
         }
     }
+    assert!(failed.is_empty(), "{failed:#?}");
 }

@@ -241,15 +241,17 @@ def yolov5_boxes(path, pixels, options, size):
     return found.double().numpy()
 
 
-def is_stable(oracle, options):
-    """Whether the result is the same with thresholds a little to either side, and no two scores are nearly equal."""
+def is_stable(oracle, options, confidence=1e-4, iou=5e-3, gap=3e-5):
+    """What the oracle sees, if that is the same with thresholds a little to either side and no two scores are nearly
+    equal; otherwise None."""
     found = oracle(options)
-    if len(found) == 0 or np.abs(np.diff(np.sort(found[:, 4]))).min(initial=1) < 3e-5:
+    if len(found) == 0 or np.abs(np.diff(np.sort(found[:, 4]))).min(initial=1) < gap:
         return None
-    for name, change in [("confidence", 1e-4), ("confidence", -1e-4), ("iou", 5e-3), ("iou", -5e-3)]:
-        other = oracle(options | {name: options[name] + change})
-        if other.shape != found.shape or not np.array_equal(other, found):
-            return None
+    for name, change in [("confidence", confidence), ("iou", iou)]:
+        for changed in (options[name] - change, options[name] + change):
+            other = oracle(options | {name: changed})
+            if other.shape != found.shape or not np.array_equal(other, found):
+                return None
     return found
 
 
