@@ -58,15 +58,18 @@ pub enum Role {
 pub struct Ends {
     pub inputs: Vec<(String, Role, Kind)>,
     pub output: String,
-    /// Does it hold what rten does not compute exactly?
-    pub needs_ort: bool,
+    /// Why rten must not run it, if so.
+    pub needs_ort: Option<&'static str>,
+    /// Must ONNX Runtime be kept from joining a border to the step after it?
+    pub keeps_borders: bool,
 }
 
 impl Ends {
     /// The ends of a graph of one input.
     pub fn single(input: &str, role: Role, output: &str) -> Ends {
         let kind = if role == Role::Pixels { Kind::Float32 } else { Kind::Int32 };
-        Ends { inputs: vec![(input.into(), role, kind)], output: output.into(), needs_ort: false }
+        let inputs = vec![(input.into(), role, kind)];
+        Ends { inputs, output: output.into(), needs_ort: None, keeps_borders: false }
     }
 }
 
@@ -127,7 +130,7 @@ impl Choice {
     /// The engine that is tried first: the one that is asked for, or the one that suits the use.
     pub fn first(&self, ends: &Ends) -> Engine {
         match self.engine {
-            Engine::Auto if ends.needs_ort || self.device != Device::Cpu => Engine::Ort,
+            Engine::Auto if ends.needs_ort.is_some() || self.device != Device::Cpu => Engine::Ort,
             Engine::Auto if self.use_ != Use::Once && ort::library().is_ok() => Engine::Ort,
             Engine::Auto => Engine::Rten,
             engine => engine,
@@ -141,12 +144,12 @@ impl Choice {
 /// The engine is not there, or cannot load the file.
 pub fn load(path: &Path, ends: &Ends, choice: Choice) -> Result<Box<dyn Tower>, String> {
     let by_rten = || match (ends.needs_ort, choice.device) {
-        (true, _) => Err("rten computes its cubic interpolation as linear; --engine ort".into()),
+        (Some(problem), _) => Err(format!("{problem}; --engine ort")),
         (_, Device::Cuda) => Err("rten computes on processors only; --engine ort".into()),
         _ => rten::load_file(path, ends, choice.use_),
     };
     let by_ort = || ort::load(path, ends, choice.use_, choice.device);
-    let other = choice.engine == Engine::Auto && choice.device == Device::Cpu && !ends.needs_ort;
+    let other = choice.engine == Engine::Auto && choice.device == Device::Cpu && ends.needs_ort.is_none();
     match choice.first(ends) {
         Engine::Ort if other => by_ort().or_else(|problem| by_rten().map_err(|_| problem)),
         Engine::Ort => by_ort(),

@@ -365,7 +365,8 @@ fn part(file: &Path, graph: &Graph, role: Role) -> Result<Option<Part>, String> 
         let there: Vec<&str> = graph.outputs.iter().map(|o| o.name.as_str()).collect();
         format!("{}: none of its outputs ({}) is known to be a vector", file.display(), there.join(", "))
     })?;
-    let ends = Ends { inputs, output: output.name.clone(), needs_ort: graph.cubic };
+    let (needs_ort, keeps_borders) = (graph.not_for_rten, graph.pads_a_pool);
+    let ends = Ends { inputs, output: output.name.clone(), needs_ort, keeps_borders };
     let external = graph.external.iter().cloned().collect();
     Ok(Some(Part { file: file.into(), ends, input, output: output.clone(), shared, external }))
 }

@@ -92,7 +92,8 @@ impl Lone {
             }
         };
         let inputs = vec![(self.input.name.clone(), Role::Pixels, self.input.kind)];
-        let ends = Ends { inputs, output: output.into(), needs_ort: self.graph.cubic };
+        let (needs_ort, keeps_borders) = (self.graph.not_for_rten, self.graph.pads_a_pool);
+        let ends = Ends { inputs, output: output.into(), needs_ort, keeps_borders };
         // An engine shows only what a graph ends with: for a value inside another graph must be made.
         let shared = self.graph.output(output).is_none();
         let external = self.graph.external.iter().cloned().collect();

@@ -33,8 +33,11 @@ pub struct Graph {
     pub outputs: Vec<Port>,
     /// Does it compute with 8-bit integers? Then engines differ by more than rounding.
     pub quantised: bool,
-    /// Does it resize by cubic interpolation, as DINOv2 does with its positions? rten silently makes that linear.
-    pub cubic: bool,
+    /// What rten 0.27 computes otherwise than ONNX says, without saying so.
+    pub not_for_rten: Option<&'static str>,
+    /// Is a border laid around the input of a `MaxPool`, as in YOLOv3-tiny? ONNX Runtime 1.31 makes one step of the two,
+    /// in which a border of zeros is less than any number.
+    pub pads_a_pool: bool,
     /// Names of the files beside it that hold weights.
     pub external: BTreeSet<String>,
     /// What the exporter wrote about it.
@@ -51,11 +54,19 @@ impl Graph {
         let mut found = Graph::default();
         let mut weights = HashSet::new();
         let mut inputs = Vec::new();
+        let (mut padded, mut pooled) = (HashSet::new(), HashSet::new());
         for field in Fields(graph) {
             match field? {
                 (NODE, Value::Bytes(node)) => {
                     found.quantised |= is_integer_arithmetic(node)?;
-                    found.cubic |= is_cubic_resize(node)?;
+                    match name_of(node, 4)? {
+                        // As DINOv2 does with its positions.
+                        b"Resize" if is_cubic(node)? => found.not_for_rten = Some(CUBIC),
+                        b"NonMaxSuppression" => found.not_for_rten = Some(SUPPRESSION),
+                        b"Pad" => padded.extend(outputs_of(node)?),
+                        b"MaxPool" => _ = pooled.insert(name_of(node, 1)?),
+                        _ => {}
+                    }
                 }
                 (INITIALIZER, Value::Bytes(tensor)) => {
                     let tensor = Tensor::read(tensor)?;
@@ -70,6 +81,7 @@ impl Graph {
         // Old files list their weights among the inputs.
         inputs.retain(|input| !weights.contains(input.name.as_bytes()));
         found.inputs = inputs;
+        found.pads_a_pool = !padded.is_disjoint(&pooled);
         for field in Fields(bytes) {
             if let (METADATA, Value::Bytes(entry)) = field? {
                 let text = |number| name_of(entry, number).map(|text| String::from_utf8_lossy(text).into_owned());
@@ -384,10 +396,10 @@ fn is_integer_arithmetic(node: &[u8]) -> Result<bool, String> {
         || operator.starts_with(b"MatMulNBits"))
 }
 
-fn is_cubic_resize(node: &[u8]) -> Result<bool, String> {
-    if name_of(node, 4)? != b"Resize" {
-        return Ok(false);
-    }
+const CUBIC: &str = "rten computes its cubic interpolation as linear";
+const SUPPRESSION: &str = "rten's NonMaxSuppression lets boxes of all classes compete";
+
+fn is_cubic(node: &[u8]) -> Result<bool, String> {
     let mut cubic = false;
     for field in Fields(node) {
         if let (5, Value::Bytes(attribute)) = field? {
@@ -596,9 +608,9 @@ mod tests {
         assert_eq!(inputs, ["input_ids", "pixel_values", "attention_mask"]);
         assert_eq!(graph.output("image_embeds").expect("an output").shape, [None, Some(16)]);
         assert_eq!(graph.external.iter().collect::<Vec<_>>(), ["model.onnx_data"]);
-        assert!(!graph.quantised && !graph.cubic);
+        assert!(!graph.quantised && graph.not_for_rten.is_none());
         assert!(Graph::read(&fixture("clip_int8/onnx/text_model_quantized.onnx")).expect("a graph").quantised);
-        assert!(Graph::read(&fixture("dinov2/onnx/model.onnx")).expect("a graph").cubic);
+        assert!(Graph::read(&fixture("dinov2/onnx/model.onnx")).expect("a graph").not_for_rten.is_some());
         let half = Graph::read(&fixture("clip_fp16/onnx/vision_model_fp16.onnx")).expect("a graph");
         assert_eq!(half.inputs[0].kind, Kind::Float16);
     }

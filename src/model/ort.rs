@@ -212,6 +212,10 @@ impl Plan {
             if self.use_ != Use::Once && self.device == Device::Cpu {
                 builder = builder.with_intra_threads(1).map_err(say)?;
             }
+            if self.ends.keeps_borders {
+                let key = "optimization.disable_specified_optimizers";
+                builder = builder.with_config_entry(key, "Pad_Fusion").map_err(say)?;
+            }
             if self.device == Device::Cuda {
                 let cuda = ep::CUDA::default().build().error_on_failure();
                 builder = builder.with_execution_providers([cuda]).map_err(|e| {
