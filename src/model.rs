@@ -54,6 +54,8 @@ pub enum Error {
     NotAModel { path: PathBuf, problem: String },
     #[error("{}: not a model of pictures: {problem}", path.display())]
     File { path: PathBuf, problem: String },
+    #[error("{}: which of its values is the vector? its outputs are {}", path.display(), outputs.join(", "))]
+    NoVector { path: PathBuf, outputs: Vec<String> },
     #[error("{file}: cannot load: {problem}")]
     Load { file: String, problem: String },
     #[error("model {model}: has no {tower} tower")]
@@ -71,6 +73,9 @@ impl Error {
                 installed.join(", ")
             )),
             Error::NotAModel { .. } => Some("`pokedex model --help` tells which folders are understood".into()),
+            Error::NoVector { path, .. } => {
+                Some(format!("--model {}#NAME, of an output or of a value inside its graph", path.display()))
+            }
             Error::NoTower { tower: "text", .. } => {
                 Some("search by pictures: an argument that begins with ./ or img: is one".into())
             }
@@ -235,8 +240,8 @@ impl Model {
         let only =
             || outputs.first().filter(|port| outputs.len() == 1 && port.shape.len() != 3).map(|port| &*port.name);
         let output = layer.or_else(named).or_else(only).map(String::from).ok_or_else(|| {
-            let names: Vec<&str> = outputs.iter().map(|port| port.name.as_str()).collect();
-            fail(format!("which of its values is the vector? its outputs are {}; FILE.onnx#NAME", names.join(", ")))
+            let outputs = outputs.iter().map(|port| port.name.clone()).collect();
+            Error::NoVector { path: file.to_path_buf(), outputs }
         })?;
         // An `@` parts the name from the digest.
         let name = format!("{}#{output}", lone.name()).replace('@', "_");

@@ -147,7 +147,7 @@ fn pictures_of_every_shape_show_what_the_oracle_sees() {
                     assert!(seen.boxes.is_empty(), "{what}");
                     for (ours, theirs) in seen.scores.iter().zip(numbers(&wanted["scores"])) {
                         // Pictures are scaled as Pillow does it to a step of 255.
-                        assert!((f64::from(*ours) - theirs).abs() < 2e-3, "{what}: {:?}", seen.scores);
+                        assert!((f64::from(*ours) - theirs).abs() < 5e-4, "{what}: {:?}", seen.scores);
                         worst.1 = worst.1.max((f64::from(*ours) - theirs).abs());
                     }
                 }

@@ -11,6 +11,7 @@ models that people export, and each has an oracle, run in Python on the same fil
   corners.onnx    Ultralytics, YOLOv10, 26              the same
   rows.onnx       YOLOv5, YOLOv7 (objectness)           YOLOv5's rule: objectness x class, then Ultralytics' suppression
   middle.onnx     Ultralytics, -cls                     Ultralytics' own predict
+  border.onnx     the same, a border before a MaxPool   the same preparation, then PyTorch: ONNX Runtime 1.31 is wrong
   plain/          Optimum, AutoModelForImage…           transformers' ViTImageProcessor, then onnxruntime and softmax
 
 Golden are also the letterboxes themselves, as FNV-1a sums of the pixels that Ultralytics and OpenCV make ("letterboxes").
@@ -42,7 +43,7 @@ import ultralytics
 from PIL import Image
 from torch import nn
 from ultralytics import YOLO
-from ultralytics.data.augment import LetterBox
+from ultralytics.data.augment import LetterBox, classify_transforms
 from ultralytics.utils.nms import non_max_suppression
 from ultralytics.utils.ops import scale_boxes
 
@@ -174,6 +175,20 @@ class Classes(nn.Module):
         return logits.softmax(1) if self.is_done else logits
 
 
+class Bordered(Classes):
+    """The border is zeros among numbers that are mostly less."""
+
+    def __init__(self, classes):
+        super().__init__(classes, True)
+        self.border = nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), nn.MaxPool2d(2, 1))
+
+    def forward(self, x):
+        *body, mean = self.stem
+        for layer in body:
+            x = layer(x)
+        return self.last(mean(self.border(-x)).flatten(1)).softmax(1)
+
+
 def drawn(model, seed, bias=0.0):
     """Random weights that keep the signal's size, so that different places see different things."""
     generator = torch.Generator().manual_seed(seed)
@@ -285,6 +300,20 @@ def classes(name, size):
     return {"size": list(size), "seen": seen}
 
 
+def bordered(name, size):
+    model, seen, worst = drawn(Bordered(len(NAMES)), 4), [], 0.0
+    path = export(HERE / name, model, size, told("classify", size, dict(enumerate(NAMES))))
+    session, prepared = onnxruntime.InferenceSession(path), classify_transforms(size[0])
+    for number, image in enumerate(IMAGES[:-2]):
+        pixels = prepared(Image.fromarray(picture(image)))[None]
+        with torch.no_grad():
+            scores = model(pixels)[0]
+        worst = max(worst, np.abs(session.run(None, {"images": pixels.numpy()})[0][0] - scores.numpy()).max())
+        seen.append({"image": number, "scores": [round(x, 6) for x in scores.double().tolist()]})
+    print(f"{name}: {path.stat().st_size} bytes; ONNX Runtime is off by {worst:.3f}")
+    return {"size": list(size), "seen": seen}
+
+
 def plain(name):
     """A folder as Optimum leaves it."""
     folder, axes = HERE / name, {"pixel_values": {0: "batch_size"}, "logits": {0: "batch_size"}}
@@ -358,6 +387,7 @@ def main():
             yolov5_boxes,
         ),
         "middle.onnx": classes("middle.onnx", square),
+        "border.onnx": bordered("border.onnx", square),
         "plain": plain("plain"),
     }
     versions = {
