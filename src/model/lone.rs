@@ -22,6 +22,9 @@ const MOST_AT_ONCE: usize = 64;
 /// No side of an input may be longer.
 const LONGEST: usize = 4096;
 
+/// Nor an input have more numbers than this: 1 GB.
+const MOST_NUMBERS: usize = 1 << 28;
+
 /// One file, read but for its weights.
 pub struct Lone {
     /// Where the file is.
@@ -71,6 +74,10 @@ impl Lone {
         };
         let (preprocess, note) = preprocess(&about, &config, &input, told.as_ref(), has_boxes)?;
         layout::check_size(&preprocess, &input)?;
+        let batch = input.shape[0].unwrap_or(1);
+        if batch * 3 * preprocess.width as usize * preprocess.height as usize > MOST_NUMBERS {
+            return Err(format!("its input of shape {:?} is too large", input.shape));
+        }
         let (folder, file) = (folder.to_path_buf(), PathBuf::from(file));
         Ok(Lone { folder, file, graph, preprocess, yolo: told, config, note, input })
     }

@@ -634,10 +634,42 @@ mod tests {
     }
 
     #[test]
+    fn a_value_inside_becomes_the_end() {
+        let model = fixture("../yolo/columns.onnx");
+        let inner = "/body/pool/MaxPool_output_0";
+        assert!(Graph::read(&model).expect("a graph").output(inner).is_none());
+        assert_eq!(value(&model, inner).expect("a model").expect("a value").name, inner);
+        assert_eq!(value(&model, "output0").expect("a model").expect("a value").shape.len(), 3);
+        assert_eq!(value(&model, "images").expect("a model"), None, "nothing computes an input");
+        assert_eq!(values_like(&model, "MaxPool", 8), Ok(vec![inner.to_string()]));
+        assert_eq!(values_like(&model, "", 2).expect("a model").len(), 2);
+        let cut = extract(&model, inner, &|_| None, "d", &mut Vec::new()).expect("a part");
+        let graph = Graph::read(&cut).expect("a graph");
+        let outputs: Vec<&str> = graph.outputs.iter().map(|port| port.name.as_str()).collect();
+        assert_eq!(outputs, [inner]);
+        assert!(cut.len() < model.len());
+    }
+
+    #[test]
+    fn what_matters_of_a_graph_is_found_in_it() {
+        let is_done = |file: &str, output: &str| is_probabilities(&fixture(file), output).expect("a model");
+        assert!(is_done("../yolo/middle.onnx", "output0"));
+        assert!(!is_done("../yolo/plain/model.onnx", "logits"));
+        assert!(!is_done("../yolo/plain/model.onnx", "nothing"));
+        assert!(Graph::read(&fixture("../yolo/border.onnx")).expect("a graph").pads_a_pool);
+        let graph = Graph::read(&fixture("../yolo/columns.onnx")).expect("a graph");
+        assert!(!graph.pads_a_pool);
+        assert_eq!(graph.metadata.get("task").map(String::as_str), Some("detect"));
+    }
+
+    #[test]
     fn damaged_models_are_errors_or_models() {
         let model = fixture("openclip/visual.onnx");
         for end in (0..model.len()).step_by(97) {
             let _ = Graph::read(&model[..end]);
+            let _ = is_probabilities(&model[..end], "output");
+            let _ = value(&model[..end], "output");
+            let _ = values_like(&model[..end], "", 9);
             let _ = extract(&model[..end], "output", &|_| None, "d", &mut Vec::new());
         }
         let mut state = 1u64;

@@ -13,12 +13,13 @@ models that people export, and each has an oracle, run in Python on the same fil
   middle.onnx     Ultralytics, -cls                     Ultralytics' own predict
   border.onnx     the same, a border before a MaxPool   the same preparation, then PyTorch: ONNX Runtime 1.31 is wrong
   plain/          Optimum, AutoModelForImage…           transformers' ViTImageProcessor, then onnxruntime and softmax
+  timm/           timm, as on the hub                   timm's create_transform, then onnxruntime and softmax
 
 Golden are also the letterboxes themselves, as FNV-1a sums of the pixels that Ultralytics and OpenCV make ("letterboxes").
 Pictures are a formula, so that no file is needed. Thresholds are chosen, and seeds skipped, so that nothing hangs on the
 last digits: no score is nearly at the threshold or nearly another's, and the result stays with a slightly different IoU.
 
-Needs PyTorch, torchvision, ultralytics, opencv-python-headless, transformers, onnx, onnxruntime and Pillow.
+Needs PyTorch, torchvision, timm, ultralytics, opencv-python-headless, transformers, onnx, onnxruntime and Pillow.
 """
 
 import io
@@ -37,6 +38,7 @@ logging.disable(logging.WARNING)
 import numpy as np
 import onnx
 import onnxruntime
+import timm
 import torch
 import transformers
 import ultralytics
@@ -332,6 +334,24 @@ def plain(name):
     return {"size": [32, 32], "seen": seen}
 
 
+def of_timm(name):
+    folder, seen = HERE / name, []
+    path = export(folder / "model.onnx", drawn(Classes(len(NAMES), False), 6), (32, 32), {}, None, ("input", "output"))
+    about = {"input_size": [3, 32, 32], "interpolation": "bicubic", "crop_pct": 0.9, "crop_mode": "center"}
+    about |= {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "num_classes": len(NAMES)}
+    (folder / "config.json").write_text(json.dumps({"architecture": "none", "pretrained_cfg": about}, indent=2) + "\n")
+    (folder / "classes.txt").write_text("\n".join(NAMES) + "\n")
+    about |= {"input_size": (3, 32, 32)}
+    prepared = timm.data.create_transform(**timm.data.resolve_data_config(pretrained_cfg=about), is_training=False)
+    session = onnxruntime.InferenceSession(path)
+    for number, image in enumerate(IMAGES):
+        pixels = prepared(Image.fromarray(picture(image)))[None].numpy()
+        scores = torch.from_numpy(session.run(None, {"input": pixels})[0]).double().softmax(1)[0]
+        seen.append({"image": number, "scores": [round(x, 6) for x in scores.tolist()]})
+    print(f"{name}: {path.stat().st_size} bytes, {prepared}")
+    return {"size": [32, 32], "seen": seen}
+
+
 def letterboxes():
     boxes = []
     for number, image in enumerate(IMAGES):
@@ -389,12 +409,14 @@ def main():
         "middle.onnx": classes("middle.onnx", square),
         "border.onnx": bordered("border.onnx", square),
         "plain": plain("plain"),
+        "timm": of_timm("timm"),
     }
     versions = {
         "ultralytics": ultralytics.__version__,
         "torch": torch.__version__,
         "onnxruntime": onnxruntime.__version__,
         "transformers": transformers.__version__,
+        "timm": timm.__version__,
     }
     golden = {
         "versions": versions,
