@@ -201,7 +201,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__embed)
-            opts="-0 -o -j -q -v -h --ids --root --null --model --text --as --batch --engine --device --keep-images --no-cache --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-0 -o -j -q -v -h --ids --root --null --model --layer --text --as --batch --engine --device --keep-images --no-cache --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -216,6 +216,10 @@ _pokedex() {
                     return 0
                     ;;
                 --model)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --layer)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -107,7 +107,8 @@ name\t'From the file\'s name; one without a number is an error'
 dir\t'From the folder\'s name; one without a number is an error'
 none\t'No class numbers'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l root -d 'Make the keys of a list of paths relative to this folder' -r -F
-complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l model -d 'A model\'s name, or its folder (with a slash), and perhaps a variant (clip:int8); see `pokedex model`' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l model -d 'A model\'s name, or its folder (with a slash), and perhaps a variant (clip:int8); or an .onnx file; see `pokedex model`' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l layer -d 'The output of an .onnx file, or a value inside its graph, that is the vector; the mean of one with a height and a width (the same as FILE.onnx#NAME)' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l text -d 'Embed this text column instead of images' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l as -d 'Name of the new column' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l batch -d 'Images that go through the model at once [default: 1 for small models, 4 for ONNX models]' -r

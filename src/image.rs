@@ -4,6 +4,8 @@
 //! [`decode`] returns within bounded memory an image or an error, and never panics; the pixels are those that
 //! Pillow's `paste` over the background gives, to within one step of 255.
 
+mod linear;
+
 use std::borrow::Cow;
 use std::io::Cursor;
 use std::num::NonZeroU64;
@@ -371,6 +373,9 @@ pub enum Fit {
     Stretch,
     /// Scaled to lie inside, the rest is background.
     Pad,
+    /// As YOLO models are fed: scaled by OpenCV's `INTER_LINEAR` (whatever the filter) to lie inside, grey around it.
+    #[serde(skip)]
+    Letterbox,
     /// Scaled until its shorter edge has so many pixels; the frame is cut out of the middle. What the frame has more
     /// than the picture is black.
     #[serde(skip)]
@@ -396,6 +401,17 @@ pub enum Filter {
     Hamming,
     Bicubic,
     Lanczos,
+}
+
+/// What surrounds the picture in a letterbox.
+const LETTERBOX_GREY: Colour = Colour([114; 3]);
+
+/// Width and height of a picture in a letterbox: the scale in 64 bits, halves rounded to the even number, one pixel at
+/// least (`LetterBox` of Ultralytics 8.4). Where an odd number of pixels is left over, the first side has one less.
+pub fn letterboxed((width, height): (u32, u32), (frame_width, frame_height): (u32, u32)) -> (u32, u32) {
+    let scale = (f64::from(frame_height) / f64::from(height)).min(f64::from(frame_width) / f64::from(width));
+    let scaled = |side: u32, most: u32| ((f64::from(side) * scale).round_ties_even() as u32).clamp(1, most);
+    (scaled(width, frame_width), scaled(height, frame_height))
 }
 
 impl Rgb {
@@ -443,6 +459,10 @@ impl Rgb {
                 let scaled = |side: u32, most: u32| ((f64::from(side) * scale).round() as u32).clamp(1, most);
                 let inner = self.scale(all, scaled(self.width, width), scaled(self.height, height), filter);
                 inner.framed(width, height, background)
+            }
+            Fit::Letterbox => {
+                let (inner_width, inner_height) = letterboxed((self.width, self.height), (width, height));
+                linear::resize(self, inner_width, inner_height).framed(width, height, LETTERBOX_GREY)
             }
             Fit::Cover { edge, middle } => self.cover(width, height, edge, middle, filter),
         }
@@ -530,11 +550,14 @@ impl Rgb {
     pub fn to_planes(&self, factor: f32, mean: [f32; 3], deviation: [f32; 3], out: &mut [f32]) {
         let plane = self.width as usize * self.height as usize;
         assert_eq!(out.len(), 3 * plane, "three planes");
+        // Divided, not multiplied: then the last bit too is that of the pipelines that do no more than this.
+        let only_divides = factor == 1.0 / 255.0 && mean == [0.0; 3] && deviation == [1.0; 3];
         for channel in 0..3 {
             let (scale, shift) = (factor / deviation[channel], mean[channel] / deviation[channel]);
             let planes = out[channel * plane..(channel + 1) * plane].iter_mut();
             for (value, pixel) in planes.zip(self.pixels.as_chunks::<3>().0) {
-                *value = f32::from(pixel[channel]) * scale - shift;
+                let byte = f32::from(pixel[channel]);
+                *value = if only_divides { byte / 255.0 } else { byte * scale - shift };
             }
         }
     }

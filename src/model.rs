@@ -6,10 +6,13 @@
 
 mod builtin;
 pub mod cache;
+pub mod classifier;
 mod digest;
 mod engine;
 pub mod hub;
 mod layout;
+mod literal;
+mod lone;
 mod onnx;
 mod ort;
 mod prepare;
@@ -17,8 +20,10 @@ mod rten;
 mod spelling;
 mod tokenizer;
 mod wordpiece;
+mod yolo;
 
 pub use cache::Cache;
+pub use classifier::Classifier;
 pub use engine::{Device, Engine, Use};
 pub use layout::split_variant;
 pub use ort::how_to_install;
@@ -31,8 +36,9 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::image::{Colour, Filter, Fit, Rgb};
-use engine::{Batch, Choice, Ends, Role, Tower};
+use engine::{Batch, Choice, Ends, Output, Role, Tower};
 use layout::{Found, Part, Preprocess, Vocabulary, Words};
+use lone::{Lone, Purpose};
 use onnx::{Kind, Port};
 use tokenizer::{Cleaning, Length, Tokenizer};
 
@@ -46,6 +52,10 @@ pub enum Error {
     Unknown { name: String, installed: Vec<String> },
     #[error("{}: not a model folder: {problem}", path.display())]
     NotAModel { path: PathBuf, problem: String },
+    #[error("{}: not a model of pictures: {problem}", path.display())]
+    File { path: PathBuf, problem: String },
+    #[error("{}: which of its values is the vector? its outputs are {}", path.display(), outputs.join(", "))]
+    NoVector { path: PathBuf, outputs: Vec<String> },
     #[error("{file}: cannot load: {problem}")]
     Load { file: String, problem: String },
     #[error("model {model}: has no {tower} tower")]
@@ -63,6 +73,9 @@ impl Error {
                 installed.join(", ")
             )),
             Error::NotAModel { .. } => Some("`pokedex model --help` tells which folders are understood".into()),
+            Error::NoVector { path, .. } => {
+                Some(format!("--model {}#NAME, of an output or of a value inside its graph", path.display()))
+            }
             Error::NoTower { tower: "text", .. } => {
                 Some("search by pictures: an argument that begins with ./ or img: is one".into())
             }
@@ -158,6 +171,8 @@ pub struct Model {
     found: Found,
     location: Location,
     engine: Engine,
+    /// What had to be assumed, where nothing told it.
+    note: Option<String>,
 }
 
 /// Facts about a model, for people.
@@ -184,7 +199,7 @@ impl Model {
         let digest = parse_digest(builtin::IDENTITY).expect("the shipped identity is 64 hex digits");
         let id = ModelId { name: config.name.clone(), digest };
         let found = config.found().expect("the shipped configuration is valid");
-        Model { id, found, location: Location::Binary, engine: Engine::Rten }
+        Model { id, found, location: Location::Binary, engine: Engine::Rten, note: None }
     }
 
     /// A model in a folder; of several variants the one that is asked for, else the most exact. The engine is part of
@@ -201,18 +216,67 @@ impl Model {
             return Err(fail("there is no such folder".into()));
         }
         let found = layout::recognise(folder, variant).map_err(fail)?;
-        let engine = match (engine, found.quantised) {
-            (Engine::Auto, true) if ort::library().is_ok() => Engine::Ort,
-            (Engine::Auto, true) => Engine::Rten,
-            (engine, _) => engine,
-        };
+        let engine = settled(engine, found.quantised);
         let mut name = name_of(folder);
         if let Some(variant) = variant.filter(|variant| found.variants.first() != Some(variant)) {
             name = format!("{name}:{variant}");
         }
         let digest = identity(folder, &found, engine).map_err(|e| fail(e.to_string()))?;
         let id = ModelId { name, digest };
-        Ok(Model { id, found, location: Location::Folder(folder.to_path_buf()), engine })
+        Ok(Model { id, found, location: Location::Folder(folder.to_path_buf()), engine, note: None })
+    }
+
+    /// The model that is one ONNX file, whatever it was made for: its vector is an output or a value inside the graph
+    /// (of `[batch, channels, height, width]` the mean over the picture), whose name is part of its own.
+    ///
+    /// # Errors
+    /// It is no ONNX file, takes something else than pixels, or computes nothing of that name.
+    pub fn open_file(file: &Path, layer: Option<&str>, engine: Engine) -> Result<Model, Error> {
+        let fail = |problem: String| Error::File { path: file.to_path_buf(), problem };
+        let lone = Lone::read(file, Purpose::Vectors).map_err(fail)?;
+        let outputs = &lone.graph.outputs;
+        let named = || layout::IMAGE_VECTORS.into_iter().find(|name| lone.graph.output(name).is_some());
+        // Three axes are boxes or tokens: who wants those says so.
+        let only =
+            || outputs.first().filter(|port| outputs.len() == 1 && port.shape.len() != 3).map(|port| &*port.name);
+        let output = layer.or_else(named).or_else(only).map(String::from).ok_or_else(|| {
+            let outputs = outputs.iter().map(|port| port.name.clone()).collect();
+            Error::NoVector { path: file.to_path_buf(), outputs }
+        })?;
+        // An `@` parts the name from the digest.
+        let name = format!("{}#{output}", lone.name()).replace('@', "_");
+        let mut model = Model::of_lone(lone, &output, name, 0, engine).map_err(fail)?;
+        let shape = model.found.image.as_ref().map_or(&[][..], |(part, _)| &part.output.shape);
+        let dimension = match *shape {
+            [_, dimension] | [_, _, dimension] | [_, dimension, _, _] => dimension,
+            _ => None,
+        };
+        model.found.dimension = match dimension {
+            Some(dimension) => dimension,
+            None => model.image_tower(Use::Once, Device::Cpu)?.length_of_vectors(model.at_once().unwrap_or(1))?,
+        };
+        match model.found.dimension {
+            1..=65536 => Ok(model),
+            dimension => Err(fail(format!("`{output}` would be vectors of {dimension} numbers"))),
+        }
+    }
+
+    /// The model of an ONNX file of one input whose output of this name has this many numbers.
+    fn of_lone(lone: Lone, output: &str, name: String, dimension: usize, engine: Engine) -> Result<Model, String> {
+        let part = lone.part(output)?;
+        let Lone { folder, graph, preprocess, note, .. } = lone;
+        let found = Found {
+            kind: "ONNX file",
+            dimension,
+            image: Some((part, preprocess)),
+            text: None,
+            quantised: graph.quantised,
+            variants: Vec::new(),
+            license: None,
+        };
+        let engine = settled(engine, found.quantised);
+        let digest = identity(&folder, &found, engine).map_err(|e| e.to_string())?;
+        Ok(Model { id: ModelId { name, digest }, found, location: Location::Folder(folder), engine, note })
     }
 
     /// A model of this project, in a folder.
@@ -229,11 +293,12 @@ impl Model {
             }
         }
         let id = ModelId { name: config.name.clone(), digest: hasher.finalize().into() };
-        Ok(Model { id, found, location: Location::Folder(folder.to_path_buf()), engine })
+        Ok(Model { id, found, location: Location::Folder(folder.to_path_buf()), engine, note: None })
     }
 
     /// The model of this name (the built-in one, or a folder of the models folder), or in this folder where it
-    /// contains a `/`. A variant may follow: `clip:int8`.
+    /// contains a `/`. A variant may follow: `clip:int8`. What ends in `.onnx` is a file, and the name of one of its
+    /// values may follow: `yolo.onnx#output0`.
     ///
     /// # Errors
     /// There is none, or it is damaged.
@@ -241,6 +306,9 @@ impl Model {
         let builtin = Model::builtin();
         if name == builtin.id.name || name == "builtin" {
             return Ok(Model { engine, ..builtin });
+        }
+        if let Some((file, layer)) = split_layer(name) {
+            return Model::open_file(Path::new(file), layer, engine);
         }
         let (name, variant) = split_variant(name);
         if name.contains('/') {
@@ -298,6 +366,16 @@ impl Model {
     /// vector depends on its neighbours.
     pub fn is_quantised(&self) -> bool {
         self.found.quantised
+    }
+
+    /// For how many images at once its graph is made, where it is not made for any number.
+    pub fn at_once(&self) -> Option<usize> {
+        self.found.image.as_ref().and_then(|(part, _)| part.input.shape.first().copied().flatten())
+    }
+
+    /// What had to be assumed of it, for a warning.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
     }
 
     /// Is it one of this project's own, for which a batch of one image is the fastest?
@@ -416,6 +494,23 @@ impl Model {
             }
             Err(problem) => format!("{rten}; {problem}: {}", how_to_install()),
         }
+    }
+}
+
+/// The engine that must be part of the identity of a model of 8-bit integers.
+fn settled(engine: Engine, quantised: bool) -> Engine {
+    match (engine, quantised) {
+        (Engine::Auto, true) if ort::library().is_ok() => Engine::Ort,
+        (Engine::Auto, true) => Engine::Rten,
+        (engine, _) => engine,
+    }
+}
+
+/// Whether a name is that of an ONNX file, and the value of its graph that is named after it: `yolo.onnx#output0`.
+pub fn split_layer(name: &str) -> Option<(&str, Option<&str>)> {
+    match name.split_once(".onnx#") {
+        Some((file, layer)) => Some((&name[..file.len() + ".onnx".len()], Some(layer))),
+        None => name.ends_with(".onnx").then_some((name, None)),
     }
 }
 
@@ -608,7 +703,9 @@ impl ImageTower {
     /// The shorter edge below which a picture must not be scaled before [`ImageTower::preprocess`], if it may be scaled
     /// at all.
     pub fn edge(&self) -> Option<u32> {
-        self.preprocess.crop.is_none().then(|| self.preprocess.edge())
+        // A letterbox does not antialias: what it looks at must be what it was trained to look at.
+        let bears_it = self.preprocess.crop.is_none() && self.preprocess.fit != Fit::Letterbox;
+        bears_it.then(|| self.preprocess.edge())
     }
 
     /// Which engine runs it, with its version.
@@ -629,6 +726,15 @@ impl ImageTower {
             None => Cow::Borrowed(image),
         };
         image.resize(width, height, fit, filter, background).to_planes(factor, mean, std, out);
+    }
+
+    /// How long its vectors are, where the graph does not tell: a blank picture shows it.
+    fn length_of_vectors(&self, batch: usize) -> Result<usize, Error> {
+        let shape = [batch, 3, self.preprocess.height as usize, self.preprocess.width as usize];
+        let blank = Batch::Pixels { data: vec![0.0; shape.iter().product()], shape };
+        let numbers = self.tower.run(blank).and_then(Output::into_rows);
+        let fail = |problem: String| Error::Run { model: self.id.to_string(), problem };
+        Ok(numbers.map_err(fail)?.len() / batch)
     }
 
     /// Embeds preprocessed images: `batch × dimension` numbers, each row of length 1.
@@ -681,9 +787,9 @@ impl TextTower {
 }
 
 /// Checks the engine's output and normalises it.
-fn finish(output: Result<Vec<f32>, String>, batch: usize, dimension: usize, id: &ModelId) -> Result<Vec<f32>, Error> {
+fn finish(output: Result<Output, String>, batch: usize, dimension: usize, id: &ModelId) -> Result<Vec<f32>, Error> {
     let fail = |problem: String| Error::Run { model: id.to_string(), problem };
-    let mut vectors = output.map_err(fail)?;
+    let mut vectors = output.and_then(Output::into_rows).map_err(fail)?;
     if vectors.len() != batch * dimension {
         return Err(fail(format!("gave {} numbers for {batch} rows of {dimension}", vectors.len())));
     }

@@ -33,15 +33,22 @@ Examples:
   pokedex embed photos/ -o embeddings.parquet
   pokedex embed photos/ --model clip-vit-b32 -o embeddings.parquet
   pokedex convert-rgb artwork/ | pokedex embed - -j 4 -o embeddings.parquet
+  pokedex embed photos/ --model yolo11n.onnx --layer NAME --as yolo -o embeddings.parquet
   pokedex embed books.parquet --text title --as title_embedding -o books-embedded.parquet
   find . -name '*.png' | pokedex embed - --model ./my-model -o embeddings.parquet")]
 pub struct Embed {
     #[command(flatten)]
     inputs: ImageInputs,
 
-    /// A model's name, or its folder (with a slash), and perhaps a variant (clip:int8); see `pokedex model`
-    #[arg(long, default_value = "pokedex-mini", value_name = "NAME|DIR")]
+    /// A model's name, or its folder (with a slash), and perhaps a variant (clip:int8); or an .onnx file; see
+    /// `pokedex model`
+    #[arg(long, default_value = "pokedex-mini", value_name = "NAME|DIR|FILE")]
     model: String,
+
+    /// The output of an .onnx file, or a value inside its graph, that is the vector; the mean of one with a height and a
+    /// width (the same as FILE.onnx#NAME)
+    #[arg(long, value_name = "NAME")]
+    layer: Option<String>,
 
     /// Embed this text column instead of images
     #[arg(long, value_name = "COLUMN")]
@@ -75,8 +82,11 @@ pub struct Embed {
 
 impl Embed {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
-        let model = Model::find(&self.model, self.engines.engine)?;
+        let model = self.model()?;
         let batch = self.batch_size(&model)?;
+        if let Some(note) = model.note() {
+            ui.warn(&format!("{}: {note}", model.id()));
+        }
         let inputs = self.inputs.to_inputs();
         let table = match &self.text {
             None => inputs.images()?,
@@ -113,6 +123,20 @@ impl Embed {
         let how = format!("{computed} computed, {cached} from the cache, by {}, {}", model.id(), stage.engine());
         ui.done(&format!("embed: {tally}, {how}"));
         Ok(self.work.exit(&tally))
+    }
+
+    fn model(&self) -> Result<Model, Failure> {
+        let engine = self.engines.engine;
+        match &self.layer {
+            None => Ok(Model::find(&self.model, engine)?),
+            Some(layer) if self.model.ends_with(".onnx") => {
+                Ok(Model::find(&format!("{}#{layer}", self.model), engine)?)
+            }
+            Some(_) => Err(Failure::usage(
+                "`--layer` names a value of an .onnx file, which `--model` is not",
+                "--model FILE.onnx --layer NAME",
+            )),
+        }
     }
 
     fn schema(&self, table: &Table, model: &Model) -> SchemaRef {
@@ -159,14 +183,19 @@ impl Embed {
 
     /// How many images go through the model at once.
     fn batch_size(&self, model: &Model) -> Result<usize, Failure> {
-        match self.batch {
-            Some(2..) if model.is_quantised() => Err(Failure::usage(
+        match (self.batch.map(usize::from), model.at_once()) {
+            (Some(2..), _) if model.is_quantised() => Err(Failure::usage(
                 "a model of 8-bit integers rounds a batch as a whole: an image's vector would depend on its neighbours",
                 "--batch 1",
             )),
-            Some(batch) => Ok(batch.into()),
-            None if model.is_quantised() || model.is_small() => Ok(1),
-            None => Ok(4),
+            (Some(batch), Some(fixed)) if batch != fixed => Err(Failure::usage(
+                format!("the model's graph is made for {fixed} at once, not for {batch}"),
+                format!("--batch {fixed}"),
+            )),
+            (Some(batch), _) => Ok(batch),
+            (None, Some(fixed)) => Ok(fixed),
+            (None, None) if model.is_quantised() || model.is_small() => Ok(1),
+            (None, None) => Ok(4),
         }
     }
 }

@@ -38,8 +38,8 @@ enum Command {
     /// What a model is: identity, towers, preprocessing, files
     #[command(after_help = "Examples:\n  pokedex model info\n  pokedex model info ./my-model")]
     Info {
-        /// A model's name, or its folder
-        #[arg(default_value = "pokedex-mini", value_name = "NAME|DIR")]
+        /// A model's name, its folder, or an .onnx file and one of its values (FILE.onnx#NAME)
+        #[arg(default_value = "pokedex-mini", value_name = "NAME|DIR|FILE")]
         model: String,
     },
     Pull(Pull),

@@ -58,39 +58,63 @@ pub enum Role {
 pub struct Ends {
     pub inputs: Vec<(String, Role, Kind)>,
     pub output: String,
-    /// Does it hold what rten does not compute exactly?
-    pub needs_ort: bool,
+    /// Why rten must not run it, if so.
+    pub needs_ort: Option<&'static str>,
+    /// Must ONNX Runtime be kept from joining a border to the step after it?
+    pub keeps_borders: bool,
 }
 
 impl Ends {
     /// The ends of a graph of one input.
     pub fn single(input: &str, role: Role, output: &str) -> Ends {
         let kind = if role == Role::Pixels { Kind::Float32 } else { Kind::Int32 };
-        Ends { inputs: vec![(input.into(), role, kind)], output: output.into(), needs_ort: false }
+        let inputs = vec![(input.into(), role, kind)];
+        Ends { inputs, output: output.into(), needs_ort: None, keeps_borders: false }
     }
 }
 
 /// A loaded network. Callers may run several batches at once; a row's vector does not depend on how many.
 pub trait Tower: Send + Sync {
-    /// Runs a batch and gives its output row by row: of `[batch, dimension]` all, of `[batch, tokens, dimension]` the
-    /// first token, which stands for the whole in the models that have no projection.
+    /// Runs a batch and gives its output as the graph has it.
     ///
     /// # Errors
     /// What the engine says, for a message.
-    fn run(&self, batch: Batch) -> Result<Vec<f32>, String>;
+    fn run(&self, batch: Batch) -> Result<Output, String>;
 
     /// Which engine this is, with its version.
     fn engine(&self) -> String;
 }
 
-/// Rows of an output of this shape, as [`Tower::run`] gives them.
-pub fn rows(shape: &[usize], data: Vec<f32>) -> Result<Vec<f32>, String> {
-    match shape {
-        [_, _] => Ok(data),
-        [_, tokens, dimension] if *tokens > 0 && *dimension > 0 => {
-            Ok(data.chunks_exact(tokens * dimension).flat_map(|row| &row[..*dimension]).copied().collect())
+/// What a network gave: numbers, the last axis of `shape` running fastest.
+#[derive(Debug)]
+pub struct Output {
+    pub shape: Vec<usize>,
+    pub data: Vec<f32>,
+}
+
+impl Output {
+    /// One vector a row: of `[batch, dimension]` all, of `[batch, tokens, dimension]` the first token, which stands for
+    /// the whole in the models that have no projection, of `[batch, channels, height, width]` the mean over the
+    /// picture.
+    ///
+    /// # Errors
+    /// It has another shape.
+    pub fn into_rows(self) -> Result<Vec<f32>, String> {
+        let Output { shape, data } = self;
+        match shape[..] {
+            [_, _] => Ok(data),
+            [_, tokens, dimension] if tokens > 0 && dimension > 0 => {
+                Ok(data.chunks_exact(tokens * dimension).flat_map(|row| &row[..dimension]).copied().collect())
+            }
+            [_, _, height, width] if height > 0 && width > 0 => {
+                let mean = |plane: &[f32]| {
+                    let sum: f64 = plane.iter().map(|x| f64::from(*x)).sum();
+                    (sum / plane.len() as f64) as f32
+                };
+                Ok(data.chunks_exact(height * width).map(mean).collect())
+            }
+            _ => Err(format!("gave an output of shape {shape:?}, not [batch, dimension]")),
         }
-        _ => Err(format!("gave an output of shape {shape:?}, not [batch, dimension]")),
     }
 }
 
@@ -106,7 +130,7 @@ impl Choice {
     /// The engine that is tried first: the one that is asked for, or the one that suits the use.
     pub fn first(&self, ends: &Ends) -> Engine {
         match self.engine {
-            Engine::Auto if ends.needs_ort || self.device != Device::Cpu => Engine::Ort,
+            Engine::Auto if ends.needs_ort.is_some() || self.device != Device::Cpu => Engine::Ort,
             Engine::Auto if self.use_ != Use::Once && ort::library().is_ok() => Engine::Ort,
             Engine::Auto => Engine::Rten,
             engine => engine,
@@ -120,12 +144,12 @@ impl Choice {
 /// The engine is not there, or cannot load the file.
 pub fn load(path: &Path, ends: &Ends, choice: Choice) -> Result<Box<dyn Tower>, String> {
     let by_rten = || match (ends.needs_ort, choice.device) {
-        (true, _) => Err("rten computes its cubic interpolation as linear; --engine ort".into()),
+        (Some(problem), _) => Err(format!("{problem}; --engine ort")),
         (_, Device::Cuda) => Err("rten computes on processors only; --engine ort".into()),
         _ => rten::load_file(path, ends, choice.use_),
     };
     let by_ort = || ort::load(path, ends, choice.use_, choice.device);
-    let other = choice.engine == Engine::Auto && choice.device == Device::Cpu && !ends.needs_ort;
+    let other = choice.engine == Engine::Auto && choice.device == Device::Cpu && ends.needs_ort.is_none();
     match choice.first(ends) {
         Engine::Ort if other => by_ort().or_else(|problem| by_rten().map_err(|_| problem)),
         Engine::Ort => by_ort(),

@@ -36,7 +36,7 @@ impl Preprocess {
     pub fn edge(&self) -> u32 {
         match self.fit {
             Fit::Cover { edge, .. } => edge,
-            Fit::Stretch | Fit::Pad => self.width.max(self.height),
+            Fit::Stretch | Fit::Pad | Fit::Letterbox => self.width.max(self.height),
         }
     }
 }
@@ -50,6 +50,7 @@ impl std::fmt::Display for Preprocess {
         match self.fit {
             Fit::Stretch => write!(f, ", stretched")?,
             Fit::Pad => write!(f, ", padded")?,
+            Fit::Letterbox => write!(f, ", letterboxed")?,
             Fit::Cover { edge, .. } if edge == self.width.min(self.height) => write!(f, ", the middle")?,
             Fit::Cover { edge, .. } => write!(f, ", the middle of {edge} along the shorter edge")?,
         }
@@ -330,6 +331,9 @@ pub fn map(path: &Path) -> std::io::Result<Mmap> {
     }
 }
 
+/// What outputs that are the vector of a picture are called, the better ones first.
+pub const IMAGE_VECTORS: [&str; 5] = ["image_embeds", "pooler_output", "image_features", "output", "last_hidden_state"];
+
 /// The tower in a graph that reads pixels or tokens, and the output that is its vector.
 fn part(file: &Path, graph: &Graph, role: Role) -> Result<Option<Part>, String> {
     let mut inputs = Vec::new();
@@ -352,7 +356,7 @@ fn part(file: &Path, graph: &Graph, role: Role) -> Result<Option<Part>, String> 
     let input = graph.inputs.iter().find(|input| input.name == *name).expect("it was just found there").clone();
     let shared = inputs.len() < all;
     let names: &[&str] = match role {
-        Role::Pixels => &["image_embeds", "pooler_output", "image_features", "output", "last_hidden_state"],
+        Role::Pixels => &IMAGE_VECTORS,
         _ => &["text_embeds", "pooler_output", "text_features", "sentence_embedding", "output", "last_hidden_state"],
     };
     let named = names.iter().find_map(|name| graph.output(name));
@@ -361,7 +365,8 @@ fn part(file: &Path, graph: &Graph, role: Role) -> Result<Option<Part>, String> 
         let there: Vec<&str> = graph.outputs.iter().map(|o| o.name.as_str()).collect();
         format!("{}: none of its outputs ({}) is known to be a vector", file.display(), there.join(", "))
     })?;
-    let ends = Ends { inputs, output: output.name.clone(), needs_ort: graph.cubic };
+    let (needs_ort, keeps_borders) = (graph.not_for_rten, graph.pads_a_pool);
+    let ends = Ends { inputs, output: output.name.clone(), needs_ort, keeps_borders };
     let external = graph.external.iter().cloned().collect();
     Ok(Some(Part { file: file.into(), ends, input, output: output.clone(), shared, external }))
 }
@@ -390,7 +395,7 @@ fn one_dimension(widths: impl Iterator<Item = Option<usize>>) -> Result<usize, S
     }
 }
 
-fn check_size(preprocess: &Preprocess, input: &Port) -> Result<(), String> {
+pub fn check_size(preprocess: &Preprocess, input: &Port) -> Result<(), String> {
     let said = [preprocess.height as usize, preprocess.width as usize];
     let fits = input.shape.iter().skip(2).zip(said).all(|(wanted, said)| wanted.is_none_or(|wanted| wanted == said));
     match fits {
@@ -401,7 +406,7 @@ fn check_size(preprocess: &Preprocess, input: &Port) -> Result<(), String> {
     }
 }
 
-fn json(folder: &Path, file: &str) -> Result<Option<Value>, String> {
+pub fn json(folder: &Path, file: &str) -> Result<Option<Value>, String> {
     match std::fs::read(folder.join(file)) {
         Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| format!("{file}: {e}")),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -423,7 +428,7 @@ fn sides(value: &Value) -> Option<(u32, u32)> {
     }
 }
 
-fn three(value: &Value) -> Option<[f32; 3]> {
+pub fn three(value: &Value) -> Option<[f32; 3]> {
     let numbers: Vec<f32> = match value {
         Value::Array(list) => list.iter().map(|x| x.as_f64().map(|x| x as f32)).collect::<Option<_>>()?,
         number => vec![number.as_f64()? as f32; 3],
@@ -432,7 +437,7 @@ fn three(value: &Value) -> Option<[f32; 3]> {
 }
 
 /// `preprocessor_config.json`, as `transformers`' image processors read it.
-fn preprocessor(folder: &Path) -> Result<Preprocess, String> {
+pub fn preprocessor(folder: &Path) -> Result<Preprocess, String> {
     let (file, config) = match json(folder, "preprocessor_config.json")? {
         Some(config) => ("preprocessor_config.json", config),
         None => match json(folder, "processor_config.json")? {

@@ -4,7 +4,7 @@
 //! Hides: protocol buffers (the wire format and the few fields of onnx.proto that matter here). Promises: whatever the
 //! bytes are, a result or an error; nothing is read outside the bytes.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{self, Write};
 
 /// A number's type, as far as towers have it at their ends.
@@ -33,10 +33,15 @@ pub struct Graph {
     pub outputs: Vec<Port>,
     /// Does it compute with 8-bit integers? Then engines differ by more than rounding.
     pub quantised: bool,
-    /// Does it resize by cubic interpolation, as DINOv2 does with its positions? rten silently makes that linear.
-    pub cubic: bool,
+    /// What rten 0.27 computes otherwise than ONNX says, without saying so.
+    pub not_for_rten: Option<&'static str>,
+    /// Is a border laid around the input of a `MaxPool`, as in YOLOv3-tiny? ONNX Runtime 1.31 makes one step of the two,
+    /// in which a border of zeros is less than any number.
+    pub pads_a_pool: bool,
     /// Names of the files beside it that hold weights.
     pub external: BTreeSet<String>,
+    /// What the exporter wrote about it.
+    pub metadata: BTreeMap<String, String>,
 }
 
 impl Graph {
@@ -49,11 +54,19 @@ impl Graph {
         let mut found = Graph::default();
         let mut weights = HashSet::new();
         let mut inputs = Vec::new();
+        let (mut padded, mut pooled) = (HashSet::new(), HashSet::new());
         for field in Fields(graph) {
             match field? {
                 (NODE, Value::Bytes(node)) => {
                     found.quantised |= is_integer_arithmetic(node)?;
-                    found.cubic |= is_cubic_resize(node)?;
+                    match name_of(node, 4)? {
+                        // As DINOv2 does with its positions.
+                        b"Resize" if is_cubic(node)? => found.not_for_rten = Some(CUBIC),
+                        b"NonMaxSuppression" => found.not_for_rten = Some(SUPPRESSION),
+                        b"Pad" => padded.extend(outputs_of(node)?),
+                        b"MaxPool" => _ = pooled.insert(name_of(node, 1)?),
+                        _ => {}
+                    }
                 }
                 (INITIALIZER, Value::Bytes(tensor)) => {
                     let tensor = Tensor::read(tensor)?;
@@ -68,6 +81,13 @@ impl Graph {
         // Old files list their weights among the inputs.
         inputs.retain(|input| !weights.contains(input.name.as_bytes()));
         found.inputs = inputs;
+        found.pads_a_pool = !padded.is_disjoint(&pooled);
+        for field in Fields(bytes) {
+            if let (METADATA, Value::Bytes(entry)) = field? {
+                let text = |number| name_of(entry, number).map(|text| String::from_utf8_lossy(text).into_owned());
+                found.metadata.insert(text(1)?, text(2)?);
+            }
+        }
         if found.outputs.is_empty() {
             return Err("not an ONNX model: it has no output".into());
         }
@@ -79,6 +99,69 @@ impl Graph {
     }
 }
 
+/// A value inside a graph or at its end, as far as the graph tells its type and its shape; `None` where nothing
+/// computes a value of this name.
+///
+/// # Errors
+/// The bytes are no ONNX model.
+pub fn value(bytes: &[u8], name: &str) -> Result<Option<Port>, String> {
+    let graph = graph_of(bytes)?;
+    let mut found = None;
+    let mut is_made = false;
+    for field in Fields(graph) {
+        match field? {
+            (NODE, Value::Bytes(node)) => is_made |= outputs_of(node)?.contains(&name.as_bytes()),
+            (OUTPUT | VALUE_INFO, Value::Bytes(port)) if name_of(port, 1)? == name.as_bytes() => {
+                found = Some(Port::read(port)?);
+            }
+            _ => {}
+        }
+    }
+    let unknown = || Port { name: name.into(), kind: Kind::Other, shape: Vec::new() };
+    Ok(is_made.then(|| found.unwrap_or_else(unknown)))
+}
+
+/// Names of values that a graph computes and that contain this text, at most so many, the last first: what is near the
+/// end is what people look for.
+///
+/// # Errors
+/// The bytes are no ONNX model.
+pub fn values_like(bytes: &[u8], text: &str, most: usize) -> Result<Vec<String>, String> {
+    let mut names = Vec::new();
+    for field in Fields(graph_of(bytes)?) {
+        if let (NODE, Value::Bytes(node)) = field? {
+            names.extend(outputs_of(node)?);
+        }
+    }
+    let names = names.iter().rev().map(|name| String::from_utf8_lossy(name).into_owned());
+    Ok(names.filter(|name| name.contains(text)).take(most).collect())
+}
+
+/// Whether a value is what a `Softmax` or a `Sigmoid` gave, perhaps in another shape or type: then it is probabilities.
+///
+/// # Errors
+/// The bytes are no ONNX model.
+pub fn is_probabilities(bytes: &[u8], output: &str) -> Result<bool, String> {
+    // Of each value the operator that makes it, and what that reads first.
+    let mut makers: HashMap<&[u8], (&[u8], &[u8])> = HashMap::new();
+    for field in Fields(graph_of(bytes)?) {
+        if let (NODE, Value::Bytes(node)) = field? {
+            let maker = (name_of(node, 4)?, name_of(node, 1)?);
+            makers.extend(outputs_of(node)?.into_iter().map(|name| (name, maker)));
+        }
+    }
+    let mut name = output.as_bytes();
+    // A graph that goes round in circles is no graph, but it ends here too.
+    for _ in 0..DEEPEST {
+        match makers.get(name) {
+            Some((b"Softmax" | b"Sigmoid", _)) => return Ok(true),
+            Some((b"Identity" | b"Cast" | b"Reshape" | b"Squeeze" | b"Flatten", before)) => name = before,
+            _ => return Ok(false),
+        }
+    }
+    Ok(false)
+}
+
 /// Where a weight lies that is not in the model's own file.
 struct Location {
     file: String,
@@ -86,9 +169,9 @@ struct Location {
     length: Option<u64>,
 }
 
-/// Writes what `output` needs of a model: a graph without weights, and the weights one after the other, each at a
-/// multiple of 64 bytes in a file that the graph calls `data_name`. `external` gives the bytes of a file that the
-/// model itself keeps weights in.
+/// Writes what `output`, which may be a value inside the graph, needs of a model: a graph without weights, and the
+/// weights one after the other, each at a multiple of 64 bytes in a file that the graph calls `data_name`. `external`
+/// gives the bytes of a file that the model itself keeps weights in.
 ///
 /// # Errors
 /// The bytes are no ONNX model, have no such output, or a file cannot be written.
@@ -104,6 +187,7 @@ pub fn extract<'a>(
     let needed = needed_for(graph, output).map_err(damaged)?;
     let mut kept = Vec::new();
     let mut end = 0;
+    let mut is_declared = false;
     for field in Fields(graph) {
         let (number, value) = field.map_err(damaged)?;
         match (number, &value) {
@@ -120,13 +204,22 @@ pub fn extract<'a>(
             }
             (INPUT | OUTPUT | VALUE_INFO, Value::Bytes(port)) => {
                 let name = name_of(port, 1).map_err(damaged)?;
-                let wanted = if number == OUTPUT { name == output.as_bytes() } else { needed.contains(name) };
-                if wanted {
+                if name == output.as_bytes() {
+                    if !std::mem::replace(&mut is_declared, true) {
+                        put(&mut kept, OUTPUT, &value);
+                    }
+                } else if number != OUTPUT && needed.contains(name) {
                     put(&mut kept, number, &value);
                 }
             }
             _ => put(&mut kept, number, &value),
         }
+    }
+    if !is_declared {
+        // A value inside the graph, of which it does not tell the type: engines find it out.
+        let mut port = Vec::new();
+        put(&mut port, 1, &Value::Bytes(output.as_bytes()));
+        put(&mut kept, OUTPUT, &Value::Bytes(&port));
     }
     let mut model = Vec::new();
     for field in Fields(bytes) {
@@ -221,6 +314,7 @@ fn needed_for<'a>(graph: &'a [u8], output: &str) -> Result<HashSet<&'a [u8]>, St
 
 // Numbers of fields in onnx.proto.
 const GRAPH: u64 = 7;
+const METADATA: u64 = 14;
 const NODE: u64 = 1;
 const INITIALIZER: u64 = 5;
 const INPUT: u64 = 11;
@@ -302,10 +396,10 @@ fn is_integer_arithmetic(node: &[u8]) -> Result<bool, String> {
         || operator.starts_with(b"MatMulNBits"))
 }
 
-fn is_cubic_resize(node: &[u8]) -> Result<bool, String> {
-    if name_of(node, 4)? != b"Resize" {
-        return Ok(false);
-    }
+const CUBIC: &str = "rten computes its cubic interpolation as linear";
+const SUPPRESSION: &str = "rten's NonMaxSuppression lets boxes of all classes compete";
+
+fn is_cubic(node: &[u8]) -> Result<bool, String> {
     let mut cubic = false;
     for field in Fields(node) {
         if let (5, Value::Bytes(attribute)) = field? {
@@ -514,9 +608,9 @@ mod tests {
         assert_eq!(inputs, ["input_ids", "pixel_values", "attention_mask"]);
         assert_eq!(graph.output("image_embeds").expect("an output").shape, [None, Some(16)]);
         assert_eq!(graph.external.iter().collect::<Vec<_>>(), ["model.onnx_data"]);
-        assert!(!graph.quantised && !graph.cubic);
+        assert!(!graph.quantised && graph.not_for_rten.is_none());
         assert!(Graph::read(&fixture("clip_int8/onnx/text_model_quantized.onnx")).expect("a graph").quantised);
-        assert!(Graph::read(&fixture("dinov2/onnx/model.onnx")).expect("a graph").cubic);
+        assert!(Graph::read(&fixture("dinov2/onnx/model.onnx")).expect("a graph").not_for_rten.is_some());
         let half = Graph::read(&fixture("clip_fp16/onnx/vision_model_fp16.onnx")).expect("a graph");
         assert_eq!(half.inputs[0].kind, Kind::Float16);
     }
@@ -540,10 +634,42 @@ mod tests {
     }
 
     #[test]
+    fn a_value_inside_becomes_the_end() {
+        let model = fixture("../yolo/columns.onnx");
+        let inner = "/body/pool/MaxPool_output_0";
+        assert!(Graph::read(&model).expect("a graph").output(inner).is_none());
+        assert_eq!(value(&model, inner).expect("a model").expect("a value").name, inner);
+        assert_eq!(value(&model, "output0").expect("a model").expect("a value").shape.len(), 3);
+        assert_eq!(value(&model, "images").expect("a model"), None, "nothing computes an input");
+        assert_eq!(values_like(&model, "MaxPool", 8), Ok(vec![inner.to_string()]));
+        assert_eq!(values_like(&model, "", 2).expect("a model").len(), 2);
+        let cut = extract(&model, inner, &|_| None, "d", &mut Vec::new()).expect("a part");
+        let graph = Graph::read(&cut).expect("a graph");
+        let outputs: Vec<&str> = graph.outputs.iter().map(|port| port.name.as_str()).collect();
+        assert_eq!(outputs, [inner]);
+        assert!(cut.len() < model.len());
+    }
+
+    #[test]
+    fn what_matters_of_a_graph_is_found_in_it() {
+        let is_done = |file: &str, output: &str| is_probabilities(&fixture(file), output).expect("a model");
+        assert!(is_done("../yolo/middle.onnx", "output0"));
+        assert!(!is_done("../yolo/plain/model.onnx", "logits"));
+        assert!(!is_done("../yolo/plain/model.onnx", "nothing"));
+        assert!(Graph::read(&fixture("../yolo/border.onnx")).expect("a graph").pads_a_pool);
+        let graph = Graph::read(&fixture("../yolo/columns.onnx")).expect("a graph");
+        assert!(!graph.pads_a_pool);
+        assert_eq!(graph.metadata.get("task").map(String::as_str), Some("detect"));
+    }
+
+    #[test]
     fn damaged_models_are_errors_or_models() {
         let model = fixture("openclip/visual.onnx");
         for end in (0..model.len()).step_by(97) {
             let _ = Graph::read(&model[..end]);
+            let _ = is_probabilities(&model[..end], "output");
+            let _ = value(&model[..end], "output");
+            let _ = values_like(&model[..end], "", 9);
             let _ = extract(&model[..end], "output", &|_| None, "d", &mut Vec::new());
         }
         let mut state = 1u64;

@@ -10,7 +10,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session, SessionInputValue};
 use ort::value::{Tensor, TensorElementType, ValueType};
 
-use super::engine::{Batch, Device, Ends, Role, Tower, Use, rows};
+use super::engine::{Batch, Device, Ends, Output, Role, Tower, Use};
 use super::onnx::Kind;
 use crate::guard;
 
@@ -212,6 +212,10 @@ impl Plan {
             if self.use_ != Use::Once && self.device == Device::Cpu {
                 builder = builder.with_intra_threads(1).map_err(say)?;
             }
+            if self.ends.keeps_borders {
+                let key = "optimization.disable_specified_optimizers";
+                builder = builder.with_config_entry(key, "Pad_Fusion").map_err(say)?;
+            }
             if self.device == Device::Cuda {
                 let cuda = ep::CUDA::default().build().error_on_failure();
                 builder = builder.with_execution_providers([cuda]).map_err(|e| {
@@ -259,7 +263,7 @@ impl Plan {
         Ok(inputs)
     }
 
-    fn run_by(&self, session: &mut Session, batch: Batch) -> Result<Vec<f32>, String> {
+    fn run_by(&self, session: &mut Session, batch: Batch) -> Result<Output, String> {
         let inputs = self.inputs(batch).map_err(|e| e.to_string())?;
         let outputs = session.run(inputs).map_err(|e| e.to_string())?;
         let output = outputs.get(&self.ends.output).ok_or("gave no output")?;
@@ -267,19 +271,19 @@ impl Plan {
             return Err("gave something else than a tensor".into());
         };
         let shape: Vec<usize> = shape.iter().map(|&n| usize::try_from(n).unwrap_or(0)).collect();
-        let numbers = match ty {
+        let data = match ty {
             TensorElementType::Float16 => {
                 let (_, data) = output.try_extract_tensor::<f16>().map_err(|e| e.to_string())?;
                 data.iter().map(|x| x.to_f32()).collect()
             }
             _ => output.try_extract_tensor::<f32>().map_err(|e| e.to_string())?.1.to_vec(),
         };
-        rows(&shape, numbers)
+        Ok(Output { shape, data })
     }
 }
 
 impl Tower for Ort {
-    fn run(&self, batch: Batch) -> Result<Vec<f32>, String> {
+    fn run(&self, batch: Batch) -> Result<Output, String> {
         let mut session = self.sessions.take().ok_or("no session could be made")?;
         let result = guard::catch(|| self.plan.run_by(&mut session, batch)).ok_or("the engine gave up on it");
         self.sessions.put(Some(session));

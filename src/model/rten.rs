@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
 use rten_tensor::{Layout, NdTensor, Tensor};
 
-use super::engine::{Batch, Ends, Role, Tower, Use, rows};
+use super::engine::{Batch, Ends, Output, Role, Tower, Use};
 use crate::guard;
 
 struct Rten {
@@ -60,7 +60,7 @@ fn tower(model: Model, ends: &Ends, use_: Use) -> Result<Box<dyn Tower>, String>
 }
 
 impl Rten {
-    fn run_on(&self, batch: Batch, pool: Option<Arc<ThreadPool>>) -> Result<Vec<f32>, String> {
+    fn run_on(&self, batch: Batch, pool: Option<Arc<ThreadPool>>) -> Result<Output, String> {
         let inputs: Vec<(NodeId, ValueOrView)> = match batch {
             Batch::Pixels { data, shape } => {
                 let pixels: Value = NdTensor::<f32, 4>::from_data(shape, data).into();
@@ -79,13 +79,12 @@ impl Rten {
         let run = || self.model.run_n(inputs, [self.output], Some(options));
         let [output] = guard::catch(run).ok_or("the engine gave up on it")?.map_err(|e| e.to_string())?;
         let output: Tensor<f32> = output.try_into().map_err(|_| "gave something else than float32".to_string())?;
-        let shape = output.shape().to_vec();
-        rows(&shape, output.into_data())
+        Ok(Output { shape: output.shape().to_vec(), data: output.into_data() })
     }
 }
 
 impl Tower for Rten {
-    fn run(&self, batch: Batch) -> Result<Vec<f32>, String> {
+    fn run(&self, batch: Batch) -> Result<Output, String> {
         let Threads::One(pools) = &self.threads else {
             return self.run_on(batch, None);
         };

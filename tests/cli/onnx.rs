@@ -254,3 +254,65 @@ fn a_large_photo_is_embedded_as_its_full_pixels_are() {
     let score: f32 = rows.lines().nth(1).and_then(|row| row.split('\t').nth(1)).expect("a score").parse().expect("one");
     assert!(score >= 0.9999, "{rows}");
 }
+
+/// A detector of `tests/data/yolo`, and a value inside its graph.
+fn detector(dir: &Workdir, name: &str) -> &'static str {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/yolo/columns.onnx");
+    dir.write(name, std::fs::read(path).expect("a fixture"));
+    "/body/pool/MaxPool_output_0"
+}
+
+#[test]
+fn what_a_detector_computes_on_the_way_is_a_vector() {
+    let dir = Workdir::new();
+    dir.pictures("in", 5);
+    let layer = detector(&dir, "columns.onnx");
+    let embed = format!("embed in --model columns.onnx --layer {layer} --engine rten");
+    dir.pokedex(&format!("{embed} -o e.parquet")).ok();
+    assert!(model_of(&dir, "e.parquet").starts_with(&format!("columns#{layer}@")));
+    // The graph is made for one picture at once, so threads and the cache change nothing.
+    dir.pokedex(&format!("{embed} -j 3 --no-cache -o again.parquet")).ok();
+    assert_eq!(dir.read("e.parquet"), dir.read("again.parquet"));
+    let rows = dir.pokedex(&format!("query ./in/003.png --index e.parquet --model columns.onnx#{layer} --top 1"));
+    assert!(rows.ok().text().contains("\t003.png"));
+    // Beside the vectors of another model, in a column of their own.
+    dir.pokedex("embed in -o both.parquet").ok();
+    let embed = format!("embed both.parquet --model ./columns.onnx --layer {layer} --as yolo --engine rten");
+    dir.pokedex(&format!("{embed} -o both.parquet")).ok();
+    let models = dir.texts("both.parquet", "yolo_model");
+    assert!(models.iter().all(|model| model.as_deref().is_some_and(|m| m.starts_with("columns#"))), "{models:?}");
+    assert!(model_of(&dir, "both.parquet").starts_with("pokedex-mini@"));
+    let info = dir.pokedex(&format!("model info columns.onnx#{layer}")).ok().text();
+    assert!(info.contains("64 x 64 pixels, letterboxed") && info.contains("ONNX file"), "{info}");
+}
+
+#[test]
+fn a_layer_that_cannot_be_a_vector_is_refused_with_what_there_is() {
+    let dir = Workdir::new();
+    dir.pictures("in", 1);
+    detector(&dir, "columns.onnx");
+    let embed = |options: &str| dir.pokedex(&format!("embed in --engine rten -o e.parquet {options}"));
+    let said = embed("--model columns.onnx").failed(1);
+    assert!(said.contains("which of its values is the vector? its outputs are output0"), "{said}");
+    assert!(said.contains("hint: --model columns.onnx#NAME"), "{said}");
+    let said = embed("--model columns.onnx --layer MaxPool").failed(1);
+    assert!(said.contains("nothing in it computes `MaxPool`; there is /body/pool/MaxPool_output_0"), "{said}");
+    let said = embed("--model pokedex-mini --layer x").failed(2);
+    assert!(said.contains("`--layer` names a value of an .onnx file"), "{said}");
+    let said = embed("--model columns.onnx --layer output0 --batch 4").failed(2);
+    assert!(said.contains("made for 1 at once, not for 4") && said.contains("--batch 1"), "{said}");
+    let said = embed("--model nowhere.onnx --layer x").failed(1);
+    assert!(said.contains("nowhere.onnx: not a model of pictures"), "{said}");
+    assert!(!dir.path("e.parquet").exists());
+}
+
+#[test]
+fn a_file_that_does_not_say_how_pictures_are_prepared_is_used_with_a_warning() {
+    let dir = Workdir::new();
+    dir.pictures("in", 2);
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/yolo/plain/model.onnx");
+    dir.write("bare.onnx", std::fs::read(path).expect("a fixture"));
+    let said = dir.pokedex("embed in --model bare.onnx --engine rten -o e.parquet").ok().stderr;
+    assert!(said.contains("they are stretched to 32 x 32 pixels of 0 to 1"), "{said}");
+    assert!(model_of(&dir, "e.parquet").starts_with("bare#logits@"));
+}
