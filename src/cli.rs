@@ -2,6 +2,7 @@
 
 mod args;
 mod cache;
+mod classify;
 mod completions;
 mod convert_rgb;
 mod embed;
@@ -57,6 +58,7 @@ enum Command {
     Index(index::IndexArgs),
     Query(query::Query),
     Train(train::Train),
+    Classify(classify::Classify),
     Evaluate(evaluate::EvaluateArgs),
     Export(export::Export),
     Model(model::Model),
@@ -110,6 +112,7 @@ fn run(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Index(c) => c.run(ui),
         Command::Query(c) => c.run(ui),
         Command::Train(c) => c.run(ui),
+        Command::Classify(c) => c.run(ui),
         Command::Evaluate(c) => c.run(ui),
         Command::Export(c) => c.run(ui),
         Command::Model(c) => c.run(ui),

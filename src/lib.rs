@@ -21,6 +21,7 @@
 
 pub mod cli;
 pub mod convert;
+pub mod embed;
 pub mod guard;
 pub mod head;
 pub mod image;

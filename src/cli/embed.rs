@@ -1,7 +1,6 @@
 //! `embed`: adds a vector to every row.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::builder::StringDictionaryBuilder;
 use arrow_array::types::Int32Type;
@@ -12,11 +11,11 @@ use clap::Args;
 
 use super::args::{Engines, ImageInputs, TableOutput, Work};
 use super::failure::{Exit, Failure};
-use crate::image;
-use crate::model::{self, Cache, Device, ImageTower, Model, ModelId, TextTower, Use};
+use crate::embed::{Embedded, Embedder};
+use crate::model::{self, Model, ModelId, TextTower, Use};
 use crate::stage::{Done, Skipped, slices};
 use crate::table::column::{self, hashes};
-use crate::table::{Error, Images, Table};
+use crate::table::{Error, Table};
 use crate::ui::Ui;
 
 /// Rows that one thread works on at a time.
@@ -115,12 +114,15 @@ impl Embed {
         let work = move |batch: Result<RecordBatch, Error>| worker.embed(&batch?);
         let tally = self.work.drive(items, work, ui, |batch| Ok(writer.write(&batch)?))?;
         writer.finish()?;
-        if let Some(cache) = &stage.cache {
-            cache.finish();
-            cache.trouble().iter().for_each(|trouble| ui.warn(trouble));
-        }
-        let (computed, cached) = (stage.computed.load(Ordering::Relaxed), stage.cached.load(Ordering::Relaxed));
-        let how = format!("{computed} computed, {cached} from the cache, by {}, {}", model.id(), stage.engine());
+        let counts = match &stage.what {
+            What::Images(embedder) => {
+                embedder.finish().iter().for_each(|trouble| ui.warn(trouble));
+                let (computed, cached) = embedder.counts();
+                format!("{computed} computed, {cached} from the cache")
+            }
+            What::Text { .. } => format!("{} computed", tally.rows - tally.skipped),
+        };
+        let how = format!("{counts}, by {}, {}", model.id(), stage.engine());
         ui.done(&format!("embed: {tally}, {how}"));
         Ok(self.work.exit(&tally))
     }
@@ -157,27 +159,16 @@ impl Embed {
 
     fn stage(&self, model: &Model, schema: SchemaRef, batch: usize, use_: Use) -> Result<Stage, Failure> {
         let device = self.engines.device;
-        let mut cache = None;
         let what = match &self.text {
             Some(column) => What::Text { column: column.clone(), tower: model.text_tower(use_, device)? },
-            None => {
-                let tower = model.image_tower(use_, device)?;
-                let variant = variant(&tower.engine(), batch, device);
-                if !self.no_cache {
-                    cache = Cache::open(model.id(), model.dimension(), &variant);
-                }
-                What::Images { tower, batch }
-            }
+            None => What::Images(Embedder::new(model, batch, use_, device, !self.no_cache)?),
         };
         Ok(Stage {
             what,
-            cache,
             model: model.id().clone(),
             dimension: model.dimension(),
             column: self.name.clone(),
             schema,
-            computed: AtomicU64::new(0),
-            cached: AtomicU64::new(0),
         })
     }
 
@@ -193,28 +184,9 @@ impl Embed {
                 format!("--batch {fixed}"),
             )),
             (Some(batch), _) => Ok(batch),
-            (None, Some(fixed)) => Ok(fixed),
-            (None, None) if model.is_quantised() || model.is_small() => Ok(1),
-            (None, None) => Ok(4),
+            (None, _) => Ok(Embedder::batch_of(model)),
         }
     }
-}
-
-/// What shows in the last bits of a vector and is not part of the model's identity: the cache keeps them apart, so
-/// that a table's bytes do not depend on what was computed before.
-fn variant(engine: &str, batch: usize, device: Device) -> String {
-    let mut variant = String::new();
-    if engine != "rten" {
-        variant.push_str(&format!("-{}", engine.replace(' ', "-")));
-    }
-    if device != Device::Cpu {
-        variant.push_str("-cuda");
-    }
-    if batch > 1 {
-        // A full batch goes through other kernels than a single image.
-        variant.push_str("-batched");
-    }
-    variant
 }
 
 /// A name for a vector column that means nothing else.
@@ -228,41 +200,28 @@ fn free_name(name: &str) -> Result<String, String> {
 /// Everything that a thread needs to embed a slice of rows.
 struct Stage {
     what: What,
-    cache: Option<Cache>,
     model: ModelId,
     dimension: usize,
     column: String,
     schema: SchemaRef,
-    /// Vectors that were made, and that were there already.
-    computed: AtomicU64,
-    cached: AtomicU64,
 }
 
 enum What {
-    Images { tower: ImageTower, batch: usize },
+    Images(Embedder),
     Text { column: String, tower: TextTower },
-}
-
-/// What became of a row: its content's hash and its vector, or why there is none.
-struct Embedded {
-    content: Option<[u8; 32]>,
-    vector: Result<Vec<f32>, String>,
-    /// Whether it is this stage that failed, and not an earlier one.
-    new: bool,
-    cached: bool,
 }
 
 impl Stage {
     fn engine(&self) -> String {
         match &self.what {
-            What::Images { tower, .. } => tower.engine(),
+            What::Images(embedder) => embedder.engine(),
             What::Text { tower, .. } => tower.engine(),
         }
     }
 
     fn embed(&self, batch: &RecordBatch) -> Result<Done, Failure> {
         let rows = match &self.what {
-            What::Images { tower, batch: size } => embed_images(batch, tower, self.cache.as_ref(), *size)?,
+            What::Images(embedder) => embedder.rows(batch)?,
             What::Text { column, tower } => embed_texts(batch, column, tower)?,
         };
         let keys =
@@ -274,8 +233,6 @@ impl Stage {
         for (i, row) in rows.iter().enumerate() {
             match &row.vector {
                 Ok(vector) => {
-                    let count = if row.cached { &self.cached } else { &self.computed };
-                    count.fetch_add(1, Ordering::Relaxed);
                     numbers.extend_from_slice(vector);
                     names.append_value(&model);
                 }
@@ -300,89 +257,10 @@ impl Stage {
             (&model_column, Arc::new(names.finish())),
             (column::ERROR, Arc::new(errors)),
         ];
-        if matches!(self.what, What::Images { .. }) {
+        if matches!(self.what, What::Images(_)) {
             new.push((column::CONTENT_HASH, hashes(&rows.iter().map(|row| row.content).collect::<Vec<_>>())));
         }
         Ok(Done { batch: column::put(batch, &self.schema, &new), skipped })
-    }
-}
-
-fn embed_images(
-    batch: &RecordBatch,
-    tower: &ImageTower,
-    cache: Option<&Cache>,
-    size: usize,
-) -> Result<Vec<Embedded>, Failure> {
-    let images = Images::of(batch)?;
-    let mut queue = Queue { tower, size, pixels: vec![0.0; size * tower.input_len()], waiting: Vec::new() };
-    let mut rows: Vec<Embedded> = Vec::with_capacity(batch.num_rows());
-    for i in 0..batch.num_rows() {
-        if let Some(error) = images.error(i) {
-            rows.push(Embedded { content: None, vector: Err(error.into()), new: false, cached: false });
-            continue;
-        }
-        let bytes = match images.read(i) {
-            Ok(bytes) => bytes,
-            Err(problem) => {
-                rows.push(Embedded { content: None, vector: Err(problem), new: true, cached: false });
-                continue;
-            }
-        };
-        let content = *blake3::hash(&bytes).as_bytes();
-        let cached = cache.and_then(|cache| cache.get(&content));
-        let decoded = match &cached {
-            Some(_) => None,
-            None => Some(image::decode_for(&bytes, tower.background(), tower.edge()).map_err(|e| e.to_string())),
-        };
-        let vector = match &decoded {
-            Some(Err(problem)) => Err(problem.clone()),
-            _ => Ok(cached.unwrap_or_default()),
-        };
-        let cached = decoded.is_none();
-        rows.push(Embedded { content: Some(content), vector, new: true, cached });
-        if let Some(Ok(rgb)) = decoded {
-            queue.push(i, &rgb);
-            if queue.waiting.len() == size {
-                queue.run(&mut rows, cache)?;
-            }
-        }
-    }
-    queue.run(&mut rows, cache)?;
-    Ok(rows)
-}
-
-/// Images on their way through the model. A batch is always full, of zeros where images are missing, so that a
-/// row's vector cannot depend on how many neighbours it has.
-struct Queue<'a> {
-    tower: &'a ImageTower,
-    size: usize,
-    pixels: Vec<f32>,
-    /// The rows that wait for their vectors.
-    waiting: Vec<usize>,
-}
-
-impl Queue<'_> {
-    fn push(&mut self, row: usize, image: &image::Rgb) {
-        let slot = self.waiting.len() * self.tower.input_len();
-        self.tower.preprocess(image, &mut self.pixels[slot..slot + self.tower.input_len()]);
-        self.waiting.push(row);
-    }
-
-    fn run(&mut self, rows: &mut [Embedded], cache: Option<&Cache>) -> Result<(), Failure> {
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
-        self.pixels[self.waiting.len() * self.tower.input_len()..].fill(0.0);
-        let vectors = self.tower.embed(self.pixels.clone())?;
-        let mut made = Vec::new();
-        for (row, vector) in self.waiting.drain(..).zip(vectors.chunks_exact(vectors.len() / self.size)) {
-            rows[row].vector = Ok(vector.to_vec());
-            made.extend(rows[row].content.map(|content| (content, vector)));
-        }
-        if let Some(cache) = cache {
-            cache.put(&made);
-        }
-        Ok(())
     }
 }
 

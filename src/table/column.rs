@@ -36,6 +36,19 @@ pub const EMBEDDING: &str = "embedding";
 /// Why a row could not be processed; null where all is well.
 pub const ERROR: &str = "error";
 
+/// Whether a row's predictions had better not be believed.
+pub const REJECTED: &str = "rejected";
+
+/// The column of the class at this place, 1 being the best.
+pub fn prediction(place: usize) -> String {
+    format!("prediction_{place}")
+}
+
+/// The column of the probability of the class at this place.
+pub fn score(place: usize) -> String {
+    format!("score_{place}")
+}
+
 /// The columns above that hold one thing only.
 pub const RESERVED: &[&str] = &[KEY, PATH, IMAGE, ID, LABEL, WIDTH, HEIGHT, CONTENT_HASH, SOURCE_HASH, SPLIT, ERROR];
 

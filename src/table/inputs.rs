@@ -58,6 +58,17 @@ impl Inputs {
         Ok(table)
     }
 
+    /// As [`Inputs::images`], and tables without images too.
+    ///
+    /// # Errors
+    /// Nothing is found, an input cannot be read, or tables and image files are mixed.
+    pub fn images_or_vectors(&self) -> Result<Table, Error> {
+        match self.tables()? {
+            Some(table) => Ok(table),
+            None => self.list(Listing::of(&self.paths)?),
+        }
+    }
+
     /// Rows of tables only; `hint` is the command that makes a table from what was given instead.
     ///
     /// # Errors

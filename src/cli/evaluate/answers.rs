@@ -12,7 +12,7 @@ use crate::table::{Error, Table, column};
 const PREDICTION: &str = "prediction_1";
 const SCORE: &str = "score_1";
 /// Whether the row was rejected, and how long it took.
-const REJECTED: &str = "rejected";
+
 const SECONDS: &str = "seconds";
 /// Predictions that are looked at.
 const MOST: usize = 5;
@@ -69,7 +69,7 @@ impl Columns {
             // The score of another column than the one that is evaluated would say nothing.
             None => Some(SCORE.to_string()).filter(|score| first == PREDICTION && table.has(score)),
         };
-        let own = [column::KEY, column::PATH, column::ERROR, REJECTED, SECONDS];
+        let own = [column::KEY, column::PATH, column::ERROR, column::REJECTED, SECONDS];
         let own = own.into_iter().filter(|name| table.has(name)).collect();
         Ok(Columns { truth: None, predictions, score, by: None, own })
     }
@@ -159,7 +159,7 @@ impl<'a> Cells<'a> {
             truths: named(&columns.truth)?,
             predictions: columns.predictions.iter().map(|column| names(batch, column)).collect::<Result<_, _>>()?,
             scores: columns.score.as_ref().map(|column| numbers(batch, column)).transpose()?,
-            rejected: batch.column_by_name(REJECTED).map(|column| booleans(column, REJECTED)).transpose()?,
+            rejected: batch.column_by_name(column::REJECTED).map(|column| booleans(column, column::REJECTED)).transpose()?,
             seconds: batch.column_by_name(SECONDS).map(|_| numbers(batch, SECONDS)).transpose()?,
             groups: named(&columns.by)?,
         })

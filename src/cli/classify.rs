@@ -1,0 +1,335 @@
+//! `classify`: says which class each image is of, and when it does not know.
+
+mod judge;
+mod output;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow_array::builder::{ListBuilder, StructBuilder};
+use arrow_array::builder::{Float32Builder, StringBuilder, UInt32Builder};
+use arrow_array::{ArrayRef, BooleanArray, Float32Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Fields, SchemaRef};
+use clap::Args;
+
+use super::args::{Engines, ImageInputs, Work, open_sink};
+use super::failure::{Exit, Failure};
+use super::results::Format;
+use crate::head::{Doubt, Verdict};
+use crate::io::Target;
+use crate::stage::{Done, Skipped, slices};
+use crate::table::{Error, Table, column};
+use crate::ui::Ui;
+use judge::{Found, Judge};
+
+/// Rows that one thread works on at a time: where images are looked at, and where vectors are there already.
+const SLICE_OF_IMAGES: usize = 8;
+const SLICE_OF_VECTORS: usize = 512;
+
+/// Say which class each image is of
+///
+/// With no option: which of the 1025 Pokémon, by the built-in model. --head uses what `train` learnt, --labels compares
+/// images with words, --index lets the nearest rows of a table vote, and --model FILE.onnx runs a ready-made classifier
+/// or a YOLO detector. Reads images, and tables that have images or the right model's vectors already.
+///
+/// Every row keeps its columns and gets its best classes with their probabilities, prediction_1 and score_1 first, and
+/// `rejected` where the best score or its lead is too small to be believed: text output then says unknown. What is too
+/// small is part of a head, and of the built-in classes; --min-score and --min-margin override it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pokedex classify drawing.png
+  pokedex classify embeddings.parquet --head head.parquet -o predictions.parquet
+  pokedex classify photos/ --model clip-vit-b32 --labels animals.txt --prompt \"a photo of a {}\" --prompt \"a {}\"
+  pokedex classify new/ --index labelled.parquet --neighbours 5
+  pokedex classify photos/ --model yolo11n.onnx --boxes --format jsonl
+  pokedex classify photos/ --format paths -0 | xargs -0 ls -l
+  pokedex classify embeddings.parquet --format parquet | pokedex evaluate -")]
+pub struct Classify {
+    #[command(flatten)]
+    inputs: ImageInputs,
+
+    /// A head that `train` made
+    #[arg(long, value_name = "HEAD", conflicts_with_all = ["labels", "index"])]
+    head: Option<PathBuf>,
+
+    /// A file with one label a line, to compare images with (of an ONNX classifier: the names of its classes)
+    #[arg(long, value_name = "FILE", conflicts_with = "index")]
+    labels: Option<PathBuf>,
+
+    /// What to say of a label, {} being the label; of several the mean counts [default: {}]
+    #[arg(long = "prompt", value_name = "TEXT", requires = "labels")]
+    prompts: Vec<String>,
+
+    /// What a cosine is multiplied by before softmax [default: 100; of the built-in model 20]
+    #[arg(long, value_name = "X", value_parser = positive, requires = "labels")]
+    scale: Option<f32>,
+
+    /// A table of labelled vectors, whose nearest rows vote
+    #[arg(long, value_name = "TABLE")]
+    index: Option<PathBuf>,
+
+    /// How many rows of the index vote
+    #[arg(long, default_value_t = 10, value_name = "N", requires = "index", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    neighbours: u32,
+
+    /// A ready-made classifier (an .onnx file); or with --labels the model that reads them, by name or folder
+    #[arg(long, value_name = "NAME|FILE")]
+    model: Option<String>,
+
+    /// Of a detector: boxes with a lower score are none
+    #[arg(long, default_value_t = 0.25, value_name = "X", value_parser = share)]
+    confidence: f32,
+
+    /// Of a detector: of two boxes that overlap by more than this share the better one stays
+    #[arg(long, default_value_t = 0.7, value_name = "X", value_parser = share)]
+    iou: f32,
+
+    /// Of a detector: keep all boxes, in a column `boxes` (pixels of the upright image)
+    #[arg(long)]
+    boxes: bool,
+
+    /// The column that holds the vectors
+    #[arg(long, default_value = column::EMBEDDING, value_name = "NAME")]
+    vector_column: String,
+
+    /// How many of the best classes to keep
+    #[arg(short = 'n', long, default_value_t = 5, value_name = "K", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    top: u16,
+
+    /// Reject a row whose best score is lower [default: what the head says]
+    #[arg(long, value_name = "X", value_parser = share)]
+    min_score: Option<f32>,
+
+    /// Reject a row whose best score is not this much above the second [default: what the head says]
+    #[arg(long, value_name = "X", value_parser = share)]
+    min_margin: Option<f32>,
+
+    #[command(flatten)]
+    engines: Engines,
+
+    /// Neither use nor fill the cache of vectors
+    #[arg(long)]
+    no_cache: bool,
+
+    /// Add a column `seconds`: how long each row took
+    #[arg(long)]
+    record_time: bool,
+
+    /// How to show the result [default: parquet to a file, an aligned table on a terminal, else tsv]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+
+    /// Paths end with NUL bytes, for xargs -0 [with --format paths; before it: paths of a list that is read]
+    #[arg(long)]
+    null_output: bool,
+
+    /// Write to this file [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    #[command(flatten)]
+    work: Work,
+}
+
+impl Classify {
+    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+        let target = Target::parse(self.output.as_deref());
+        let format = output::format(self.format, &target);
+        if self.null_output && format != Format::Paths {
+            return Err(Failure::usage("--null-output goes with --format paths", "pokedex classify photos/ --format paths --null-output"));
+        }
+        let table = self.inputs.to_inputs().images_or_vectors()?.with_unique_keys();
+        let (judge, name) = (self.judge(&table, ui)?, table.name.clone());
+        let sink = open_sink(&target, format == Format::Parquet)?;
+        let stage = Arc::new(Stage {
+            schema: self.schema(&table, &judge),
+            top: usize::from(self.top).min(judge.labels().len()),
+            boxes: self.boxes,
+            record_time: self.record_time,
+            name,
+            judge,
+        });
+        let mut provenance = table.provenance.clone();
+        provenance.set("schema", "predictions");
+        provenance.set("head", stage.judge.identity());
+        provenance.set("classes", serde_json::to_string(stage.judge.labels()).expect("texts"));
+        let mut output = output::Output::start(sink, format, self.null_output, &stage.schema, &provenance)?;
+        ui.start("classify", table.rows);
+        let rows = if stage.judge.looks_at_images() { stage.judge.batch().max(SLICE_OF_IMAGES) } else { SLICE_OF_VECTORS };
+        let worker = stage.clone();
+        let work = move |batch: Result<RecordBatch, Error>| worker.classify(&batch?);
+        let mut rejected = 0;
+        let tally = self.work.drive(slices(table, rows), work, ui, |batch| {
+            rejected += output.write(&batch)?;
+            Ok(())
+        })?;
+        output.finish()?;
+        stage.judge.finish().iter().for_each(|trouble| ui.warn(trouble));
+        ui.done(&format!("classify: {tally}, {rejected} unknown, by {}", stage.judge.identity()));
+        Ok(self.work.exit(&tally))
+    }
+
+    /// What decides, loaded and ready.
+    fn judge(&self, table: &Table, ui: &Ui) -> Result<Judge, Failure> {
+        let ready = self.model.as_ref().filter(|model| model.ends_with(".onnx"));
+        let wishes = judge::Wishes {
+            table,
+            column: &self.vector_column,
+            model: self.model.as_deref(),
+            engine: self.engines.engine,
+            device: self.engines.device,
+            threads: self.work.threads(),
+            with_cache: !self.no_cache,
+        };
+        let judge = match (&self.head, &self.labels, &self.index, ready) {
+            (Some(head), ..) => judge::trained(&wishes, head)?,
+            (_, labels, None, Some(file)) => {
+                if !self.prompts.is_empty() || self.scale.is_some() {
+                    return Err(Failure::usage(
+                        "--prompt and --scale are for models that read words",
+                        "leave them out, or name such a model: --model clip-vit-b32",
+                    ));
+                }
+                judge::ready(&wishes, file.as_ref(), labels.as_deref(), (self.confidence, self.iou), ui)?
+            }
+            (_, Some(labels), ..) => judge::zero_shot(&wishes, labels, &self.prompts, self.scale)?,
+            (_, _, Some(index), _) => judge::index(&wishes, index, self.neighbours as usize)?,
+            _ => judge::pokedex(&wishes)?,
+        };
+        if self.boxes && !judge.detects() {
+            return Err(Failure::usage(
+                "--boxes: only a detector has boxes",
+                "pokedex classify photos/ --model yolo11n.onnx --boxes --format jsonl",
+            ));
+        }
+        let mut judge = judge;
+        let doubt = judge.doubt_mut();
+        doubt.min_score = self.min_score.unwrap_or(doubt.min_score);
+        doubt.min_margin = self.min_margin.unwrap_or(doubt.min_margin);
+        Ok(judge)
+    }
+
+    fn schema(&self, table: &Table, judge: &Judge) -> SchemaRef {
+        let mut schema = column::drop_field(&table.schema, column::IMAGE);
+        schema = column::put_field(&schema, column::field(column::ERROR, DataType::Utf8));
+        for place in 1..=usize::from(self.top).min(judge.labels().len()) {
+            schema = column::put_field(&schema, column::field(&column::prediction(place), DataType::Utf8));
+            schema = column::put_field(&schema, column::field(&column::score(place), DataType::Float32));
+        }
+        schema = column::put_field(&schema, column::field(column::REJECTED, DataType::Boolean));
+        if self.boxes {
+            let item = Field::new("item", DataType::Struct(box_fields()), true);
+            schema = column::put_field(&schema, column::field(BOXES, DataType::List(Arc::new(item))));
+        }
+        if self.record_time {
+            schema = column::put_field(&schema, column::field(SECONDS, DataType::Float32));
+        }
+        schema
+    }
+}
+
+const BOXES: &str = "boxes";
+const SECONDS: &str = "seconds";
+
+fn box_fields() -> Fields {
+    let mut fields = vec![
+        column::field("label", DataType::Utf8),
+        column::field("class", DataType::UInt32),
+        column::field("score", DataType::Float32),
+    ];
+    fields.extend(["x1", "y1", "x2", "y2"].map(|name| column::field(name, DataType::Float32)));
+    fields.into()
+}
+
+/// Everything that a thread needs to classify a slice of rows.
+struct Stage {
+    judge: Judge,
+    schema: SchemaRef,
+    top: usize,
+    boxes: bool,
+    record_time: bool,
+    name: String,
+}
+
+impl Stage {
+    fn classify(&self, batch: &RecordBatch) -> Result<Done, Failure> {
+        let started = Instant::now();
+        let keys = column::text(batch, column::KEY)?
+            .ok_or_else(|| column::missing(&batch.schema(), column::KEY, &self.name))?;
+        let rows = self.judge.rows(batch, self.top, &self.name)?;
+        let seconds = started.elapsed().as_secs_f32() / rows.len().max(1) as f32;
+        let labels = self.judge.labels();
+        let mut new: Vec<(String, ArrayRef)> = Vec::new();
+        for place in 0..self.top {
+            let best = |row: &Found| row.verdict.as_ref().ok().and_then(|verdict: &Verdict| verdict.best.get(place)).copied();
+            let names: StringArray =
+                rows.iter().map(|row| best(row).map(|(class, _)| labels[class as usize].as_str())).collect();
+            let scores: Float32Array = rows.iter().map(|row| best(row).map(|(_, score)| score)).collect();
+            new.push((column::prediction(place + 1), Arc::new(names)));
+            new.push((column::score(place + 1), Arc::new(scores)));
+        }
+        let rejected: BooleanArray = rows.iter().map(|row| row.verdict.as_ref().ok().map(|v| v.rejected)).collect();
+        new.push((column::REJECTED.into(), Arc::new(rejected)));
+        let errors: StringArray = rows.iter().map(|row| row.verdict.as_ref().err()).collect();
+        new.push((column::ERROR.into(), Arc::new(errors)));
+        if self.boxes {
+            new.push((BOXES.into(), boxes(&rows, labels)));
+        }
+        if self.record_time {
+            let seconds: Float32Array = rows.iter().map(|row| row.verdict.is_ok().then_some(seconds)).collect();
+            new.push((SECONDS.into(), Arc::new(seconds)));
+        }
+        let problem = |row: &Found| row.verdict.as_ref().err().filter(|_| row.new).cloned();
+        let skipped = (0..rows.len()).filter_map(|i| {
+            problem(&rows[i]).map(|problem| Skipped { key: keys.value(i).into(), problem })
+        });
+        let new: Vec<(&str, ArrayRef)> = new.iter().map(|(name, column)| (name.as_str(), column.clone())).collect();
+        Ok(Done { skipped: skipped.collect(), batch: column::put(batch, &self.schema, &new) })
+    }
+}
+
+fn boxes(rows: &[Found], labels: &[String]) -> ArrayRef {
+    let item = Field::new("item", DataType::Struct(box_fields()), true);
+    let mut list = ListBuilder::new(StructBuilder::from_fields(box_fields(), 0)).with_field(item);
+    for row in rows {
+        for found in &row.boxes {
+            let values = list.values();
+            let float = |values: &mut StructBuilder, at: usize, x: f32| {
+                values.field_builder::<Float32Builder>(at).expect("a float").append_value(x);
+            };
+            values.field_builder::<StringBuilder>(0).expect("a text").append_value(&labels[found.class]);
+            values.field_builder::<UInt32Builder>(1).expect("a number").append_value(found.class as u32);
+            float(values, 2, found.score);
+            (3..).zip(found.xyxy).for_each(|(at, x)| float(values, at, x));
+            values.append(true);
+        }
+        list.append(row.verdict.is_ok());
+    }
+    Arc::new(list.finish())
+}
+
+impl Doubt {
+    /// Of scores that are probabilities already: the best classes with a score above 0.
+    fn of_scores(&self, scores: &[f32], top: usize) -> Verdict {
+        let mut verdict = self.rank(scores, top);
+        verdict.best.retain(|(_, score)| *score > 0.0);
+        verdict.rejected |= verdict.best.is_empty();
+        verdict
+    }
+}
+
+fn positive(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(x) if x > 0.0 && x.is_finite() => Ok(x),
+        _ => Err("expected a number above 0".into()),
+    }
+}
+
+fn share(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(x) if (0.0..=1.0).contains(&x) => Ok(x),
+        _ => Err("expected a number from 0 to 1".into()),
+    }
+}

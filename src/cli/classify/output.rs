@@ -1,0 +1,261 @@
+//! Predictions, shown to people and to programs as they come.
+
+use std::io::{IsTerminal, Write};
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, BooleanArray, Float32Array, RecordBatch, StringArray};
+use arrow_schema::SchemaRef;
+use serde_json::{Map, Value};
+
+use super::super::failure::Failure;
+use super::super::results::Format;
+use super::{BOXES, SECONDS};
+use crate::io::{self, Sink, Target};
+use crate::table::{Provenance, StreamFormat, Writer, column};
+use crate::ui::printable;
+
+/// What a rejected row is called in text.
+const UNKNOWN: &str = "unknown";
+
+/// The format that is asked for, or the one that suits the target.
+pub fn format(wanted: Option<Format>, target: &Target) -> Format {
+    wanted.unwrap_or(match target {
+        Target::Stdout if std::io::stdout().is_terminal() => Format::Table,
+        Target::Stdout => Format::Tsv,
+        Target::File(_) | Target::Directory(_) => Format::Parquet,
+    })
+}
+
+/// Where predictions go, in one of the formats.
+pub enum Output {
+    Parquet(Box<Writer>),
+    Text { sink: Sink, format: Format, null: bool, top: usize, rows: u64, widths: Option<[usize; 3]> },
+}
+
+impl Output {
+    pub fn start(
+        sink: Sink,
+        format: Format,
+        null: bool,
+        schema: &SchemaRef,
+        provenance: &Provenance,
+    ) -> Result<Output, Failure> {
+        if format == Format::Parquet {
+            return Ok(Output::Parquet(Box::new(Writer::new(sink, schema, provenance, StreamFormat::Parquet)?)));
+        }
+        let top = (1..).take_while(|&place| schema.index_of(&column::prediction(place)).is_ok()).count();
+        let mut output = Output::Text { sink, format, null, top, rows: 0, widths: None };
+        output.head(top)?;
+        Ok(output)
+    }
+
+    fn head(&mut self, top: usize) -> Result<(), Failure> {
+        let Output::Text { sink, format, .. } = self else { return Ok(()) };
+        let failed = |e| Failure::from(io::Error::Stdout(e));
+        let mut names = vec![column::KEY.to_string()];
+        names.extend((1..=top).flat_map(|place| [column::prediction(place), column::score(place)]));
+        match format {
+            Format::Tsv => writeln!(sink, "{}", names.join("\t")).map_err(failed),
+            Format::Csv => {
+                names.push(column::REJECTED.into());
+                names.push(column::ERROR.into());
+                csv_line(sink, &names)
+            }
+            Format::Json => write!(sink, "[").map_err(failed),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a batch; how many of its rows are rejected.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<u64, Failure> {
+        let rejected = batch.column_by_name(column::REJECTED).and_then(|c| c.as_boolean_opt());
+        let count = rejected.map_or(0, |rejected| rejected.true_count() as u64);
+        match self {
+            Output::Parquet(writer) => writer.write(batch)?,
+            Output::Text { sink, format, null, top, rows, widths } => {
+                let batch = Rows::of(batch, *top)?;
+                if *format == Format::Table && widths.is_none() {
+                    *widths = Some(batch.widths());
+                    batch.title(sink, widths.unwrap_or_default()).map_err(io::Error::Stdout)?;
+                }
+                for row in 0..batch.len {
+                    batch.write(row, *format, *null, *rows == 0, widths.unwrap_or_default(), sink)?;
+                    *rows += 1;
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    pub fn finish(self) -> Result<(), Failure> {
+        match self {
+            Output::Parquet(writer) => Ok(writer.finish()?),
+            Output::Text { mut sink, format, rows, .. } => {
+                if format == Format::Json {
+                    writeln!(sink, "{}]", if rows > 0 { "\n" } else { "" }).map_err(io::Error::Stdout)?;
+                }
+                Ok(sink.finish()?)
+            }
+        }
+    }
+}
+
+fn csv_line(sink: &mut Sink, cells: &[String]) -> Result<(), Failure> {
+    let mut writer = csv::Writer::from_writer(sink);
+    let failed = |e: csv::Error| Failure::from(io::Error::Stdout(e.into()));
+    writer.write_record(cells).map_err(failed)?;
+    Ok(writer.flush().map_err(io::Error::Stdout)?)
+}
+
+/// The columns of a batch that text shows.
+struct Rows {
+    len: usize,
+    keys: StringArray,
+    paths: Option<StringArray>,
+    errors: Option<StringArray>,
+    rejected: Option<BooleanArray>,
+    best: Vec<(StringArray, Float32Array)>,
+    boxes: Option<arrow_array::ListArray>,
+    seconds: Option<Float32Array>,
+}
+
+impl Rows {
+    fn of(batch: &RecordBatch, top: usize) -> Result<Rows, Failure> {
+        let missing = |name: &str| column::missing(&batch.schema(), name, "predictions");
+        let floats = |name: &str| batch.column_by_name(name).and_then(|c| c.as_primitive_opt().cloned());
+        let mut best = Vec::with_capacity(top);
+        for place in 1..=top {
+            let (prediction, score) = (column::prediction(place), column::score(place));
+            let names = column::text(batch, &prediction)?.ok_or_else(|| missing(&prediction))?;
+            best.push((names, floats(&score).ok_or_else(|| missing(&score))?));
+        }
+        Ok(Rows {
+            len: batch.num_rows(),
+            keys: column::text(batch, column::KEY)?.ok_or_else(|| missing(column::KEY))?,
+            paths: column::text(batch, column::PATH)?,
+            errors: column::text(batch, column::ERROR)?,
+            rejected: batch.column_by_name(column::REJECTED).and_then(|c| c.as_boolean_opt().cloned()),
+            best,
+            boxes: batch.column_by_name(BOXES).and_then(|c| c.as_list_opt().cloned()),
+            seconds: floats(SECONDS),
+        })
+    }
+
+    /// The label and score at a place; `None` where there is none.
+    fn best(&self, row: usize, place: usize) -> Option<(&str, f32)> {
+        let (names, scores) = self.best.get(place)?;
+        names.is_valid(row).then(|| (names.value(row), scores.value(row)))
+    }
+
+    fn error(&self, row: usize) -> Option<&str> {
+        self.errors.as_ref().filter(|e| e.is_valid(row)).map(|e| e.value(row))
+    }
+
+    fn is_rejected(&self, row: usize) -> bool {
+        self.rejected.as_ref().is_some_and(|r| r.is_valid(row) && r.value(row))
+    }
+
+    /// What text calls a row.
+    fn answer(&self, row: usize) -> &str {
+        match self.is_rejected(row) {
+            true => UNKNOWN,
+            false => self.best(row, 0).map_or("", |(label, _)| label),
+        }
+    }
+
+    fn widths(&self) -> [usize; 3] {
+        let width = |title: &str, cell: &dyn Fn(usize) -> usize| (0..self.len).map(cell).max().unwrap_or(0).max(title.len());
+        let chars = |text: &str| printable(text).chars().count();
+        [width(column::KEY, &|row| chars(self.keys.value(row))), width("prediction", &|row| chars(self.answer(row))), 6]
+    }
+
+    fn title(&self, sink: &mut Sink, [key, answer, score]: [usize; 3]) -> std::io::Result<()> {
+        let others = if self.best.len() > 1 { "  others" } else { "" };
+        writeln!(sink, "{:<key$}  {:<answer$}  {:>score$}{others}", column::KEY, "prediction", "score")
+    }
+
+    fn write(
+        &self,
+        row: usize,
+        format: Format,
+        null: bool,
+        first: bool,
+        [key, answer, score]: [usize; 3],
+        sink: &mut Sink,
+    ) -> Result<(), Failure> {
+        let failed = |e| Failure::from(io::Error::Stdout(e));
+        let number = |x: f32| format!("{x:.4}");
+        let name = self.keys.value(row);
+        match format {
+            Format::Table => {
+                let best = self.best(row, 0).map_or(String::new(), |(_, x)| number(x));
+                let from = usize::from(!self.is_rejected(row));
+                let others = (from..self.best.len()).filter_map(|place| self.best(row, place));
+                let others: Vec<String> = others.map(|(label, x)| format!("{} {x:.2}", printable(label))).collect();
+                let said = self.error(row).map_or(printable(self.answer(row)), |_| "error".into());
+                let line = format!("{:<key$}  {said:<answer$}  {best:>score$}  {}", printable(name), others.join(", "));
+                writeln!(sink, "{}", line.trim_end()).map_err(failed)
+            }
+            Format::Tsv | Format::Csv => {
+                let mut cells = vec![name.to_string()];
+                for place in 0..self.best.len() {
+                    let (label, x) = self.best(row, place).map_or(("", String::new()), |(label, x)| (label, number(x)));
+                    let label = if place == 0 && format == Format::Tsv { self.answer(row) } else { label };
+                    cells.extend([label.to_string(), x]);
+                }
+                if format == Format::Csv {
+                    let rejected = self.error(row).is_none().then(|| self.is_rejected(row).to_string());
+                    cells.push(rejected.unwrap_or_default());
+                    cells.push(self.error(row).unwrap_or_default().into());
+                    return csv_line(sink, &cells);
+                }
+                let cells: Vec<String> = cells.iter().map(|cell| printable(cell)).collect();
+                writeln!(sink, "{}", cells.join("\t")).map_err(failed)
+            }
+            Format::Json => {
+                let comma = if first { "" } else { "," };
+                write!(sink, "{comma}\n  {}", Value::Object(self.object(row))).map_err(failed)
+            }
+            Format::Jsonl => writeln!(sink, "{}", Value::Object(self.object(row))).map_err(failed),
+            Format::Paths if self.error(row).is_some() || self.is_rejected(row) => Ok(()),
+            Format::Paths => {
+                let path = self.paths.as_ref().filter(|p| p.is_valid(row)).map_or(name, |p| p.value(row));
+                write!(sink, "{path}{}", if null { '\0' } else { '\n' }).map_err(failed)
+            }
+            Format::Parquet => unreachable!("it is no text"),
+        }
+    }
+
+    fn object(&self, row: usize) -> Map<String, Value> {
+        // Through its shortest decimal form: 0.7 is 0.7, not 0.699999988079071.
+        let number = |x: f32| Value::from(x.to_string().parse::<f64>().unwrap_or(f64::NAN));
+        let mut object = Map::new();
+        object.insert(column::KEY.into(), self.keys.value(row).into());
+        if let Some(paths) = self.paths.as_ref().filter(|p| p.is_valid(row)) {
+            object.insert(column::PATH.into(), paths.value(row).into());
+        }
+        if let Some(error) = self.error(row) {
+            object.insert(column::ERROR.into(), error.into());
+            return object;
+        }
+        let best = (0..self.best.len()).filter_map(|place| self.best(row, place));
+        let best = best.map(|(label, x)| serde_json::json!({ "label": label, "score": number(x) }));
+        object.insert("predictions".into(), best.collect());
+        object.insert(column::REJECTED.into(), self.is_rejected(row).into());
+        if let Some(boxes) = &self.boxes {
+            let found = boxes.value(row);
+            let found = found.as_struct();
+            let text = found.column(0).as_string::<i32>();
+            let floats = |at: usize| found.column(at).as_primitive::<arrow_array::types::Float32Type>();
+            let of = |i: usize| {
+                let corners: Vec<Value> = (3..7).map(|at| number(floats(at).value(i))).collect();
+                serde_json::json!({ "label": text.value(i), "score": number(floats(2).value(i)), "xyxy": corners })
+            };
+            object.insert(BOXES.into(), (0..found.len()).map(of).collect());
+        }
+        if let Some(seconds) = self.seconds.as_ref().filter(|s| s.is_valid(row)) {
+            object.insert(SECONDS.into(), number(seconds.value(row)));
+        }
+        object
+    }
+}

@@ -1,0 +1,207 @@
+//! From the images of rows to their vectors: by the cache where it has them, else by the model.
+//!
+//! Hides: decoding, batches, the cache. Promises: a row's vector does not depend on its neighbours; an image that cannot
+//! be read is a problem of its row.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow_array::RecordBatch;
+
+use crate::image;
+use crate::model::{self, Cache, Device, ImageTower, Model, Use};
+use crate::table::{self, Images};
+
+/// Why no row of a batch could be embedded.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Table(#[from] table::Error),
+    #[error(transparent)]
+    Model(#[from] model::Error),
+}
+
+impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Table(e) => e.hint(),
+            Error::Model(e) => e.hint(),
+        }
+    }
+}
+
+/// What became of a row: its content's hash and its vector, or why there is none.
+#[derive(Debug)]
+pub struct Embedded {
+    pub content: Option<[u8; 32]>,
+    pub vector: Result<Vec<f32>, String>,
+    /// Whether it is this stage that failed, and not an earlier one.
+    pub new: bool,
+    pub cached: bool,
+}
+
+/// A loaded model and its cache; several threads use one.
+pub struct Embedder {
+    tower: ImageTower,
+    cache: Option<Cache>,
+    batch: usize,
+    /// Vectors that were made, and that were there already.
+    computed: AtomicU64,
+    cached: AtomicU64,
+}
+
+impl Embedder {
+    /// Loads a model; `batch` images go through it at once.
+    ///
+    /// # Errors
+    /// It has no image tower, or cannot be loaded.
+    pub fn new(
+        model: &Model,
+        batch: usize,
+        use_: Use,
+        device: Device,
+        with_cache: bool,
+    ) -> Result<Embedder, model::Error> {
+        let tower = model.image_tower(use_, device)?;
+        let variant = variant(&tower.engine(), batch, device);
+        let cache = if with_cache { Cache::open(model.id(), model.dimension(), &variant) } else { None };
+        Ok(Embedder { tower, cache, batch, computed: AtomicU64::new(0), cached: AtomicU64::new(0) })
+    }
+
+    /// How many images go through a model at once, if nobody says otherwise.
+    pub fn batch_of(model: &Model) -> usize {
+        match model.at_once() {
+            Some(fixed) => fixed,
+            None if model.is_quantised() || model.is_small() => 1,
+            None => 4,
+        }
+    }
+
+    /// The engine's name.
+    pub fn engine(&self) -> String {
+        self.tower.engine()
+    }
+
+    /// Ends the work; what the cache has to say.
+    pub fn finish(&self) -> Vec<String> {
+        self.cache.as_ref().map_or(Vec::new(), |cache| {
+            cache.finish();
+            cache.trouble()
+        })
+    }
+
+    /// How many vectors were computed, and how many came from the cache.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.computed.load(Ordering::Relaxed), self.cached.load(Ordering::Relaxed))
+    }
+
+    /// The vectors of a batch's rows.
+    ///
+    /// # Errors
+    /// The batch holds no images, or the model fails.
+    pub fn rows(&self, batch: &RecordBatch) -> Result<Vec<Embedded>, Error> {
+        let rows = embed_images(batch, &self.tower, self.cache.as_ref(), self.batch)?;
+        for row in rows.iter().filter(|row| row.vector.is_ok()) {
+            let count = if row.cached { &self.cached } else { &self.computed };
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(rows)
+    }
+}
+
+/// What shows in the last bits of a vector and is not part of the model's identity: the cache keeps them apart, so
+/// that a table's bytes do not depend on what was computed before.
+fn variant(engine: &str, batch: usize, device: Device) -> String {
+    let mut variant = String::new();
+    if engine != "rten" {
+        variant.push_str(&format!("-{}", engine.replace(' ', "-")));
+    }
+    if device != Device::Cpu {
+        variant.push_str("-cuda");
+    }
+    if batch > 1 {
+        // A full batch goes through other kernels than a single image.
+        variant.push_str("-batched");
+    }
+    variant
+}
+
+fn embed_images(
+    batch: &RecordBatch,
+    tower: &ImageTower,
+    cache: Option<&Cache>,
+    size: usize,
+) -> Result<Vec<Embedded>, Error> {
+    let images = Images::of(batch)?;
+    let mut queue = Queue { tower, size, pixels: vec![0.0; size * tower.input_len()], waiting: Vec::new() };
+    let mut rows: Vec<Embedded> = Vec::with_capacity(batch.num_rows());
+    for i in 0..batch.num_rows() {
+        if let Some(error) = images.error(i) {
+            rows.push(Embedded { content: None, vector: Err(error.into()), new: false, cached: false });
+            continue;
+        }
+        let bytes = match images.read(i) {
+            Ok(bytes) => bytes,
+            Err(problem) => {
+                rows.push(Embedded { content: None, vector: Err(problem), new: true, cached: false });
+                continue;
+            }
+        };
+        let content = *blake3::hash(&bytes).as_bytes();
+        let cached = cache.and_then(|cache| cache.get(&content));
+        let decoded = match &cached {
+            Some(_) => None,
+            None => Some(image::decode_for(&bytes, tower.background(), tower.edge()).map_err(|e| e.to_string())),
+        };
+        let vector = match &decoded {
+            Some(Err(problem)) => Err(problem.clone()),
+            _ => Ok(cached.unwrap_or_default()),
+        };
+        let cached = decoded.is_none();
+        rows.push(Embedded { content: Some(content), vector, new: true, cached });
+        if let Some(Ok(rgb)) = decoded {
+            queue.push(i, &rgb);
+            if queue.waiting.len() == size {
+                queue.run(&mut rows, cache)?;
+            }
+        }
+    }
+    queue.run(&mut rows, cache)?;
+    Ok(rows)
+}
+
+/// Images on their way through the model. A batch is always full, of zeros where images are missing, so that a
+/// row's vector cannot depend on how many neighbours it has.
+struct Queue<'a> {
+    tower: &'a ImageTower,
+    size: usize,
+    pixels: Vec<f32>,
+    /// The rows that wait for their vectors.
+    waiting: Vec<usize>,
+}
+
+impl Queue<'_> {
+    fn push(&mut self, row: usize, image: &image::Rgb) {
+        let slot = self.waiting.len() * self.tower.input_len();
+        self.tower.preprocess(image, &mut self.pixels[slot..slot + self.tower.input_len()]);
+        self.waiting.push(row);
+    }
+
+    fn run(&mut self, rows: &mut [Embedded], cache: Option<&Cache>) -> Result<(), Error> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        self.pixels[self.waiting.len() * self.tower.input_len()..].fill(0.0);
+        let vectors = self.tower.embed(self.pixels.clone())?;
+        let mut made = Vec::new();
+        for (row, vector) in self.waiting.drain(..).zip(vectors.chunks_exact(vectors.len() / self.size)) {
+            rows[row].vector = Ok(vector.to_vec());
+            made.extend(rows[row].content.map(|content| (content, vector)));
+        }
+        if let Some(cache) = cache {
+            cache.put(&made);
+        }
+        Ok(())
+    }
+}
+
