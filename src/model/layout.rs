@@ -458,8 +458,11 @@ pub fn preprocessor(folder: &Path) -> Result<Preprocess, String> {
         "DeiT" => Some((false, true, 3)),
         _ => None,
     };
+    // What it takes for granted has changed: only its way to crop is known.
+    let is_convnext = name == "ConvNext";
     for unknown in ["crop_pct", "do_pad", "do_flip_channel_order", "do_thumbnail"] {
-        if at(unknown).is_some_and(|value| value.as_bool() != Some(false)) {
+        let is_known = is_convnext && unknown == "crop_pct";
+        if !is_known && at(unknown).is_some_and(|value| value.as_bool() != Some(false)) {
             return Err(fail(&format!("`{unknown}` is not supported")));
         }
     }
@@ -480,7 +483,7 @@ pub fn preprocessor(folder: &Path) -> Result<Preprocess, String> {
     };
     let size = at("size");
     let shortest = size.and_then(|size| match size {
-        Value::Number(_) if usual.is_some_and(|(shortest, ..)| shortest) => size.as_u64(),
+        Value::Number(_) if is_convnext || usual.is_some_and(|(shortest, ..)| shortest) => size.as_u64(),
         _ => size.get("shortest_edge").and_then(Value::as_u64),
     });
     let frame =
@@ -491,10 +494,19 @@ pub fn preprocessor(folder: &Path) -> Result<Preprocess, String> {
         (false, ..) => return Err(fail("without do_resize pictures of different sizes cannot be compared")),
         (true, Some(edge), frame) => {
             let edge = u32::try_from(edge).ok().filter(|edge| (1..=4096).contains(edge)).ok_or_else(not_understood)?;
-            if !crops {
+            if is_convnext && !crops {
+                // A share of the middle, but of large inputs everything, stretched.
+                let share = at("crop_pct").map_or(Some(224.0 / 256.0), Value::as_f64);
+                let share = share.filter(|share| (0.1..=1.0).contains(share));
+                let share = share.ok_or_else(|| fail("crop_pct is not understood"))?;
+                let whole = (f64::from(edge) / share) as u32;
+                let fit = if edge < 384 { Fit::Cover { edge: whole, middle: Middle::Down } } else { Fit::Stretch };
+                (fit, (edge, edge))
+            } else if !crops {
                 return Err(fail("shortest_edge without do_center_crop gives pictures of different sizes"));
+            } else {
+                (Fit::Cover { edge, middle: Middle::Down }, frame.unwrap_or((edge, edge)))
             }
-            (Fit::Cover { edge, middle: Middle::Down }, frame.unwrap_or((edge, edge)))
         }
         (true, None, frame) => {
             let sides = size.and_then(sides).ok_or_else(not_understood)?;

@@ -13,6 +13,7 @@ models that people export, and each has an oracle, run in Python on the same fil
   middle.onnx     Ultralytics, -cls                     Ultralytics' own predict
   border.onnx     the same, a border before a MaxPool   the same preparation, then PyTorch: ONNX Runtime 1.31 is wrong
   plain/          Optimum, AutoModelForImage…           transformers' ViTImageProcessor, then onnxruntime and softmax
+  convnext/       the same, crop_pct                    transformers' ConvNextImageProcessor, the same
   timm/           timm, as on the hub                   timm's create_transform, then onnxruntime and softmax
 
 Golden are also the letterboxes themselves, as FNV-1a sums of the pixels that Ultralytics and OpenCV make ("letterboxes").
@@ -316,12 +317,11 @@ def bordered(name, size):
     return {"size": list(size), "seen": seen}
 
 
-def plain(name):
+def plain(name, processor):
     """A folder as Optimum leaves it."""
     folder, axes = HERE / name, {"pixel_values": {0: "batch_size"}, "logits": {0: "batch_size"}}
     model = drawn(Classes(len(NAMES), False), 5)
     path = export(folder / "model.onnx", model, (32, 32), {}, axes, ("pixel_values", "logits"))
-    processor = transformers.ViTImageProcessorPil(size={"height": 32, "width": 32}, do_convert_rgb=True)
     processor.save_pretrained(folder)
     config = {"architectures": ["ViTForImageClassification"], "id2label": {str(i): n for i, n in enumerate(NAMES)}}
     (folder / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n")
@@ -408,7 +408,8 @@ def main():
         ),
         "middle.onnx": classes("middle.onnx", square),
         "border.onnx": bordered("border.onnx", square),
-        "plain": plain("plain"),
+        "plain": plain("plain", transformers.ViTImageProcessorPil(size={"height": 32, "width": 32}, do_convert_rgb=True)),
+        "convnext": plain("convnext", transformers.ConvNextImageProcessorPil(size=32, crop_pct=0.8)),
         "timm": of_timm("timm"),
     }
     versions = {
