@@ -237,7 +237,7 @@ impl Doubt {
         self.rank(logits, top)
     }
 
-    /// The `top` best of a row of probabilities.
+    /// The `top` best of a row of probabilities; a sum that was rounded up is 1.
     pub fn rank(&self, scores: &[f32], top: usize) -> Verdict {
         let better = |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
         let mut order: Vec<u32> = (0..scores.len() as u32).collect();
@@ -249,7 +249,10 @@ impl Doubt {
         order.sort_unstable_by(better);
         let score = |place: usize| order.get(place).map_or(0.0, |&class| scores[class as usize]);
         let rejected = score(0) < self.min_score || score(0) - score(1) < self.min_margin;
-        Verdict { best: order.iter().take(top).map(|&class| (class, scores[class as usize])).collect(), rejected }
+        Verdict {
+            best: order.iter().take(top).map(|&class| (class, scores[class as usize].min(1.0))).collect(),
+            rejected,
+        }
     }
 
     /// Makes probabilities of a row of logits, in place. Where being none of the classes is possible they sum to less

@@ -35,6 +35,11 @@ pub struct ImageInputs {
 }
 
 impl ImageInputs {
+    /// Whether paths end with NUL bytes.
+    pub fn null(&self) -> bool {
+        self.null
+    }
+
     pub fn to_inputs(&self) -> Inputs {
         Inputs { paths: self.inputs.clone(), ids: self.ids, root: self.root.clone(), nul_separated: self.null }
     }

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow_array::builder::{ListBuilder, StructBuilder};
 use arrow_array::builder::{Float32Builder, StringBuilder, UInt32Builder};
+use arrow_array::builder::{ListBuilder, StructBuilder};
 use arrow_array::{ArrayRef, BooleanArray, Float32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Fields, SchemaRef};
 use clap::Args;
@@ -35,7 +35,8 @@ const SLICE_OF_VECTORS: usize = 512;
 ///
 /// Every row keeps its columns and gets its best classes with their probabilities, prediction_1 and score_1 first, and
 /// `rejected` where the best score or its lead is too small to be believed: text output then says unknown. What is too
-/// small is part of a head, and of the built-in classes; --min-score and --min-margin override it.
+/// small is part of a head, and of the built-in classes; --min-score and --min-margin override it. --format paths lists the
+/// images that are not rejected; -0 ends paths with NUL bytes, those that are read and those that are written.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -121,10 +122,6 @@ pub struct Classify {
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
 
-    /// Paths end with NUL bytes, for xargs -0 [with --format paths; before it: paths of a list that is read]
-    #[arg(long)]
-    null_output: bool,
-
     /// Write to this file [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -137,11 +134,9 @@ impl Classify {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
         let target = Target::parse(self.output.as_deref());
         let format = output::format(self.format, &target);
-        if self.null_output && format != Format::Paths {
-            return Err(Failure::usage("--null-output goes with --format paths", "pokedex classify photos/ --format paths --null-output"));
-        }
         let table = self.inputs.to_inputs().images_or_vectors()?.with_unique_keys();
-        let (judge, name) = (self.judge(&table, ui)?, table.name.clone());
+        let (first, table) = table.peek()?;
+        let (judge, name) = (self.judge(&table, first.as_ref(), ui)?, table.name.clone());
         let sink = open_sink(&target, format == Format::Parquet)?;
         let stage = Arc::new(Stage {
             schema: self.schema(&table, &judge),
@@ -155,9 +150,10 @@ impl Classify {
         provenance.set("schema", "predictions");
         provenance.set("head", stage.judge.identity());
         provenance.set("classes", serde_json::to_string(stage.judge.labels()).expect("texts"));
-        let mut output = output::Output::start(sink, format, self.null_output, &stage.schema, &provenance)?;
+        let mut output = output::Output::start(sink, format, self.inputs.null(), &stage.schema, &provenance)?;
         ui.start("classify", table.rows);
-        let rows = if stage.judge.looks_at_images() { stage.judge.batch().max(SLICE_OF_IMAGES) } else { SLICE_OF_VECTORS };
+        let rows =
+            if stage.judge.looks_at_images() { stage.judge.batch().max(SLICE_OF_IMAGES) } else { SLICE_OF_VECTORS };
         let worker = stage.clone();
         let work = move |batch: Result<RecordBatch, Error>| worker.classify(&batch?);
         let mut rejected = 0;
@@ -172,10 +168,11 @@ impl Classify {
     }
 
     /// What decides, loaded and ready.
-    fn judge(&self, table: &Table, ui: &Ui) -> Result<Judge, Failure> {
+    fn judge(&self, table: &Table, first: Option<&RecordBatch>, ui: &Ui) -> Result<Judge, Failure> {
         let ready = self.model.as_ref().filter(|model| model.ends_with(".onnx"));
         let wishes = judge::Wishes {
             table,
+            first,
             column: &self.vector_column,
             model: self.model.as_deref(),
             engine: self.engines.engine,
@@ -263,7 +260,8 @@ impl Stage {
         let labels = self.judge.labels();
         let mut new: Vec<(String, ArrayRef)> = Vec::new();
         for place in 0..self.top {
-            let best = |row: &Found| row.verdict.as_ref().ok().and_then(|verdict: &Verdict| verdict.best.get(place)).copied();
+            let best =
+                |row: &Found| row.verdict.as_ref().ok().and_then(|verdict: &Verdict| verdict.best.get(place)).copied();
             let names: StringArray =
                 rows.iter().map(|row| best(row).map(|(class, _)| labels[class as usize].as_str())).collect();
             let scores: Float32Array = rows.iter().map(|row| best(row).map(|(_, score)| score)).collect();
@@ -282,9 +280,8 @@ impl Stage {
             new.push((SECONDS.into(), Arc::new(seconds)));
         }
         let problem = |row: &Found| row.verdict.as_ref().err().filter(|_| row.new).cloned();
-        let skipped = (0..rows.len()).filter_map(|i| {
-            problem(&rows[i]).map(|problem| Skipped { key: keys.value(i).into(), problem })
-        });
+        let skipped = (0..rows.len())
+            .filter_map(|i| problem(&rows[i]).map(|problem| Skipped { key: keys.value(i).into(), problem }));
         let new: Vec<(&str, ArrayRef)> = new.iter().map(|(name, column)| (name.as_str(), column.clone())).collect();
         Ok(Done { skipped: skipped.collect(), batch: column::put(batch, &self.schema, &new) })
     }

@@ -163,13 +163,7 @@ impl Embed {
             Some(column) => What::Text { column: column.clone(), tower: model.text_tower(use_, device)? },
             None => What::Images(Embedder::new(model, batch, use_, device, !self.no_cache)?),
         };
-        Ok(Stage {
-            what,
-            model: model.id().clone(),
-            dimension: model.dimension(),
-            column: self.name.clone(),
-            schema,
-        })
+        Ok(Stage { what, model: model.id().clone(), dimension: model.dimension(), column: self.name.clone(), schema })
     }
 
     /// How many images go through the model at once.

@@ -43,7 +43,7 @@ const NAMED: usize = 5;
 Examples:
   pokedex evaluate predictions.parquet
   pokedex evaluate predictions.parquet --format json | jq .top1
-  pokedex evaluate predictions.parquet --report report/ --log runs.parquet
+  pokedex evaluate predictions.parquet --split test --report report/ --log runs.parquet
   pokedex evaluate new.parquet --compare old.parquet
   pokedex evaluate predictions.parquet --by style --format tsv
   pokedex evaluate theirs.csv --truth true --prediction predicted --score confidence"
@@ -68,6 +68,10 @@ pub struct EvaluateArgs {
     /// One group of figures for every value of this column, then all
     #[arg(long, value_name = "COLUMN")]
     by: Option<String>,
+
+    /// Look only at the rows of this split
+    #[arg(long, value_name = "SPLIT")]
+    split: Option<String>,
 
     /// Write tables, figures and a page with plots and pictures to this folder
     #[arg(long, value_name = "DIR")]
@@ -185,11 +189,12 @@ impl EvaluateArgs {
             prediction: self.prediction.as_deref(),
             score: self.score.as_deref(),
             by: self.by.as_deref(),
+            split: self.split.as_deref(),
         }
     }
 
     fn open(&self, path: &Path) -> Result<Source, Failure> {
-        let hint = format!("pokedex classify {} | pokedex evaluate -", path.display());
+        let hint = format!("pokedex classify {} --format parquet | pokedex evaluate -", path.display());
         Ok(Source::open(path, &hint)?)
     }
 
@@ -224,6 +229,10 @@ impl EvaluateArgs {
             let what = "of a class that the classifier does not know";
             ui.warn(&format!("{name}: {} {verb} {what} ({classes}); {counts} as wrong", rows(unknown)));
         }
+        if seen.learnt > 0 && self.split.is_none() && self.by.as_deref() != Some(column::SPLIT) {
+            let what = "of the split `train` count too: a head knows them; --split test leaves them out";
+            ui.warn(&format!("{name}: {} {what}", rows(seen.learnt)));
+        }
         let answers = columns.predictions.len();
         let complete = known.is_some_and(|known| known.len() <= answers);
         if (2..5).contains(&answers) && !complete {
@@ -235,7 +244,7 @@ impl EvaluateArgs {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         let settings = serde_json::json!({
             "truth": self.truth, "prediction": self.prediction, "score": self.score, "by": self.by,
-            "compare": path(&self.compare), "seed": self.seed, "bootstrap": self.bootstrap,
+            "split": self.split, "compare": path(&self.compare), "seed": self.seed, "bootstrap": self.bootstrap,
         });
         Run {
             command: "evaluate".into(),
@@ -291,6 +300,8 @@ struct Seen {
     groups: Vec<(String, Group)>,
     /// True classes that the classifier does not know.
     unknown: BTreeSet<String>,
+    /// Rows of the split `train`.
+    learnt: u64,
 }
 
 impl Seen {
@@ -299,6 +310,7 @@ impl Seen {
         let mut group_names = Labels::default();
         let mut groups: Vec<Group> = Vec::new();
         let mut unknown = BTreeSet::new();
+        let mut learnt = 0;
         answers::each(
             table,
             columns,
@@ -308,6 +320,7 @@ impl Seen {
                     groups.push(Group::default());
                 }
                 let Group { rows, tally } = &mut groups[number];
+                learnt += u64::from(answer.learnt);
                 let Some(answer) = answer.sound() else {
                     tally.failed += 1;
                     return Ok(());
@@ -332,7 +345,7 @@ impl Seen {
         let (names, places) = group_names.sorted();
         let mut sorted: Vec<(String, Group)> = names.iter().map(|name| (name.to_string(), Group::default())).collect();
         groups.into_iter().zip(places).for_each(|(group, place)| sorted[place as usize].1 = group);
-        Ok(Seen { labels, groups: sorted, unknown })
+        Ok(Seen { labels, groups: sorted, unknown, learnt })
     }
 
     /// Fails where there is nothing to measure.

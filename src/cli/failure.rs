@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use crate::{embed, head, convert, index, io, model, runs, table};
+use crate::{convert, embed, head, index, io, model, runs, table};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +63,16 @@ macro_rules! failed {
     )*};
 }
 
-failed!(embed::Error, head::Error, io::Error, table::Error, model::Error, model::cache::Error, convert::Error, runs::Error);
+failed!(
+    embed::Error,
+    head::Error,
+    io::Error,
+    table::Error,
+    model::Error,
+    model::cache::Error,
+    convert::Error,
+    runs::Error
+);
 
 impl From<index::Error> for Failure {
     fn from(error: index::Error) -> Failure {

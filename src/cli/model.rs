@@ -6,8 +6,10 @@ use clap::{Args, Subcommand};
 
 use super::args::print;
 use super::failure::{Exit, Failure};
+use crate::head::{self, Head};
 use crate::model::hub::{self, Hub, Place, Removed, Repo, SHORT_NAMES, Variant};
 use crate::model::{self, models_folder};
+use crate::table::Table;
 use crate::ui::{Ui, bytes};
 
 /// List models, explain them, and get more of them
@@ -104,6 +106,7 @@ impl Model {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
         match self.command {
             Command::List => print(list().as_bytes())?,
+            Command::Info { model } if is_head(&model) => print(head(&Head::read(Path::new(&model))?).as_bytes())?,
             Command::Info { model } => {
                 print(info(&model::Model::find(&model, model::Engine::Auto)?.info()).as_bytes())?
             }
@@ -209,6 +212,42 @@ fn list() -> String {
     }
     text
 }
+
+/// Whether a table of that name says that it is a head.
+fn is_head(name: &str) -> bool {
+    Path::new(name).is_file() && Table::open(Path::new(name)).is_ok_and(|table| head::is_head(&table))
+}
+
+fn head(head: &Head) -> String {
+    let mut text = format!("head        {}\n", head.identity());
+    text.push_str(&format!("classes     {}, by {}\n", head.classes.len(), head.target));
+    for feature in &head.features {
+        let model = feature.model.as_deref().unwrap_or("an unknown model");
+        text.push_str(&format!("reads       {}: {} numbers by {model}\n", feature.column, feature.dimension));
+    }
+    let doubt = &head.doubt;
+    text.push_str(&format!("temperature {}\n", doubt.temperature));
+    if let Some(unknown) = doubt.unknown {
+        text.push_str(&format!("none of all {unknown}, as a logit\n"));
+    }
+    text.push_str(&format!("rejects     scores below {}, leads below {}\n", doubt.min_score, doubt.min_margin));
+    for (name, value) in &head.facts {
+        text.push_str(&format!("{:<11} {value}\n", name.replace('_', " ")));
+    }
+    let few = head.classes.iter().map(|class| class.rows).min().unwrap_or(0);
+    let many = head.classes.iter().map(|class| class.rows).max().unwrap_or(0);
+    text.push_str(&format!("rows        {few} to {many} a class\n"));
+    for class in head.classes.iter().take(SHOWN) {
+        text.push_str(&format!("class       {}\n", crate::ui::printable(&class.label)));
+    }
+    if head.classes.len() > SHOWN {
+        text.push_str(&format!("            and {} more\n", head.classes.len() - SHOWN));
+    }
+    text
+}
+
+/// Classes of a head that are named.
+const SHOWN: usize = 10;
 
 fn info(info: &model::Info) -> String {
     let none = || "none".to_string();

@@ -78,7 +78,7 @@ pub struct Train {
     steps: u32,
 
     /// Relative decrease of a linear head's objective that is not worth another step
-    #[arg(long, default_value_t = 1e-3, value_name = "X", value_parser = positive)]
+    #[arg(long, default_value_t = 3e-4, value_name = "X", value_parser = positive)]
     tolerance: f64,
 
     /// Reject so many rows that this share of the validation is accepted
@@ -229,7 +229,10 @@ fn summary(head: &Head, sample: &Sample) -> String {
     }
     if let (Some(top1), Some(loss)) = (figure("validation_top1"), figure("validation_loss")) {
         let validation = rows(sample.validation.len() as u64);
-        text.push_str(&format!("; right in {:.1} % of {validation} of the validation, log-loss {loss:.3}", 100.0 * top1));
+        text.push_str(&format!(
+            "; right in {:.1} % of {validation} of the validation, log-loss {loss:.3}",
+            100.0 * top1
+        ));
     }
     if head.doubt.min_score > 0.0 {
         text.push_str(&format!("; below {:.3} it says unknown", head.doubt.min_score));

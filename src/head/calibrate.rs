@@ -57,7 +57,9 @@ impl Calibration {
         let (mut blocks, mut truths) = (Vec::new(), Vec::new());
         rows.blocks(|first, features| {
             let mut block = Vec::new();
-            for (row, vector) in (first..).zip(features.chunks_exact(rows.dimension)).filter(|(row, _)| row % every == 0) {
+            for (row, vector) in
+                (first..).zip(features.chunks_exact(rows.dimension)).filter(|(row, _)| row % every == 0)
+            {
                 block.extend_from_slice(vector);
                 truths.push(rows.classes[row]);
             }

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::{
+    Array, ArrayRef, FixedSizeListArray, Float32Array, Int32Array, Int64Array, RecordBatch, StringArray,
+};
 use arrow_schema::{DataType, Schema};
 
 use super::{Class, Doubt, Error, Feature, Head, Method, Scaling};
@@ -147,7 +149,8 @@ impl Head {
             for row in 0..batch.num_rows() {
                 let label = labels.value(row).to_string();
                 if knn {
-                    let place = places.get(&label).ok_or_else(|| fail(format!("class {label} is not among its own")))?;
+                    let place =
+                        places.get(&label).ok_or_else(|| fail(format!("class {label} is not among its own")))?;
                     head.owners.push(*place);
                     continue;
                 }
@@ -196,7 +199,8 @@ impl Head {
     /// What tells this head from others: a digest over all that shows in its answers, first 16 hex digits.
     pub fn identity(&self) -> String {
         let mut hasher = blake3::Hasher::new();
-        let facts = (self.method, &self.target, &self.features, &self.doubt, self.neighbours, self.nearness, &self.scaling);
+        let facts =
+            (self.method, &self.target, &self.features, &self.doubt, self.neighbours, self.nearness, &self.scaling);
         hasher.update(&serde_json::to_vec(&facts).expect("numbers and texts"));
         for class in &self.classes {
             hasher.update(&(class.label.len() as u64).to_le_bytes()).update(class.label.as_bytes());

@@ -72,15 +72,9 @@ impl<'a> Objective<'a> {
         self.rows.dimension + 1
     }
 
-    /// Weights to start from: zero, and the logarithm of each class's share.
+    /// Weights to start from. (From the logarithms of the classes' shares as `b` the walk takes up to twice the steps.)
     pub fn start(&self) -> Vec<f32> {
-        let mut counts = vec![0u64; self.classes];
-        self.rows.classes.iter().for_each(|&class| counts[class as usize] += 1);
-        let mut theta = vec![0.0; self.classes * self.width()];
-        for (row, count) in theta.chunks_exact_mut(self.width()).zip(counts) {
-            row[self.rows.dimension] = (count.max(1) as f64 / self.rows.len().max(1) as f64).ln() as f32;
-        }
-        theta
+        vec![0.0; self.classes * self.width()]
     }
 
     /// Hands on the scaled rows with their constant.

@@ -196,6 +196,17 @@ impl Table {
         table
     }
 
+    /// The first batch, and the table as if it had not been looked at.
+    ///
+    /// # Errors
+    /// The batch cannot be read.
+    pub fn peek(mut self) -> Result<(Option<RecordBatch>, Table), Error> {
+        let first = self.batches.next().transpose()?;
+        let again = first.clone().map(Ok).into_iter();
+        let batches: Batches = Box::new(again.chain(self.batches));
+        Ok((first, Table { batches, ..self }))
+    }
+
     /// Fails unless the table has this column.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod workdir;
 
 mod cache;
+mod classify;
 mod completions;
 mod contract;
 mod convert_rgb;
@@ -20,3 +21,4 @@ mod readme;
 mod scan;
 mod schema;
 mod split;
+mod train;

@@ -25,7 +25,7 @@ const SCALE: f32 = 100.0;
 
 /// How sure the built-in classes are: fitted by `training/doubt.py` on pictures and photographs that the model was not
 /// trained on.
-const POKEDEX: Doubt = Doubt { temperature: 0.05, unknown: Some(0.3), min_score: 0.3, min_margin: 0.0 };
+const POKEDEX: Doubt = Doubt { temperature: 0.0342, unknown: Some(0.35), min_score: 0.292, min_margin: 0.0 };
 
 /// How fast the weight of a vote falls in an index: a cosine lower by so much has e times less.
 const NEARNESS: f32 = 0.05;
@@ -36,6 +36,8 @@ const MOST_LABELS: usize = 1 << 20;
 /// What a judge is made for.
 pub struct Wishes<'a> {
     pub table: &'a Table,
+    /// Its first rows.
+    pub first: Option<&'a RecordBatch>,
     /// The table's vectors.
     pub column: &'a str,
     pub model: Option<&'a str>,
@@ -47,14 +49,31 @@ pub struct Wishes<'a> {
 
 /// What decides.
 pub enum Judge {
-    Head { head: Box<Head>, labels: Vec<String>, identity: String, sources: Vec<Source>, batch: usize },
-    Ready { identity: String, labels: Vec<String>, classifier: classifier::Loaded, detects: bool, detection: Detection, doubt: Doubt },
+    Head {
+        head: Box<Head>,
+        labels: Vec<String>,
+        identity: String,
+        sources: Vec<Source>,
+        batch: usize,
+    },
+    Ready {
+        identity: String,
+        labels: Vec<String>,
+        classifier: classifier::Loaded,
+        detects: bool,
+        detection: Detection,
+        doubt: Doubt,
+    },
 }
 
 /// Where the vectors of a feature come from.
 pub enum Source {
     /// A column of the table; all its rows are of this model, if it is known.
-    Column { name: String, model: Option<String>, dimension: usize },
+    Column {
+        name: String,
+        model: Option<String>,
+        dimension: usize,
+    },
     Images(Box<Embedder>),
 }
 
@@ -319,8 +338,12 @@ impl Wishes<'_> {
         if !self.table.has(self.column) {
             return Ok(Model::builtin());
         }
-        match self.table.provenance.get(&column::footer_key(self.column, "model")).filter(|id| *id != "unknown") {
-            Some(full) => self.model_of(&short_id(full)),
+        let name = column::model_column(self.column);
+        let rows = self.first.map(|first| column::text(first, &name)).transpose()?.flatten();
+        let row = rows.as_ref().and_then(|models| models.iter().flatten().next().map(str::to_string));
+        let footer = self.table.provenance.get(&column::footer_key(self.column, "model")).map(short_id);
+        match row.or(footer).filter(|id| id != "unknown") {
+            Some(id) => self.model_of(&id),
             None => Err(index::Error::NoModel { name: self.table.name.clone() }.into()),
         }
     }
@@ -390,7 +413,13 @@ impl Judge {
     }
 }
 
-fn by_head(head: &Head, sources: &[Source], batch: &RecordBatch, top: usize, name: &str) -> Result<Vec<Found>, Failure> {
+fn by_head(
+    head: &Head,
+    sources: &[Source],
+    batch: &RecordBatch,
+    top: usize,
+    name: &str,
+) -> Result<Vec<Found>, Failure> {
     let rows = batch.num_rows();
     let errors = column::text(batch, column::ERROR)?;
     let mut problems: Vec<Option<(String, bool)>> = (0..rows)

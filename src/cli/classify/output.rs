@@ -164,7 +164,8 @@ impl Rows {
     }
 
     fn widths(&self) -> [usize; 3] {
-        let width = |title: &str, cell: &dyn Fn(usize) -> usize| (0..self.len).map(cell).max().unwrap_or(0).max(title.len());
+        let width =
+            |title: &str, cell: &dyn Fn(usize) -> usize| (0..self.len).map(cell).max().unwrap_or(0).max(title.len());
         let chars = |text: &str| printable(text).chars().count();
         [width(column::KEY, &|row| chars(self.keys.value(row))), width("prediction", &|row| chars(self.answer(row))), 6]
     }

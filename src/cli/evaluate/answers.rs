@@ -11,8 +11,7 @@ use crate::table::{Error, Table, column};
 /// The prediction's and the score's column where none is named.
 const PREDICTION: &str = "prediction_1";
 const SCORE: &str = "score_1";
-/// Whether the row was rejected, and how long it took.
-
+/// How long the row took.
 const SECONDS: &str = "seconds";
 /// Predictions that are looked at.
 const MOST: usize = 5;
@@ -23,6 +22,8 @@ pub struct Wishes<'a> {
     pub prediction: Option<&'a str>,
     pub score: Option<&'a str>,
     pub by: Option<&'a str>,
+    /// Only rows of this split are looked at.
+    pub split: Option<&'a str>,
 }
 
 /// Which columns say what.
@@ -33,6 +34,7 @@ pub struct Columns {
     pub predictions: Vec<String>,
     pub score: Option<String>,
     by: Option<String>,
+    split: Option<String>,
     own: Vec<&'static str>,
 }
 
@@ -43,8 +45,8 @@ impl Columns {
     /// One that is needed or named is missing; the message lists those there are.
     pub fn find(table: &Table, wishes: &Wishes) -> Result<Columns, Failure> {
         needed(table, wishes.truth, "--truth COLUMN names the column that holds the true class")?;
-        if let Some(by) = wishes.by {
-            table.require(by)?;
+        for column in wishes.by.into_iter().chain(wishes.split.map(|_| column::SPLIT)) {
+            table.require(column)?;
         }
         let columns = Columns::find_other(table, wishes)?;
         Ok(Columns { truth: Some(wishes.truth.into()), by: wishes.by.map(str::to_string), ..columns })
@@ -69,15 +71,25 @@ impl Columns {
             // The score of another column than the one that is evaluated would say nothing.
             None => Some(SCORE.to_string()).filter(|score| first == PREDICTION && table.has(score)),
         };
-        let own = [column::KEY, column::PATH, column::ERROR, column::REJECTED, SECONDS];
+        let own = [column::KEY, column::PATH, column::ERROR, column::REJECTED, column::SPLIT, SECONDS];
         let own = own.into_iter().filter(|name| table.has(name)).collect();
-        Ok(Columns { truth: None, predictions, score, by: None, own })
+        let split = wishes.split.filter(|_| table.has(column::SPLIT)).map(str::to_string);
+        Ok(Columns { truth: None, predictions, score, by: None, split, own })
     }
 
     /// Whether a column is worth reading.
     pub fn wants(&self, name: &str) -> bool {
         let named = [&self.truth, &self.score, &self.by].into_iter().flatten().chain(&self.predictions);
         named.into_iter().any(|column| column == name) || self.own.contains(&name)
+    }
+
+    /// The rows of the split that is asked for.
+    fn chosen(&self, batch: &RecordBatch) -> Result<RecordBatch, Error> {
+        let Some(wanted) = &self.split else { return Ok(batch.clone()) };
+        let splits = column::text(batch, column::SPLIT)?;
+        let chosen = |i: usize| splits.as_ref().is_some_and(|s| s.is_valid(i) && s.value(i) == wanted);
+        let chosen: BooleanArray = (0..batch.num_rows()).map(|i| Some(chosen(i))).collect();
+        Ok(arrow_select::filter::filter_record_batch(batch, &chosen).expect("as many answers as rows"))
     }
 
     /// Whether a row has more predictions than one.
@@ -104,6 +116,8 @@ pub struct Answer<'a> {
     /// Of the best prediction, in [0, 1]; `None` where the table has no scores.
     pub score: Option<f64>,
     pub rejected: bool,
+    /// Whether the row is of the split `train`.
+    pub learnt: bool,
     pub seconds: Option<f64>,
     pub group: Option<&'a str>,
 }
@@ -120,7 +134,8 @@ pub fn each(
 ) -> Result<(), Failure> {
     let name = table.name.clone();
     for batch in table.with_keys() {
-        let cells = Cells::of(&batch?, &name, columns)?;
+        let batch = columns.chosen(&batch?)?;
+        let cells = Cells::of(&batch, &name, columns)?;
         for i in 0..cells.keys.len() {
             look(cells.answer(i)?)?;
         }
@@ -142,6 +157,7 @@ struct Cells<'a> {
     rejected: Option<BooleanArray>,
     seconds: Option<Float64Array>,
     groups: Option<StringArray>,
+    splits: Option<StringArray>,
 }
 
 impl<'a> Cells<'a> {
@@ -159,9 +175,13 @@ impl<'a> Cells<'a> {
             truths: named(&columns.truth)?,
             predictions: columns.predictions.iter().map(|column| names(batch, column)).collect::<Result<_, _>>()?,
             scores: columns.score.as_ref().map(|column| numbers(batch, column)).transpose()?,
-            rejected: batch.column_by_name(column::REJECTED).map(|column| booleans(column, column::REJECTED)).transpose()?,
+            rejected: batch
+                .column_by_name(column::REJECTED)
+                .map(|column| booleans(column, column::REJECTED))
+                .transpose()?,
             seconds: batch.column_by_name(SECONDS).map(|_| numbers(batch, SECONDS)).transpose()?,
             groups: named(&columns.by)?,
+            splits: column::text(batch, column::SPLIT)?,
         })
     }
 
@@ -186,6 +206,7 @@ impl<'a> Cells<'a> {
             rank,
             score,
             rejected: self.rejected.as_ref().is_some_and(|r| r.is_valid(i) && r.value(i)),
+            learnt: self.splits.as_ref().is_some_and(|s| s.is_valid(i) && s.value(i) == "train"),
             seconds,
             group: self.groups.as_ref().filter(|_| at(&self.groups)).map(|c| c.value(i)),
         })

@@ -131,6 +131,10 @@ impl Sample {
             }
             ui.warn(&format!("{what}; they can only be judged wrongly"));
         }
+        for feature in self.features.iter().filter(|feature| feature.model.is_none()) {
+            let what = "does not say which model made it: nobody can tell later whether other vectors fit this head";
+            ui.warn(&format!("{name}: column `{}` {what}", feature.column));
+        }
         if !self.has_split {
             let (train, validation) = (self.train.len(), self.validation.len());
             ui.warn(&format!("{name}: has no splits; learns from {train} rows and chooses by {validation}"));
@@ -191,8 +195,11 @@ impl Beside {
             file.write_all_at(&bytes, end).map_err(io::Error::temporary)?;
             end += bytes.len() as u64;
         }
-        let features: HashMap<String, Feature> =
-            columns.iter().zip(&checks).map(|(name, check)| (name.clone(), feature(name, check, &provenance))).collect();
+        let features: HashMap<String, Feature> = columns
+            .iter()
+            .zip(&checks)
+            .map(|(name, check)| (name.clone(), feature(name, check, &provenance)))
+            .collect();
         let dimensions = features.iter().map(|(name, feature)| (name.clone(), feature.dimension)).collect();
         Ok(Beside { features, dimensions, file, places, columns })
     }
@@ -260,7 +267,8 @@ impl Gather {
         let ids = column::ints(batch, column::ID)?;
         let labels = self.labels(batch, ids.as_ref())?;
         let hashes = read_hashes(batch, column::CONTENT_HASH)?;
-        let own = |column: &String| batch.column_by_name(column).map(|_| column::vectors(batch, column, name)).transpose();
+        let own =
+            |column: &String| batch.column_by_name(column).map(|_| column::vectors(batch, column, name)).transpose();
         let own = columns.iter().map(own).collect::<Result<Vec<_>, _>>()?;
         let mut vector: Vec<f32> = Vec::new();
         for row in 0..batch.num_rows() {
@@ -358,9 +366,7 @@ impl Gather {
                 let contents = &self.contents;
                 let classes = &train.classes;
                 // Rows without a class can only show what it is not to know.
-                train.divide(|row| {
-                    classes[row] != STRANGER && assignment.get(contents[row]) == Some(Split::Train)
-                })?
+                train.divide(|row| classes[row] != STRANGER && assignment.get(contents[row]) == Some(Split::Train))?
             }
         };
 
@@ -426,11 +432,11 @@ impl Gather {
     /// Why there is nothing to learn from.
     fn nothing(&self, name: &str, has_split: bool) -> Failure {
         let (what, hint) = match () {
-            () if has_split && self.tests > 0 => (
+            () if has_split && self.tests > 0 && self.without_class == 0 => (
                 "no row of the split `train`: a head does not learn from the test",
                 "`pokedex split TABLE -o split.parquet` divides a table into train, validation and test",
             ),
-            () if self.without_vector > 0 => {
+            () if self.without_vector > 0 && self.without_class == 0 => {
                 ("no row has a vector in every column of --features", "`pokedex embed INPUT -o embeddings.parquet`")
             }
             () => (

@@ -1,0 +1,263 @@
+use std::path::Path;
+
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use image::{Rgb, RgbImage};
+use serde_json::Value;
+
+use super::train::{clouds, embeddings};
+use crate::workdir::{Workdir, pattern, png};
+
+/// Pictures of one colour each with a speck that differs: two classes that any model tells apart.
+fn colours(dir: &Workdir, folder: &str, each: u32) {
+    for (label, colour) in [("red", [220, 30, 20]), ("blue", [20, 40, 230])] {
+        for n in 0..each {
+            let mut image = RgbImage::from_pixel(48, 48, Rgb(colour));
+            for i in 0..12 {
+                image.put_pixel((n * 7 + i * 5) % 48, (n * 11 + i * 3) % 48, Rgb([255, 255, (n % 256) as u8]));
+            }
+            dir.write(&format!("{folder}/{label}/{n:02}.png"), png(&image.into()));
+        }
+    }
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+fn yolo(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/yolo").join(name).display().to_string()
+}
+
+#[test]
+fn what_is_no_pokemon_is_unknown_in_text_and_keeps_its_predictions() {
+    let dir = Workdir::new();
+    dir.write("noise.png", png(&pattern(64, 64, 3).into()));
+    let text = dir.pokedex("classify noise.png --top 2").ok().text();
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(rows[0], ["key", "prediction_1", "score_1", "prediction_2", "score_2"]);
+    assert_eq!(rows[1][..2], ["noise.png", "unknown"]);
+    let found = &lines(&dir.pokedex("classify noise.png --format jsonl").ok().text())[0];
+    assert_eq!(found["rejected"], true);
+    let predictions = found["predictions"].as_array().expect("a list");
+    assert_eq!(predictions.len(), 5);
+    assert!(pokedex::species::names().any(|name| predictions[0]["label"] == name), "{found}");
+    let found = &lines(&dir.pokedex("classify noise.png --min-score 0 --format jsonl").ok().text())[0];
+    assert_eq!(found["rejected"], false);
+    assert_eq!(dir.pokedex("classify noise.png --format paths").ok().text(), "");
+    assert_eq!(
+        dir.shell("classify() { pokedex classify noise.png --min-score 0 --format paths -0; }; classify | xargs -0 ls")
+            .ok()
+            .text(),
+        "noise.png\n"
+    );
+}
+
+#[test]
+fn images_their_table_and_their_vectors_are_judged_alike() {
+    let dir = Workdir::new();
+    colours(&dir, "in", 9);
+    dir.pokedex("scan in -o m.parquet").ok();
+    dir.pokedex("embed in -o e.parquet").ok();
+    let of = |input: &str| {
+        let run = dir.pokedex(&format!("classify {input} --format jsonl")).ok().text();
+        lines(&run).into_iter().map(|row| (row["key"].clone(), row["predictions"].clone())).collect::<Vec<_>>()
+    };
+    let images = of("in");
+    assert_eq!(images.len(), 18);
+    assert!(images == of("m.parquet") && images == of("e.parquet") && images == of("in --no-cache -j 3"));
+    let piped = dir
+        .shell("cat e.parquet | pokedex classify - --format parquet | pokedex classify - --format jsonl")
+        .ok()
+        .text();
+    assert_eq!(lines(&piped)[0]["key"], images[0].0);
+    let table = dir.shell("pokedex classify e.parquet --record-time -o p.parquet").ok();
+    assert_eq!(table.stderr, "");
+    assert!(dir.table("p.parquet").column_by_name("seconds").is_some());
+    assert!(dir.table("p.parquet").column_by_name("embedding").is_some(), "columns pass through");
+}
+
+#[test]
+fn a_head_learns_and_judges_pictures() {
+    let dir = Workdir::new();
+    colours(&dir, "in", 20);
+    dir.shell("pokedex split in | pokedex embed - -o e.parquet && pokedex train e.parquet -o h.parquet").ok();
+    colours(&dir, "new", 30);
+    dir.pokedex("classify new --head h.parquet -o p.parquet").ok();
+    let json: Value =
+        serde_json::from_str(&dir.pokedex("evaluate p.parquet --format json --bootstrap 0").ok().text()).expect("JSON");
+    assert_eq!(json["rows"], 60);
+    assert!(json["top1"].as_f64().expect("there") > 0.9, "{json}");
+    // The footer says what judged, and which classes it knows.
+    let footer = pokedex::table::Table::open(&dir.path("p.parquet")).expect("a table").provenance;
+    assert_eq!(footer.get("classes"), Some(r#"["blue","red"]"#));
+    assert!(footer.get("head").is_some_and(|head| head.starts_with("linear@")));
+    let table = dir.table("p.parquet");
+    let best = table["score_1"].as_primitive::<arrow_array::types::Float32Type>();
+    assert!(best.iter().flatten().all(|score| (0.5..=1.0).contains(&score)), "of two classes");
+}
+
+#[test]
+fn vectors_of_another_model_are_refused() {
+    let dir = Workdir::new();
+    colours(&dir, "in", 6);
+    dir.other_model("other");
+    dir.pokedex("embed in -o e.parquet").ok();
+    dir.pokedex("embed in --model ./other -o o.parquet").ok();
+    dir.pokedex("train e.parquet -o h.parquet").ok();
+    for input in ["o.parquet --head h.parquet", "o.parquet", "o.parquet --index e.parquet"] {
+        let said = dir.pokedex(&format!("classify {input} -o p.parquet")).failed(1);
+        assert!(said.contains("its vectors were made by other@") && said.contains("by pokedex-mini@"), "{said}");
+        assert!(said.contains("hint: pokedex embed INPUT --model pokedex-mini"), "{said}");
+        assert!(!dir.path("p.parquet").exists());
+    }
+    // Vectors that nobody has signed.
+    dir.foreign("f.parquet", &embeddings(&clouds(&["a", "b"], 10, 1.0), "vectors"));
+    let said = dir.pokedex("classify f.parquet --head h.parquet").failed(1);
+    assert!(said.contains("has no column `embedding`"), "{said}");
+}
+
+#[test]
+fn words_are_classes_too() {
+    let dir = Workdir::new();
+    colours(&dir, "in", 4);
+    dir.write("labels.txt", "red\nblue\n\n");
+    let text = dir.pokedex_args(&[
+        "classify",
+        "in",
+        "--labels",
+        "labels.txt",
+        "--prompt",
+        "{}",
+        "--prompt",
+        "something {}",
+        "--format",
+        "jsonl",
+    ]);
+    let rows = lines(&text.ok().text());
+    assert_eq!(rows.len(), 8);
+    for row in &rows {
+        let scores: Vec<f64> = row["predictions"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|p| p["score"].as_f64().expect("a number"))
+            .collect();
+        assert!((scores.iter().sum::<f64>() - 1.0).abs() < 1e-5, "{row}");
+    }
+    // A greater scale is surer, and says the same.
+    let sure = lines(&dir.pokedex("classify in --labels labels.txt --scale 1000 --format jsonl").ok().text());
+    let unsure = lines(&dir.pokedex("classify in --labels labels.txt --scale 0.001 --format jsonl").ok().text());
+    for (a, b) in sure.iter().zip(&unsure) {
+        assert_eq!(a["predictions"][0]["label"], b["predictions"][0]["label"]);
+        assert!(b["predictions"][0]["score"].as_f64() < a["predictions"][0]["score"].as_f64());
+    }
+    let said = dir.pokedex_args(&["classify", "in", "--labels", "labels.txt", "--prompt", "a photo"]).failed(2);
+    assert!(said.contains("has no {}"), "{said}");
+    dir.write("twice.txt", "red\nblue\nred\n");
+    assert!(dir.pokedex("classify in --labels twice.txt").failed(1).contains("`red` stands there twice"));
+    dir.write("empty.txt", "\n\n");
+    assert!(dir.pokedex("classify in --labels empty.txt").failed(1).contains("holds no label"));
+    dir.write("binary.txt", [0xff, 0xfe, 0x00, 0x41]);
+    assert!(dir.pokedex("classify in --labels binary.txt").failed(1).contains("no text"));
+}
+
+#[test]
+fn the_nearest_rows_of_a_table_vote() {
+    let dir = Workdir::new();
+    colours(&dir, "in", 8);
+    colours(&dir, "new", 10);
+    dir.shell("pokedex embed in | pokedex index - -o i.parquet").ok();
+    let rows = lines(&dir.pokedex("classify new --index i.parquet --neighbours 3 --format jsonl").ok().text());
+    let right = rows.iter().filter(|row| {
+        let label = row["key"].as_str().expect("a key").split('/').next().expect("a folder");
+        row["predictions"][0]["label"] == label
+    });
+    assert!(right.count() >= 18, "{rows:?}");
+    dir.pokedex("embed new/red -o unlabelled.parquet").ok();
+    let said = dir.pokedex("classify new --index unlabelled.parquet").failed(1);
+    assert!(said.contains("no row has a vector and a label"), "{said}");
+}
+
+#[test]
+fn a_picture_that_cannot_be_read_is_a_row_with_an_error() {
+    let dir = Workdir::new();
+    dir.pictures("in", 4);
+    dir.write("in/001.png", b"no picture");
+    let run = dir.pokedex("classify in -o p.parquet");
+    let said = run.failed(3);
+    assert!(said.contains("001.png: not an image"), "{said}");
+    assert_eq!(dir.keys("p.parquet"), ["000.png", "001.png", "002.png", "003.png"]);
+    let errors: Vec<bool> = dir.texts("p.parquet", "error").iter().map(Option::is_some).collect();
+    assert_eq!(errors, [false, true, false, false]);
+    assert!(dir.table("p.parquet")["rejected"].is_null(1));
+    assert!(dir.texts("p.parquet", "prediction_1")[1].is_none());
+    dir.pokedex("classify in --strict -o q.parquet").failed(1);
+    assert!(!dir.path("q.parquet").exists());
+    let csv = dir.pokedex("classify in --format csv --top 1 --skip-ok").ok().text();
+    assert!(csv.lines().nth(2).expect("a row").starts_with("001.png,,,,not an image"), "{csv}");
+    // Rows that failed before are not this stage's.
+    dir.pokedex("embed in --skip-ok -o e.parquet").ok();
+    assert_eq!(dir.pokedex("classify e.parquet -o r.parquet").ok().stderr, "");
+}
+
+#[test]
+fn ready_made_models_say_what_they_see_and_where() {
+    let dir = Workdir::new();
+    dir.pictures("in", 3);
+    let model = yolo("corners.onnx");
+    let run = dir.pokedex(&format!("classify in --model {model} --boxes --confidence 0.001 --format jsonl")).ok();
+    let rows = lines(&run.text());
+    assert_eq!(rows.len(), 3);
+    let boxes: usize = rows.iter().map(|row| row["boxes"].as_array().expect("a list").len()).sum();
+    assert!(boxes > 0, "{rows:?}");
+    for row in &rows {
+        let best = row["boxes"].as_array().expect("a list").first();
+        let said = row["predictions"].as_array().expect("a list").first();
+        assert_eq!(best.map(|b| &b["label"]), said.map(|p| &p["label"]), "the best box is the prediction");
+    }
+    dir.pokedex(&format!("classify in --model {model} --boxes --confidence 1 -o p.parquet")).ok();
+    assert!(dir.texts("p.parquet", "prediction_1").iter().all(Option::is_none), "nothing was seen");
+    assert!(dir.table("p.parquet")["rejected"].as_boolean().iter().all(|r| r == Some(true)));
+
+    let plain = yolo("plain/model.onnx");
+    let rows = lines(&dir.pokedex(&format!("classify in --model {plain} --format jsonl")).ok().text());
+    assert!(rows.iter().all(|row| row["predictions"][0]["score"].as_f64().expect("a number") > 0.0));
+    let said = dir.pokedex(&format!("classify in --model {plain} --boxes")).failed(2);
+    assert!(said.contains("only a detector has boxes"), "{said}");
+    dir.foreign("v.parquet", &embeddings(&clouds(&["a", "b"], 4, 1.0), "embedding"));
+    let said = dir.pokedex(&format!("classify v.parquet --model {plain}")).failed(1);
+    assert!(said.contains("has no images"), "{said}");
+}
+
+#[test]
+fn heads_that_are_none_or_damaged_are_refused() {
+    let dir = Workdir::new();
+    dir.foreign("e.parquet", &embeddings(&clouds(&["a", "b"], 20, 1.0), "embedding"));
+    let said = dir.pokedex("classify e.parquet --head e.parquet").failed(1);
+    assert!(said.contains("not a head") && said.contains("hint: `pokedex train"), "{said}");
+    dir.pokedex("train e.parquet -o h.parquet").ok();
+    let sound = dir.read("h.parquet");
+    for at in (0..sound.len()).step_by(sound.len() / 60) {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 0x55;
+        dir.write("bad.parquet", &bytes);
+        let run = dir.pokedex("classify e.parquet --head bad.parquet -o p.parquet");
+        assert!([0, 1].contains(&run.code) && !run.stderr.contains("panicked"), "{at}: {}", run.stderr);
+    }
+    for length in [0, 4, sound.len() / 2, sound.len() - 1] {
+        dir.write("short.parquet", &sound[..length]);
+        dir.pokedex("classify e.parquet --head short.parquet").failed(1);
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let dir = Workdir::new();
+    dir.foreign("e.parquet", &embeddings(&clouds(&["a", "b"], 4000, 1.0), "embedding"));
+    dir.pokedex("train e.parquet --method centroid -o h.parquet").ok();
+    let run = dir.shell("set -o pipefail; pokedex classify e.parquet --head h.parquet | head -1").ok();
+    assert_eq!(run.text(), "key\tprediction_1\tscore_1\tprediction_2\tscore_2\n");
+    let json = dir.pokedex("classify e.parquet --head h.parquet --format json").ok().text();
+    assert_eq!(serde_json::from_str::<Vec<Value>>(&json).expect("one array").len(), 8000);
+}

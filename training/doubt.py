@@ -1,0 +1,138 @@
+"""How sure the built-in classes may be: fits what `classify` without options uses, and measures it on other pictures.
+
+    python3 training/doubt.py --pokedex target/release/pokedex --data ../shared/data
+
+prints the constants of POKEDEX in src/cli/classify/judge.rs, and a table of what they do. The probability of a species is
+the softmax over cosines / temperature, with one more term for being none of them, exp(unknown / temperature).
+
+Nothing here was trained on. The constants are fitted on team_crops, on the held-out pictures of the other folders
+(training/held_out.csv), and on held-out front sprites pasted on every second photograph that training did not see, against
+these photographs without. They are measured on wild_a, on sprites pasted on the photographs that training did see, and on
+the remaining photographs, plain. The threshold is the least at which at most one in twenty of the fitted strangers passes.
+"""
+
+import argparse
+import csv
+import hashlib
+import random
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from PIL import Image
+
+from images import open_rgba, over_white
+
+FOLDERS = ["dreamworld", "front_sprites", "front_sprites_badcrc", "ingame_sprites", "box_icons"]
+
+
+def embed(program, folder):
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as out:
+        subprocess.run([program, "embed", "-q", "--skip-ok", str(folder), "-o", out.name], check=True)
+        table = pq.read_table(out.name)
+    table = table.filter(table["embedding"].is_valid())
+    vectors = np.stack(table["embedding"].to_numpy(zero_copy_only=False)).astype("f8")
+    return vectors, np.array([i or 0 for i in table["id"].to_pylist()]), table["path"].to_pylist()
+
+
+def digest(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def paste(photos, sprites, folder, seed, copies=4):
+    rng = random.Random(seed)
+    (folder / "pasted").mkdir(parents=True)
+    (folder / "plain").mkdir()
+    for photo in photos:
+        scene = over_white(open_rgba(photo.read_bytes()))
+        scene.thumbnail((512, 512))
+        scene.save(folder / "plain" / f"{photo.stem}.png")
+        for copy in range(copies):
+            path = rng.choice(sprites)
+            sprite = open_rgba(path.read_bytes())
+            sprite = sprite.crop(sprite.getchannel("A").getbbox())
+            scale = rng.uniform(0.5, 0.9) * min(scene.width / sprite.width, scene.height / sprite.height)
+            size = (max(1, round(sprite.width * scale)), max(1, round(sprite.height * scale)))
+            sprite = sprite.resize(size, Image.BILINEAR)
+            both = scene.copy()
+            both.paste(sprite, (rng.randint(0, scene.width - sprite.width), rng.randint(0, scene.height - sprite.height)), sprite)
+            both.save(folder / "pasted" / f"{path.name[:4]}_{photo.stem}_{copy}.png")
+
+
+def scores(cosines, temperature, unknown):
+    most = cosines.max(1)
+    total = np.exp((cosines - most[:, None]) / temperature).sum(1) + np.exp((unknown - most) / temperature)
+    return 1 / total
+
+
+def loss(known, truth, strangers, temperature, unknown):
+    most = known.max(1)
+    total = np.log(np.exp((known - most[:, None]) / temperature).sum(1) + np.exp((unknown - most) / temperature))
+    right = (known[np.arange(len(truth)), truth - 1] - most) / temperature - total
+    # Of two pictures that are classified one is a stranger's: an assumption.
+    none = np.log1p(-np.minimum(strangers_share(strangers, temperature, unknown), 1 - 1e-12))
+    return -right.mean() / 2 - none.mean() / 2
+
+
+def strangers_share(cosines, temperature, unknown):
+    most = cosines.max(1)
+    inside = np.exp((cosines - most[:, None]) / temperature).sum(1)
+    return inside / (inside + np.exp((unknown - most) / temperature))
+
+
+def ece(score, right):
+    which = np.clip(np.ceil(score * 15) - 1, 0, 14)
+    return sum(abs(score[which == b].sum() - right[which == b].sum()) for b in range(15)) / len(score)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--pokedex", default="target/release/pokedex")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    args = parser.parse_args()
+    held = {row["sha256"] for row in csv.DictReader(open(Path(__file__).parent / "held_out.csv"))}
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = Path(scratch)
+        subprocess.run([args.pokedex, "export", "-q", "pokedex:", "--format", "npy", "-o", str(scratch / "s.npy")], check=True)
+        species = np.load(scratch / "s.npy").astype("f8")
+        photos = sorted(p for p in (args.data / "photos").iterdir() if p.suffix.lower() not in (".csv", ".md"))
+        seen, unseen = photos[: len(photos) // 2], photos[len(photos) // 2 :]
+        sprites = [p for p in sorted((args.data / "front_sprites").glob("*.png")) if "shiny" not in p.name and digest(p) in held]
+        paste(unseen[0::2], sprites, scratch / "fit", 4)
+        paste(unseen[1::2], sprites, scratch / "rest", 5, copies=0)
+        paste(seen, sprites, scratch / "seen", 6)
+        pool = {name: embed(args.pokedex, scratch / name) for name in ["fit/pasted", "fit/plain", "rest/plain", "seen/pasted"]}
+        for folder in [*FOLDERS, "team_crops", "wild_a"]:
+            vectors, ids, paths = embed(args.pokedex, args.data / folder)
+            keep = [folder in ("team_crops", "wild_a") or digest(path) in held for path in paths]
+            pool[folder] = (vectors[keep], ids[keep], None)
+    cosines = {name: vectors @ species.T for name, (vectors, _, _) in pool.items()}
+    ids = {name: ids for name, (_, ids, _) in pool.items()}
+    fit = ["fit/pasted", "team_crops", *FOLDERS]
+    # Every folder counts the same, however many pictures it has.
+    rng = np.random.default_rng(0)
+    rows = {name: rng.choice(len(ids[name]), 200) for name in fit}
+    known = np.concatenate([cosines[name][rows[name]] for name in fit])
+    truth = np.concatenate([ids[name][rows[name]] for name in fit])
+    strangers = cosines["fit/plain"]
+    grid = [(loss(known, truth, strangers, t, u), t, u) for t in np.geomspace(0.01, 0.2, 40) for u in np.linspace(0.0, 1.0, 101)]
+    _, temperature, unknown = min(grid)
+    passing = np.sort(scores(strangers, temperature, unknown))[::-1]
+    threshold = np.ceil(passing[len(passing) // 20] * 1000) / 1000
+    print(f"temperature: {temperature:.4f}, unknown: Some({unknown:.2f}), min_score: {threshold:.3f}\n")
+    groups = {"team_crops (fitted)": ["team_crops"], "wild_a": ["wild_a"], "sprites on photographs": ["seen/pasted"], "both": ["wild_a", "seen/pasted"]}
+    print("| pictures | n | right | kept of the right | right of the kept | ECE |\n| --- | ---: | ---: | ---: | ---: | ---: |")
+    for title, names in groups.items():
+        c, y = np.concatenate([cosines[n] for n in names]), np.concatenate([ids[n] for n in names])
+        s, right = scores(c, temperature, unknown), c.argmax(1) + 1 == y
+        kept = s >= threshold
+        print(f"| {title} | {len(y)} | {right.mean():.3f} | {kept[right].mean():.3f} | {right[kept].mean():.3f} | {ece(s, right):.3f} |")
+    for title, names in {"photographs (fitted)": ["fit/plain"], "photographs": ["rest/plain"]}.items():
+        s = scores(np.concatenate([cosines[n] for n in names]), temperature, unknown)
+        print(f"{title}: {np.mean(s >= threshold):.3f} of {len(s)} pass")
+
+
+if __name__ == "__main__":
+    main()
