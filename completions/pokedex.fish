@@ -34,6 +34,8 @@ complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "split" -d 'Divide i
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "embed" -d 'Add the vectors of a model to images, or to a text column'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "index" -d 'Make a searchable index of an embedding table'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "query" -d 'Find what is nearest to words, pictures or stored rows'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "train" -d 'Learn to classify from a table of embeddings'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "classify" -d 'Say which class each image is of'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "evaluate" -d 'Say how good predictions are'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "export" -d 'Write a table as CSV, TSV, JSON lines or a NumPy array'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "model" -d 'List models, explain them, and get more of them'
@@ -158,10 +160,78 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s 0 -l null -d '
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -s o -l output -d 'Write the head to this file' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l method -d 'How the head decides' -r -f -a "linear\t'Multinomial logistic regression'
+centroid\t'The cosine to the mean of each class'
+knn\t'The votes of the nearest rows'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l target -d 'The column that holds the class' -r -f -a "label\t''
+id\t''
+prediction\t'What `classify` said, of rows that it did not reject (pseudo-labels)'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l features -d 'Vector columns to learn from, names separated by commas' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l with -d 'A table with the same keys and more vector columns; may be repeated' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l l2 -d 'Penalty on the weights of a linear head: 1 / (C · rows) in scikit-learn\'s terms [default: the best on validation]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l neighbours -d 'How many neighbours vote in a k-NN head [default: the best on validation]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l steps -d 'Most steps of a linear head for one penalty' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l tolerance -d 'Relative decrease of a linear head\'s objective that is not worth another step' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l coverage -d 'Reject so many rows that this share of the validation is accepted' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l accuracy -d 'Reject so many rows that this share of those accepted in the validation is right' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l seed -d 'Another number gives another validation, where the table has no splits' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l log -d 'Add settings, figures and the training curve to this table of runs' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l balance -d 'Let small classes of a linear head weigh as much as large ones'
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l no-scale -d 'Leave features as they are [default: scaled to mean 0 and deviation 1 where linear or of several columns]'
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l no-cache -d 'Neither go on with a training that was killed nor keep what one could go on with'
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l skip-ok -d 'Exit with 0 although inputs were skipped'
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l strict -d 'Fail at the first input that cannot be processed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number (0001 to 1025)'
+name\t'From the file\'s name; one without a number is an error'
+dir\t'From the folder\'s name; one without a number is an error'
+none\t'No class numbers'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l root -d 'Make the keys of a list of paths relative to this folder' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l head -d 'A head that `train` made' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l labels -d 'A file with one label a line, to compare images with (of an ONNX classifier: the names of its classes)' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l prompt -d 'What to say of a label, {} being the label; of several the mean counts [default: {}]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l scale -d 'What a cosine is multiplied by before softmax [default: 100; of the built-in model 20]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l index -d 'A table of labelled vectors, whose nearest rows vote' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l neighbours -d 'How many rows of the index vote' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l model -d 'A ready-made classifier (an .onnx file); or with --labels the model that reads them, by name or folder' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l confidence -d 'Of a detector: boxes with a lower score are none' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l iou -d 'Of a detector: of two boxes that overlap by more than this share the better one stays' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l vector-column -d 'The column that holds the vectors' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -s n -l top -d 'How many of the best classes to keep' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l min-score -d 'Reject a row whose best score is lower [default: what the head says]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l min-margin -d 'Reject a row whose best score is not this much above the second [default: what the head says]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l engine -d 'What runs the model; the built-in model and .rten files always run in rten [default: auto]' -r -f -a "auto\t'ONNX Runtime for many inputs where it is installed, else rten'
+rten\t'The engine in the binary'
+ort\t'ONNX Runtime, a shared library that must be installed'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l device -d 'Where ONNX Runtime computes [default: cpu]' -r -f -a "cpu\t''
+cuda\t'An NVIDIA GPU, through a GPU build of ONNX Runtime'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l format -d 'How to show the result [default: parquet to a file, an aligned table on a terminal, else tsv]' -r -f -a "table\t'Aligned columns, for people'
+tsv\t'Tab-separated, with a header'
+csv\t''
+json\t'One array of objects'
+jsonl\t'One object a line'
+parquet\t''
+paths\t'Paths only (keys where there is no path), one a line'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -s o -l output -d 'Write to this file [default: standard output]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -s 0 -l null -d 'Paths in a list end with NUL bytes, as `find -print0` writes them'
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l boxes -d 'Of a detector: keep all boxes, in a column `boxes` (pixels of the upright image)'
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l no-cache -d 'Neither use nor fill the cache of vectors'
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l record-time -d 'Add a column `seconds`: how long each row took'
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l skip-ok -d 'Exit with 0 although inputs were skipped'
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l strict -d 'Fail at the first input that cannot be processed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l truth -d 'The column that holds the true class' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l prediction -d 'The column that holds the best prediction [default: prediction_1; further ones are prediction_2, …]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l score -d 'The column that holds its score, a probability [default: score_1, where there is one]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l by -d 'One group of figures for every value of this column, then all' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l split -d 'Look only at the rows of this split' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l report -d 'Write tables, figures and a page with plots and pictures to this folder' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l compare -d 'Test against other predictions of the same keys, or list the runs of a log' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l log -d 'Add the figures to this log of runs; its training curve goes into the report' -r -F

@@ -3,7 +3,8 @@
 //! Every stage is a function from a table to a table, so that stages can be run alone, in pipes and in Makefiles:
 //!
 //! ```text
-//! images ── convert-rgb ── split ── embed ── index ── query
+//! images ── convert-rgb ── split ── embed ──┬── index ── query
+//!                                           └── train ── classify ── evaluate
 //! ```
 //!
 //! Modules, from the command line down; each imports only from those below it:
@@ -11,6 +12,8 @@
 //! - [`cli`]: one file a subcommand; the only part that knows the terminal, with [`ui`]
 //! - [`stage`]: rows in, rows out, in order, on several threads
 //! - [`index`]: search, and the fused search of the built-in Pokédex
+//! - [`head`], [`matrix`]: from vectors to probabilities of classes, and how that is learnt
+//! - [`embed`]: from images to vectors
 //! - [`model`]: towers, their identity, engines, the cache of vectors
 //! - [`convert`]: images to files, and what need not be done again
 //! - [`image`], [`split`], [`metrics`], [`species`]: pure functions

@@ -142,16 +142,41 @@ def scores_of(path, images, size):
     return {"file": str(path), "seen": seen}
 
 
+def through_the_program(program, models):
+    """What the program itself writes, beside what Ultralytics saw: one line a model."""
+    for model in models:
+        pictures, options = [seen["picture"] for seen in model["seen"]], model.get("options")
+        command = [program, "-q", "classify", *pictures, "--model", model["file"], "--ids", "none", "--format", "jsonl", "--top", "1000"]
+        if options:
+            command += ["--boxes", "--confidence", repr(options["confidence"]), "--iou", str(options["iou"])]
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        rows = {row["path"]: row for row in map(json.loads, text.splitlines())}
+        stable, same, worst = 0, 0, 0.0
+        for seen in model["seen"]:
+            row = rows[seen["picture"]]
+            if not options:
+                stable, same = stable + 1, same + 1
+                worst = max(worst, abs(max(seen["scores"]) - row["predictions"][0]["score"]))
+            elif seen["stable"]:
+                stable += 1
+                same += len(row["boxes"]) == len(seen["boxes"])
+                pairs = zip(row["boxes"], seen["boxes"])
+                worst = max([worst, *(abs(x - y) for a, b in pairs for x, y in zip(a["xyxy"], b[:4]))])
+        print(f"{Path(model['file']).name}: classify: {same} of {stable} stable pictures alike, worst difference {worst:.6f}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of pictures")
     parser.add_argument("--work", type=Path, required=True, help="where models and pictures are kept")
+    parser.add_argument("--pokedex", help="also compare what `classify` of this binary writes")
     parser.add_argument("--only", default="", help="models whose names contain this")
     parser.add_argument("--boxes", type=int, default=25, help="about so many on a picture")
     parser.add_argument("--oracle-only", action="store_true", help="do not run the test")
     arguments = parser.parse_args()
     work = arguments.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
+    arguments.pokedex = arguments.pokedex and str(Path(arguments.pokedex).resolve())
     os.chdir(work)
     images, models = pictures(arguments.data.resolve(), work), []
     for name, configuration, options, classes in MODELS:
@@ -167,6 +192,8 @@ def main():
         models.append(model)
     oracle = work / "oracle.json"
     oracle.write_text(json.dumps(models))
+    if arguments.pokedex:
+        through_the_program(arguments.pokedex, models)
     if arguments.oracle_only:
         return
     command = ["cargo", "test", "--release", "--test", "yolo", "other_models", "--", "--nocapture"]

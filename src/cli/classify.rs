@@ -1,6 +1,7 @@
 //! `classify`: says which class each image is of, and when it does not know.
 
 mod judge;
+mod make;
 mod output;
 
 use std::path::PathBuf;
@@ -170,7 +171,7 @@ impl Classify {
     /// What decides, loaded and ready.
     fn judge(&self, table: &Table, first: Option<&RecordBatch>, ui: &Ui) -> Result<Judge, Failure> {
         let ready = self.model.as_ref().filter(|model| model.ends_with(".onnx"));
-        let wishes = judge::Wishes {
+        let wishes = make::Wishes {
             table,
             first,
             column: &self.vector_column,
@@ -181,7 +182,7 @@ impl Classify {
             with_cache: !self.no_cache,
         };
         let judge = match (&self.head, &self.labels, &self.index, ready) {
-            (Some(head), ..) => judge::trained(&wishes, head)?,
+            (Some(head), ..) => make::trained(&wishes, head)?,
             (_, labels, None, Some(file)) => {
                 if !self.prompts.is_empty() || self.scale.is_some() {
                     return Err(Failure::usage(
@@ -189,11 +190,11 @@ impl Classify {
                         "leave them out, or name such a model: --model clip-vit-b32",
                     ));
                 }
-                judge::ready(&wishes, file.as_ref(), labels.as_deref(), (self.confidence, self.iou), ui)?
+                make::ready(&wishes, file.as_ref(), labels.as_deref(), (self.confidence, self.iou), ui)?
             }
-            (_, Some(labels), ..) => judge::zero_shot(&wishes, labels, &self.prompts, self.scale)?,
-            (_, _, Some(index), _) => judge::index(&wishes, index, self.neighbours as usize)?,
-            _ => judge::pokedex(&wishes)?,
+            (_, Some(labels), ..) => make::zero_shot(&wishes, labels, &self.prompts, self.scale)?,
+            (_, _, Some(index), _) => make::index(&wishes, index, self.neighbours as usize)?,
+            _ => make::pokedex(&wishes)?,
         };
         if self.boxes && !judge.detects() {
             return Err(Failure::usage(

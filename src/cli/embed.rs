@@ -161,7 +161,7 @@ impl Embed {
         let device = self.engines.device;
         let what = match &self.text {
             Some(column) => What::Text { column: column.clone(), tower: model.text_tower(use_, device)? },
-            None => What::Images(Embedder::new(model, batch, use_, device, !self.no_cache)?),
+            None => What::Images(Box::new(Embedder::new(model, batch, use_, device, !self.no_cache)?)),
         };
         Ok(Stage { what, model: model.id().clone(), dimension: model.dimension(), column: self.name.clone(), schema })
     }
@@ -201,7 +201,7 @@ struct Stage {
 }
 
 enum What {
-    Images(Embedder),
+    Images(Box<Embedder>),
     Text { column: String, tower: TextTower },
 }
 

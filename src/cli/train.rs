@@ -1,5 +1,7 @@
 //! `train`: learns a head from vectors with classes.
 
+mod beside;
+mod checkpoint;
 mod sample;
 
 use std::path::PathBuf;
@@ -14,6 +16,7 @@ use crate::io::Target;
 use crate::runs::{self, Run};
 use crate::table::column;
 use crate::ui::{Ui, rows};
+use checkpoint::Checkpoint;
 use sample::{Sample, Target as ClassColumn};
 
 /// Learn to classify from a table of embeddings
@@ -122,15 +125,16 @@ impl Train {
         sample.report(&name, ui)?;
 
         let saved = match self.no_cache {
-            true => sample::Checkpoint::none(),
-            false => sample::Checkpoint::of(&sample, &format!("{:?}", self.plan())),
+            true => Checkpoint::none(),
+            false => Checkpoint::of(&sample, &format!("{:?}", self.plan())),
         };
         let (earlier, mut keep) = saved.open();
         if earlier.is_some() {
             ui.note("train: goes on where an earlier run stood");
         }
         ui.start("train", None);
-        let what = (self.target.column(), sample.features.clone(), sample.classes.clone());
+        let target = self.target.column();
+        let what = (target.as_str(), sample.features.clone(), sample.classes.clone());
         let plan = self.plan();
         let (head, curve) = pool.install(|| {
             let mut watch = |state: &_| {

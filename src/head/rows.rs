@@ -44,11 +44,6 @@ impl RowsBuilder {
         Ok(())
     }
 
-    /// Number of rows so far.
-    pub fn len(&self) -> usize {
-        self.classes.len()
-    }
-
     /// The rows, to be read as often as needed.
     ///
     /// # Errors

@@ -256,3 +256,79 @@ fn neighbours(head: &mut Head, plan: &Plan, rows: &Rows, validation: &Rows) -> R
     head.facts.insert("neighbours".into(), head.neighbours.into());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::RowsBuilder;
+
+    /// Rows around as many corners as there are classes, hard enough to need many steps.
+    fn rows(count: usize, seed: usize) -> Rows {
+        let mut rows = RowsBuilder::new(6).expect("a temporary file");
+        for i in 0..count {
+            let class = i % 3;
+            let noise = |j: usize| (((i + seed) * 131 + j * 977) as f32 * 12.9898).sin() * 1.5;
+            let vector: Vec<f32> = (0..6).map(|j| f32::from(u8::from(j % 3 == class)) + noise(j)).collect();
+            rows.push(&vector, class as u32).expect("room");
+        }
+        rows.finish().expect("room")
+    }
+
+    fn plan() -> Plan {
+        Plan {
+            method: Method::Linear,
+            l2: None,
+            balance: true,
+            scale: None,
+            neighbours: None,
+            iterations: 120,
+            tolerance: 1e-12,
+            accept: Accept::Default,
+        }
+    }
+
+    fn run(saved: Option<Saved>, watch: &mut dyn FnMut(&Saved) -> Result<(), Error>) -> Result<Head, Error> {
+        let feature = Feature { column: "embedding".into(), dimension: 6, model: None };
+        let classes = ["a", "b", "c"].map(|label| Class { label: label.into(), id: None, rows: 0 });
+        let what = ("label", vec![feature], classes.to_vec());
+        Ok(train(&plan(), what, (&rows(300, 0), &rows(90, 7)), saved, watch)?.0)
+    }
+
+    #[test]
+    fn a_training_that_was_cut_off_goes_on_to_the_same_head() {
+        let mut states: Vec<Vec<u8>> = Vec::new();
+        let whole = run(None, &mut |state| {
+            states.push(serde_json::to_vec(state).expect("JSON"));
+            Ok(())
+        });
+        let whole = whole.expect("it learns");
+        assert!(states.len() > 4, "rounds and penalties: {}", states.len());
+        for state in states {
+            let saved = serde_json::from_slice(&state).expect("JSON keeps every bit of a number");
+            let resumed = run(Some(saved), &mut |_| Ok(())).expect("it learns");
+            assert!(resumed == whole);
+        }
+    }
+
+    #[test]
+    fn the_gradient_leads_to_a_minimum() {
+        // At the minimum no small change of a weight makes the objective smaller.
+        let rows = rows(300, 0);
+        let objective = Objective::new(&rows, None, 3, None);
+        let limits = Limits { iterations: 300, slope: 1e-7, decrease: 1e-12 };
+        let value = |theta: &[f32]| {
+            let still = Limits { iterations: 0, ..limits };
+            objective.minimise(&mut theta.to_vec(), 0.01, still, |_, _| Ok(true)).expect("finite").value
+        };
+        let mut theta = objective.start();
+        let end = objective.minimise(&mut theta, 0.01, limits, |_, _| Ok(true)).expect("finite");
+        assert!((value(&theta) - end.value).abs() < 1e-6);
+        for i in 0..theta.len() {
+            for step in [-0.03, 0.03] {
+                let mut other = theta.clone();
+                other[i] += step;
+                assert!(value(&other) > end.value - 1e-7, "weight {i}");
+            }
+        }
+    }
+}

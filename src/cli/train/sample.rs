@@ -1,18 +1,15 @@
 //! From tables to what a head learns from: rows of features with classes, those to learn from and those to choose by.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
 
+use arrow_array::cast::AsArray;
 use arrow_array::{Array, Int32Array, RecordBatch, StringArray};
 
 use super::super::failure::Failure;
-use crate::head::{Class, Feature, Rows, RowsBuilder, STRANGER, Saved, UNSEEN};
+use super::beside::Beside;
+use crate::head::{Class, Feature, Rows, RowsBuilder, STRANGER, UNSEEN};
 use crate::index::Check;
-use crate::io;
 use crate::split::{Item, Ratios, Split, assign};
 use crate::table::column::{self, read_hashes};
 use crate::table::{self, Table};
@@ -23,13 +20,16 @@ use crate::ui::{Ui, left_out, printable, rows};
 pub enum Target {
     Label,
     Id,
+    /// What `classify` said, of rows that it did not reject (pseudo-labels)
+    Prediction,
 }
 
 impl Target {
-    pub fn column(self) -> &'static str {
+    pub fn column(self) -> String {
         match self {
-            Target::Label => column::LABEL,
-            Target::Id => column::ID,
+            Target::Label => column::LABEL.into(),
+            Target::Id => column::ID.into(),
+            Target::Prediction => column::prediction(1),
         }
     }
 }
@@ -63,7 +63,7 @@ impl Sample {
         ui: &mut Ui,
     ) -> Result<Sample, Failure> {
         let name = table.name.clone();
-        table.require(target.column())?;
+        table.require(&target.column())?;
         let mut beside = Vec::new();
         for path in others {
             let wanted: Vec<&String> = columns.iter().filter(|column| !table.has(column)).collect();
@@ -113,7 +113,7 @@ impl Sample {
             ui.warn(&format!("{name}: {}", left_out(self.without_vector)));
         }
         if self.without_class > 0 {
-            ui.warn(&format!("{name}: {} to learn from without a class left out", rows(self.without_class)));
+            ui.warn(&format!("{name}: {} without a class left out", rows(self.without_class)));
         }
         if !self.unseen.is_empty() {
             let names: Vec<String> = self.unseen.keys().take(5).map(|name| printable(name)).collect();
@@ -145,85 +145,12 @@ impl Sample {
     }
 }
 
-fn feature(name: &str, check: &Check, provenance: &table::Provenance) -> Feature {
+pub(super) fn feature(name: &str, check: &Check, provenance: &table::Provenance) -> Feature {
     // The rows know better than the footer, which another program may have carried over from somewhere else.
     let footer = provenance.get(&column::footer_key(name, "model"));
     let footer = footer.filter(|full| check.model().is_none_or(|rows| crate::model::short_id(full) == rows));
     let model = footer.or(check.model()).filter(|id| *id != "unknown");
     Feature { column: name.into(), dimension: check.dimension, model: model.map(str::to_string) }
-}
-
-/// A table with more vectors for the same keys: they wait in a temporary file, of which memory knows where each row is.
-struct Beside {
-    features: HashMap<String, Feature>,
-    dimensions: HashMap<String, usize>,
-    file: File,
-    /// By the hash of a key: where its vectors lie. A column that a row lacks is a `NaN` there.
-    places: HashMap<u64, u64>,
-    columns: Vec<String>,
-}
-
-impl Beside {
-    fn read(path: &Path, wanted: &[&String]) -> Result<Beside, Failure> {
-        let table = Table::open(path)?;
-        let (name, provenance) = (table.name.clone(), table.provenance.clone());
-        let columns: Vec<String> = wanted.iter().filter(|column| table.has(column)).map(|c| (*c).clone()).collect();
-        if columns.is_empty() {
-            return Err(Failure::failed(
-                format!("{name}: has none of the columns that --features still needs"),
-                Some("name its vector column: --features embedding,NAME (`embed --as NAME` makes one)".into()),
-            ));
-        }
-        let file = tempfile::tempfile().map_err(io::Error::temporary)?;
-        let mut checks: Vec<Check> = columns.iter().map(|column| Check::new(&name, column)).collect();
-        let mut places = HashMap::new();
-        let mut end = 0u64;
-        for batch in table.with_unique_keys() {
-            let batch = batch?;
-            checks.iter_mut().try_for_each(|check| check.look(&batch))?;
-            let keys = keys(&batch)?;
-            let vectors = columns.iter().map(|column| column::vectors(&batch, column, &name));
-            let vectors = vectors.collect::<Result<Vec<_>, _>>()?;
-            let mut bytes = Vec::new();
-            for row in 0..batch.num_rows() {
-                let own: Option<Vec<&[f32]>> = vectors.iter().map(|vectors| vectors.get(row)).collect();
-                if let Some(own) = own {
-                    places.insert(hash(keys.value(row)), end + bytes.len() as u64);
-                    own.iter().flat_map(|v| v.iter()).for_each(|x| bytes.extend(x.to_le_bytes()));
-                }
-            }
-            file.write_all_at(&bytes, end).map_err(io::Error::temporary)?;
-            end += bytes.len() as u64;
-        }
-        let features: HashMap<String, Feature> = columns
-            .iter()
-            .zip(&checks)
-            .map(|(name, check)| (name.clone(), feature(name, check, &provenance)))
-            .collect();
-        let dimensions = features.iter().map(|(name, feature)| (name.clone(), feature.dimension)).collect();
-        Ok(Beside { features, dimensions, file, places, columns })
-    }
-
-    /// The vectors of a key, column after column.
-    fn get(&self, key: &str) -> Result<Option<HashMap<&str, Vec<f32>>>, io::Error> {
-        let Some(place) = self.places.get(&hash(key)) else { return Ok(None) };
-        let length: usize = self.columns.iter().map(|column| self.dimensions[column]).sum();
-        let mut bytes = vec![0; length * 4];
-        self.file.read_exact_at(&mut bytes, *place).map_err(io::Error::temporary)?;
-        let mut numbers = bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b));
-        let mut take = |column: &String| numbers.by_ref().take(self.dimensions[column]).collect();
-        Ok(Some(self.columns.iter().map(|column| (column.as_str(), take(column))).collect()))
-    }
-}
-
-fn keys(batch: &RecordBatch) -> Result<StringArray, table::Error> {
-    column::text(batch, column::KEY)?.ok_or_else(|| column::missing(&batch.schema(), column::KEY, "table"))
-}
-
-fn hash(key: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// Rows on their way into a sample.
@@ -271,7 +198,7 @@ impl Gather {
             |column: &String| batch.column_by_name(column).map(|_| column::vectors(batch, column, name)).transpose();
         let own = columns.iter().map(own).collect::<Result<Vec<_>, _>>()?;
         let mut vector: Vec<f32> = Vec::new();
-        for row in 0..batch.num_rows() {
+        for (row, hash) in hashes.iter().enumerate() {
             let key = keys.value(row);
             let split = splits.as_ref().filter(|s| s.is_valid(row)).map(|s| s.value(row));
             let label = labels.is_valid(row).then(|| labels.value(row));
@@ -311,7 +238,7 @@ impl Gather {
                 continue;
             }
             let class = match label {
-                None if side == 0 && splits.is_some() => {
+                None if (side == 0 && splits.is_some()) || self.target == Target::Prediction => {
                     self.without_class += 1;
                     continue;
                 }
@@ -330,7 +257,7 @@ impl Gather {
             }
             self.kept[side].as_mut().expect("it was made above").push(&vector, class)?;
             if side == 0 {
-                let content = hashes[row].map(|h| u64::from_le_bytes(h[..8].try_into().expect("a part of 32 bytes")));
+                let content = hash.map(|h| u64::from_le_bytes(h[..8].try_into().expect("a part of 32 bytes")));
                 // A hash that is the same in every build of the program.
                 let of_key = || u64::from_le_bytes(blake3::hash(key.as_bytes()).as_bytes()[..8].try_into().expect("8"));
                 self.contents.push(content.unwrap_or_else(of_key));
@@ -347,6 +274,13 @@ impl Gather {
                 Some(ids) => ids.iter().map(|id| id.map(|id| id.to_string())).collect(),
                 None => StringArray::new_null(rows),
             },
+            Target::Prediction => {
+                let labels =
+                    column::text(batch, &column::prediction(1))?.unwrap_or_else(|| StringArray::new_null(rows));
+                let rejected = batch.column_by_name(column::REJECTED).and_then(|column| column.as_boolean_opt());
+                let believed = |row: usize| rejected.is_none_or(|r| r.is_valid(row) && !r.value(row));
+                labels.iter().enumerate().map(|(row, label)| label.filter(|_| believed(row))).collect()
+            }
         })
     }
 
@@ -448,64 +382,6 @@ impl Gather {
     }
 }
 
-/// Where a training that may be killed keeps what it can go on with: a file in the user's cache, named by a digest over
-/// all that the head follows from.
-pub struct Checkpoint {
-    file: Option<PathBuf>,
-    last: Instant,
-}
-
-/// A checkpoint is not written more often.
-const EVERY: Duration = Duration::from_secs(10);
-
-impl Checkpoint {
-    pub fn none() -> Checkpoint {
-        Checkpoint { file: None, last: Instant::now() }
-    }
-
-    /// The place for this sample and plan.
-    pub fn of(sample: &Sample, plan: &str) -> Checkpoint {
-        let digest = || -> Result<String, io::Error> {
-            let mut hasher = blake3::Hasher::new();
-            hasher.update(env!("CARGO_PKG_VERSION").as_bytes()).update(plan.as_bytes());
-            for rows in [&sample.train, &sample.validation] {
-                hasher.update(&(rows.len() as u64).to_le_bytes());
-                rows.classes.iter().for_each(|class| {
-                    hasher.update(&class.to_le_bytes());
-                });
-                rows.blocks(|_, numbers| {
-                    numbers.iter().for_each(|x| {
-                        hasher.update(&x.to_le_bytes());
-                    });
-                    Ok::<(), io::Error>(())
-                })?;
-            }
-            Ok(hasher.finalize().to_hex()[..32].to_string())
-        };
-        let folder = crate::model::cache_folder().map(|folder| folder.join("training"));
-        let file = folder.and_then(|folder| Some(folder.join(format!("{}.json", digest().ok()?))));
-        Checkpoint { file, last: Instant::now() }
-    }
-
-    /// What an earlier run left, if anything.
-    pub fn open(self) -> (Option<Saved>, Checkpoint) {
-        let saved = self.file.as_ref().and_then(|file| std::fs::read(file).ok());
-        (saved.and_then(|bytes| serde_json::from_slice(&bytes).ok()), self)
-    }
-
-    /// Keeps where a training stands; a failure to do so is none of the training.
-    pub fn keep(&mut self, state: &Saved) {
-        let Some(file) = self.file.as_ref().filter(|_| self.last.elapsed() >= EVERY) else { return };
-        self.last = Instant::now();
-        if let (Some(folder), Ok(bytes)) = (file.parent(), serde_json::to_vec(state)) {
-            let _ = std::fs::create_dir_all(folder);
-            let _ = io::write_file(file, &bytes);
-        }
-    }
-
-    pub fn remove(self) {
-        if let Some(file) = self.file {
-            let _ = std::fs::remove_file(file);
-        }
-    }
+pub(super) fn keys(batch: &RecordBatch) -> Result<StringArray, table::Error> {
+    column::text(batch, column::KEY)?.ok_or_else(|| column::missing(&batch.schema(), column::KEY, "table"))
 }

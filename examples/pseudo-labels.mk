@@ -1,0 +1,54 @@
+# Teaches itself to sort a folder of pictures into the classes of a list: words say what the first pictures are, a head
+# learns from those that are beyond doubt, says what the others are, and the next head learns from these. Three rounds.
+#
+#     make -f examples/pseudo-labels.mk PICTURES=~/wildlife LABELS=species.txt MODEL=clip-vit-b32
+#
+# build/audit.csv says of every picture and round what it was taken for, how surely, and by how much. Where pictures lie in
+# folders by class, build/figures.tsv tells how right the last round is on those that no round learnt from.
+
+PICTURES  ?= pictures
+LABELS    ?= labels.txt
+MODEL     ?= pokedex-mini
+PROMPT    ?= a photo of a {}
+OUT       ?= build
+POKEDEX   ?= pokedex
+# What is beyond doubt: the best score, and its lead over the second.
+MIN_SCORE  ?= 0.8
+MIN_MARGIN ?= 0.5
+DOUBT      := --min-score $(MIN_SCORE) --min-margin $(MIN_MARGIN)
+
+.PHONY: all clean
+.DELETE_ON_ERROR:
+all: $(OUT)/audit.csv $(OUT)/figures.tsv
+
+# No round learns from the rows of the test; nobody looks at their labels before the end.
+$(OUT)/embeddings.parquet:
+	mkdir -p $(OUT)
+	$(POKEDEX) split $(PICTURES) --ratios 70/15/15 --skip-ok | $(POKEDEX) embed - --model $(MODEL) --skip-ok -o $@
+
+$(OUT)/round0.parquet: $(OUT)/embeddings.parquet $(LABELS)
+	$(POKEDEX) classify $< --labels $(LABELS) --prompt "$(PROMPT)" $(DOUBT) -o $@
+
+$(OUT)/head%.parquet:
+	$(POKEDEX) train $(OUT)/round$(shell expr $* - 1).parquet --target prediction --log $(OUT)/runs.parquet -o $@
+
+$(OUT)/round%.parquet: $(OUT)/head%.parquet
+	$(POKEDEX) classify $(OUT)/embeddings.parquet --head $< $(DOUBT) -o $@
+
+$(OUT)/head1.parquet: $(OUT)/round0.parquet
+$(OUT)/head2.parquet: $(OUT)/round1.parquet
+$(OUT)/head3.parquet: $(OUT)/round2.parquet
+
+$(OUT)/audit.csv: $(OUT)/round3.parquet
+	echo round,key,prediction,score,margin,rejected > $@
+	for round in 0 1 2 3; do \
+	  $(POKEDEX) export $(OUT)/round$$round.parquet --format tsv --columns key,prediction_1,score_1,score_2,rejected \
+	  | awk -F '\t' -v OFS=, -v round=$$round 'NR > 1 { gsub(/"/, "\"\"", $$1); gsub(/"/, "\"\"", $$2); \
+	      print round, "\"" $$1 "\"", "\"" $$2 "\"", $$3, $$3 - $$4, $$5 }' >> $@ || exit 1; \
+	done
+
+$(OUT)/figures.tsv: $(OUT)/round3.parquet
+	$(POKEDEX) evaluate $< --split test --compare $(OUT)/round0.parquet --log $(OUT)/runs.parquet --format tsv > $@
+
+clean:
+	rm -rf $(OUT)

@@ -1,0 +1,312 @@
+//! Making a judge: of the built-in species, of words, of a trained head, of labelled rows, of somebody else's model.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use arrow_array::{Array, RecordBatch};
+use rayon::prelude::*;
+
+use super::super::failure::Failure;
+use super::judge::{Judge, Source, other_model};
+use crate::embed::Embedder;
+use crate::head::{Class, Doubt, Feature, Head, Method};
+use crate::index::{self, Check};
+use crate::model::classifier::{Classifier, Detection};
+use crate::model::{Device, Engine, Model, Use, normalise, short_id};
+use crate::species;
+use crate::table::Table;
+use crate::table::column;
+use crate::ui::Ui;
+
+/// What a cosine of the built-in model and of other models is multiplied by: that of the built-in model has the least
+/// log-loss on pictures it was not trained on, CLIP and its kin are trained with (nearly) a hundred.
+const SCALE_OF_BUILTIN: f32 = 20.0;
+const SCALE: f32 = 100.0;
+
+/// How sure the built-in classes are: fitted by `training/doubt.py` on pictures and photographs that the model was not
+/// trained on.
+const POKEDEX: Doubt = Doubt { temperature: 0.0342, unknown: Some(0.35), min_score: 0.292, min_margin: 0.0 };
+
+/// How fast the weight of a vote falls in an index: a cosine lower by so much has e times less.
+const NEARNESS: f32 = 0.05;
+
+/// A file of labels is not longer.
+const MOST_LABELS: usize = 1 << 20;
+
+/// What a judge is made for.
+pub struct Wishes<'a> {
+    pub table: &'a Table,
+    /// Its first rows.
+    pub first: Option<&'a RecordBatch>,
+    /// The table's vectors.
+    pub column: &'a str,
+    pub model: Option<&'a str>,
+    pub engine: Engine,
+    pub device: Device,
+    pub threads: usize,
+    pub with_cache: bool,
+}
+
+/// The 1025 species, by the built-in model.
+pub fn pokedex(wishes: &Wishes) -> Result<Judge, Failure> {
+    let model = Model::builtin();
+    let bytes = bytes::Bytes::from_static(species::TABLE);
+    let table = Table::parquet(species::TABLE_NAME.into(), bytes, None)?;
+    let mut head = empty(Method::Centroid, feature(wishes.column, &model), POKEDEX);
+    for batch in table {
+        let batch = batch?;
+        let vectors = column::vectors(&batch, column::EMBEDDING, species::TABLE_NAME)?;
+        let labels = column::text(&batch, column::LABEL)?;
+        let ids = column::ints(&batch, column::ID)?;
+        for row in 0..batch.num_rows() {
+            head.weights.extend_from_slice(vectors.get(row).unwrap_or_default());
+            let label = labels.as_ref().map(|labels| labels.value(row).to_string()).unwrap_or_default();
+            head.classes.push(Class { label, id: ids.as_ref().map(|ids| ids.value(row)), rows: 1 });
+        }
+    }
+    let identity = format!("pokedex/{}", model.id());
+    wishes.judge(head, identity)
+}
+
+/// A head that was trained.
+pub fn trained(wishes: &Wishes, path: &Path) -> Result<Judge, Failure> {
+    let head = Head::read(path)?;
+    let identity = head.identity();
+    wishes.judge(head, identity)
+}
+
+/// Words to compare images with.
+pub fn zero_shot(wishes: &Wishes, file: &Path, prompts: &[String], scale: Option<f32>) -> Result<Judge, Failure> {
+    let labels = labels(file)?;
+    if let Some(prompt) = prompts.iter().find(|prompt| !prompt.contains("{}")) {
+        return Err(Failure::usage(format!("--prompt \"{prompt}\": has no {{}}"), "--prompt \"a photo of a {}\""));
+    }
+    let prompts = if prompts.is_empty() { vec!["{}".to_string()] } else { prompts.to_vec() };
+    let model = match wishes.model {
+        Some(name) => Model::find(name, wishes.engine)?,
+        None => wishes.model_of_table()?,
+    };
+    let builtin = model.id() == Model::builtin().id();
+    let scale = scale.unwrap_or(if builtin { SCALE_OF_BUILTIN } else { SCALE });
+    let doubt = Doubt { temperature: 1.0 / scale, ..Doubt::NONE };
+    let mut head = empty(Method::Centroid, feature(wishes.column, &model), doubt);
+    let tower = model.text_tower(Use::Bulk { calls: wishes.threads }, wishes.device)?;
+    let pool = crate::stage::pool(wishes.threads)?;
+    let vectors: Result<Vec<Vec<f32>>, Failure> = pool.install(|| {
+        let of_label = |label: &String| {
+            // The mean of normalised vectors: every prompt counts the same (Radford et al., 2021, section 3.1.4).
+            let mut sum = vec![0.0; model.dimension()];
+            for prompt in &prompts {
+                let vector = tower.embed(&prompt.replace("{}", label))?;
+                sum.iter_mut().zip(vector).for_each(|(sum, x)| *sum += x);
+            }
+            normalise(&mut sum);
+            Ok(sum)
+        };
+        labels.par_iter().map(of_label).collect()
+    });
+    head.weights = vectors?.concat();
+    head.classes = labels.into_iter().map(|label| Class { label, id: None, rows: 0 }).collect();
+    let identity = format!("zero-shot/{}", head.identity().rsplit('@').next().unwrap_or_default());
+    wishes.judge(head, format!("{identity}/{}", model.id()))
+}
+
+/// The labelled rows of a table, which vote.
+pub fn index(wishes: &Wishes, path: &Path, neighbours: usize) -> Result<Judge, Failure> {
+    let table = Table::open(path)?;
+    let name = table.name.clone();
+    table.require(wishes.column)?;
+    table.require(column::LABEL)?;
+    let footer = table.provenance.get(&column::footer_key(wishes.column, "model")).map(str::to_string);
+    let mut check = Check::new(&name, wishes.column);
+    let mut classes: Vec<Class> = Vec::new();
+    let mut places = std::collections::HashMap::new();
+    let feature = Feature { column: wishes.column.into(), dimension: 0, model: None };
+    let mut head = empty(Method::Knn, feature, Doubt::NONE);
+    for batch in table.with_keys() {
+        let batch = batch?;
+        check.look(&batch)?;
+        let vectors = column::vectors(&batch, wishes.column, &name)?;
+        let labels = column::text(&batch, column::LABEL)?.expect("it was looked for above");
+        for row in (0..batch.num_rows()).filter(|&row| labels.is_valid(row)) {
+            let Some(vector) = vectors.get(row) else { continue };
+            let label = labels.value(row);
+            let place = *places.entry(label.to_string()).or_insert_with(|| {
+                classes.push(Class { label: label.into(), id: None, rows: 0 });
+                classes.len() as u32 - 1
+            });
+            classes[place as usize].rows += 1;
+            head.owners.push(place);
+            let start = head.weights.len();
+            head.weights.extend_from_slice(vector);
+            normalise(&mut head.weights[start..]);
+        }
+    }
+    if head.owners.is_empty() {
+        let hint = "rows vote for their label: `pokedex scan FOLDER --meta CSV` adds labels";
+        return Err(Failure::failed(format!("{name}: no row has a vector and a label"), Some(hint.into())));
+    }
+    // In the order of their names, as everywhere.
+    let mut order: Vec<u32> = (0..classes.len() as u32).collect();
+    order.sort_by(|a, b| classes[*a as usize].label.cmp(&classes[*b as usize].label));
+    let mut rank = vec![0; order.len()];
+    (0..).zip(&order).for_each(|(place, old)| rank[*old as usize] = place);
+    head.owners.iter_mut().for_each(|owner| *owner = rank[*owner as usize]);
+    head.classes = order.iter().map(|old| classes[*old as usize].clone()).collect();
+    let model = footer.map(|full| short_id(&full)).or(check.model().map(str::to_string)).filter(|id| id != "unknown");
+    head.features[0] = Feature { dimension: check.dimension, model, ..head.features[0].clone() };
+    (head.neighbours, head.nearness) = (neighbours, NEARNESS);
+    let identity = format!("index/{}", head.identity());
+    wishes.judge(head, identity)
+}
+
+/// A classifier or detector that somebody else trained.
+pub fn ready(
+    wishes: &Wishes,
+    file: &Path,
+    names: Option<&Path>,
+    (confidence, iou): (f32, f32),
+    ui: &Ui,
+) -> Result<Judge, Failure> {
+    let names = names.map(labels).transpose()?;
+    let classifier = Classifier::open(file, wishes.engine, names)?;
+    if let Some(note) = classifier.note() {
+        ui.warn(&format!("{}: {note}", file.display()));
+    }
+    if !wishes.has_images() {
+        let what = format!("{}: has no images, and a ready-made classifier looks at images", wishes.table.name);
+        return Err(Failure::failed(what, Some("give it the images, or a table with a column path or image".into())));
+    }
+    let use_ = Use::Bulk { calls: wishes.threads };
+    Ok(Judge::Ready {
+        identity: classifier.id().to_string(),
+        labels: classifier.labels().to_vec(),
+        detects: classifier.detects(),
+        classifier: classifier.load(use_, wishes.device)?,
+        detection: Detection { confidence, iou, ..Detection::default() },
+        doubt: Doubt::NONE,
+    })
+}
+
+fn empty(method: Method, feature: Feature, doubt: Doubt) -> Head {
+    Head {
+        method,
+        target: column::LABEL.into(),
+        features: vec![feature],
+        classes: Vec::new(),
+        scaling: None,
+        weights: Vec::new(),
+        bias: Vec::new(),
+        owners: Vec::new(),
+        neighbours: 0,
+        nearness: 1.0,
+        doubt,
+        facts: serde_json::Map::new(),
+    }
+}
+
+fn feature(column: &str, model: &Model) -> Feature {
+    Feature { column: column.into(), dimension: model.dimension(), model: Some(model.id().full()) }
+}
+
+/// The labels of a file, one a line.
+fn labels(file: &Path) -> Result<Vec<String>, Failure> {
+    let read = |source| crate::io::Error::Read { path: file.into(), source };
+    let bytes = std::fs::read(file).map_err(read)?;
+    let hint = || Some("one label a line, in UTF-8".to_string());
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Failure::failed(format!("{}: not a file of labels (no text)", file.display()), hint()))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let labels: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect();
+    let mut seen = HashSet::new();
+    if let Some(twice) = labels.iter().find(|label| !seen.insert(label.as_str())) {
+        let hint = format!("sort -u {} leaves each once", file.display());
+        return Err(Failure::failed(format!("{}: the label `{twice}` stands there twice", file.display()), Some(hint)));
+    }
+    match labels.len() {
+        0 => Err(Failure::failed(format!("{}: holds no label", file.display()), hint())),
+        1..=MOST_LABELS => Ok(labels),
+        more => Err(Failure::failed(format!("{}: {more} labels are too many", file.display()), hint())),
+    }
+}
+
+impl Wishes<'_> {
+    fn has_images(&self) -> bool {
+        self.table.has(column::PATH) || self.table.has(column::IMAGE)
+    }
+
+    /// A judge with this head; says where its features come from.
+    fn judge(&self, head: Head, identity: String) -> Result<Judge, Failure> {
+        let mut batch = 1;
+        let mut sources = Vec::new();
+        for feature in &head.features {
+            let model = feature.model.as_deref().map(short_id);
+            if self.table.has(&feature.column) {
+                let name = feature.column.clone();
+                sources.push(Source::Column { name, model: self.agreed(feature, model)? });
+                continue;
+            }
+            if !self.has_images() {
+                return Err(column::missing(&self.table.schema, &feature.column, &self.table.name).into());
+            }
+            let Some(id) = model else {
+                let what = format!("the head does not say which model made its column `{}`", feature.column);
+                let hint = "embed the images first, then classify the table: pokedex embed INPUT -o embeddings.parquet";
+                return Err(Failure::failed(what, Some(hint.into())));
+            };
+            let model = self.model_of(&id)?;
+            batch = batch.max(Embedder::batch_of(&model));
+            let most = self.table.rows.map_or(usize::MAX, |rows| usize::try_from(rows).unwrap_or(usize::MAX).max(1));
+            let use_ = Use::Bulk { calls: self.threads.min(most) };
+            let embedder = Embedder::new(&model, Embedder::batch_of(&model), use_, self.device, self.with_cache)?;
+            sources.push(Source::Images(Box::new(embedder)));
+        }
+        let labels = head.classes.iter().map(|class| class.label.clone()).collect();
+        Ok(Judge::Head { head: Box::new(head), labels, identity, sources, batch })
+    }
+
+    /// The model whose vectors a feature is compared with: by its name if that is it, else the installed one.
+    fn model_of(&self, id: &str) -> Result<Model, Failure> {
+        if let Some(name) = self.model.filter(|name| *name != "unknown") {
+            let model = Model::find(name, self.engine)?;
+            if model.id().to_string() == id {
+                return Ok(model);
+            }
+        }
+        Model::of(id).ok_or_else(|| {
+            let name = id.split('@').next().unwrap_or(id);
+            let hint = format!("is it another version? `pokedex model list`; or name its folder: --model ./{name}");
+            Failure::failed(format!("{id}: the model that made the head's vectors is not installed"), Some(hint))
+        })
+    }
+
+    /// The model that the table's vectors must name, row by row; fails early where the footer tells already that they are
+    /// of another one, or where nothing tells and nobody says so.
+    fn agreed(&self, feature: &Feature, model: Option<String>) -> Result<Option<String>, Failure> {
+        let Some(model) = model else { return Ok(None) };
+        let name = self.table.name.clone();
+        let footer = self.table.provenance.get(&column::footer_key(&feature.column, "model"));
+        let in_rows = self.table.has(&column::model_column(&feature.column));
+        match footer.filter(|id| *id != "unknown").map(short_id) {
+            Some(found) if found != model && !in_rows => Err(other_model(&name, found, model)),
+            None if !in_rows && self.model.is_none() => Err(index::Error::NoModel { name }.into()),
+            _ if !in_rows => Ok(None),
+            _ => Ok(Some(model)),
+        }
+    }
+
+    /// The model that made the table's vectors; the built-in one where it has none.
+    fn model_of_table(&self) -> Result<Model, Failure> {
+        if !self.table.has(self.column) {
+            return Ok(Model::builtin());
+        }
+        let name = column::model_column(self.column);
+        let rows = self.first.map(|first| column::text(first, &name)).transpose()?.flatten();
+        let row = rows.as_ref().and_then(|models| models.iter().flatten().next().map(str::to_string));
+        let footer = self.table.provenance.get(&column::footer_key(self.column, "model")).map(short_id);
+        match row.or(footer).filter(|id| id != "unknown") {
+            Some(id) => self.model_of(&id),
+            None => Err(index::Error::NoModel { name: self.table.name.clone() }.into()),
+        }
+    }
+}
