@@ -779,7 +779,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__train)
-            opts="-o -j -q -v -h --output --method --target --features --with --l2 --balance --no-scale --neighbours --steps --tolerance --coverage --accuracy --seed --log --no-cache --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-o -j -q -v -h --output --method --target --features --with --l2 --balance --no-scale --neighbours --steps --tolerance --coverage --accuracy --validation --seed --log --no-cache --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -830,6 +830,10 @@ _pokedex() {
                     return 0
                     ;;
                 --accuracy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --validation)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

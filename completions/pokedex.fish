@@ -175,7 +175,8 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l steps -d 'Most
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l tolerance -d 'Relative decrease of a linear head\'s objective that is not worth another step' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l coverage -d 'Reject so many rows that this share of the validation is accepted' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l accuracy -d 'Reject so many rows that this share of those accepted in the validation is right' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l seed -d 'Another number gives another validation, where the table has no splits' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l validation -d 'Share of each class that is set aside to choose by, where the table has no validation; 0: none' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l seed -d 'Another number sets other rows aside' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l log -d 'Add settings, figures and the training curve to this table of runs' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l balance -d 'Let small classes of a linear head weigh as much as large ones'

@@ -92,7 +92,7 @@ def main():
             write(table, x, y)
             for c in [1.0, 0.1, 0.01]:
                 l2 = 1 / (c * len(y))
-                command = [args.pokedex, "-q", "train", str(table), "--no-scale", "--no-cache", "--l2", repr(l2)]
+                command = [args.pokedex, "-q", "train", str(table), "--no-scale", "--no-cache", "--validation", "0", "--l2", repr(l2)]
                 command += ["-o", str(head), "--tolerance"]
 
                 def train(*options):

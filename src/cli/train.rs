@@ -22,8 +22,7 @@ use sample::{Sample, Target as ClassColumn};
 /// Learn to classify from a table of embeddings
 ///
 /// Learns from the rows of the split `train`, chooses its settings and calibrates its scores on those of `validation`,
-/// and never looks at those of `test`. A table without splits gets a validation of 15 % of each class, and a note says
-/// so. Rows without a class teach the head, where they are in the validation, when to say that it does not know.
+/// and never looks at those of `test`. Where there is no validation, 15 % of each class are set aside, and a note says so. Rows without a class teach the head, where they are in the validation, when to say that it does not know.
 ///
 /// Several vector columns are scaled and read as one: --features embedding,yolo_embedding. A head is one small table
 /// that names its classes, its features' models, its temperature and its threshold; `pokedex model info HEAD` explains
@@ -92,7 +91,11 @@ pub struct Train {
     #[arg(long, value_name = "SHARE", value_parser = share)]
     accuracy: Option<f64>,
 
-    /// Another number gives another validation, where the table has no splits
+    /// Share of each class that is set aside to choose by, where the table has no validation; 0: none
+    #[arg(long, default_value_t = 0.15, value_name = "SHARE", value_parser = part)]
+    validation: f64,
+
+    /// Another number sets other rows aside
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
 
@@ -121,7 +124,7 @@ impl Train {
         let sink = open_sink(&Target::File(self.output.clone()), true)?;
         let name = table.name.clone();
         let pool = crate::stage::pool(self.work.threads())?;
-        let sample = Sample::read(table, &self.features, &self.with, self.target, self.seed, ui)?;
+        let sample = Sample::read(table, &self.features, &self.with, self.target, (self.validation, self.seed), ui)?;
         sample.report(&name, ui)?;
 
         let saved = match self.no_cache {
@@ -139,6 +142,7 @@ impl Train {
         let (head, curve) = pool.install(|| {
             let mut watch = |state: &_| {
                 keep.keep(state);
+                ui.advance(1);
                 Ok(())
             };
             train(&plan, what, (&sample.train, &sample.validation), earlier, &mut watch)
@@ -150,7 +154,7 @@ impl Train {
         if let Some(log) = &self.log {
             runs::append(log, &self.record(&name, &head, &curve, seconds))?;
         }
-        ui.note(&format!("train: {}", summary(&head, &sample)));
+        ui.done(&format!("train: {}", summary(&head, &sample)));
         Ok(Exit::Done)
     }
 
@@ -165,7 +169,19 @@ impl Train {
         };
         only(self.l2.is_some(), "--l2", Method::Linear)?;
         only(self.balance, "--balance", Method::Linear)?;
-        only(self.neighbours.is_some(), "--neighbours", Method::Knn)
+        only(self.neighbours.is_some(), "--neighbours", Method::Knn)?;
+        let chosen = match self.method {
+            Method::Linear => self.l2.is_some(),
+            Method::Centroid => true,
+            Method::Knn => self.neighbours.is_some(),
+        };
+        if self.validation == 0.0 && !chosen {
+            return Err(Failure::usage(
+                "--validation 0 leaves nothing to choose by",
+                "say what is to be chosen: --l2 0.001, or --neighbours 5",
+            ));
+        }
+        Ok(())
     }
 
     fn plan(&self) -> Plan {
@@ -199,6 +215,7 @@ impl Train {
             "tolerance": self.tolerance,
             "coverage": self.coverage,
             "accuracy": self.accuracy,
+            "validation": self.validation,
             "seed": self.seed,
         });
         let point = |point: &Point| runs::Point {
@@ -248,6 +265,13 @@ fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(x) if x > 0.0 && x.is_finite() => Ok(x),
         _ => Err("expected a number above 0".into()),
+    }
+}
+
+fn part(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(x) if (0.0..1.0).contains(&x) => Ok(x),
+        _ => Err("expected a share from 0 to below 1, as 0.15".into()),
     }
 }
 

@@ -111,12 +111,42 @@ fn a_table_without_splits_gets_a_validation_and_a_note_says_so() {
     rows.iter_mut().for_each(|row| row.2 = None);
     dir.foreign("e.parquet", &embeddings(&rows, "embedding"));
     let said = dir.pokedex("train e.parquet -o h.parquet").ok().stderr;
-    assert!(said.contains("e.parquet: has no splits; learns from 136 rows and chooses by 24"), "{said}");
+    assert!(
+        said.contains("e.parquet: has no validation rows; learns from 136 rows and sets 24 aside to choose by"),
+        "{said}"
+    );
     rows.reverse();
     dir.foreign("r.parquet", &embeddings(&rows, "embedding"));
     let said = dir.pokedex("train r.parquet --seed 1 -o other.parquet").ok().stderr;
     assert!(said.contains("learns from 136 rows"), "{said}");
     assert_ne!(dir.read("h.parquet"), dir.read("other.parquet"));
+
+    // Splits without a validation are treated alike, and one can do without.
+    let mut rows = clouds(&FOUR, 40, 1.0);
+    rows.retain(|row| row.2 != Some("validation"));
+    dir.foreign("t.parquet", &embeddings(&rows, "embedding"));
+    let said = dir.pokedex("train t.parquet -o h.parquet").ok().stderr;
+    assert!(said.contains("learns from 80 rows and sets 16 aside"), "{said}");
+    let said = dir.pokedex("train t.parquet --validation 0 --l2 0.01 -o h.parquet").ok().stderr;
+    assert!(said.contains("no rows to choose by: scores are not calibrated"), "{said}");
+    assert!(dir.pokedex("train t.parquet --validation 0 -o h.parquet").failed(2).contains("nothing to choose by"));
+}
+
+#[test]
+fn predictions_that_are_believed_are_classes_to_learn_from() {
+    let dir = Workdir::new();
+    dir.foreign("e.parquet", &embeddings(&clouds(&FOUR, 60, 1.2), "embedding"));
+    dir.pokedex("train e.parquet --method centroid -o first.parquet").ok();
+    dir.pokedex("classify e.parquet --head first.parquet --min-score 0.9 -o p.parquet").ok();
+    let rejected = dir.table("p.parquet");
+    let rejected = arrow_array::cast::AsArray::as_boolean(rejected["rejected"].as_ref());
+    assert!(rejected.true_count() > 0 && rejected.true_count() < 120, "{}", rejected.true_count());
+    let said = dir.pokedex("train p.parquet --target prediction -o second.parquet").ok().stderr;
+    let splits = dir.texts("p.parquet", "split");
+    let doubtful = (0..splits.len()).filter(|&i| rejected.value(i) && splits[i].as_deref() != Some("test")).count();
+    assert!(said.contains(&format!("{doubtful} rows without a class left out")), "{said}");
+    let info = dir.pokedex("model info second.parquet").ok().text();
+    assert!(info.contains("by prediction_1"), "{info}");
 }
 
 #[test]

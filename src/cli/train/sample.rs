@@ -46,7 +46,8 @@ pub struct Sample {
     seen: u64,
     without_vector: u64,
     without_class: u64,
-    has_split: bool,
+    /// Whether the validation was taken from the rows to learn from.
+    set_aside: bool,
 }
 
 impl Sample {
@@ -59,7 +60,7 @@ impl Sample {
         columns: &[String],
         others: &[PathBuf],
         target: Target,
-        seed: u64,
+        (share, seed): (f64, u64),
         ui: &mut Ui,
     ) -> Result<Sample, Failure> {
         let name = table.name.clone();
@@ -101,7 +102,7 @@ impl Sample {
             };
             features.push(feature);
         }
-        gather.finish(features, has_split, seed, &name)
+        gather.finish(features, has_split, (share, seed), &name)
     }
 
     /// Says what would otherwise go unnoticed.
@@ -135,11 +136,12 @@ impl Sample {
             let what = "does not say which model made it: nobody can tell later whether other vectors fit this head";
             ui.warn(&format!("{name}: column `{}` {what}", feature.column));
         }
-        if !self.has_split {
+        if self.set_aside {
             let (train, validation) = (self.train.len(), self.validation.len());
-            ui.warn(&format!("{name}: has no splits; learns from {train} rows and chooses by {validation}"));
+            let what = format!("learns from {train} rows and sets {validation} aside to choose by");
+            ui.warn(&format!("{name}: has no validation rows; {what}"));
         } else if self.validation.is_empty() {
-            ui.warn(&format!("{name}: has no validation rows: scores are not calibrated"));
+            ui.warn(&format!("{name}: no rows to choose by: scores are not calibrated"));
         }
         Ok(())
     }
@@ -284,19 +286,28 @@ impl Gather {
         })
     }
 
-    fn finish(mut self, features: Vec<Feature>, has_split: bool, seed: u64, name: &str) -> Result<Sample, Failure> {
+    fn finish(
+        mut self,
+        features: Vec<Feature>,
+        has_split: bool,
+        (share, seed): (f64, u64),
+        name: &str,
+    ) -> Result<Sample, Failure> {
         let Some(train) = self.kept[0].take() else {
             return Err(self.nothing(name, has_split));
         };
         let width = features.iter().map(|feature| feature.dimension).sum();
         let train = train.finish()?;
-        let (mut train, mut validation) = match (self.kept[1].take(), has_split) {
-            (Some(validation), _) => (train, validation.finish()?),
-            (None, true) => (train, RowsBuilder::new(width)?.finish()?),
-            (None, false) => {
+        let given = self.kept[1].take();
+        let set_aside = given.is_none() && share > 0.0;
+        let (mut train, mut validation) = match given {
+            Some(validation) => (train, validation.finish()?),
+            None if share == 0.0 => (train, RowsBuilder::new(width)?.finish()?),
+            None => {
                 let items = self.contents.iter().zip(&train.classes);
                 let items: Vec<Item> = items.map(|(&content, &class)| Item { content, class }).collect();
-                let assignment = assign(items, "85/15/0".parse::<Ratios>().expect("three numbers"), seed);
+                let assignment =
+                    assign(items, format!("{}/{share}/0", 1.0 - share).parse::<Ratios>().expect("three numbers"), seed);
                 let contents = &self.contents;
                 let classes = &train.classes;
                 // Rows without a class can only show what it is not to know.
@@ -358,7 +369,7 @@ impl Gather {
             seen,
             without_vector: self.without_vector,
             without_class: self.without_class,
-            has_split,
+            set_aside,
             classes,
         })
     }
