@@ -70,7 +70,7 @@ impl Rows {
         self.classes.is_empty()
     }
 
-    /// Hands on all rows in blocks of [`BLOCK_ROWS`]: the number of the first, and their vectors.
+    /// Hands on all rows in blocks of 2048: the number of the first, and their vectors.
     ///
     /// # Errors
     /// The temporary file cannot be read, or `work` fails.

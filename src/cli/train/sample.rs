@@ -82,7 +82,7 @@ impl Sample {
         let provenance = table.provenance.clone();
         let own: Vec<&String> = columns.iter().filter(|column| table.has(column)).collect();
         let mut checks: Vec<Check> = own.iter().map(|column| Check::new(&name, column)).collect();
-        let mut gather = Gather { target, names: HashMap::new(), kept: [None, None], ..Gather::default() };
+        let mut gather = Gather::new(target);
         ui.start("read", table.rows);
         for batch in table.with_unique_keys() {
             let batch = batch?;
@@ -172,10 +172,10 @@ struct Gather {
     tests: u64,
 }
 
-impl Default for Gather {
-    fn default() -> Gather {
+impl Gather {
+    fn new(target: Target) -> Gather {
         Gather {
-            target: Target::Label,
+            target,
             names: HashMap::new(),
             ids: Vec::new(),
             kept: [None, None],
@@ -186,9 +186,7 @@ impl Default for Gather {
             tests: 0,
         }
     }
-}
 
-impl Gather {
     fn batch(&mut self, batch: &RecordBatch, columns: &[String], beside: &[Beside], name: &str) -> Result<(), Failure> {
         let keys = keys(batch)?;
         let splits = column::text(batch, column::SPLIT)?;
