@@ -198,7 +198,7 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l prompt -d '
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l scale -d 'What a cosine is multiplied by before softmax [default: 100; of the built-in model 20]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l index -d 'A table of labelled vectors, whose nearest rows vote' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l neighbours -d 'How many rows of the index vote' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l model -d 'A ready-made classifier (an .onnx file); or with --labels the model that reads them, by name or folder' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l model -d 'A ready-made classifier (an .onnx file, or a folder with one); or with --labels the model that reads them, by name or folder' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l confidence -d 'Of a detector: boxes with a lower score are none' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l iou -d 'Of a detector: of two boxes that overlap by more than this share the better one stays' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l vector-column -d 'The column that holds the vectors' -r

@@ -76,8 +76,8 @@ pub struct Classify {
     #[arg(long, default_value_t = 10, value_name = "N", requires = "index", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     neighbours: u32,
 
-    /// A ready-made classifier (an .onnx file); or with --labels the model that reads them, by name or folder
-    #[arg(long, value_name = "NAME|FILE")]
+    /// A ready-made classifier (an .onnx file, or a folder with one); or with --labels the model that reads them, by name or folder
+    #[arg(long, value_name = "NAME|FILE|DIR")]
     model: Option<String>,
 
     /// Of a detector: boxes with a lower score are none
@@ -170,7 +170,8 @@ impl Classify {
 
     /// What decides, loaded and ready.
     fn judge(&self, table: &Table, first: Option<&RecordBatch>, ui: &Ui) -> Result<Judge, Failure> {
-        let ready = self.model.as_ref().filter(|model| model.ends_with(".onnx"));
+        let is_ready = |model: &&String| model.ends_with(".onnx") || (self.labels.is_none() && model.contains('/'));
+        let ready = self.model.as_ref().filter(is_ready);
         let wishes = make::Wishes {
             table,
             first,
@@ -194,7 +195,15 @@ impl Classify {
             }
             (_, Some(labels), ..) => make::zero_shot(&wishes, labels, &self.prompts, self.scale)?,
             (_, _, Some(index), _) => make::index(&wishes, index, self.neighbours as usize)?,
-            _ => make::pokedex(&wishes)?,
+            _ => match self.model.as_deref() {
+                None | Some("pokedex-mini" | "builtin" | "unknown") => make::pokedex(&wishes)?,
+                Some(model) => {
+                    let hint = format!(
+                        "--labels FILE says which: pokedex classify photos/ --model {model} --labels labels.txt"
+                    );
+                    return Err(Failure::usage(format!("--model {model}: has no classes of its own"), hint));
+                }
+            },
         };
         if self.boxes && !judge.detects() {
             return Err(Failure::usage(

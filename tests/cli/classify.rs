@@ -223,6 +223,10 @@ fn ready_made_models_say_what_they_see_and_where() {
     let plain = yolo("plain/model.onnx");
     let rows = lines(&dir.pokedex(&format!("classify in --model {plain} --format jsonl")).ok().text());
     assert!(rows.iter().all(|row| row["predictions"][0]["score"].as_f64().expect("a number") > 0.0));
+    let folder = plain.strip_suffix("/model.onnx").expect("a folder");
+    assert!(rows == lines(&dir.pokedex(&format!("classify in --model {folder} --format jsonl")).ok().text()));
+    let said = dir.pokedex("classify in --model clip").failed(2);
+    assert!(said.contains("--model clip: has no classes of its own") && said.contains("--labels FILE"), "{said}");
     let said = dir.pokedex(&format!("classify in --model {plain} --boxes")).failed(2);
     assert!(said.contains("only a detector has boxes"), "{said}");
     dir.foreign("v.parquet", &embeddings(&clouds(&["a", "b"], 4, 1.0), "embedding"));

@@ -18,8 +18,9 @@ use crate::table::Table;
 use crate::table::column;
 use crate::ui::Ui;
 
-/// What a cosine of the built-in model and of other models is multiplied by: that of the built-in model has the least
-/// log-loss on pictures it was not trained on, CLIP and its kin are trained with (nearly) a hundred.
+/// What a cosine of the built-in model and of other models is multiplied by. CLIP and its kin are trained with (nearly) a
+/// hundred; the built-in model is not: with 20 its calibration error, of species' names as words,
+/// is 0.018 (`benches/classify.py`).
 const SCALE_OF_BUILTIN: f32 = 20.0;
 const SCALE: f32 = 100.0;
 
