@@ -255,6 +255,14 @@ impl Doubt {
         }
     }
 
+    /// The verdict on scores that are probabilities already: the best classes with a score above 0.
+    pub fn of_scores(&self, scores: &[f32], top: usize) -> Verdict {
+        let mut verdict = self.rank(scores, top);
+        verdict.best.retain(|(_, score)| *score > 0.0);
+        verdict.rejected |= verdict.best.is_empty();
+        verdict
+    }
+
     /// Makes probabilities of a row of logits, in place. Where being none of the classes is possible they sum to less
     /// than 1; what is missing is its probability.
     fn probabilities(&self, logits: &mut [f32]) {

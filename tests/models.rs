@@ -3,10 +3,13 @@
 //! ONNX Runtime is not part of this program. Where it is not installed, only the engine in the binary is tested; with
 //! `POKEDEX_REQUIRE_ORT=1`, as in CI, that is a failure.
 
+mod engines;
+
 use std::path::{Path, PathBuf};
 
+use engines::engines;
 use pokedex::image::Rgb;
-use pokedex::model::{Device, Engine, Model, Use, onnx_runtime};
+use pokedex::model::{Device, Engine, Model, Use};
 use serde_json::Value;
 
 fn folder() -> PathBuf {
@@ -16,16 +19,6 @@ fn folder() -> PathBuf {
 fn golden() -> Value {
     let text = std::fs::read(folder().join("golden.json")).expect("golden.json");
     serde_json::from_slice(&text).expect("JSON")
-}
-
-fn engines() -> Vec<Engine> {
-    match onnx_runtime() {
-        Ok(_) => vec![Engine::Rten, Engine::Ort],
-        Err(problem) => {
-            assert!(std::env::var_os("POKEDEX_REQUIRE_ORT").is_none(), "{problem}");
-            vec![Engine::Rten]
-        }
-    }
 }
 
 fn list(value: &Value) -> &[Value] {

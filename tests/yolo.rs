@@ -4,11 +4,14 @@
 //! As in `tests/models.rs`: without ONNX Runtime only the engine in the binary is tested, unless
 //! `POKEDEX_REQUIRE_ORT=1`. `YOLO_ORACLE=FILE` tests other models, as `benches/peers/yolo.py` writes them down.
 
+mod engines;
+
 use std::path::{Path, PathBuf};
 
+use engines::engines;
 use pokedex::image::{Colour, Filter, Fit, Rgb, decode};
 use pokedex::model::classifier::{Classifier, Detection, Loaded, Seen};
-use pokedex::model::{Device, Engine, Model, Use, onnx_runtime};
+use pokedex::model::{Device, Engine, Model, Use};
 use serde_json::Value;
 
 /// What a box may be off, in pixels, and a score.
@@ -26,16 +29,6 @@ fn read(path: &Path) -> Value {
 
 fn golden() -> Value {
     read(&folder().join("golden.json"))
-}
-
-fn engines() -> Vec<Engine> {
-    match onnx_runtime() {
-        Ok(_) => vec![Engine::Rten, Engine::Ort],
-        Err(problem) => {
-            assert!(std::env::var_os("POKEDEX_REQUIRE_ORT").is_none(), "{problem}");
-            vec![Engine::Rten]
-        }
-    }
 }
 
 fn list(value: &Value) -> &[Value] {

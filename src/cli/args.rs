@@ -218,3 +218,8 @@ pub fn print(bytes: &[u8]) -> Result<(), Failure> {
     sink.write_all(bytes).map_err(crate::io::Error::Stdout)?;
     Ok(sink.finish()?)
 }
+
+/// A number of which something holds, for clap.
+pub fn number<T: std::str::FromStr>(text: &str, holds: impl Fn(&T) -> bool, expected: &str) -> Result<T, String> {
+    text.parse().ok().filter(holds).ok_or_else(|| format!("expected {expected}"))
+}

@@ -14,10 +14,10 @@ use arrow_array::{ArrayRef, BooleanArray, Float32Array, RecordBatch, StringArray
 use arrow_schema::{DataType, Field, Fields, SchemaRef};
 use clap::Args;
 
-use super::args::{Engines, ImageInputs, Work, open_sink};
+use super::args::{Engines, ImageInputs, Work, number, open_sink};
 use super::failure::{Exit, Failure};
 use super::results::Format;
-use crate::head::{Doubt, Verdict};
+use crate::head::Verdict;
 use crate::io::Target;
 use crate::stage::{Done, Skipped, slices};
 use crate::table::{Error, Table, column};
@@ -317,26 +317,10 @@ fn boxes(rows: &[Found], labels: &[String]) -> ArrayRef {
     Arc::new(list.finish())
 }
 
-impl Doubt {
-    /// Of scores that are probabilities already: the best classes with a score above 0.
-    fn of_scores(&self, scores: &[f32], top: usize) -> Verdict {
-        let mut verdict = self.rank(scores, top);
-        verdict.best.retain(|(_, score)| *score > 0.0);
-        verdict.rejected |= verdict.best.is_empty();
-        verdict
-    }
-}
-
 fn positive(text: &str) -> Result<f32, String> {
-    match text.parse::<f32>() {
-        Ok(x) if x > 0.0 && x.is_finite() => Ok(x),
-        _ => Err("expected a number above 0".into()),
-    }
+    number(text, |x: &f32| *x > 0.0 && x.is_finite(), "a number above 0")
 }
 
 fn share(text: &str) -> Result<f32, String> {
-    match text.parse::<f32>() {
-        Ok(x) if (0.0..=1.0).contains(&x) => Ok(x),
-        _ => Err("expected a number from 0 to 1".into()),
-    }
+    number(text, |x| (0.0..=1.0).contains(x), "a number from 0 to 1")
 }

@@ -116,8 +116,7 @@ fn object(query: &str, rank: u32, hit: &Hit, many: bool) -> serde_json::Map<Stri
         object.insert("query".into(), query.into());
     }
     object.insert("rank".into(), rank.into());
-    // Through its shortest decimal form: 0.7 is 0.7, not 0.699999988079071.
-    object.insert("score".into(), hit.score.to_string().parse::<f64>().unwrap_or(f64::NAN).into());
+    object.insert("score".into(), number(hit.score));
     object.insert("id".into(), hit.id.into());
     object.insert("label".into(), hit.label.clone().into());
     object.insert("key".into(), hit.key.clone().into());
@@ -125,6 +124,11 @@ fn object(query: &str, rank: u32, hit: &Hit, many: bool) -> serde_json::Map<Stri
         object.insert("path".into(), path.clone().into());
     }
     object
+}
+
+/// A number through its shortest decimal form: 0.7 is 0.7, not 0.699999988079071.
+pub fn number(x: f32) -> serde_json::Value {
+    x.to_string().parse::<f64>().unwrap_or(f64::NAN).into()
 }
 
 fn parquet(groups: &[Group], many: bool, sink: Sink) -> Result<(), Failure> {

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::args::{TableInputs, Work, open_sink};
+use super::args::{TableInputs, Work, number, open_sink};
 use super::failure::{Exit, Failure};
 use crate::head::{Accept, Head, Method, Plan, Point, train};
 use crate::io::Target;
@@ -127,7 +127,8 @@ impl Train {
         let sample = Sample::read(table, &self.features, &self.with, self.target, (self.validation, self.seed), ui)?;
         sample.report(&name, ui)?;
 
-        let saved = match self.no_cache {
+        // Other methods take seconds, and never stand anywhere that one could go on from.
+        let saved = match self.no_cache || self.method != Method::Linear {
             true => Checkpoint::none(),
             false => Checkpoint::of(&sample, &format!("{:?}", self.plan())),
         };
@@ -262,22 +263,13 @@ fn summary(head: &Head, sample: &Sample) -> String {
 }
 
 fn positive(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(x) if x > 0.0 && x.is_finite() => Ok(x),
-        _ => Err("expected a number above 0".into()),
-    }
+    number(text, |x: &f64| *x > 0.0 && x.is_finite(), "a number above 0")
 }
 
 fn part(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(x) if (0.0..1.0).contains(&x) => Ok(x),
-        _ => Err("expected a share from 0 to below 1, as 0.15".into()),
-    }
+    number(text, |x| (0.0..1.0).contains(x), "a share from 0 to below 1, as 0.15")
 }
 
 fn share(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(x) if x > 0.0 && x <= 1.0 => Ok(x),
-        _ => Err("expected a share above 0 and up to 1, as 0.95".into()),
-    }
+    number(text, |x| *x > 0.0 && *x <= 1.0, "a share above 0 and up to 1, as 0.95")
 }

@@ -179,17 +179,11 @@ impl<'a> Objective<'a> {
         Ok(best.unwrap_or(1.0))
     }
 
-    /// Goes from `theta` to the minimum; `watch` sees every step and may end the walk by returning false.
+    /// Goes from `theta` to the minimum.
     ///
     /// # Errors
     /// The rows cannot be read, or the objective is not finite or cannot be made smaller at the start.
-    pub fn minimise(
-        &self,
-        theta: &mut Vec<f32>,
-        l2: f64,
-        limits: Limits,
-        mut watch: impl FnMut(Step, &[f32]) -> Result<bool, Error>,
-    ) -> Result<Step, Error> {
+    pub fn minimise(&self, theta: &mut Vec<f32>, l2: f64, limits: Limits) -> Result<Step, Error> {
         let mut gradient = vec![0.0; theta.len()];
         let mut now = self.evaluate(theta, l2, &mut gradient)?;
         if !now.value.is_finite() {
@@ -210,16 +204,18 @@ impl<'a> Objective<'a> {
             let mut length = if past.is_empty() { self.first_length(theta, &direction, l2)? } else { 1.0 };
             let (mut shortest, mut longest) = (0.0f64, f64::INFINITY);
             let mut found = None;
+            let mut last = length;
             // A step that makes the objective smaller by enough and flattens the slope (weak Wolfe conditions), by
             // bisection (Lewis & Overton, 2013).
             for _ in 0..30 {
                 let step = tried.par_iter_mut().zip(theta.par_iter().zip(direction.par_iter())).with_min_len(1 << 14);
                 step.for_each(|(t, (x, d))| *t = x + length as f32 * d);
                 let next = self.evaluate(&tried, l2, &mut tried_gradient)?;
+                last = length;
                 if !next.value.is_finite() || next.value > now.value + 1e-4 * length * slope {
                     longest = length;
                 } else {
-                    found = Some(next);
+                    found = Some((next, length));
                     if dot(&direction, &tried_gradient) >= 0.9 * slope {
                         break;
                     }
@@ -231,14 +227,14 @@ impl<'a> Objective<'a> {
                 }
                 length = if longest.is_finite() { (shortest + longest) / 2.0 } else { 2.0 * length };
             }
-            let Some(next) = found else {
+            let Some((next, length)) = found else {
                 // No step is better: the rounding of the numbers is reached. At the very beginning it is a failure.
                 return if iteration > 1 || slope.abs() < 1e-6 { Ok(now) } else { Err(Error::Diverged { iteration }) };
             };
-            if next.value.is_finite() && longest.is_finite() && shortest > 0.0 {
-                // The last trial may have been beyond the step that was found.
+            if last != length {
+                // The last trial went beyond the step that was found.
                 let step = tried.iter_mut().zip(theta.iter().zip(&direction));
-                step.for_each(|(t, (x, d))| *t = x + shortest as f32 * d);
+                step.for_each(|(t, (x, d))| *t = x + length as f32 * d);
                 self.evaluate(&tried, l2, &mut tried_gradient)?;
             }
             let moved: Vec<f32> = tried.iter().zip(theta.iter()).map(|(t, x)| t - x).collect();
@@ -254,9 +250,6 @@ impl<'a> Objective<'a> {
             std::mem::swap(&mut gradient, &mut tried_gradient);
             let decrease = (now.value - next.value) / now.value.abs().max(1e-12);
             now = Step { iteration, ..next };
-            if !watch(now, theta)? {
-                break;
-            }
             small_steps = if decrease < limits.decrease { small_steps + 1 } else { 0 };
             if small_steps == 2 || now.slope <= limits.slope {
                 break;

@@ -144,7 +144,7 @@ fn linear(
         let l2 = penalties[state.penalty];
         let round = ROUND.min(plan.iterations - state.steps);
         let limits = Limits { iterations: round, slope: 1e-7, decrease: plan.tolerance };
-        let end = objective.minimise(&mut state.theta, l2, limits, |_, _| Ok(true))?;
+        let end = objective.minimise(&mut state.theta, l2, limits)?;
         state.steps += end.iteration.max(1);
         state.iteration += end.iteration;
         fold(head, &state.theta, scaling.as_ref(), objective.width());
@@ -318,10 +318,10 @@ mod tests {
         let limits = Limits { iterations: 300, slope: 1e-7, decrease: 1e-12 };
         let value = |theta: &[f32]| {
             let still = Limits { iterations: 0, ..limits };
-            objective.minimise(&mut theta.to_vec(), 0.01, still, |_, _| Ok(true)).expect("finite").value
+            objective.minimise(&mut theta.to_vec(), 0.01, still).expect("finite").value
         };
         let mut theta = objective.start();
-        let end = objective.minimise(&mut theta, 0.01, limits, |_, _| Ok(true)).expect("finite");
+        let end = objective.minimise(&mut theta, 0.01, limits).expect("finite");
         assert!((value(&theta) - end.value).abs() < 1e-6);
         for i in 0..theta.len() {
             for step in [-0.03, 0.03] {

@@ -8,7 +8,7 @@ use arrow_schema::SchemaRef;
 use serde_json::{Map, Value};
 
 use super::super::failure::Failure;
-use super::super::results::Format;
+use super::super::results::{Format, number};
 use super::{BOXES, SECONDS};
 use crate::io::{self, Sink, Target};
 use crate::table::{Provenance, StreamFormat, Writer, column};
@@ -185,11 +185,11 @@ impl Rows {
         sink: &mut Sink,
     ) -> Result<(), Failure> {
         let failed = |e| Failure::from(io::Error::Stdout(e));
-        let number = |x: f32| format!("{x:.4}");
+        let four = |x: f32| format!("{x:.4}");
         let name = self.keys.value(row);
         match format {
             Format::Table => {
-                let best = self.best(row, 0).map_or(String::new(), |(_, x)| number(x));
+                let best = self.best(row, 0).map_or(String::new(), |(_, x)| four(x));
                 let from = usize::from(!self.is_rejected(row));
                 let others = (from..self.best.len()).filter_map(|place| self.best(row, place));
                 let others: Vec<String> = others.map(|(label, x)| format!("{} {x:.2}", printable(label))).collect();
@@ -200,7 +200,7 @@ impl Rows {
             Format::Tsv | Format::Csv => {
                 let mut cells = vec![name.to_string()];
                 for place in 0..self.best.len() {
-                    let (label, x) = self.best(row, place).map_or(("", String::new()), |(label, x)| (label, number(x)));
+                    let (label, x) = self.best(row, place).map_or(("", String::new()), |(label, x)| (label, four(x)));
                     let label = if place == 0 && format == Format::Tsv { self.answer(row) } else { label };
                     cells.extend([label.to_string(), x]);
                 }
@@ -228,8 +228,6 @@ impl Rows {
     }
 
     fn object(&self, row: usize) -> Map<String, Value> {
-        // Through its shortest decimal form: 0.7 is 0.7, not 0.699999988079071.
-        let number = |x: f32| Value::from(x.to_string().parse::<f64>().unwrap_or(f64::NAN));
         let mut object = Map::new();
         object.insert(column::KEY.into(), self.keys.value(row).into());
         if let Some(paths) = self.paths.as_ref().filter(|p| p.is_valid(row)) {

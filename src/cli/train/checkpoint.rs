@@ -26,6 +26,7 @@ impl Checkpoint {
     pub fn of(sample: &Sample, plan: &str) -> Checkpoint {
         let digest = || -> Result<String, io::Error> {
             let mut hasher = blake3::Hasher::new();
+            let mut bytes = Vec::new();
             hasher.update(env!("CARGO_PKG_VERSION").as_bytes()).update(plan.as_bytes());
             for rows in [&sample.train, &sample.validation] {
                 hasher.update(&(rows.len() as u64).to_le_bytes());
@@ -33,9 +34,9 @@ impl Checkpoint {
                     hasher.update(&class.to_le_bytes());
                 });
                 rows.blocks(|_, numbers| {
-                    numbers.iter().for_each(|x| {
-                        hasher.update(&x.to_le_bytes());
-                    });
+                    bytes.clear();
+                    bytes.extend(numbers.iter().flat_map(|x| x.to_le_bytes()));
+                    hasher.update(&bytes);
                     Ok::<(), io::Error>(())
                 })?;
             }
