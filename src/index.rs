@@ -4,12 +4,14 @@
 //! Promises: hits come best first, ties in the order of the table; a row used as a query is never its own answer;
 //! vectors of two models are never compared.
 
+mod chunked;
 mod exact;
 mod names;
 mod pack;
 mod pokedex;
 mod terms;
 
+pub use chunked::Chunked;
 pub use exact::{Hit, Index, Stored};
 pub use pack::{Check, Packer};
 pub use pokedex::{LookUp, Part, Pokedex};
