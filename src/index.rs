@@ -5,6 +5,7 @@
 //! vectors of two models are never compared.
 
 mod chunked;
+mod codes;
 mod exact;
 mod names;
 mod pack;
@@ -12,6 +13,7 @@ mod pokedex;
 mod terms;
 
 pub use chunked::Chunked;
+pub use codes::{Codes, Query, encode};
 pub use exact::{Hit, Index, Stored};
 pub use pack::{Check, Packer};
 pub use pokedex::{LookUp, Part, Pokedex};
