@@ -48,7 +48,31 @@ pub struct Codes<'a> {
     pub errors: Chunked<'a, f32>,
 }
 
-impl Codes<'_> {
+/// Rows whose codes lie together.
+#[derive(Debug, Clone, Copy)]
+pub struct Chunk<'a> {
+    /// Number of the first row.
+    pub first: usize,
+    pub codes: &'a [i8],
+    pub scales: &'a [f32],
+    pub errors: &'a [f32],
+}
+
+impl Chunk<'_> {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.scales.len()
+    }
+}
+
+impl<'a> Codes<'a> {
+    /// The rows, chunk by chunk.
+    pub fn chunks(&self) -> impl Iterator<Item = Chunk<'a>> + '_ {
+        let numbers = self.scales.chunks().zip(self.errors.chunks());
+        let chunk = |((first, codes), ((_, scales), (_, errors)))| Chunk { first, codes, scales, errors };
+        self.codes.chunks().zip(numbers).map(chunk)
+    }
+
     /// The scaled, approximate dot product of a query and a row.
     pub fn dot(&self, query: &Query, row: usize) -> f32 {
         query.scale * self.scales.row(row)[0] * dot(&query.numbers, self.codes.row(row)) as f32
