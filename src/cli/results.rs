@@ -8,7 +8,7 @@ use arrow_schema::{DataType, Field, Schema};
 
 use super::args::open_sink;
 use super::failure::Failure;
-use crate::index::Hit;
+use crate::index::{Hit, Weighted};
 use crate::io::{Sink, Target};
 use crate::table::{Provenance, StreamFormat, Writer, column};
 use crate::ui::printable;
@@ -34,11 +34,25 @@ pub enum Format {
 #[derive(Debug)]
 pub struct Group {
     pub query: String,
+    pub terms: Vec<Weighted>,
+    /// The rank of the first hit.
+    pub first_rank: u32,
     pub hits: Vec<Hit>,
 }
 
-/// Writes all groups to standard output; `many` adds a column with the query.
-pub fn write_results(groups: &[Group], format: Option<Format>, null: bool, many: bool) -> Result<(), Failure> {
+/// What else is shown of hits, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Looks {
+    /// Paths end with NUL bytes.
+    pub null: bool,
+    /// Each row says which query found it.
+    pub many: bool,
+    /// Each row says what the terms add to its score.
+    pub explain: bool,
+}
+
+/// Writes all groups to standard output.
+pub fn write_results(groups: &[Group], format: Option<Format>, looks: Looks) -> Result<(), Failure> {
     let terminal = std::io::stdout().is_terminal();
     let format = format.unwrap_or(if terminal { Format::Table } else { Format::Tsv });
     let mut sink = open_sink(&Target::Stdout, format == Format::Parquet)?;
