@@ -4,6 +4,7 @@
 //! Promises: hits come best first, ties in the order of the table; a row used as a query is never its own answer;
 //! vectors of two models are never compared.
 
+pub mod annoy;
 mod chunked;
 mod exact;
 mod names;
@@ -24,6 +25,8 @@ use crate::table;
 pub enum Error {
     #[error(transparent)]
     Table(#[from] table::Error),
+    #[error(transparent)]
+    Annoy(#[from] annoy::Error),
     #[error("{name}: row {key}: the vector of column `{column}` {problem}")]
     BadVector { name: String, key: String, column: String, problem: &'static str },
     #[error("{name}: holds vectors of two models, {first} and {other}")]
@@ -51,6 +54,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Error::Table(e) => return e.hint(),
+            Error::Annoy(e) => return e.hint(),
             Error::TwoModels { first, .. } => {
                 let name = model_name(first);
                 format!("embed all rows by one model: pokedex embed INPUT --model {name} -o embeddings.parquet")

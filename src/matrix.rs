@@ -5,7 +5,7 @@
 //! home of `rten-gemm`, `rten-simd` and `rten-vecmath`. A matrix is a slice, row after row.
 
 use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions};
-use rten_simd::SimdOp;
+use rten_simd::{Isa, SimdOp};
 use rten_tensor::{Matrix, NdTensorView};
 use rten_vecmath::Softmax;
 
@@ -79,6 +79,59 @@ pub fn dot(a: &[f32], b: &[f32]) -> f64 {
     }
     let rest: f64 = a_rest.iter().zip(b_rest).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
     sums.iter().sum::<f64>() + rest
+}
+
+/// Runs `work` with the widest vector instructions of this machine, which plain loops are compiled to if all of `work`
+/// is inlined: mark the closure and what it calls `#[inline(always)]`. Nothing is contracted or reordered, so that the
+/// numbers are the same on every machine.
+#[inline]
+pub fn vectorised<R>(work: impl FnOnce() -> R) -> R {
+    struct Run<F>(F);
+    impl<R, F: FnOnce() -> R> SimdOp for Run<F> {
+        type Output = R;
+
+        #[inline(always)]
+        fn eval<I: Isa>(self, _: I) -> R {
+            (self.0)()
+        }
+    }
+    Run(work).dispatch()
+}
+
+/// Dot product in single precision, in 32 lanes: the same on every machine; for use within [`vectorised`].
+#[inline(always)]
+pub fn fast_dot(a: &[f32], b: &[f32]) -> f32 {
+    sum_of_pairs(a, b, #[inline(always)] |x, y| x * y)
+}
+
+/// Squared Euclidean distance, as [`fast_dot`].
+#[inline(always)]
+pub fn fast_squared_distance(a: &[f32], b: &[f32]) -> f32 {
+    sum_of_pairs(a, b, #[inline(always)] |x, y| (x - y) * (x - y))
+}
+
+#[inline(always)]
+fn sum_of_pairs(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
+    const LANES: usize = 32;
+    let (a_chunks, a_rest) = a.as_chunks::<LANES>();
+    let (b_chunks, b_rest) = b.as_chunks::<LANES>();
+    let mut sums = [0.0f32; LANES];
+    for (x, y) in a_chunks.iter().zip(b_chunks) {
+        for lane in 0..LANES {
+            sums[lane] += term(x[lane], y[lane]);
+        }
+    }
+    for (lane, (x, y)) in a_rest.iter().zip(b_rest).enumerate() {
+        sums[lane] += term(*x, *y);
+    }
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            sums[lane] += sums[lane + half];
+        }
+        half /= 2;
+    }
+    sums[0]
 }
 
 #[cfg(test)]
