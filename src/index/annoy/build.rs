@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::{Error, Metric};
 use crate::index::Chunked;
-use crate::matrix::{fast_dot, fast_squared_distance, vectorised};
+use crate::matrix::{blend, fast_dot, fast_dots, fast_squared_distances, prefetch};
 
 /// How to build an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,8 @@ const TOGETHER: usize = 16;
 /// Draws of the search for two means, and the shares of the larger side at which a split is tried again (three times),
 /// and at last made at random: all as in spotify's Annoy.
 const DRAWS: usize = 200;
+/// Rows drawn at random are asked for so many draws before they are looked at.
+const AHEAD: usize = 2;
 const ATTEMPTS: u64 = 3;
 const UNEVEN: f64 = 0.95;
 const HOPELESS: f64 = 0.99;
@@ -83,7 +85,7 @@ impl<'a> Rows<'a> {
         let mut rows = Rows { vectors, metric, squared: Vec::new(), lift: Vec::new() };
         if metric != Metric::Euclidean {
             let numbers = (0..vectors.len()).into_par_iter().with_min_len(256);
-            rows.squared = numbers.map(|i| squared_norm(vectors.row(i))).collect();
+            rows.squared = numbers.map(|i| fast_dot(vectors.row(i), vectors.row(i))).collect();
         }
         if metric == Metric::Dot {
             let most = rows.squared.iter().copied().fold(0.0, f32::max);
@@ -93,17 +95,9 @@ impl<'a> Rows<'a> {
         rows
     }
 
-    #[inline(always)]
     fn lift(&self, row: usize) -> f32 {
         if self.lift.is_empty() { 0.0 } else { self.lift[row] }
     }
-}
-
-fn squared_norm(vector: &[f32]) -> f32 {
-    vectorised(
-        #[inline(always)]
-        || fast_dot(vector, vector),
-    )
 }
 
 /// SplitMix64 (Steele, Lea and Flood, Fast splittable pseudorandom number generators, 2014).
@@ -149,13 +143,6 @@ struct Plane {
     normal: Vec<f32>,
     lift: f32,
     offset: f32,
-}
-
-impl Plane {
-    #[inline(always)]
-    fn margin(&self, vector: &[f32], lift: f32) -> f32 {
-        fast_dot(&self.normal, vector) + self.lift * lift + self.offset
-    }
 }
 
 /// A tree, its root first.
@@ -249,28 +236,32 @@ fn split(rows: &Rows, trees: &[Tree], open: &mut [Open], sides: &mut [u32]) {
             open.trial = (!drawn).then(|| between_two_means(rows, items, &mut Random(mix(open.seed, 2 + attempt))));
         });
         sides.par_chunks_mut(TASK * width).enumerate().for_each(|(task, sides)| {
-            vectorised(
-                #[inline(always)]
-                || {
-                    for (row, sides) in sides.chunks_exact_mut(width).enumerate() {
-                        let row = task * TASK + row;
-                        let (vector, lift) = (rows.vectors.row(row), rows.lift(row));
-                        for side in sides.iter_mut().filter(|side| **side != DONE) {
-                            let number = (*side / 2) as usize;
-                            if !undecided[number] {
-                                continue;
-                            }
-                            let margin = open[number].trial.as_ref().map_or(0.0, |plane| plane.margin(vector, lift));
-                            let one = match margin == 0.0 || margin.is_nan() {
-                                // A row on the plane goes to either side.
-                                true => mix(mix(open[number].seed, 2 + attempt), row as u64) & 1 == 1,
-                                false => margin > 0.0,
-                            };
-                            *side = 2 * number as u32 + u32::from(one);
+            let (mut normals, mut products) = (Vec::with_capacity(width), [0.0; TOGETHER]);
+            for (row, sides) in sides.chunks_exact_mut(width).enumerate() {
+                let row = task * TASK + row;
+                let open_of =
+                    |side: u32| (side != DONE && undecided[side as usize / 2]).then(|| &open[side as usize / 2]);
+                normals.clear();
+                normals.extend(sides.iter().filter_map(|side| Some(&open_of(*side)?.trial.as_ref()?.normal[..])));
+                fast_dots(rows.vectors.row(row), &normals, &mut products[..normals.len()]);
+                let mut products = products.iter();
+                for side in sides {
+                    let Some(open) = open_of(*side) else { continue };
+                    let margin = match (&open.trial, products.as_slice()) {
+                        (Some(plane), [product, ..]) => {
+                            products.next();
+                            product + plane.lift * rows.lift(row) + plane.offset
                         }
-                    }
-                },
-            );
+                        _ => 0.0,
+                    };
+                    let one = match margin == 0.0 || margin.is_nan() {
+                        // A row on the plane goes to either side.
+                        true => mix(mix(open.seed, 2 + attempt), row as u64) & 1 == 1,
+                        false => margin > 0.0,
+                    };
+                    *side = *side & !1 | u32::from(one);
+                }
+            }
         });
         open.par_iter_mut().zip(&mut undecided).filter(|(_, undecided)| **undecided).for_each(|(open, undecided)| {
             let items = &trees[open.tree].order[open.items.clone()];
@@ -320,35 +311,46 @@ fn partition(trees: &mut [Tree], open: &[Open], sides: &[u32]) -> Vec<usize> {
 /// The plane half way between two means of the items: each drawn item joins the mean that is nearer, where a mean counts
 /// as the farther away the more items it has (so do both get about as many).
 fn between_two_means(rows: &Rows, items: &[u32], random: &mut Random) -> Plane {
-    vectorised(
-        #[inline(always)]
-        || {
-            let first = random.index(items.len());
-            let second = random.index(items.len() - 1);
-            let second = second + usize::from(second >= first);
-            let mut means = [first, second].map(|i| Mean::new(rows, items[i] as usize));
-            for _ in 0..DRAWS {
-                let row = items[random.index(items.len())] as usize;
-                let far = [means[0].weighted_distance(rows, row), means[1].weighted_distance(rows, row)];
-                if far[0] < far[1] {
-                    means[0].add(rows, row);
-                } else if far[1] < far[0] {
-                    means[1].add(rows, row);
-                }
+    let first = random.index(items.len());
+    let second = random.index(items.len() - 1);
+    let second = second + usize::from(second >= first);
+    let drawn: [usize; DRAWS] = std::array::from_fn(|_| items[random.index(items.len())] as usize);
+    let mut means = [first, second].map(|i| Mean::new(rows, items[i] as usize));
+    for (i, row) in drawn.into_iter().enumerate() {
+        if let Some(ahead) = drawn.get(i + AHEAD) {
+            prefetch(rows.vectors.row(*ahead));
+        }
+        let (vector, mut products, mut far) = (rows.vectors.row(row), [0.0; 2], [0.0; 2]);
+        let [p, q] = &means;
+        let both = [&p.vector[..], &q.vector[..]];
+        if rows.metric == Metric::Euclidean {
+            fast_squared_distances(vector, &both, &mut far);
+        } else {
+            fast_dots(vector, &both, &mut products);
+            for (i, mean) in means.iter().enumerate() {
+                products[i] += mean.lift * rows.lift(row);
+                let squares = mean.squared * rows.squared[row];
+                far[i] = if squares > 0.0 { 2.0 - 2.0 * products[i] / squares.sqrt() } else { 2.0 };
             }
-            let [p, q] = means;
-            let mut normal: Vec<f32> = p.vector.iter().zip(&q.vector).map(|(p, q)| p - q).collect();
-            let mut lift = p.lift - q.lift;
-            let norm = (fast_dot(&normal, &normal) + lift * lift).sqrt();
-            if norm > 0.0 {
-                normal.iter_mut().for_each(|x| *x /= norm);
-                lift /= norm;
-            }
-            let half_way = || -0.5 * (fast_dot(&normal, &p.vector) + fast_dot(&normal, &q.vector));
-            let offset = if rows.metric == Metric::Euclidean { half_way() } else { 0.0 };
-            Plane { normal, lift, offset }
-        },
-    )
+        }
+        let far = [means[0].count * far[0], means[1].count * far[1]];
+        if far[0] < far[1] {
+            means[0].add(rows, row, products[0]);
+        } else if far[1] < far[0] {
+            means[1].add(rows, row, products[1]);
+        }
+    }
+    let [p, q] = means;
+    let mut normal: Vec<f32> = p.vector.iter().zip(&q.vector).map(|(p, q)| p - q).collect();
+    let mut lift = p.lift - q.lift;
+    let norm = (fast_dot(&normal, &normal) + lift * lift).sqrt();
+    if norm > 0.0 {
+        normal.iter_mut().for_each(|x| *x /= norm);
+        lift /= norm;
+    }
+    let half_way = || -0.5 * (fast_dot(&normal, &p.vector) + fast_dot(&normal, &q.vector));
+    let offset = if rows.metric == Metric::Euclidean { half_way() } else { 0.0 };
+    Plane { normal, lift, offset }
 }
 
 /// A mean of vectors; of directions unless the metric is Euclidean.
@@ -360,38 +362,25 @@ struct Mean {
 }
 
 impl Mean {
-    #[inline(always)]
     fn new(rows: &Rows, row: usize) -> Mean {
         let mut mean = Mean { vector: vec![0.0; rows.vectors.width()], lift: 0.0, squared: 0.0, count: 0.0 };
-        mean.add(rows, row);
+        mean.add(rows, row, 0.0);
         mean.count = 1.0;
         mean
     }
 
-    #[inline(always)]
-    fn weighted_distance(&self, rows: &Rows, row: usize) -> f32 {
-        let vector = rows.vectors.row(row);
-        if rows.metric == Metric::Euclidean {
-            return self.count * fast_squared_distance(&self.vector, vector);
-        }
-        let squares = self.squared * rows.squared[row];
-        let product = fast_dot(&self.vector, vector) + self.lift * rows.lift(row);
-        self.count * if squares > 0.0 { 2.0 - 2.0 * product / squares.sqrt() } else { 2.0 }
-    }
-
-    #[inline(always)]
-    fn add(&mut self, rows: &Rows, row: usize) {
+    /// Adds a row, given its product with the mean.
+    fn add(&mut self, rows: &Rows, row: usize, product: f32) {
         let norm = if rows.metric == Metric::Euclidean { 1.0 } else { rows.squared[row].sqrt() };
         if norm == 0.0 {
             return;
         }
-        let kept = self.count / (self.count + 1.0);
-        let added = 1.0 / (norm * (self.count + 1.0));
-        for (mean, x) in self.vector.iter_mut().zip(rows.vectors.row(row)) {
-            *mean = kept * *mean + added * x;
-        }
-        self.lift = kept * self.lift + added * rows.lift(row);
-        self.squared = fast_dot(&self.vector, &self.vector) + self.lift * self.lift;
+        let keep = self.count / (self.count + 1.0);
+        let add = 1.0 / (norm * (self.count + 1.0));
+        blend(&mut self.vector, keep, rows.vectors.row(row), add);
+        self.lift = keep * self.lift + add * rows.lift(row);
+        let direction = 1.0 / ((self.count + 1.0) * (self.count + 1.0));
+        self.squared = keep * keep * self.squared + 2.0 * keep * add * product + direction;
         self.count += 1.0;
     }
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use memmap2::Mmap;
 
 use super::{Error, Metric};
-use crate::matrix::{fast_dot, fast_squared_distance, vectorised};
+use crate::matrix::{fast_dot, fast_squared_distances};
 
 /// An index in a file, mapped.
 ///
@@ -153,14 +153,9 @@ impl Annoy {
         filter: Option<&BooleanBuffer>,
     ) -> Result<Vec<(u32, f32)>, Error> {
         let candidates = self.candidates(query, search_k.unwrap_or(k.saturating_mul(self.trees())), filter)?;
-        let mut found: Vec<(u32, f32)> = vectorised(
-            #[inline(always)]
-            || {
-                let squared = fast_dot(query, query);
-                let near = |item: u32| Some((item, self.distance(query, squared, self.vector(item)?)));
-                candidates.into_iter().filter_map(near).collect()
-            },
-        );
+        let squared = fast_dot(query, query);
+        let near = |item: u32| Some((item, self.distance(query, squared, self.vector(item)?)));
+        let mut found: Vec<(u32, f32)> = candidates.into_iter().filter_map(near).collect();
         let order = |a: &(u32, f32), b: &(u32, f32)| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0));
         if found.len() > k {
             found.select_nth_unstable_by(k, order);
@@ -191,20 +186,17 @@ impl Annoy {
             return Err(Error::OtherDimension { path, dimension, query: query.len() });
         }
         let passes = |item: u32| filter.is_none_or(|f| (item as usize) < f.len() && f.value(item as usize));
-        let mut seen = vectorised(
-            #[inline(always)]
-            || self.collect(query, search_k, passes),
-        )?;
+        let mut seen = self.collect(query, search_k, passes)?;
         seen.sort_unstable();
         seen.dedup();
         Ok(seen)
     }
 
-    #[inline(always)]
     fn collect(&self, query: &[f32], search_k: usize, passes: impl Fn(u32) -> bool) -> Result<Vec<u32>, Error> {
         let damaged = |node, problem| Err(Error::Damaged { path: self.path.clone(), node, problem });
         let bucket = self.metric.bucket(self.dimension);
-        let mut queue: BinaryHeap<Way> = self.roots.iter().map(|root| Way { margin: f32::INFINITY, node: *root }).collect();
+        let mut queue: BinaryHeap<Way> =
+            self.roots.iter().map(|root| Way { margin: f32::INFINITY, node: *root }).collect();
         // In a forest each node is met once, or twice where a root and its copy both serve. More is a circle.
         let mut left = 2 * (u64::from(self.nodes) + 1);
         let mut seen = Vec::new();
@@ -246,10 +238,13 @@ impl Annoy {
     }
 
     /// What to order by: of squared distances, or of negative inner products.
-    #[inline(always)]
     fn distance(&self, query: &[f32], squared: f32, vector: &[f32]) -> f32 {
         match self.metric {
-            Metric::Euclidean => fast_squared_distance(query, vector),
+            Metric::Euclidean => {
+                let mut squared = [0.0];
+                fast_squared_distances(query, &[vector], &mut squared);
+                squared[0]
+            }
             Metric::Dot => -fast_dot(query, vector),
             Metric::Angular => {
                 // The file has the squared norm of items, too, but those of old versions may not.
@@ -259,32 +254,27 @@ impl Annoy {
         }
     }
 
-    #[inline(always)]
     fn node(&self, node: u32) -> &[u32] {
         let words = self.metric.head() + self.dimension;
         &self.words[node as usize * words..][..words]
     }
 
-    #[inline(always)]
     fn numbers(&self, node: u32) -> &[f32] {
         let words = self.metric.head() + self.dimension;
         &self.numbers[node as usize * words + self.metric.head()..][..self.dimension]
     }
 
     /// How many items are below a node.
-    #[inline(always)]
     fn below(&self, node: u32) -> u32 {
         self.node(node)[0]
     }
 
-    #[inline(always)]
     fn children(&self, node: u32) -> [u32; 2] {
         let at = self.metric.children();
         [self.node(node)[at], self.node(node)[at + 1]]
     }
 
     /// The items that a leaf lists.
-    #[inline(always)]
     fn listed(&self, leaf: u32) -> &[u32] {
         &self.node(leaf)[self.metric.children()..][..self.below(leaf) as usize]
     }
