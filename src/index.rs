@@ -4,14 +4,14 @@
 //! Promises: hits come best first, ties in the order of the table; a row used as a query is never its own answer;
 //! vectors of two models are never compared.
 
-mod annoy;
+pub mod annoy;
 mod beside;
 mod chunked;
 mod codes;
 mod diverse;
 mod exact;
 mod flat;
-mod graph;
+pub mod graph;
 mod names;
 mod pack;
 mod packed;
@@ -21,6 +21,7 @@ mod vectors;
 
 pub use chunked::Chunked;
 pub use codes::{Codes, Query, encode};
+pub use annoy::{Annoy, Metric};
 pub use beside::{ANNOY, Beside, GRAPH, IDENTITY, KIND, Kind, PACKED, TREES, beside, fingerprint};
 pub use diverse::diverse;
 pub use exact::{Hit, Index, QueryVector, Search, Stored};

@@ -78,6 +78,7 @@ impl From<index::Error> for Failure {
     fn from(error: index::Error) -> Failure {
         let exit = match error {
             index::Error::EmptyQuery | index::Error::BadTerm { .. } | index::Error::NullQuery => Exit::Usage,
+            index::Error::Filter(ref error) if error.is_usage() => Exit::Usage,
             _ => Exit::Failed,
         };
         Failure { exit, hints: error.hint().into_iter().collect(), source: Box::new(error) }
