@@ -19,12 +19,13 @@ mod pokedex;
 mod terms;
 mod vectors;
 
+pub use annoy::{Annoy, Metric};
+pub use beside::{ANNOY, Approximate, Beside, GRAPH, IDENTITY, KIND, Kind, PACKED, RECALL, TREES, beside, fingerprint};
 pub use chunked::Chunked;
 pub use codes::{Codes, Query, encode};
-pub use annoy::{Annoy, Metric};
-pub use beside::{ANNOY, Beside, GRAPH, IDENTITY, KIND, Kind, PACKED, TREES, beside, fingerprint};
 pub use diverse::diverse;
 pub use exact::{Hit, Index, QueryVector, Search, Stored};
+pub use graph::Graph;
 pub use pack::{Check, Packer};
 pub use packed::{Packed, PackedWriter};
 pub use pokedex::{LookUp, Part, Pokedex};

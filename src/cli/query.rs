@@ -15,7 +15,7 @@ use crate::index::{
     ANNOY, Annoy, Error, GRAPH, Hit, Index, Metric, PACKED, Part, Pokedex, QueryVector, Search, Term, diverse,
     parse_terms,
 };
-use crate::model::{Engine, Known, Model, normalise};
+use crate::model::{Engine, Known, Model};
 use crate::table::column;
 use crate::ui::Ui;
 use resolve::{Embedder, Question, Resolved, queries_in, read, resolve, stored_rows};
@@ -272,7 +272,8 @@ impl Query {
         let groups = questions.iter().zip(&resolved).map(|(question, resolved)| {
             let query = resolved.query();
             let wanted = self.pool() + query.without.len();
-            let found = annoy.search(&query.vector, wanted, self.search_k.map(|k| k as usize), None)?;
+            let candidates = self.search_k.map(|k| k as usize);
+            let found = annoy.search(&query.vector, wanted, candidates, None).map_err(Error::from)?;
             let hits = found.into_iter().map(|(item, distance)| Hit {
                 row: item.into(),
                 key: item.to_string(),

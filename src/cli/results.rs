@@ -105,7 +105,9 @@ impl<'a> Row<'a> {
 }
 
 fn rows(groups: &[Group]) -> impl Iterator<Item = Row<'_>> {
-    groups.iter().flat_map(|group| (group.first_rank..).zip(&group.hits).map(move |(rank, hit)| Row { group, rank, hit }))
+    groups
+        .iter()
+        .flat_map(|group| (group.first_rank..).zip(&group.hits).map(move |(rank, hit)| Row { group, rank, hit }))
 }
 
 fn cells(row: Row, looks: Looks) -> Vec<String> {
@@ -159,9 +161,7 @@ fn object(row: Row, looks: Looks) -> serde_json::Map<String, serde_json::Value> 
         object.insert("path".into(), path.clone().into());
     }
     if looks.explain {
-        let part = |(weighted, adds): (&Weighted, f32)| {
-            serde_json::json!({ "term": weighted.term.to_string(), "weight": number(weighted.weight), "adds": number(adds) })
-        };
+        let part = |(weighted, adds): (&Weighted, f32)| serde_json::json!({ "term": weighted.term.to_string(), "weight": number(weighted.weight), "adds": number(adds) });
         object.insert("parts".into(), row.parts().map(part).collect());
     }
     object
@@ -208,13 +208,14 @@ fn parquet(groups: &[Group], looks: Looks, sink: Sink) -> Result<(), Failure> {
 
 /// Aligned columns.
 fn table(groups: &[Group], looks: Looks, out: &mut Sink) -> std::io::Result<()> {
-    let looks = Looks { many: false, ..looks };
+    let (many, looks) = (looks.many, Looks { many: false, ..looks });
     for (number, group) in groups.iter().enumerate() {
-        if groups.len() > 1 {
+        if many {
             writeln!(out, "{}{}", if number > 0 { "\n" } else { "" }, printable(&group.query))?;
         }
         let titles = header(looks).into_iter().map(str::to_string).collect();
-        let shown = rows(std::slice::from_ref(group)).map(|row| cells(row, looks).iter().map(|c| printable(c)).collect());
+        let shown =
+            rows(std::slice::from_ref(group)).map(|row| cells(row, looks).iter().map(|c| printable(c)).collect());
         let lines: Vec<Vec<String>> = std::iter::once(titles).chain(shown).collect();
         let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();

@@ -78,6 +78,7 @@ pub const GRAPH: &str = "graph";
 pub const KIND: &str = "kind";
 pub const IDENTITY: &str = "packed";
 pub const TREES: &str = "annoy";
+pub const RECALL: &str = "recall";
 
 /// Rows that pass a filter below which looking at all of them is quicker than looking for some of them, and the share of
 /// the rows below which an approximate search would lose its way. Measured, see `benches/peers/search.py`.
@@ -172,7 +173,9 @@ impl Beside {
                         Term::Id(id) => Some((rows, *id)),
                         _ => None,
                     }) {
-                        rows.extend((0..ids.len()).filter(|&i| ids.is_valid(i) && ids.value(i) == id).map(|i| first + i));
+                        rows.extend(
+                            (0..ids.len()).filter(|&i| ids.is_valid(i) && ids.value(i) == id).map(|i| first + i),
+                        );
                     }
                 }
                 first += batch.num_rows();
@@ -251,6 +254,31 @@ impl Beside {
         }
     }
 
+    /// The share of the ten nearest rows that an approximate search finds: recall@10 of a thousand rows, spread evenly,
+    /// each of which is not to find itself. Rows as near as the tenth count as found, whichever they are.
+    ///
+    /// # Errors
+    /// A file is damaged.
+    pub fn recall(&self) -> Result<f64, Error> {
+        const NEAREST: usize = 10;
+        let (rows, count) = (self.packed.len(), self.packed.len().min(1000));
+        let vectors = self.packed.vectors();
+        let sample: Vec<usize> = (0..count).map(|i| i * rows / count).collect();
+        let query = |&row: &usize| QueryVector { vector: vectors.row(row).to_vec(), without: Vec::new() };
+        let queries: Vec<QueryVector> = sample.iter().map(query).collect();
+        let without: Vec<Vec<u32>> = sample.iter().map(|row| vec![*row as u32]).collect();
+        let search =
+            |exact| self.nearest(&queries, &without, None, &Search { top: NEAREST, exact, ..Search::default() });
+        let (all, some) = (search(true)?, search(false)?);
+        let (mut wanted, mut found) = (0, 0);
+        for (all, some) in all.iter().zip(&some) {
+            let Some((_, least)) = all.last() else { continue };
+            wanted += all.len();
+            found += some.iter().filter(|(_, score)| score >= least).count().min(all.len());
+        }
+        Ok(if wanted == 0 { 1.0 } else { found as f64 / wanted as f64 })
+    }
+
     /// For every row whether it passes.
     fn passing(&self, filter: &Filter) -> Result<BooleanBuffer, Error> {
         let bound = filter.bind(self.packed.schema())?;
@@ -265,17 +293,20 @@ impl Beside {
     /// The rows of these keys, ascending.
     fn rows(&self, keys: &[String]) -> Result<Vec<u32>, Error> {
         let rows = keys.iter().map(|key| self.packed.row_of(key));
-        let mut rows: Vec<u32> = rows.filter_map(Result::transpose).map(|row| Ok::<_, Error>(row? as u32)).collect::<Result<_, _>>()?;
+        let mut rows: Vec<u32> =
+            rows.filter_map(Result::transpose).map(|row| Ok::<_, Error>(row? as u32)).collect::<Result<_, _>>()?;
         rows.sort_unstable();
         Ok(rows)
     }
 
     /// What there is to know of the rows that were found. A batch that holds some of them is decoded once.
     fn hits(&self, found: &[Vec<(u32, f32)>], vectors: bool) -> Result<Vec<Vec<Hit>>, Error> {
-        let mut needed: Vec<usize> = found.iter().flatten().map(|(row, _)| Packed::batch_number(*row as usize)).collect();
+        let mut needed: Vec<usize> =
+            found.iter().flatten().map(|(row, _)| Packed::batch_number(*row as usize)).collect();
         needed.sort_unstable();
         needed.dedup();
-        let facts = needed.par_iter().map(|&number| Ok((number, Facts::of(&self.packed.batch(number, &Facts::COLUMNS)?)?)));
+        let facts =
+            needed.par_iter().map(|&number| Ok((number, Facts::of(&self.packed.batch(number, &Facts::COLUMNS)?)?)));
         let facts: HashMap<usize, Facts> = facts.collect::<Result<_, Error>>()?;
         let numbers = self.packed.vectors();
         let hit = |&(row, score): &(u32, f32)| {

@@ -79,15 +79,15 @@ enum Source {
 }
 
 impl Index {
-    /// An index in a file, with what lies beside it and is not `plain`; and what cannot be used of that, and why.
+    /// An index in a file, with what lies beside it; and what cannot be used of that, and why.
     ///
     /// # Errors
     /// The file cannot be read or is no table.
-    pub fn open(path: PathBuf, column: &str, plain: bool) -> Result<(Index, Vec<Error>), Error> {
+    pub fn open(path: PathBuf, column: &str) -> Result<(Index, Vec<Error>), Error> {
         let mut index =
             Index { name: path.display().to_string(), source: Source::Path(path), column: column.into(), beside: None };
         let Source::Path(path) = &index.source else { unreachable!("it was just made") };
-        if plain || column != column::EMBEDDING {
+        if column != column::EMBEDDING {
             return Ok((index, Vec::new()));
         }
         let footer = Table::open_columns(path, Some(&|_: &str| false))?.provenance;
@@ -127,8 +127,7 @@ impl Index {
     pub(super) fn scan(&self, more: &dyn Fn(&str) -> bool) -> Result<Table, Error> {
         let model = column::model_column(&self.column);
         let table = self.read(&|name: &str| {
-            [column::KEY, column::ID, column::LABEL, column::PATH, &self.column, &model].contains(&name)
-                || more(name)
+            [column::KEY, column::ID, column::LABEL, column::PATH, &self.column, &model].contains(&name) || more(name)
         })?;
         table.require(&self.column)?;
         // An index was checked when it was made; other tables may lack keys.
@@ -208,7 +207,7 @@ impl Index {
                     let wanted = match term {
                         Term::Id(id) => rows.facts.id(i) == Some(*id),
                         Term::Key(key) => rows.facts.key(i) == Some(key),
-                        Term::Text(_) | Term::Image(_) => false,
+                        Term::Text(_) | Term::Image(_) | Term::Vector(_) => false,
                     };
                     if let Some(vector) = rows.vectors.get(i).filter(|_| wanted) {
                         if !sum.is_empty() && sum.len() != vector.len() {

@@ -215,7 +215,8 @@ impl Pokedex {
         let scores: Vec<Vec<f32>> = scores.collect();
         let sum = |row: usize| scores.iter().fold(0.0, |sum, part| sum + part[row]);
         let allowed = self.rows.iter().filter(|row| row.passes && !without.contains(&row.hit.key));
-        let mut found: Vec<(f32, usize)> = allowed.map(|row| (sum(row.hit.row as usize), row.hit.row as usize)).collect();
+        let mut found: Vec<(f32, usize)> =
+            allowed.map(|row| (sum(row.hit.row as usize), row.hit.row as usize)).collect();
         found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         found.truncate(top);
         let hit = |(score, row): (f32, usize)| Hit {

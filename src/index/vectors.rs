@@ -43,8 +43,10 @@ impl VectorFile {
             let batch = batch?;
             let vectors = column::vectors(&batch, column, &name)?;
             super::exact::one_model(&batch, &vectors, column, &name, &mut model)?;
-            let keys = column::text(&batch, column::KEY)?.ok_or_else(|| column::missing(&batch.schema(), column::KEY, &name))?;
-            let rows = (0..batch.num_rows()).filter_map(|i| Some((keys.value(i).to_string(), vectors.get(i)?.to_vec())));
+            let keys = column::text(&batch, column::KEY)?
+                .ok_or_else(|| column::missing(&batch.schema(), column::KEY, &name))?;
+            let rows =
+                (0..batch.num_rows()).filter_map(|i| Some((keys.value(i).to_string(), vectors.get(i)?.to_vec())));
             file.rows.extend(rows);
         }
         file.model = model.flatten();

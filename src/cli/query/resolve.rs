@@ -6,9 +6,7 @@ use std::path::Path;
 
 use crate::cli::failure::Failure;
 use crate::image;
-use crate::index::{
-    Annoy, Error, QueryVector, Stored, Term, VectorFile, Weighted, parse_line,
-};
+use crate::index::{Annoy, Error, QueryVector, Stored, Term, VectorFile, Weighted, parse_line};
 use crate::model::{Device, ImageTower, Known, Model, TextTower, Use, correct, normalise};
 use crate::ui::Ui;
 
@@ -214,7 +212,8 @@ impl Embedder {
     fn same_model(&self, path: &Path, model: Option<&str>) -> Result<(), Failure> {
         match (&self.index, model) {
             (Some((index, first)), Some(other)) if first != other => {
-                let (name, index, query) = (format!("{} and {index}", path.display()), first.clone(), other.to_string());
+                let (name, index, query) =
+                    (format!("{} and {index}", path.display()), first.clone(), other.to_string());
                 Err(Error::TwoModels { name, first: index, other: query }.into())
             }
             _ => Ok(()),
@@ -229,7 +228,9 @@ impl Embedder {
         }
         match vector.iter().all(|x| x.is_finite()) && normalise(&mut vector) {
             true => Ok(vector),
-            false => Err(Failure::failed(format!("{name}: the vector is zero or holds a number that is not finite"), None)),
+            false => {
+                Err(Failure::failed(format!("{name}: the vector is zero or holds a number that is not finite"), None))
+            }
         }
     }
 
