@@ -153,7 +153,7 @@ pub struct Packed {
     blocks: Vec<Block>,
     version: MetadataVersion,
     identity: String,
-    /// Where the footer begins.
+    /// Where the record batches end.
     end: usize,
     dimension: usize,
     vectors: Vec<Float32Array>,
@@ -194,8 +194,10 @@ impl Packed {
         let (start, _) = file.split_at_checked(file.len().saturating_sub(10)).ok_or(DAMAGED)?;
         let trailer: [u8; 10] = file[start.len()..].try_into().map_err(|_| "is too short for an Arrow file")?;
         let length = read_footer_length(trailer).map_err(arrow)?;
-        let end = start.len().checked_sub(length).ok_or(DAMAGED)?;
-        let footer = arrow_ipc::root_as_footer(&file[end..start.len()]).map_err(|e| e.to_string())?;
+        let footer = start.len().checked_sub(length).ok_or(DAMAGED)?;
+        // Between the batches and the footer stands the mark that ends a stream.
+        let end = footer.checked_sub(8).ok_or(DAMAGED)?;
+        let footer = arrow_ipc::root_as_footer(&file[footer..start.len()]).map_err(|e| e.to_string())?;
         let schema = arrow_ipc::convert::try_fb_to_schema(footer.schema().ok_or(DAMAGED)?).map_err(arrow)?;
         let schema = Arc::new(schema);
         let identity = footer.custom_metadata().into_iter().flatten().find(|pair| pair.key() == Some(IDENTITY));
