@@ -8,7 +8,7 @@ mod listing;
 mod sink;
 mod spool;
 
-pub use listing::{Entry, Listing, escape_bytes, read_image};
+pub use listing::{Entry, Listing, escape_bytes, find_image, read_image};
 pub use sink::{Sink, Target, abandon_unfinished, reader_closed, write_file};
 pub use spool::{Stdin, read_stdin, spool};
 

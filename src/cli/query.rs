@@ -1,5 +1,7 @@
 //! `query`: the rows nearest to words, pictures or stored rows.
 
+mod preview;
+
 use std::collections::HashMap;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
@@ -7,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::builder::TypedValueParser;
 
+use self::preview::Pictures;
 use super::failure::{Exit, Failure};
 use super::results::{Format, Group, write_results};
 use crate::image;
@@ -29,6 +32,8 @@ Examples:
   pokedex query ./drawing.png --format json
   pokedex query --id 25 --top 6
   pokedex query 2:golden retriever + ./pool.jpg - fruit --index photos.parquet
+  pokedex query \"red bird\" --index photos.parquet --preview
+  pokedex query \"red bird\" --index photos.parquet --top 3 --open
   pokedex query \"sunset\" --index photos.parquet --format paths -0 | xargs -0 ls -l
   printf 'fire dog\\nid:25\\n' | pokedex query --queries - --format jsonl")]
 pub struct Query {
@@ -71,6 +76,9 @@ pub struct Query {
     /// Paths end with NUL bytes, for xargs -0
     #[arg(short = '0', long, requires = "format")]
     null: bool,
+
+    #[command(flatten)]
+    pictures: Pictures,
 }
 
 impl Query {
@@ -85,13 +93,16 @@ impl Query {
                 "give one of them as a file",
             ));
         }
+        let format = self.pictures.format(self.format)?;
         let queries = self.parse()?;
         // An empty POKEDEX_INDEX is as good as none.
-        let results = match self.index.as_ref().filter(|path| !path.as_os_str().is_empty()) {
+        let index = self.index.as_ref().filter(|path| !path.as_os_str().is_empty());
+        let results = match index {
             None => self.ask_pokedex(&queries, ui)?,
             Some(path) => self.search(path, &queries, ui)?,
         };
-        write_results(&results, self.format, self.null, self.queries.is_some())?;
+        write_results(&results, format, self.null, self.queries.is_some())?;
+        self.pictures.show(&results, format, index.is_some(), self.queries.is_some(), self.top, ui)?;
         Ok(Exit::Done)
     }
 
