@@ -505,8 +505,8 @@ mod tests {
                     colour = number(&mut rest);
                     if let Some(defined) = rest.strip_prefix(";2;") {
                         rest = defined;
-                        for channel in 0..3 {
-                            palette[colour][channel] = (number(&mut rest) * 255 / 100) as u8;
+                        for value in &mut palette[colour] {
+                            *value = (number(&mut rest) * 255 / 100) as u8;
                             rest = rest.strip_prefix(';').unwrap_or(rest);
                         }
                     }
