@@ -176,7 +176,8 @@ fn draw_group(group: &Group, protocol: Protocol, screen: Screen, many: bool, out
     missing.iter().try_for_each(|line| writeln!(out, "{line}"))
 }
 
-/// A hit's picture over white, or what is wrong with it.
+/// A hit's picture over white, as the built-in model sees it (a dark drawing would vanish on a dark terminal), or what is
+/// wrong with it.
 fn load(hit: &Hit, edge: u32) -> Result<Rgb, String> {
     let path = hit.path.as_deref().ok_or("the table names no file")?;
     let bytes = io::read_image(path).map_err(|e| format!("{path}: cannot read: {e}"))?;
