@@ -621,7 +621,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__query)
-            opts="-n -0 -q -v -h --index --top --id --queries --model --engine --vector-column --format --null --quiet --verbose --help"
+            opts="-n -0 -q -v -h --index --top --id --queries --model --engine --vector-column --format --null --preview --open --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -661,6 +661,10 @@ _pokedex() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "table tsv csv json jsonl parquet paths" -- "${cur}"))
+                    return 0
+                    ;;
+                --preview)
+                    COMPREPLY=($(compgen -W "auto kitty iterm2 sixel blocks" -- "${cur}"))
                     return 0
                     ;;
                 *)

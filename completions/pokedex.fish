@@ -156,7 +156,13 @@ json\t'One array of objects'
 jsonl\t'One object a line'
 parquet\t''
 paths\t'Paths only (keys where there is no path), one a line'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l preview -d 'Draw the hits\' pictures below the table, if standard output is a terminal; with =PROTOCOL always' -r -f -a "auto\t'As the terminal says in the environment that it can, else as blocks'
+kitty\t''
+iterm2\t''
+sixel\t''
+blocks\t'Half blocks, in 24-bit colours if COLORTERM says so, else in 256'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s 0 -l null -d 'Paths end with NUL bytes, for xargs -0'
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l open -d 'Open the hits\' pictures in the desktop\'s viewer, no more than 20 or --top'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -9,7 +9,7 @@ mod map;
 mod sink;
 mod spool;
 
-pub use listing::{Entry, Listing, escape_bytes, read_image};
+pub use listing::{Entry, Listing, escape_bytes, find_image, read_image};
 pub use map::{map, map_file};
 pub use sink::{Sink, Target, abandon_unfinished, reader_closed, write_file};
 pub use spool::{Stdin, read_stdin, spool};

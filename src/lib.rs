@@ -16,6 +16,7 @@
 //! - [`embed`]: from images to vectors
 //! - [`model`]: towers, their identity, engines, the cache of vectors
 //! - [`convert`]: images to files, and what need not be done again
+//! - [`terminal`]: pictures as what a terminal shows
 //! - [`image`], [`split`], [`metrics`], [`species`]: pure functions
 //! - [`runs`]: the log of trainings and evaluations
 //! - [`table`]: Parquet and Arrow, the columns and their meaning
@@ -40,4 +41,5 @@ pub mod species;
 pub mod split;
 pub mod stage;
 pub mod table;
+pub mod terminal;
 pub mod ui;

@@ -1,5 +1,6 @@
 //! `query`: the rows nearest to words, pictures or stored rows.
 
+mod preview;
 mod resolve;
 
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::time::Instant;
 use clap::Args;
 use clap::builder::TypedValueParser;
 
+use self::preview::Pictures;
 use super::failure::{Exit, Failure};
 use super::results::{Format, Group, Looks, write_results};
 use crate::filter::Filter;
@@ -34,6 +36,8 @@ Examples:
   pokedex query ./drawing.png --format json
   pokedex query --id 25 --top 6
   pokedex query 2:golden retriever + ./pool.jpg - fruit --index photos.parquet
+  pokedex query \"red bird\" --index photos.parquet --preview
+  pokedex query \"red bird\" --index photos.parquet --top 3 --open
   pokedex query \"sunset\" --index photos.parquet --format paths -0 | xargs -0 ls -l
   pokedex query dragon --where \"type1 = 'fire' and generation < 3 and name like 'C%'\"
   pokedex query beach --index photos.parquet --diverse --min-score 0.1 --explain
@@ -118,6 +122,9 @@ pub struct Query {
     /// Paths end with NUL bytes, for xargs -0
     #[arg(short = '0', long, requires = "format")]
     null: bool,
+
+    #[command(flatten)]
+    pictures: Pictures,
 }
 
 impl Query {
@@ -132,10 +139,12 @@ impl Query {
                 "give one of them as a file",
             ));
         }
+        let format = self.pictures.format(self.format)?;
         let filter = self.condition.as_deref().map(Filter::parse).transpose()?;
         let questions = self.questions(ui)?;
         // An empty POKEDEX_INDEX is as good as none.
-        let results = match self.index.as_ref().filter(|path| !path.as_os_str().is_empty()) {
+        let index = self.index.as_ref().filter(|path| !path.as_os_str().is_empty());
+        let results = match index {
             None => self.ask_pokedex(&questions, filter.as_ref(), ui)?,
             Some(path) => match self.open(path, ui)? {
                 Opened::Index(index) => self.search(&index, &questions, filter.as_ref(), ui)?,
@@ -143,7 +152,8 @@ impl Query {
             },
         };
         let looks = Looks { null: self.null, many: self.queries.is_some(), explain: self.explain };
-        write_results(&results, self.format, looks)?;
+        write_results(&results, format, looks)?;
+        self.pictures.show(&results, format, index.is_some(), self.queries.is_some(), self.top, ui)?;
         Ok(Exit::Done)
     }
 

@@ -300,6 +300,24 @@ fn open_escaped(path: &str) -> io::Result<File> {
     }
 }
 
+/// The image file that a path in a table names, as an absolute path.
+///
+/// # Errors
+/// There is no such file; it is a folder, a pipe or a device, or has the extension of something else.
+pub fn find_image(path: &str) -> io::Result<PathBuf> {
+    let mut file = std::path::absolute(path)?;
+    if !file.exists() && path.contains('%') {
+        file = std::path::absolute(bytes_to_path(&unescape(path)))?;
+    }
+    match std::fs::metadata(&file)? {
+        about if !about.is_file() => Err(io::Error::other("not a regular file")),
+        _ if file.extension().is_some() && !has_image_extension(file.as_os_str()) => {
+            Err(io::Error::other("its name is not that of an image"))
+        }
+        _ => Ok(file),
+    }
+}
+
 fn unescape(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());

@@ -2,6 +2,7 @@
 
 mod workdir;
 
+mod beside;
 mod cache;
 mod classify;
 mod completions;
