@@ -9,6 +9,7 @@ it, that is counted and shown, and a difference in the rows makes the script fai
 
 import argparse
 import datetime
+import decimal
 import random
 import subprocess
 import sys
@@ -43,7 +44,6 @@ def table(rng):
     columns["small"] = pa.array(column(list(range(-9, 10))), pa.int64())
     columns["f32"] = pa.array(column([x for x in FLOATS if abs(x) != 1e300]), pa.float32())
     columns["f64"] = pa.array(column(FLOATS), pa.float64())
-    import decimal
     columns["price"] = pa.array(column([decimal.Decimal(x) for x in ["0.10", "0.30", "2.50", "-7.25", "100.00", "3.00"]]), pa.decimal128(12, 2))
     columns["yes"] = pa.array(column([True, False]), pa.bool_())
     columns["no"] = pa.array(column([True, False]), pa.bool_())

@@ -366,10 +366,10 @@ impl Binder<'_> {
         };
         let (left, right) = (self.cast(left, common.clone()), self.cast(right, common));
         let kernel: Binary = match op {
-            Operator::Add => |a, b| numeric::add(a, b),
-            Operator::Subtract => |a, b| numeric::sub(a, b),
-            Operator::Multiply => |a, b| numeric::mul(a, b),
-            Operator::Divide => |a, b| numeric::div(a, b),
+            Operator::Add => numeric::add,
+            Operator::Subtract => numeric::sub,
+            Operator::Multiply => numeric::mul,
+            Operator::Divide => numeric::div,
             Operator::Remainder => remainder,
         };
         self.binary(kernel, left, right, span)
