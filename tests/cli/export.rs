@@ -59,7 +59,7 @@ fn a_condition_chooses_the_rows() {
     let export = ["export", "pokedex:", "--format", "csv", "--columns", "id,label", "--where"];
     let run = |condition: &str| dir.pokedex_args(&[&export[..], &[condition]].concat());
     let csv = run(condition).ok().text();
-    assert_eq!(csv, "id,label\n4,Charmander\n5,Charmeleon\n6,Charizard\n");
+    assert_eq!(csv, "id,label\n4,Charmander\n5,Charmeleon\n6,Charizard\n155,Cyndaquil\n");
     let said = run("typ1 = 'fire'").failed(1);
     assert!(said.contains("--where: no column `typ1` at character 1"), "{said}");
     assert!(said.contains("did you mean `type1`?"), "{said}");
