@@ -44,3 +44,4 @@ peers data="../shared/data":
     python3 tests/edgecases.py --data {{data}}
     python3 tests/interop.py
     python3 benches/peers/metrics.py
+    python3 benches/peers/where.py

@@ -449,7 +449,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__export)
-            opts="-o -q -v -h --format --columns --vector-column --output --quiet --verbose --help"
+            opts="-o -q -v -h --format --columns --where --vector-column --output --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -460,6 +460,10 @@ _pokedex() {
                     return 0
                     ;;
                 --columns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --where)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

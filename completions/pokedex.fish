@@ -259,6 +259,7 @@ tsv\t''
 jsonl\t'One JSON object a line'
 npy\t'The vectors as a NumPy array: float32, rows × dimension'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l columns -d 'Write only these columns, in this order: names separated by commas' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l where -d 'Write only the rows for which this SQL condition is true: "type1 = \'fire\' and generation < 3"' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l vector-column -d 'The column that holds the vectors, for npy' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s o -l output -d 'Write to this file [default: standard output]' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s q -l quiet -d 'Say only why a command failed'

@@ -58,7 +58,7 @@ pub struct Export {
     columns: Vec<String>,
 
     /// Write only the rows for which this SQL condition is true: "type1 = 'fire' and generation < 3"
-    #[arg(long = "where", value_name = "CONDITION")]
+    #[arg(long = "where", value_name = "CONDITION", allow_hyphen_values = true)]
     condition: Option<String>,
 
     /// The column that holds the vectors, for npy

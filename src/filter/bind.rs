@@ -92,9 +92,10 @@ impl Binder<'_> {
             Kind::Compare(op, left, right) => self.compare(*op, self.bind(left)?, self.bind(right)?, span)?,
             Kind::Arithmetic(op, left, right) => self.arithmetic(*op, self.bind(left)?, self.bind(right)?, span)?,
             Kind::Between(inner, low, high) => {
-                let inner = self.bind(inner)?;
-                let low = self.compare(Comparison::GreaterOrEqual, inner.clone(), self.bind(low)?, span)?;
-                let high = self.compare(Comparison::LessOrEqual, inner, self.bind(high)?, span)?;
+                let all = self.meet([inner, low, high].into_iter().map(|e| self.bind(e)).collect::<Result<_, _>>()?);
+                let [inner, low, high] = all.try_into().expect("three went in");
+                let low = self.compare(Comparison::GreaterOrEqual, inner.clone(), low, span)?;
+                let high = self.compare(Comparison::LessOrEqual, inner, high, span)?;
                 Typed { plan: Plan::All(vec![low.plan, high.plan]), data_type: DataType::Boolean, span: span.clone() }
             }
             Kind::In(inner, list) => self.one_of(self.bind(inner)?, list, span)?,
@@ -143,10 +144,11 @@ impl Binder<'_> {
         let data_type = field.1.clone();
         let plan = Plan::Column { name: column.into(), fields, data_type: data_type.clone(), span: span.clone() };
         let typed = Typed { plan, data_type, span: span.clone() };
-        // Types that no kernel here knows are read as those that they stand for; dictionaries of text stay.
+        // Types that the kernels do not know are read as those that they stand for; dictionaries too, since a kernel
+        // panics at one without values, which is what a column of nothing but nulls may have.
         Ok(match &typed.data_type {
-            DataType::Dictionary(_, values) if class(values) != Class::Text => {
-                let to = values.as_ref().clone();
+            DataType::Dictionary(_, values) => {
+                let to = if class(values) == Class::Text { DataType::Utf8View } else { values.as_ref().clone() };
                 self.cast(typed, to)
             }
             DataType::RunEndEncoded(_, values) => {
@@ -332,7 +334,9 @@ impl Binder<'_> {
             let inner = Plan::Cast(Box::new(inner.plan), data_type, span);
             return Ok(truth(Plan::OneOf(Box::new(inner), Arc::new(set))));
         }
-        let equals = items.into_iter().map(|item| Ok(self.compare(Comparison::Equal, inner.clone(), item, span)?.plan));
+        let mut items = self.meet(std::iter::once(inner).chain(items).collect()).into_iter();
+        let inner = items.next().expect("it went in first");
+        let equals = items.map(|item| Ok(self.compare(Comparison::Equal, inner.clone(), item, span)?.plan));
         Ok(truth(Plan::Any(equals.collect::<Result<_, Error>>()?)))
     }
 
@@ -362,13 +366,26 @@ impl Binder<'_> {
         };
         let (left, right) = (self.cast(left, common.clone()), self.cast(right, common));
         let kernel: Binary = match op {
-            Operator::Add => |a, b| numeric::add(a, b),
-            Operator::Subtract => |a, b| numeric::sub(a, b),
-            Operator::Multiply => |a, b| numeric::mul(a, b),
-            Operator::Divide => |a, b| numeric::div(a, b),
+            Operator::Add => numeric::add,
+            Operator::Subtract => numeric::sub,
+            Operator::Multiply => numeric::mul,
+            Operator::Divide => numeric::div,
             Operator::Remainder => remainder,
         };
         self.binary(kernel, left, right, span)
+    }
+
+    /// Numbers of `between` and `in` are all of one type where one is of floating point: 0.1 in 32 bits is not 0.1 in 64.
+    fn meet(&self, all: Vec<Typed>) -> Vec<Typed> {
+        let numbers = all.iter().map(|typed| &typed.data_type).filter(|t| class(t) == Class::Number);
+        match numbers.cloned().reduce(|a, b| common_number(&a, &b)) {
+            Some(common) if common.is_floating() => {
+                let is_number = |typed: &Typed| class(&typed.data_type) == Class::Number;
+                let cast = |typed| if is_number(&typed) { self.cast(typed, common.clone()) } else { typed };
+                all.into_iter().map(cast).collect()
+            }
+            _ => all,
+        }
     }
 
     fn negate(&self, inner: &Expr, span: &Span) -> Result<Typed, Error> {
@@ -406,16 +423,12 @@ impl Binder<'_> {
     // Text
 
     fn same_text(&self, left: Typed, right: Typed) -> Result<(Typed, Typed), Error> {
-        let of = |t: &DataType| match t {
-            DataType::Dictionary(_, values) => values.as_ref().clone(),
-            other => other.clone(),
-        };
         if constant(&right.plan).is_some() {
-            let to = of(&left.data_type);
+            let to = left.data_type.clone();
             return Ok((left, self.cast(right, to)));
         }
         if constant(&left.plan).is_some() {
-            let to = of(&right.data_type);
+            let to = right.data_type.clone();
             return Ok((self.cast(left, to), right));
         }
         if left.data_type == right.data_type {
@@ -651,7 +664,6 @@ fn class(data_type: &DataType) -> Class {
         D::Null => Class::Null,
         D::Boolean => Class::Bool,
         D::Utf8 | D::LargeUtf8 | D::Utf8View => Class::Text,
-        D::Dictionary(_, values) if class(values) == Class::Text => Class::Text,
         D::Date32 | D::Date64 | D::Timestamp(..) | D::Time32(_) | D::Time64(_) => Class::Time,
         D::Binary | D::LargeBinary | D::BinaryView | D::FixedSizeBinary(_) => Class::Binary,
         number if number.is_numeric() => Class::Number,

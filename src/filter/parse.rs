@@ -9,9 +9,9 @@ use sqlparser::tokenizer::{Location, Span as AstSpan, Token, Tokenizer};
 
 use super::{Error, Span};
 
-/// Tokens besides commas and literals: `a + a + a + …` makes a tree as deep as it is long, which the parser takes down
-/// by recursion, at some 200 bytes of stack a level.
-const MOST_TOKENS: usize = 4096;
+/// Tokens besides commas and literals. `a + a + a + …` makes a tree as deep as it is long, which the parser takes down by
+/// recursion, at up to a kilobyte of stack a level: so many fit into the 2 MiB that a thread has.
+const MOST_TOKENS: usize = 2048;
 /// Levels of the tree. Terms that are joined by `and` or by `or` are one.
 const MOST_LEVELS: usize = 100;
 

@@ -51,3 +51,22 @@ fn the_built_in_pokedex_is_a_table_like_any_other() {
     assert_eq!(csv.lines().count(), 1026);
     assert_eq!(csv.lines().nth(6), Some("6,Charizard,fire,flying"));
 }
+
+#[test]
+fn a_condition_chooses_the_rows() {
+    let dir = Workdir::new();
+    let condition = "type1 = 'fire' and generation < 3 and name like 'C%'";
+    let export = ["export", "pokedex:", "--format", "csv", "--columns", "id,label", "--where"];
+    let run = |condition: &str| dir.pokedex_args(&[&export[..], &[condition]].concat());
+    let csv = run(condition).ok().text();
+    assert_eq!(csv, "id,label\n4,Charmander\n5,Charmeleon\n6,Charizard\n155,Cyndaquil\n");
+    let said = run("typ1 = 'fire'").failed(1);
+    assert!(said.contains("--where: no column `typ1` at character 1"), "{said}");
+    assert!(said.contains("did you mean `type1`?"), "{said}");
+    let said = run("id = '25'").failed(1);
+    assert!(said.contains("write the number without quotes: 25"), "{said}");
+    let said = run("id = ").failed(2);
+    assert!(said.contains("expected an expression where the condition ends at character 6"), "{said}");
+    let none = run("-id > 0").ok().text();
+    assert_eq!(none, "id,label\n");
+}
