@@ -84,8 +84,8 @@ impl Annoy {
         {
             self.roots.pop();
         }
-        if self.items > 0 && self.below(self.items - 1) != 1 {
-            return Err("its last item is none");
+        if let Some(last) = self.items.checked_sub(1) {
+            self.check_item(last)?;
         }
         for root in &self.roots {
             // The file of one item looks as if the item were a root.
@@ -95,6 +95,22 @@ impl Annoy {
             self.check(*root, true)?;
         }
         Ok(())
+    }
+
+    /// Whether the last item, which cannot be a gap, looks like one.
+    fn check_item(&self, item: u32) -> Result<(), &'static str> {
+        let (head, vector) = (self.node(item), self.numbers(item));
+        let squared = fast_dot(vector, vector);
+        let sound = match self.metric {
+            // Old versions do not write the norm.
+            Metric::Angular => {
+                let stored = f32::from_bits(head[1]);
+                head[2] == 0 && (head[1] == 0 || (stored - squared).abs() <= 1e-3 * squared)
+            }
+            Metric::Euclidean => head[1..4] == [0; 3],
+            Metric::Dot => head[1..3] == [0; 2],
+        };
+        if head[0] == 1 && sound { Ok(()) } else { Err("its last item is none") }
     }
 
     /// Whether a node is sound, and if it is a root, those directly below it.
