@@ -10,7 +10,7 @@ use bytes::Bytes;
 use memmap2::Mmap;
 
 use super::{Error, Metric};
-use crate::matrix::{fast_dot, fast_squared_distances};
+use crate::matrix::{fast_dot, fast_dots, fast_squared_distances};
 
 /// An index in a file, mapped.
 ///
@@ -169,9 +169,28 @@ impl Annoy {
         filter: Option<&BooleanBuffer>,
     ) -> Result<Vec<(u32, f32)>, Error> {
         let candidates = self.candidates(query, search_k.unwrap_or(k.saturating_mul(self.trees())), filter)?;
-        let squared = fast_dot(query, query);
-        let near = |item: u32| Some((item, self.distance(query, squared, self.vector(item)?)));
-        let mut found: Vec<(u32, f32)> = candidates.into_iter().filter_map(near).collect();
+        let items: Vec<u32> = candidates.into_iter().filter(|item| self.below(*item) == 1).collect();
+        let vectors: Vec<&[f32]> = items.iter().map(|item| self.numbers(*item)).collect();
+        // What to order by: of squared distances, or of negative inner products.
+        let mut far = vec![0.0; items.len()];
+        match self.metric {
+            Metric::Euclidean => fast_squared_distances(query, &vectors, &mut far),
+            Metric::Angular | Metric::Dot => fast_dots(query, &vectors, &mut far),
+        }
+        match self.metric {
+            Metric::Euclidean => {}
+            Metric::Dot => far.iter_mut().for_each(|far| *far = -*far),
+            Metric::Angular => {
+                let squared = fast_dot(query, query);
+                for ((far, item), vector) in far.iter_mut().zip(&items).zip(&vectors) {
+                    // Old versions do not write the norm.
+                    let stored = f32::from_bits(self.node(*item)[1]);
+                    let squares = squared * if stored == 0.0 { fast_dot(vector, vector) } else { stored };
+                    *far = if squares > 0.0 { 2.0 - 2.0 * *far / squares.sqrt() } else { 2.0 };
+                }
+            }
+        }
+        let mut found: Vec<(u32, f32)> = items.into_iter().zip(far).collect();
         let order = |a: &(u32, f32), b: &(u32, f32)| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0));
         if found.len() > k {
             found.select_nth_unstable_by(k, order);
@@ -251,23 +270,6 @@ impl Annoy {
             }
         }
         Ok(seen)
-    }
-
-    /// What to order by: of squared distances, or of negative inner products.
-    fn distance(&self, query: &[f32], squared: f32, vector: &[f32]) -> f32 {
-        match self.metric {
-            Metric::Euclidean => {
-                let mut squared = [0.0];
-                fast_squared_distances(query, &[vector], &mut squared);
-                squared[0]
-            }
-            Metric::Dot => -fast_dot(query, vector),
-            Metric::Angular => {
-                // The file has the squared norm of items, too, but those of old versions may not.
-                let squares = squared * fast_dot(vector, vector);
-                if squares > 0.0 { 2.0 - 2.0 * fast_dot(query, vector) / squares.sqrt() } else { 2.0 }
-            }
-        }
     }
 
     fn node(&self, node: u32) -> &[u32] {
