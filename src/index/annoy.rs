@@ -18,17 +18,27 @@ pub use read::Annoy;
 use std::path::PathBuf;
 
 /// What is near; it decides how the nodes of a file are laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Metric {
-    /// `sqrt(2 - 2 cosine)`.
+    /// The angle: `sqrt(2 - 2 cosine)`
     #[default]
     Angular,
+    /// The distance
     Euclidean,
-    /// The greatest inner product.
+    /// The greatest inner product
     Dot,
 }
 
 impl Metric {
+    /// A score, greater is nearer, for what [`Annoy::search`] gives: the cosine, the negative distance, the product.
+    pub fn score(self, distance: f32) -> f32 {
+        match self {
+            Metric::Angular => 1.0 - distance * distance / 2.0,
+            Metric::Euclidean => -distance,
+            Metric::Dot => distance,
+        }
+    }
+
     /// Words of a node before its vector.
     fn head(self) -> usize {
         match self {

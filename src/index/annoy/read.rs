@@ -2,12 +2,10 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use arrow_buffer::{BooleanBuffer, Buffer, ScalarBuffer};
 use bytes::Bytes;
-use memmap2::Mmap;
 
 use super::{Error, Metric};
 use crate::matrix::{fast_dot, fast_dots, fast_squared_distances};
@@ -15,6 +13,7 @@ use crate::matrix::{fast_dot, fast_dots, fast_squared_distances};
 /// An index in a file, mapped.
 ///
 /// Items are numbers from 0; those of a file by another program may have gaps.
+#[derive(Debug)]
 pub struct Annoy {
     path: PathBuf,
     metric: Metric,
@@ -33,25 +32,29 @@ impl Annoy {
     /// # Errors
     /// It cannot be read, or is no index of this dimension and metric, as far as its roots show.
     pub fn open(path: &Path, dimension: usize, metric: Metric) -> Result<Annoy, Error> {
-        let fail = |source| Error::Read { path: path.into(), source };
+        let bytes = crate::io::map(path).map_err(|source| Error::Read { path: path.into(), source })?;
+        Annoy::new(path, bytes, dimension, metric)
+    }
+
+    /// As [`Annoy::open`], of bytes that are mapped already; `path` is what to call them.
+    ///
+    /// # Errors
+    /// They are no index of this dimension and metric.
+    pub fn new(path: &Path, bytes: Bytes, dimension: usize, metric: Metric) -> Result<Annoy, Error> {
         let refuse = |problem| Err(Error::NotAnIndex { path: path.into(), dimension, problem });
-        let about = std::fs::metadata(path).map_err(fail)?;
-        if !about.is_file() {
-            return refuse("it is not a file");
-        }
+        let bytes = Buffer::from(bytes);
+        let length = bytes.len() as u64;
         let node = (metric.head() + dimension) as u64 * 4;
-        if about.len() == 0 || dimension == 0 {
+        if length == 0 || dimension == 0 {
             return refuse("there is nothing in it");
         }
-        if !about.len().is_multiple_of(node) {
+        if !length.is_multiple_of(node) {
             return refuse("its size is not a multiple of a node's");
         }
-        if about.len() / node > i32::MAX as u64 {
+        if length / node > i32::MAX as u64 {
             return refuse("it holds too many nodes");
         }
-        let bytes = Buffer::from(Bytes::from_owner(map(path).map_err(fail)?));
-        // It may have changed meanwhile.
-        let nodes = (bytes.len() as u64 / node) as u32;
+        let nodes = (length / node) as u32;
         let words = nodes as usize * (metric.head() + dimension);
         let mut index = Annoy {
             path: path.into(),
@@ -129,6 +132,11 @@ impl Annoy {
             return Err("a node does not count the items below it");
         }
         if root { children.iter().try_for_each(|child| self.check(*child, false)) } else { Ok(()) }
+    }
+
+    /// What to call it in a message.
+    pub fn name(&self) -> String {
+        self.path.display().to_string()
     }
 
     /// Number of items, and one more than the greatest.
@@ -323,17 +331,3 @@ impl PartialEq for Way {
 }
 
 impl Eq for Way {}
-
-/// A file's bytes, where they lie.
-fn map(path: &Path) -> std::io::Result<Mmap> {
-    let file = File::open(path)?;
-    #[expect(
-        unsafe_code,
-        reason = "an index that another process cuts short while it is mapped kills this one; \
-        indexes are made by rename and never changed in place"
-    )]
-    // SAFETY: the file is not modified while it is mapped, see above.
-    unsafe {
-        Mmap::map(&file)
-    }
-}
