@@ -356,7 +356,7 @@ mod tests {
         refused(b"", 6, Metric::Angular);
         refused(&[0xff; 36], 6, Metric::Angular);
         let folder = tempfile::tempdir().expect("a folder");
-        assert!(matches!(Annoy::open(folder.path(), 6, Metric::Angular), Err(Error::NotAnIndex { .. })));
+        assert!(matches!(Annoy::open(folder.path(), 6, Metric::Angular), Err(Error::Read { .. })));
         assert!(matches!(Annoy::open(&folder.path().join("none"), 6, Metric::Angular), Err(Error::Read { .. })));
         let index = opened(&file, 6, Metric::Angular).expect("opens");
         assert!(matches!(index.search(&[1.0], 1, None, None), Err(Error::OtherDimension { .. })));

@@ -51,6 +51,9 @@ impl Annoy {
         if !length.is_multiple_of(node) {
             return refuse("its size is not a multiple of a node's");
         }
+        if bytes.as_ptr().align_offset(size_of::<f32>()) != 0 {
+            return refuse("it does not lie at a multiple of four bytes");
+        }
         if length / node > i32::MAX as u64 {
             return refuse("it holds too many nodes");
         }
