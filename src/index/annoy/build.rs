@@ -28,11 +28,11 @@ const TOGETHER: usize = 16;
 /// Draws of the search for two means, and the shares of the larger side at which a split is tried again (three times),
 /// and at last made at random: all as in spotify's Annoy.
 const DRAWS: usize = 200;
-/// Rows drawn at random are asked for so many draws before they are looked at.
-const AHEAD: usize = 2;
 const ATTEMPTS: u64 = 3;
 const UNEVEN: f64 = 0.95;
 const HOPELESS: f64 = 0.99;
+/// Rows drawn at random are asked for so many draws before they are looked at: they are rarely in the cache.
+const AHEAD: usize = 2;
 
 /// Writes the index of `vectors`, whose rows become the items 0, 1, …; `grown` is told how many trees are ready.
 ///
