@@ -110,7 +110,7 @@ pub fn dot(a: &[f32], b: &[f32]) -> f64 {
 /// Dot product in single precision, in 32 lanes: the same on every machine.
 ///
 /// # Panics
-/// The vectors have different lengths; so do the next functions.
+/// The vectors have different lengths; the next functions panic then, too.
 pub fn fast_dot(a: &[f32], b: &[f32]) -> f32 {
     let mut out = [0.0];
     fast_dots(a, &[b], &mut out);
@@ -321,6 +321,34 @@ mod tests {
             by_transposed(&a[inner..(rows + 1) * inner], &b, inner, &mut some);
             assert_eq!(some, all[m..(rows + 1) * m], "{rows}");
         }
+    }
+
+    #[test]
+    fn fast_sums_are_the_same_on_every_machine() {
+        for length in [1, 5, 31, 32, 33, 100, 512] {
+            let (a, b) = (numbers(length, 5), numbers(length * 7, 6));
+            let others: Vec<&[f32]> = b.chunks(length).collect();
+            let (mut products, mut squares) = (vec![0.0; 7], vec![0.0; 7]);
+            fast_dots(&a, &others, &mut products);
+            fast_squared_distances(&a, &others, &mut squares);
+            for (other, (product, squared)) in others.into_iter().zip(products.into_iter().zip(squares)) {
+                let sum = |term: fn(f32, f32) -> f32| {
+                    let mut lanes = [0.0f32; LANES];
+                    a.iter().zip(other).enumerate().for_each(|(i, (x, y))| lanes[i % LANES] += term(*x, *y));
+                    for half in [16, 8, 4, 2, 1] {
+                        (0..half).for_each(|lane| lanes[lane] += lanes[lane + half]);
+                    }
+                    lanes[0]
+                };
+                assert_eq!(product, sum(|x, y| x * y), "{length}");
+                assert_eq!(squared, sum(|x, y| (x - y) * (x - y)), "{length}");
+                assert_eq!(fast_dot(&a, other), product, "{length}");
+            }
+            let mut blended = a.clone();
+            blend(&mut blended, 0.25, &b[..length], 3.0);
+            assert!(blended.iter().zip(a.iter().zip(&b)).all(|(c, (a, b))| *c == 0.25 * a + 3.0 * b));
+        }
+        fast_dots(&[1.0], &[], &mut []);
     }
 
     #[test]

@@ -28,11 +28,11 @@ const TOGETHER: usize = 16;
 /// Draws of the search for two means, and the shares of the larger side at which a split is tried again (three times),
 /// and at last made at random: all as in spotify's Annoy.
 const DRAWS: usize = 200;
-/// Rows drawn at random are asked for so many draws before they are looked at.
-const AHEAD: usize = 2;
 const ATTEMPTS: u64 = 3;
 const UNEVEN: f64 = 0.95;
 const HOPELESS: f64 = 0.99;
+/// Rows drawn at random are asked for so many draws before they are looked at: they are rarely in the cache.
+const AHEAD: usize = 2;
 
 /// Writes the index of `vectors`, whose rows become the items 0, 1, …; `grown` is told how many trees are ready.
 ///
@@ -158,9 +158,17 @@ struct Open {
     node: usize,
     items: Range<usize>,
     seed: u64,
-    /// The plane that is tried; `None` once it is accepted, or where the sides are drawn.
-    trial: Option<Plane>,
-    accepted: Option<Plane>,
+    /// The plane that was tried last.
+    plane: Plane,
+}
+
+/// What decides an open node's sides in one attempt.
+struct Try<'a> {
+    normal: &'a [f32],
+    lift: f32,
+    offset: f32,
+    /// For rows on the plane.
+    seed: u64,
 }
 
 /// In place of an open node's number: the row is in a leaf of that tree.
@@ -204,9 +212,7 @@ fn grow(rows: &Rows, items: u32, seeds: Vec<u64>) -> Vec<Tree> {
                 }
                 tree.nodes.push(node);
             }
-            let flat = || Plane { normal: vec![0.0; rows.vectors.width()], lift: 0.0, offset: 0.0 };
-            let plane = parent.accepted.unwrap_or_else(flat);
-            tree.nodes[parent.node].split = Some(Split { plane, children: [first, first + 1] });
+            tree.nodes[parent.node].split = Some(Split { plane: parent.plane, children: [first, first + 1] });
         }
         sides.par_chunks_mut(TASK * width).for_each(|sides| {
             for side in sides.iter_mut().filter(|side| **side != DONE) {
@@ -221,7 +227,7 @@ fn grow(rows: &Rows, items: u32, seeds: Vec<u64>) -> Vec<Tree> {
 impl Open {
     fn new(tree: usize, number: usize, node: &Node) -> Open {
         let (items, seed) = (node.items.clone(), node.seed);
-        Open { tree, node: number, items, seed, trial: None, accepted: None }
+        Open { tree, node: number, items, seed, plane: Plane { normal: Vec::new(), lift: 0.0, offset: 0.0 } }
     }
 }
 
@@ -230,36 +236,41 @@ fn split(rows: &Rows, trees: &[Tree], open: &mut [Open], sides: &mut [u32]) {
     let width = trees.len();
     let mut undecided = vec![true; open.len()];
     for attempt in 0.. {
-        let drawn = attempt >= ATTEMPTS;
         open.par_iter_mut().zip(&undecided).filter(|(_, undecided)| **undecided).for_each(|(open, _)| {
             let items = &trees[open.tree].order[open.items.clone()];
-            open.trial = (!drawn).then(|| between_two_means(rows, items, &mut Random(mix(open.seed, 2 + attempt))));
+            open.plane = if attempt < ATTEMPTS {
+                between_two_means(rows, items, &mut Random(mix(open.seed, 2 + attempt)))
+            } else {
+                // All rows are on this plane.
+                Plane { normal: vec![0.0; rows.vectors.width()], lift: 0.0, offset: 0.0 }
+            };
         });
+        let mut tries: Vec<Option<Try>> = Vec::with_capacity(open.len());
+        for (open, undecided) in open.iter().zip(&undecided) {
+            let Open { plane: Plane { normal, lift, offset }, seed, .. } = open;
+            let seed = mix(*seed, 2 + attempt);
+            tries.push(undecided.then_some(Try { normal, lift: *lift, offset: *offset, seed }));
+        }
         sides.par_chunks_mut(TASK * width).enumerate().for_each(|(task, sides)| {
-            let (mut normals, mut products) = (Vec::with_capacity(width), [0.0; TOGETHER]);
+            let (mut tried, mut normals, mut products) = (Vec::new(), Vec::new(), [0.0; TOGETHER]);
             for (row, sides) in sides.chunks_exact_mut(width).enumerate() {
                 let row = task * TASK + row;
-                let open_of =
-                    |side: u32| (side != DONE && undecided[side as usize / 2]).then(|| &open[side as usize / 2]);
-                normals.clear();
-                normals.extend(sides.iter().filter_map(|side| Some(&open_of(*side)?.trial.as_ref()?.normal[..])));
+                for side in sides.iter_mut().filter(|side| **side != DONE) {
+                    if let Some(one) = &tries[*side as usize / 2] {
+                        tried.push((side, one));
+                        normals.push(one.normal);
+                    }
+                }
                 fast_dots(rows.vectors.row(row), &normals, &mut products[..normals.len()]);
-                let mut products = products.iter();
-                for side in sides {
-                    let Some(open) = open_of(*side) else { continue };
-                    let margin = match (&open.trial, products.as_slice()) {
-                        (Some(plane), [product, ..]) => {
-                            products.next();
-                            product + plane.lift * rows.lift(row) + plane.offset
-                        }
-                        _ => 0.0,
-                    };
-                    let one = match margin == 0.0 || margin.is_nan() {
+                normals.clear();
+                for ((side, one), product) in tried.drain(..).zip(products) {
+                    let margin = product + one.lift * rows.lift(row) + one.offset;
+                    let positive = match margin == 0.0 || margin.is_nan() {
                         // A row on the plane goes to either side.
-                        true => mix(mix(open.seed, 2 + attempt), row as u64) & 1 == 1,
+                        true => mix(one.seed, row as u64) & 1 == 1,
                         false => margin > 0.0,
                     };
-                    *side = *side & !1 | u32::from(one);
+                    *side = *side & !1 | u32::from(positive);
                 }
             }
         });
@@ -267,10 +278,7 @@ fn split(rows: &Rows, trees: &[Tree], open: &mut [Open], sides: &mut [u32]) {
             let items = &trees[open.tree].order[open.items.clone()];
             let ones = items.iter().filter(|item| sides[**item as usize * width + open.tree] & 1 == 1).count();
             let share = ones.max(items.len() - ones) as f64 / items.len() as f64;
-            if if attempt + 1 < ATTEMPTS { share < UNEVEN } else { share <= HOPELESS } {
-                *undecided = false;
-                open.accepted = open.trial.take();
-            }
+            *undecided = if attempt + 1 < ATTEMPTS { share >= UNEVEN } else { share > HOPELESS };
         });
         if !undecided.contains(&true) {
             return;

@@ -8,7 +8,7 @@ use arrow_buffer::{BooleanBuffer, Buffer, ScalarBuffer};
 use bytes::Bytes;
 
 use super::{Error, Metric};
-use crate::matrix::{fast_dot, fast_squared_distances};
+use crate::matrix::{fast_dot, fast_dots, fast_squared_distances};
 
 /// An index in a file, mapped.
 ///
@@ -51,6 +51,9 @@ impl Annoy {
         if !length.is_multiple_of(node) {
             return refuse("its size is not a multiple of a node's");
         }
+        if bytes.as_ptr().align_offset(size_of::<f32>()) != 0 {
+            return refuse("it does not lie at a multiple of four bytes");
+        }
         if length / node > i32::MAX as u64 {
             return refuse("it holds too many nodes");
         }
@@ -87,8 +90,8 @@ impl Annoy {
         {
             self.roots.pop();
         }
-        if self.items > 0 && self.below(self.items - 1) != 1 {
-            return Err("its last item is none");
+        if let Some(last) = self.items.checked_sub(1) {
+            self.check_item(last)?;
         }
         for root in &self.roots {
             // The file of one item looks as if the item were a root.
@@ -98,6 +101,22 @@ impl Annoy {
             self.check(*root, true)?;
         }
         Ok(())
+    }
+
+    /// Whether the last item, which cannot be a gap, looks like one.
+    fn check_item(&self, item: u32) -> Result<(), &'static str> {
+        let (head, vector) = (self.node(item), self.numbers(item));
+        let squared = fast_dot(vector, vector);
+        let sound = match self.metric {
+            // Old versions do not write the norm.
+            Metric::Angular => {
+                let stored = f32::from_bits(head[1]);
+                head[2] == 0 && (head[1] == 0 || (stored - squared).abs() <= 1e-3 * squared)
+            }
+            Metric::Euclidean => head[1..4] == [0; 3],
+            Metric::Dot => head[1..3] == [0; 2],
+        };
+        if head[0] == 1 && sound { Ok(()) } else { Err("its last item is none") }
     }
 
     /// Whether a node is sound, and if it is a root, those directly below it.
@@ -161,9 +180,28 @@ impl Annoy {
         filter: Option<&BooleanBuffer>,
     ) -> Result<Vec<(u32, f32)>, Error> {
         let candidates = self.candidates(query, search_k.unwrap_or(k.saturating_mul(self.trees())), filter)?;
-        let squared = fast_dot(query, query);
-        let near = |item: u32| Some((item, self.distance(query, squared, self.vector(item)?)));
-        let mut found: Vec<(u32, f32)> = candidates.into_iter().filter_map(near).collect();
+        let items: Vec<u32> = candidates.into_iter().filter(|item| self.below(*item) == 1).collect();
+        let vectors: Vec<&[f32]> = items.iter().map(|item| self.numbers(*item)).collect();
+        // What to order by: of squared distances, or of negative inner products.
+        let mut far = vec![0.0; items.len()];
+        match self.metric {
+            Metric::Euclidean => fast_squared_distances(query, &vectors, &mut far),
+            Metric::Angular | Metric::Dot => fast_dots(query, &vectors, &mut far),
+        }
+        match self.metric {
+            Metric::Euclidean => {}
+            Metric::Dot => far.iter_mut().for_each(|far| *far = -*far),
+            Metric::Angular => {
+                let squared = fast_dot(query, query);
+                for ((far, item), vector) in far.iter_mut().zip(&items).zip(&vectors) {
+                    // Old versions do not write the norm.
+                    let stored = f32::from_bits(self.node(*item)[1]);
+                    let squares = squared * if stored == 0.0 { fast_dot(vector, vector) } else { stored };
+                    *far = if squares > 0.0 { 2.0 - 2.0 * *far / squares.sqrt() } else { 2.0 };
+                }
+            }
+        }
+        let mut found: Vec<(u32, f32)> = items.into_iter().zip(far).collect();
         let order = |a: &(u32, f32), b: &(u32, f32)| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0));
         if found.len() > k {
             found.select_nth_unstable_by(k, order);
@@ -243,23 +281,6 @@ impl Annoy {
             }
         }
         Ok(seen)
-    }
-
-    /// What to order by: of squared distances, or of negative inner products.
-    fn distance(&self, query: &[f32], squared: f32, vector: &[f32]) -> f32 {
-        match self.metric {
-            Metric::Euclidean => {
-                let mut squared = [0.0];
-                fast_squared_distances(query, &[vector], &mut squared);
-                squared[0]
-            }
-            Metric::Dot => -fast_dot(query, vector),
-            Metric::Angular => {
-                // The file has the squared norm of items, too, but those of old versions may not.
-                let squares = squared * fast_dot(vector, vector);
-                if squares > 0.0 { 2.0 - 2.0 * fast_dot(query, vector) / squares.sqrt() } else { 2.0 }
-            }
-        }
     }
 
     fn node(&self, node: u32) -> &[u32] {
