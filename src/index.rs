@@ -5,15 +5,20 @@
 //! vectors of two models are never compared.
 
 mod chunked;
+mod codes;
 mod exact;
+mod flat;
 mod names;
 mod pack;
+mod packed;
 mod pokedex;
 mod terms;
 
 pub use chunked::Chunked;
+pub use codes::{Codes, Query, encode};
 pub use exact::{Hit, Index, Stored};
 pub use pack::{Check, Packer};
+pub use packed::{Packed, PackedWriter};
 pub use pokedex::{LookUp, Part, Pokedex};
 pub use terms::{Term, Weighted, parse_line, parse_terms};
 
@@ -38,6 +43,9 @@ pub enum Error {
     NoSuchRow { name: String, what: String },
     #[error("{name}: no row has a vector in column `{column}`")]
     NoVectors { name: String, column: String },
+    /// A file beside an index, which makes searching it quicker, cannot be used.
+    #[error("{name}: {problem}")]
+    Beside { name: String, problem: String },
     #[error("the query is empty")]
     EmptyQuery,
     #[error("{term}: {problem}")]
@@ -72,6 +80,7 @@ impl Error {
             Error::BadVector { .. } | Error::NoVectors { .. } => {
                 "`pokedex embed INPUT -o embeddings.parquet` makes sound vectors".into()
             }
+            Error::Beside { .. } => "make the index again: pokedex index EMBEDDINGS -o INDEX.parquet".into(),
             Error::EmptyQuery => "pokedex query \"fire dog\" --top 5".into(),
             Error::BadTerm { .. } => {
                 "terms: words, ./picture.png, img:picture.png, id:25, key:NAME, joined by + or -, weighted as 2:words"

@@ -5,10 +5,12 @@
 //! is interrupted, leaves no half-written file behind; a [`Listing`] has the same order on every machine.
 
 mod listing;
+mod map;
 mod sink;
 mod spool;
 
 pub use listing::{Entry, Listing, escape_bytes, read_image};
+pub use map::{map, map_file};
 pub use sink::{Sink, Target, abandon_unfinished, reader_closed, write_file};
 pub use spool::{Stdin, read_stdin, spool};
 

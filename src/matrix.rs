@@ -4,7 +4,7 @@
 //! result depends only on its own row and column, not on how many threads there are, nor on how many other rows. Only
 //! home of `rten-gemm`, `rten-simd` and `rten-vecmath`. A matrix is a slice, row after row.
 
-use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions};
+use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions, QuantParams};
 use rten_simd::SimdOp;
 use rten_tensor::{Matrix, NdTensorView};
 use rten_vecmath::Softmax;
@@ -38,6 +38,29 @@ pub fn by_transposed(a: &[f32], b: &[f32], inner: usize, out: &mut [f32]) {
     let mut whole = vec![0.0; LEAST_ROWS * m];
     product(view(&padded, inner), view(b, inner).transposed(), 0.0, &mut whole);
     out.copy_from_slice(&whole[..n * m]);
+}
+
+/// `(a - 128) · bᵀ` of bytes, `a` [n, inner] and `b` [m, inner], as [n, m] without rounding.
+///
+/// Exact where no number of `a` is further than [`byte_reach`] from 128.
+pub fn bytes_by_transposed(a: &[u8], b: &[i8], inner: usize, out: &mut [i32]) {
+    let (n, m) = (a.len() / inner, b.len() / inner);
+    assert_eq!(out.len(), n * m, "an output of the product's size");
+    let zeros = vec![128; n];
+    let options = GemmOptions { a_quant: Some(QuantParams { zero_point: &zeros }), ..GemmOptions::default() };
+    GemmExecutor::<u8, i8, i32>::new()
+        .gemm(
+            out,
+            GemmInputA::Unpacked(NdTensorView::from_data([n, inner], a)),
+            GemmInputB::Unpacked(NdTensorView::from_data([m, inner], b).transposed()),
+            options,
+        )
+        .expect("the sizes were made to fit");
+}
+
+/// How far from 128 the bytes of [`bytes_by_transposed`] may be: less on processors whose sums of two products saturate.
+pub fn byte_reach() -> i8 {
+    if GemmExecutor::<u8, i8, i32>::new().may_saturate() { 63 } else { 127 }
 }
 
 /// Adds `aᵀ · b` of `a` [n, columns] and `b` [n, inner] to `out` [columns, inner].

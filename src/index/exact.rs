@@ -191,7 +191,7 @@ impl Index {
         model: Option<&str>,
         top: usize,
     ) -> Result<Vec<Vec<Hit>>, Error> {
-        let mut best: Vec<Best> = queries.iter().map(|_| Best::new(top)).collect();
+        let mut best: Vec<Best<Hit>> = queries.iter().map(|_| Best::new(top)).collect();
         let mut row = 0;
         for batch in self.scan(&[])? {
             let batch = batch?;
@@ -216,14 +216,15 @@ impl Index {
                 }
                 for ((query, without), best) in queries.iter().zip(&mut best) {
                     let score = cosine(query, vector, norm);
-                    if best.admits(score) && !rows.key(i).is_some_and(|key| without.iter().any(|w| w == key)) {
-                        best.push(score, row + i as u64, || rows.hit(i));
+                    let is_in_query = || rows.key(i).is_some_and(|key| without.iter().any(|w| w == key));
+                    if best.worst().is_none_or(|worst| score > worst) && !is_in_query() {
+                        best.offer(score, row + i as u64, || rows.hit(i));
                     }
                 }
             }
             row += batch.num_rows() as u64;
         }
-        Ok(best.into_iter().map(Best::into_hits).collect())
+        Ok(best.into_iter().map(into_hits).collect())
     }
 
     fn ragged(&self, first: usize, other: usize) -> Error {
@@ -295,55 +296,83 @@ fn value(column: &Option<arrow_array::StringArray>, i: usize) -> Option<&str> {
     column.as_ref().filter(|c| c.is_valid(i)).map(|c| c.value(i))
 }
 
-/// The best hits so far: a heap whose top is the worst of them.
-struct Best {
+/// The best rows so far, each with what is worth knowing of it: a heap whose top is the worst of them.
+pub(super) struct Best<T> {
     top: usize,
-    heap: BinaryHeap<Ranked>,
+    heap: BinaryHeap<Ranked<T>>,
 }
 
-struct Ranked(Hit);
+struct Ranked<T> {
+    score: f32,
+    row: u64,
+    what: T,
+}
 
-impl Ord for Ranked {
+impl<T> Ord for Ranked<T> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         // The greatest is the worst: the lowest score, and among equals the last row.
-        other.0.score.total_cmp(&self.0.score).then(self.0.row.cmp(&other.0.row))
+        other.score.total_cmp(&self.score).then(self.row.cmp(&other.row))
     }
 }
 
-impl PartialOrd for Ranked {
+impl<T> PartialOrd for Ranked<T> {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Ranked {
+impl<T> PartialEq for Ranked<T> {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Ranked {}
+impl<T> Eq for Ranked<T> {}
 
-impl Best {
-    fn new(top: usize) -> Best {
+impl<T> Best<T> {
+    pub(super) fn new(top: usize) -> Best<T> {
         Best { top, heap: BinaryHeap::new() }
     }
 
-    /// Whether a later row with this score would be among the best.
-    fn admits(&self, score: f32) -> bool {
-        self.heap.len() < self.top || self.heap.peek().is_some_and(|worst| score > worst.0.score)
+    /// How many rows are wanted.
+    pub(super) fn top(&self) -> usize {
+        self.top
     }
 
-    fn push(&mut self, score: f32, row: u64, hit: impl FnOnce() -> Hit) {
-        if self.heap.len() == self.top {
-            self.heap.pop();
+    /// The lowest score, once there are as many rows as are wanted.
+    pub(super) fn worst(&self) -> Option<f32> {
+        self.heap.peek().filter(|_| self.heap.len() >= self.top).map(|worst| worst.score)
+    }
+
+    /// Takes a row in if it is among the best.
+    pub(super) fn offer(&mut self, score: f32, row: u64, what: impl FnOnce() -> T) {
+        if self.heap.len() < self.top {
+            self.heap.push(Ranked { score, row, what: what() });
+        } else if let Some(mut worst) = self.heap.peek_mut()
+            && (score > worst.score || (score == worst.score && row < worst.row))
+        {
+            *worst = Ranked { score, row, what: what() };
         }
-        self.heap.push(Ranked(Hit { row, score, ..hit() }));
     }
 
-    fn into_hits(self) -> Vec<Hit> {
-        self.heap.into_sorted_vec().into_iter().map(|ranked| ranked.0).collect()
+    pub(super) fn merge(&mut self, other: Best<T>) {
+        for Ranked { score, row, what } in other.heap {
+            self.offer(score, row, || what);
+        }
     }
+
+    fn into_sorted(self) -> impl Iterator<Item = Ranked<T>> {
+        self.heap.into_sorted_vec().into_iter()
+    }
+
+    /// The numbers of the rows and their scores, best first.
+    pub(super) fn into_rows(self) -> Vec<(u32, f32)> {
+        self.into_sorted().map(|ranked| (ranked.row as u32, ranked.score)).collect()
+    }
+}
+
+fn into_hits(best: Best<Hit>) -> Vec<Hit> {
+    best.into_sorted().map(|Ranked { score, row, what }| Hit { row, score, ..what }).collect()
 }
 
 /// Length of a vector, in double precision: the squares of large and small numbers leave the range of single.
@@ -360,7 +389,7 @@ pub fn norm(vector: &[f32]) -> f64 {
 }
 
 /// Cosine of a query of length 1 and a vector of length `norm`.
-fn cosine(query: &[f32], vector: &[f32], norm: f64) -> f32 {
+pub(super) fn cosine(query: &[f32], vector: &[f32], norm: f64) -> f32 {
     let dot = if (1e-6..1e6).contains(&norm) {
         f64::from(dot(query, vector))
     } else {
@@ -371,6 +400,7 @@ fn cosine(query: &[f32], vector: &[f32], norm: f64) -> f32 {
 
 /// Dot product in sixteen running sums: the compiler makes vector instructions of it, and the order of additions,
 /// so the result to the last bit, is the same on every machine.
+#[multiversion::multiversion(targets("x86_64+avx2"))]
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a_chunks, a_rest) = a.as_chunks::<16>();
     let (b_chunks, b_rest) = b.as_chunks::<16>();
@@ -391,14 +421,11 @@ mod tests {
     #[test]
     fn the_best_come_first_and_ties_keep_the_order_of_the_table() {
         let mut best = Best::new(3);
-        for (row, score) in [0.5, 0.9, 0.5, 0.1, 0.9, 0.5].into_iter().enumerate() {
-            if best.admits(score) {
-                let hit = || Hit { row: 0, score: 0.0, key: String::new(), id: None, label: None, path: None };
-                best.push(score, row as u64, hit);
-            }
+        for (row, score) in [(0, 0.5), (1, 0.9), (2, 0.5), (3, 0.1), (5, 0.5), (4, 0.9)] {
+            best.offer(score, row, || ());
         }
-        let found: Vec<_> = best.into_hits().into_iter().map(|h| (h.row, h.score)).collect();
-        assert_eq!(found, [(1, 0.9), (4, 0.9), (0, 0.5)]);
+        assert_eq!(best.worst(), Some(0.5));
+        assert_eq!(best.into_rows(), [(1, 0.9), (4, 0.9), (0, 0.5)]);
     }
 
     #[test]

@@ -1,0 +1,318 @@
+//! Exact search over packed vectors: codes find the rows that can be among the best, vectors rank them.
+//!
+//! Promises: the rows and scores are those that looking at every vector gives, to the last bit, however many threads
+//! there are; a row is left out only where the bound of [`super::codes`] proves that it is not among the best.
+
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use arrow_buffer::BooleanBuffer;
+use multiversion::multiversion;
+use rayon::prelude::*;
+
+use super::codes::{Chunk, Codes, Query, dot};
+use super::exact::{Best, cosine, norm};
+use super::{Chunked, Error};
+use crate::matrix;
+
+/// From this many queries on, a product of matrices scores them all at once.
+const MANY: usize = 6;
+/// Queries that are scored at once: their scores for a chunk of 8192 rows take 8 MB.
+const BLOCK: usize = 256;
+
+/// What is searched.
+pub struct Flat<'a> {
+    /// What to call it in a message.
+    pub name: &'a str,
+    pub vectors: Chunked<'a, f32>,
+    pub codes: Codes<'a>,
+}
+
+/// Which rows may be found.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Allowed<'a> {
+    /// A bit a row.
+    pub filter: Option<&'a BooleanBuffer>,
+    /// Rows that are not to be found, few and in ascending order.
+    pub without: &'a [u32],
+}
+
+/// A query of length 1 and the rows it may find.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    pub vector: &'a [f32],
+    pub allowed: Allowed<'a>,
+}
+
+impl Flat<'_> {
+    /// The `top` rows with the greatest cosine to each query, best first, the first of equals before the others.
+    ///
+    /// # Errors
+    /// A vector is not of length 1: the file is damaged.
+    pub fn search(&self, queries: &[Wanted], top: usize) -> Result<Vec<Vec<(u32, f32)>>, Error> {
+        if top == 0 {
+            return Ok(vec![Vec::new(); queries.len()]);
+        }
+        if queries.len() < MANY {
+            return queries.iter().map(|query| self.search_one(query, top)).collect();
+        }
+        let blocks = queries.chunks(BLOCK).map(|block| self.search_block(block, top));
+        Ok(blocks.collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    /// One query: the threads share the chunks, and the score that a row must reach.
+    fn search_one(&self, wanted: &Wanted, top: usize) -> Result<Vec<(u32, f32)>, Error> {
+        let query = Query::new(wanted.vector);
+        let bar = Bar::default();
+        let scan = |chunk: &Chunk| -> Result<Best<()>, Error> {
+            let mut best = Best::new(top);
+            if let Some(sums) = dots(chunk, &query, wanted.allowed.filter) {
+                self.rank(chunk, &sums, &query, wanted, &bar, &mut best)?;
+            }
+            Ok(best)
+        };
+        // The first chunk alone, so that the others have a score to reach from the beginning.
+        let chunks: Vec<Chunk> = self.codes.chunks().collect();
+        let Some((first, others)) = chunks.split_first() else { return Ok(Vec::new()) };
+        let mut best = scan(first)?;
+        for other in others.par_iter().map(scan).collect::<Result<Vec<_>, _>>()? {
+            best.merge(other);
+        }
+        Ok(best.into_rows())
+    }
+
+    /// Many queries: a product of matrices for every chunk of rows, then the threads share the queries.
+    fn search_block(&self, queries: &[Wanted], top: usize) -> Result<Vec<Vec<(u32, f32)>>, Error> {
+        let reach = matrix::byte_reach();
+        let coded: Vec<Query> = queries.iter().map(|query| Query::in_bytes(query.vector, reach)).collect();
+        let bytes: Vec<u8> = coded.iter().flat_map(|query| &query.numbers).map(|x| (x + 128) as u8).collect();
+        let mut found: Vec<(Best<()>, Bar)> = queries.iter().map(|_| (Best::new(top), Bar::default())).collect();
+        let mut sums = Vec::new();
+        for chunk in self.codes.chunks() {
+            sums.resize(queries.len() * chunk.len(), 0);
+            matrix::bytes_by_transposed(&bytes, chunk.codes, self.vectors.width(), &mut sums);
+            let sums = sums.par_chunks_exact(chunk.len());
+            let work = found.par_iter_mut().zip(sums).zip(queries.par_iter().zip(&coded));
+            work.try_for_each(|(((best, bar), sums), (wanted, query))| {
+                self.rank(&chunk, sums, query, wanted, bar, best)
+            })?;
+        }
+        Ok(found.into_iter().map(|(best, _)| best.into_rows()).collect())
+    }
+
+    /// Ranks those rows of a chunk that can be among the best by their vectors. `sums` are the dot products of codes.
+    fn rank(
+        &self,
+        chunk: &Chunk,
+        sums: &[i32],
+        query: &Query,
+        wanted: &Wanted,
+        bar: &Bar,
+        best: &mut Best<()>,
+    ) -> Result<(), Error> {
+        let top = best.top();
+        let mut most = vec![0.0; chunk.len()];
+        bounds(sums, chunk.scales, chunk.errors, query, &mut most);
+        if let Some(filter) = wanted.allowed.filter {
+            let filter = filter.slice(chunk.first, chunk.len());
+            most.iter_mut().zip(&filter).filter(|(_, passes)| !passes).for_each(|(most, _)| *most = f32::NEG_INFINITY);
+        }
+        for row in wanted.allowed.without {
+            if let Some(most) = (*row as usize).checked_sub(chunk.first).and_then(|row| most.get_mut(row)) {
+                *most = f32::NEG_INFINITY;
+            }
+        }
+        let mut look_at = |row: usize| -> Result<(), Error> {
+            let vector = self.vectors.row(chunk.first + row);
+            let length = norm(vector);
+            if !(0.99..1.01).contains(&length) {
+                let problem = format!("is damaged: the vector of row {} is not of length 1", chunk.first + row);
+                return Err(Error::Beside { name: self.name.into(), problem });
+            }
+            best.offer(cosine(wanted.vector, vector, length), (chunk.first + row) as u64, || ());
+            if let Some(worst) = best.worst() {
+                bar.raise(worst);
+            }
+            Ok(())
+        };
+        if bar.get() == f32::NEG_INFINITY {
+            // Nothing to reach yet: the rows that promise most set it.
+            for row in foremost(&most, top) {
+                look_at(row)?;
+                most[row] = f32::NEG_INFINITY;
+            }
+        }
+        let mut from = 0;
+        while let Some(row) = next_that_reaches(&most, from, bar.get().max(LEAST)) {
+            look_at(row)?;
+            from = row + 1;
+        }
+        Ok(())
+    }
+}
+
+/// Below every score, above what rows have that may not be found.
+const LEAST: f32 = -2.0;
+
+/// The score that a row must reach to be among the best: it only rises.
+struct Bar(AtomicI32);
+
+impl Default for Bar {
+    fn default() -> Bar {
+        Bar(AtomicI32::new(ordered(f32::NEG_INFINITY)))
+    }
+}
+
+impl Bar {
+    fn get(&self) -> f32 {
+        let bits = self.0.load(Ordering::Relaxed);
+        f32::from_bits((bits ^ ((bits >> 31) as u32 >> 1) as i32) as u32)
+    }
+
+    fn raise(&self, score: f32) {
+        self.0.fetch_max(ordered(score), Ordering::Relaxed);
+    }
+}
+
+/// A whole number for every number, in the same order: that of [`f32::total_cmp`].
+fn ordered(x: f32) -> i32 {
+    let bits = x.to_bits() as i32;
+    bits ^ ((bits >> 31) as u32 >> 1) as i32
+}
+
+/// The dot products of a chunk's codes with the query; only of rows that pass, where they are few, and `None` where
+/// there are none.
+fn dots(chunk: &Chunk, query: &Query, filter: Option<&BooleanBuffer>) -> Option<Vec<i32>> {
+    let width = chunk.codes.len() / chunk.len();
+    let filter = filter.map(|filter| filter.slice(chunk.first, chunk.len()));
+    match filter.map(|filter| (filter.count_set_bits(), filter)) {
+        Some((0, _)) => None,
+        Some((few, filter)) if few * 8 < chunk.len() => {
+            let mut sums = vec![0; chunk.len()];
+            for row in filter.set_indices() {
+                sums[row] = dot(&query.numbers, &chunk.codes[row * width..(row + 1) * width]);
+            }
+            Some(sums)
+        }
+        _ => Some(chunk.codes.chunks_exact(width).map(|code| dot(&query.numbers, code)).collect()),
+    }
+}
+
+/// What the score of each row can be at most.
+#[multiversion(targets("x86_64+avx2"))]
+fn bounds(sums: &[i32], scales: &[f32], errors: &[f32], query: &Query, most: &mut [f32]) {
+    let (length, constant) = (query.bound(1.0) - query.bound(0.0), query.bound(0.0));
+    for (((most, sum), scale), error) in most.iter_mut().zip(sums).zip(scales).zip(errors) {
+        *most = query.scale * scale * (*sum as f32) + length * error + constant;
+    }
+}
+
+/// The rows of the `top` greatest numbers, in no order; those that may not be found are not among them.
+fn foremost(most: &[f32], top: usize) -> Vec<usize> {
+    let mut rows: Vec<usize> = (0..most.len()).filter(|&row| most[row] >= LEAST).collect();
+    if top < rows.len() {
+        rows.select_nth_unstable_by(top, |&a, &b| most[b].total_cmp(&most[a]).then(a.cmp(&b)));
+        rows.truncate(top);
+    }
+    rows
+}
+
+/// The first row, from this one on, whose number is at least `bar`.
+#[multiversion(targets("x86_64+avx2"))]
+fn next_that_reaches(most: &[f32], from: usize, bar: f32) -> Option<usize> {
+    const LANES: usize = 32;
+    let mut start = from;
+    while let Some(lanes) = most.get(start..).and_then(|rest| rest.first_chunk::<LANES>()) {
+        // All lanes are looked at, without a branch: so they become a few vector instructions.
+        if lanes.iter().fold(false, |any, x| any | (*x >= bar)) {
+            break;
+        }
+        start += LANES;
+    }
+    (start..most.len()).find(|&row| most[row] >= bar)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::encode;
+
+    /// Vectors in clusters, so that many scores are close to each other.
+    fn clustered(rows: usize, width: usize, seed: u64) -> Vec<f32> {
+        let mut state = seed;
+        let mut random = move || {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            ((state >> 33) as f32 / (1u64 << 31) as f32) - 0.5
+        };
+        let centres: Vec<Vec<f32>> = (0..7).map(|_| (0..width).map(|_| random() * 4.0).collect()).collect();
+        let mut all = Vec::new();
+        for row in 0..rows {
+            let mut vector: Vec<f32> = centres[row % 7].iter().map(|x| x + random()).collect();
+            crate::model::normalise(&mut vector);
+            all.extend(vector);
+        }
+        all
+    }
+
+    #[test]
+    fn the_result_is_that_of_looking_at_every_vector() {
+        let (rows, width) = (20_000, 40);
+        let mut numbers = clustered(rows, width, 1);
+        // Equal rows: the first of them must come first.
+        numbers.copy_within(5 * width..6 * width, 9_000 * width);
+        numbers.copy_within(5 * width..6 * width, 19_999 * width);
+        let mut codes = vec![0; numbers.len()];
+        let coded = numbers.chunks_exact(width).zip(codes.chunks_exact_mut(width)).map(|(v, c)| encode(v, c));
+        let (scales, errors): (Vec<f32>, Vec<f32>) = coded.unzip();
+        let chunk = 1 << 13;
+        let flat = Flat {
+            name: "test",
+            vectors: Chunked::new(numbers.chunks(chunk * width).collect(), width, 13).expect("whole"),
+            codes: Codes {
+                codes: Chunked::new(codes.chunks(chunk * width).collect(), width, 13).expect("whole"),
+                scales: Chunked::new(scales.chunks(chunk).collect(), 1, 13).expect("whole"),
+                errors: Chunked::new(errors.chunks(chunk).collect(), 1, 13).expect("whole"),
+            },
+        };
+        let third: BooleanBuffer = (0..rows).map(|row| row % 3 == 0).collect();
+        let few: BooleanBuffer = (0..rows).map(|row| row % 997 == 5).collect();
+        let none: BooleanBuffer = (0..rows).map(|_| false).collect();
+        let queries = clustered(20, width, 2);
+        let queries: Vec<&[f32]> =
+            std::iter::once(&numbers[5 * width..6 * width]).chain(queries.chunks(width)).collect();
+        for filter in [None, Some(&third), Some(&few), Some(&none)] {
+            for without in [&[][..], &[0, 5, 6, 9_000]] {
+                let allowed = Allowed { filter, without };
+                for top in [1, 10, 300, 30_000] {
+                    let wanted: Vec<Wanted> = queries.iter().map(|vector| Wanted { vector, allowed }).collect();
+                    let plain: Vec<Vec<(u32, f32)>> = queries
+                        .iter()
+                        .map(|query| {
+                            let score = |row: usize| {
+                                let vector = flat.vectors.row(row);
+                                (row as u32, cosine(query, vector, norm(vector)))
+                            };
+                            let may =
+                                |row: &usize| filter.is_none_or(|f| f.value(*row)) && !without.contains(&(*row as u32));
+                            let mut all: Vec<(u32, f32)> = (0..rows).filter(may).map(score).collect();
+                            all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+                            all.truncate(top);
+                            all
+                        })
+                        .collect();
+                    assert_eq!(flat.search(&wanted, top).expect("sound"), plain);
+                    assert_eq!(flat.search(&wanted[..2], top).expect("sound"), plain[..2]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_keep_their_order() {
+        let bar = Bar::default();
+        assert_eq!(bar.get(), f32::NEG_INFINITY);
+        for (raise, now) in [(-0.5, -0.5), (-0.7, -0.5), (0.0, 0.0), (0.25, 0.25), (-1.0, 0.25)] {
+            bar.raise(raise);
+            assert_eq!(bar.get(), now);
+        }
+    }
+}
