@@ -1,5 +1,6 @@
 //! The greedy search of a graph, which both building and searching are made of.
 
+use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// What fills a list of neighbours that has room.
@@ -35,18 +36,20 @@ pub struct Seen {
     count: usize,
 }
 
-impl Seen {
-    pub fn new() -> Seen {
+impl Default for Seen {
+    fn default() -> Seen {
         Seen { slots: vec![NONE; 1 << 12], count: 0 }
     }
+}
 
-    pub fn clear(&mut self) {
+impl Seen {
+    fn clear(&mut self) {
         self.slots.fill(NONE);
         self.count = 0;
     }
 
     /// Whether the row is new to the set.
-    pub fn insert(&mut self, row: u32) -> bool {
+    fn insert(&mut self, row: u32) -> bool {
         if self.count * 2 >= self.slots.len() {
             let rows = std::mem::take(&mut self.slots);
             self.slots = vec![NONE; rows.len() * 4];
@@ -84,7 +87,7 @@ pub trait Ground {
 }
 
 /// What a walk needs memory for; kept, so that the next one need not ask for it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Walk {
     seen: Seen,
     fresh: Vec<u32>,
@@ -93,14 +96,9 @@ pub struct Walk {
     open: Vec<bool>,
     /// The rows whose neighbours were looked at.
     pub expanded: Vec<Near>,
-    pub scored: usize,
 }
 
 impl Walk {
-    pub fn new() -> Walk {
-        Walk { seen: Seen::new(), fresh: Vec::new(), beam: Vec::new(), open: Vec::new(), expanded: Vec::new(), scored: 0 }
-    }
-
     /// Looks at the neighbours of the best row not yet looked at, until that of all `width` best rows met were (the
     /// GreedySearch of Subramanya et al., DiskANN, 2019).
     ///
@@ -131,7 +129,6 @@ impl Walk {
         self.beam.clear();
         self.open.clear();
         self.expanded.clear();
-        self.scored = 0;
     }
 
     /// Lists the neighbours that are new.
@@ -146,7 +143,6 @@ impl Walk {
                 self.fresh.push(row);
             }
         }
-        self.scored += self.fresh.len();
         Ok(())
     }
 
@@ -182,7 +178,7 @@ impl Walk {
     ) -> Result<(), G::Error> {
         self.start();
         self.fresh.extend(entries.iter().filter(|row| self.seen.insert(**row)));
-        let mut ahead: BinaryHeap<std::cmp::Reverse<Near>> = BinaryHeap::new();
+        let mut ahead: BinaryHeap<Reverse<Near>> = BinaryHeap::new();
         let mut best: BinaryHeap<Near> = BinaryHeap::new();
         loop {
             for &row in &self.fresh {
@@ -190,7 +186,7 @@ impl Walk {
                 if best.len() == width && best.peek().is_some_and(|worst| near > *worst) {
                     continue;
                 }
-                ahead.push(std::cmp::Reverse(near));
+                ahead.push(Reverse(near));
                 if passes(row) {
                     best.push(near);
                     if best.len() > width {
@@ -198,7 +194,7 @@ impl Walk {
                     }
                 }
             }
-            let Some(std::cmp::Reverse(here)) = ahead.pop() else { break };
+            let Some(Reverse(here)) = ahead.pop() else { break };
             if best.len() == width && best.peek().is_some_and(|worst| here > *worst) {
                 break;
             }
