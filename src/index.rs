@@ -8,7 +8,7 @@ mod chunked;
 mod codes;
 mod exact;
 mod flat;
-mod graph;
+pub mod graph;
 mod names;
 mod pack;
 mod packed;
@@ -18,7 +18,7 @@ mod terms;
 pub use chunked::Chunked;
 pub use codes::{Codes, Query, encode};
 pub use exact::{Hit, Index, Stored};
-pub use graph::{BEAM, Graph, Growth};
+pub use graph::Graph;
 pub use pack::{Check, Packer};
 pub use packed::{Packed, PackedWriter};
 pub use pokedex::{LookUp, Part, Pokedex};
@@ -31,6 +31,8 @@ use crate::table;
 pub enum Error {
     #[error(transparent)]
     Table(#[from] table::Error),
+    #[error(transparent)]
+    Graph(#[from] graph::Error),
     #[error("{name}: row {key}: the vector of column `{column}` {problem}")]
     BadVector { name: String, key: String, column: String, problem: &'static str },
     #[error("{name}: holds vectors of two models, {first} and {other}")]
@@ -61,6 +63,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Error::Table(e) => return e.hint(),
+            Error::Graph(e) => return e.hint(),
             Error::TwoModels { first, .. } => {
                 let name = model_name(first);
                 format!("embed all rows by one model: pokedex embed INPUT --model {name} -o embeddings.parquet")

@@ -59,17 +59,6 @@ impl Flat<'_> {
         Ok(blocks.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
-    /// Cosine of a query of length 1 and a row.
-    pub(super) fn cosine(&self, query: &[f32], row: usize) -> Result<f32, Error> {
-        let vector = self.vectors.row(row);
-        let length = norm(vector);
-        if !(0.99..1.01).contains(&length) {
-            let problem = format!("is damaged: the vector of row {row} is not of length 1");
-            return Err(Error::Beside { name: self.name.into(), problem });
-        }
-        Ok(cosine(query, vector, length))
-    }
-
     /// One query: the threads share the chunks, and the score that a row must reach.
     fn search_one(&self, wanted: &Wanted, top: usize) -> Result<Vec<(u32, f32)>, Error> {
         let query = Query::new(wanted.vector);
@@ -133,8 +122,13 @@ impl Flat<'_> {
             }
         }
         let mut look_at = |row: usize| -> Result<(), Error> {
-            let score = self.cosine(wanted.vector, chunk.first + row)?;
-            best.offer(score, (chunk.first + row) as u64, || ());
+            let vector = self.vectors.row(chunk.first + row);
+            let length = norm(vector);
+            if !(0.99..1.01).contains(&length) {
+                let problem = format!("is damaged: the vector of row {} is not of length 1", chunk.first + row);
+                return Err(Error::Beside { name: self.name.into(), problem });
+            }
+            best.offer(cosine(wanted.vector, vector, length), (chunk.first + row) as u64, || ());
             if let Some(worst) = best.worst() {
                 bar.raise(worst);
             }

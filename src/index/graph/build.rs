@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use rayon::prelude::*;
 
 use super::walk::{Ground, NONE, Near, Walk, prefetch};
-use super::{Graph, Growth};
+use super::{Graph, Options};
 use crate::index::codes::{Codes, dot};
 
 /// The rows of one batch do not see each other: a batch is no larger than the graph, nor than this part of all rows.
@@ -15,20 +15,25 @@ const LEAST_IN_BATCH: usize = 64;
 const MOST_IN_BATCH: usize = 16384;
 
 /// The graph of all rows.
-pub fn build(codes: &Codes, growth: Growth, mut progress: impl FnMut(usize)) -> Graph {
+pub fn build(codes: &Codes, options: Options, mut progress: impl FnMut(usize)) -> Graph {
     let rows = u32::try_from(codes.codes.len()).ok().filter(|rows| *rows < NONE).expect("rows are counted in 32 bits");
-    let growth = Growth { degree: growth.degree.max(2), beam: growth.beam.max(1), alpha: growth.alpha.max(1.0) };
+    let options = Options {
+        degree: options.degree.max(2),
+        beam: options.beam.max(1),
+        alpha: options.alpha.max(1.0),
+        entries: options.entries.max(1),
+    };
     let order = shuffled(rows);
-    let entries: Vec<u32> = order.iter().take(1).copied().collect();
-    let mut graph = Growing::new(codes, growth);
-    let mut done = entries.len();
+    let entries: Vec<u32> = order.iter().take(options.entries).copied().collect();
+    let mut graph = Growing::new(codes, options);
+    let mut done = order.len().min(1);
     while done < order.len() {
         let size = done.min((order.len() / PART).clamp(LEAST_IN_BATCH, MOST_IN_BATCH)).min(order.len() - done);
-        graph.insert(&order[done..done + size], &entries);
+        graph.insert(&order[done..done + size], &entries[..entries.len().min(done)]);
         done += size;
         progress(done);
     }
-    Graph::new(graph.into_lists(), growth.degree, entries)
+    Graph::new(graph.into_lists(), options.degree, entries)
 }
 
 /// A graph while it grows. Cosines are those of the codes divided by the codes' own lengths: what is nearest to a row is
@@ -37,7 +42,7 @@ struct Growing<'a> {
     codes: &'a Codes<'a>,
     /// One over the length of each row's code, 0 of a code of zeros.
     inverse_lengths: Vec<f32>,
-    growth: Growth,
+    options: Options,
     /// Lists of `room` neighbours: half as many again as in the end, so that they are shortened seldom.
     lists: Vec<u32>,
     room: usize,
@@ -72,15 +77,15 @@ impl Ground for From<'_> {
 }
 
 impl<'a> Growing<'a> {
-    fn new(codes: &'a Codes<'a>, growth: Growth) -> Growing<'a> {
+    fn new(codes: &'a Codes<'a>, options: Options) -> Growing<'a> {
         let rows = codes.codes.len();
         let inverse_length = |row: usize| {
             let square: i64 = codes.codes.row(row).iter().map(|x| i64::from(*x).pow(2)).sum();
             if square > 0 { 1.0 / (square as f32).sqrt() } else { 0.0 }
         };
         let inverse_lengths = (0..rows).into_par_iter().map(inverse_length).collect();
-        let room = growth.degree + growth.degree / 2;
-        Growing { codes, inverse_lengths, growth, lists: vec![NONE; rows * room], room }
+        let room = options.degree + options.degree / 2;
+        Growing { codes, inverse_lengths, options, lists: vec![NONE; rows * room], room }
     }
 
     fn pivot(&self, row: u32) -> Pivot {
@@ -107,7 +112,7 @@ impl<'a> Growing<'a> {
     fn insert(&mut self, batch: &[u32], entries: &[u32]) {
         let graph = &*self;
         let neighbours = |walk: &mut Walk, row: &u32| {
-            let Ok(()) = walk.run(&From { graph, pivot: graph.pivot(*row) }, entries, graph.growth.beam);
+            let Ok(()) = walk.run(&From { graph, pivot: graph.pivot(*row) }, entries, graph.options.beam);
             walk.expanded.sort_unstable();
             graph.prune(*row, &walk.expanded)
         };
@@ -149,22 +154,22 @@ impl<'a> Growing<'a> {
     /// Of candidates, nearest first, those that no nearer kept one stands before: a candidate goes where `alpha` times
     /// its distance from a kept one is not more than that from the row (the RobustPrune of Subramanya et al.).
     fn prune(&self, row: u32, candidates: &[Near]) -> Vec<u32> {
-        let mut kept: Vec<u32> = Vec::with_capacity(self.growth.degree);
+        let mut kept: Vec<u32> = Vec::with_capacity(self.options.degree);
         let mut gone: Vec<Near> = Vec::new();
         for near in candidates.iter().filter(|near| near.row() != row) {
-            if kept.len() == self.growth.degree {
+            if kept.len() == self.options.degree {
                 break;
             }
             let apart = 1.0 - near.similarity();
             let pivot = self.pivot(near.row());
-            match kept.iter().all(|other| self.growth.alpha * (1.0 - self.cosine(&pivot, *other)) > apart) {
+            match kept.iter().all(|other| self.options.alpha * (1.0 - self.cosine(&pivot, *other)) > apart) {
                 true => kept.push(near.row()),
                 false => gone.push(*near),
             }
         }
         // Of rows that are all alike only one would be kept, and few would be reached at all. Which of equals come back
         // differs from row to row, or all would come back to the same ones.
-        let missing = (self.growth.degree / 4).saturating_sub(kept.len()).min(gone.len());
+        let missing = (self.options.degree / 4).saturating_sub(kept.len()).min(gone.len());
         if missing > 0 {
             gone.sort_by_key(|near| {
                 (Near::new(near.similarity(), 0), mixed(u64::from(row) << 32 | u64::from(near.row())))
@@ -176,7 +181,7 @@ impl<'a> Growing<'a> {
 
     /// All lists, `degree` places each.
     fn into_lists(self) -> Vec<u32> {
-        let degree = self.growth.degree;
+        let degree = self.options.degree;
         let mut lists = vec![NONE; self.codes.codes.len() * degree];
         lists.par_chunks_mut(degree).enumerate().for_each(|(row, place)| {
             let list = self.list(row as u32);
@@ -202,7 +207,7 @@ fn shuffled(rows: u32) -> Vec<u32> {
 }
 
 /// A number that looks random (the SplitMix64 of Steele, Lea and Flood, 2014).
-fn mixed(number: u64) -> u64 {
+pub(super) fn mixed(number: u64) -> u64 {
     let mut z = number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -13,9 +13,8 @@ use arrow_ipc::reader::{FileDecoder, read_footer_length};
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use arrow_schema::{ArrowError, DataType, Field, Metadata, Schema};
 
-use super::{CHUNK, Graph};
+use super::{CHUNK, Error, Graph};
 use crate::guard;
-use crate::index::Error;
 
 const NEIGHBOURS: &str = "neighbours";
 /// Keys of the schema's metadata. The identity is that of the packed index whose rows these are.
@@ -31,7 +30,7 @@ impl Graph {
     ///
     /// # Errors
     /// `out` fails.
-    pub fn write<W: Write>(&self, identity: &str, out: W) -> Result<W, ArrowError> {
+    pub fn write(&self, out: &mut impl Write, identity: &str) -> Result<(), ArrowError> {
         let item = Arc::new(Field::new("item", DataType::UInt32, false));
         let size = i32::try_from(self.degree).map_err(|e| ArrowError::InvalidArgumentError(e.to_string()))?;
         let lists = DataType::FixedSizeList(item.clone(), size);
@@ -47,17 +46,16 @@ impl Graph {
             let lists = FixedSizeListArray::try_new(item.clone(), size, numbers, None)?;
             writer.write(&RecordBatch::try_new(schema.clone(), vec![Arc::new(lists)])?)?;
         }
-        writer.finish()?;
-        writer.into_inner()
+        writer.finish()
     }
 
     /// Maps the graph of the packed index that has this identity.
     ///
     /// # Errors
-    /// The file cannot be read, is no graph, or that of another index. Neighbours that there are not are found by the
+    /// The file cannot be read, is no graph, or that of another table. Neighbours that there are not are found by the
     /// searches that meet them.
     pub fn open(path: &Path, identity: &str) -> Result<Graph, Error> {
-        let read = |source| crate::table::Error::from(crate::io::Error::Read { path: path.into(), source });
+        let read = |source| crate::io::Error::Read { path: path.into(), source };
         let file = crate::io::map(path).map_err(read)?;
         Graph::read(path.display().to_string(), file, identity)
     }
@@ -65,15 +63,19 @@ impl Graph {
     /// As [`Graph::open`], of bytes.
     ///
     /// # Errors
-    /// They are no graph, or that of another index.
+    /// They are no graph, or that of another table.
     pub fn read(name: String, bytes: bytes::Bytes, identity: &str) -> Result<Graph, Error> {
         let file = Buffer::from(bytes);
         let graph = guard::catch(|| read(&name, &file, identity)).unwrap_or_else(|| Err(DAMAGED.into()));
-        graph.map_err(|problem| Error::Beside { name, problem })
+        match graph.map_err(|problem| Error::Damaged { name: name.clone(), problem })? {
+            Some(graph) => Ok(graph),
+            None => Err(Error::OtherTable { name }),
+        }
     }
 }
 
-fn read(name: &str, file: &Buffer, identity: &str) -> Result<Graph, String> {
+/// `None`: it is the graph of another table.
+fn read(name: &str, file: &Buffer, identity: &str) -> Result<Option<Graph>, String> {
     let arrow = |e: ArrowError| format!("{DAMAGED}: {e}");
     let (start, trailer) = file.split_last_chunk::<10>().ok_or("is too short for an Arrow file")?;
     let length = read_footer_length(*trailer).map_err(|_| "is not an Arrow file, or was cut short")?;
@@ -86,7 +88,7 @@ fn read(name: &str, file: &Buffer, identity: &str) -> Result<Graph, String> {
         return Err("is an Arrow file, and not a graph".into());
     }
     if text(IDENTITY)? != identity {
-        return Err("is the graph of another index".into());
+        return Ok(None);
     }
     let entries = text(ENTRIES)?.split_whitespace().map(str::parse).collect::<Result<Vec<u32>, _>>();
     let entries = entries.map_err(|_| DAMAGED)?;
@@ -119,5 +121,5 @@ fn read(name: &str, file: &Buffer, identity: &str) -> Result<Graph, String> {
     if u32::try_from(rows).is_err() || entries.is_empty() != (rows == 0) || !entries.iter().all(known) {
         return Err(DAMAGED.into());
     }
-    Ok(Graph { name: name.into(), chunks, rows, degree, entries })
+    Ok(Some(Graph { name: name.into(), chunks, rows, degree, entries }))
 }
