@@ -31,7 +31,7 @@ pub fn build(codes: &Codes, options: Options, mut progress: impl FnMut(usize)) -
         let size = done.min((order.len() / PART).clamp(LEAST_IN_BATCH, MOST_IN_BATCH)).min(order.len() - done);
         graph.insert(&order[done..done + size], &entries[..entries.len().min(done)]);
         done += size;
-        progress(done);
+        progress(size);
     }
     Graph::new(graph.into_lists(), options.degree, entries)
 }

@@ -30,7 +30,7 @@ impl Graph {
     ///
     /// # Errors
     /// `out` fails.
-    pub fn write(&self, out: &mut impl Write, identity: &str) -> Result<(), ArrowError> {
+    pub fn write(&self, out: &mut impl Write, identity: &str) -> Result<(), Error> {
         let item = Arc::new(Field::new("item", DataType::UInt32, false));
         let size = i32::try_from(self.degree).map_err(|e| ArrowError::InvalidArgumentError(e.to_string()))?;
         let lists = DataType::FixedSizeList(item.clone(), size);
@@ -46,7 +46,7 @@ impl Graph {
             let lists = FixedSizeListArray::try_new(item.clone(), size, numbers, None)?;
             writer.write(&RecordBatch::try_new(schema.clone(), vec![Arc::new(lists)])?)?;
         }
-        writer.finish()
+        Ok(writer.finish()?)
     }
 
     /// Maps the graph of the packed index that has this identity.
