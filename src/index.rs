@@ -4,8 +4,11 @@
 //! Promises: hits come best first, ties in the order of the table; a row used as a query is never its own answer;
 //! vectors of two models are never compared.
 
+pub mod annoy;
+mod beside;
 mod chunked;
 mod codes;
+mod diverse;
 mod exact;
 mod flat;
 pub mod graph;
@@ -14,23 +17,32 @@ mod pack;
 mod packed;
 mod pokedex;
 mod terms;
+mod vectors;
 
+pub use annoy::{Annoy, Metric};
+pub use beside::{ANNOY, Approximate, Beside, GRAPH, IDENTITY, KIND, Kind, PACKED, RECALL, TREES, beside, fingerprint};
 pub use chunked::Chunked;
 pub use codes::{Codes, Query, encode};
-pub use exact::{Hit, Index, Stored};
+pub use diverse::diverse;
+pub use exact::{Hit, Index, QueryVector, Search, Stored};
 pub use graph::Graph;
 pub use pack::{Check, Packer};
 pub use packed::{Packed, PackedWriter};
 pub use pokedex::{LookUp, Part, Pokedex};
 pub use terms::{Term, Weighted, parse_line, parse_terms};
+pub use vectors::VectorFile;
 
-use crate::table;
+use crate::{filter, table};
 
 /// What can go wrong while searching or building an index.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
     Table(#[from] table::Error),
+    #[error(transparent)]
+    Filter(#[from] filter::Error),
+    #[error(transparent)]
+    Annoy(#[from] annoy::Error),
     #[error(transparent)]
     Graph(#[from] graph::Error),
     #[error("{name}: row {key}: the vector of column `{column}` {problem}")]
@@ -47,6 +59,8 @@ pub enum Error {
     NoSuchRow { name: String, what: String },
     #[error("{name}: no row has a vector in column `{column}`")]
     NoVectors { name: String, column: String },
+    #[error("{name}: {problem}")]
+    Vectors { name: String, problem: String },
     /// A file beside an index, which makes searching it quicker, cannot be used.
     #[error("{name}: {problem}")]
     Beside { name: String, problem: String },
@@ -63,6 +77,8 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Error::Table(e) => return e.hint(),
+            Error::Filter(e) => return e.hint(),
+            Error::Annoy(e) => return e.hint(),
             Error::Graph(e) => return e.hint(),
             Error::TwoModels { first, .. } => {
                 let name = model_name(first);
@@ -84,6 +100,9 @@ impl Error {
             Error::NoSuchRow { .. } => "`pokedex export INDEX --format csv` lists the rows".into(),
             Error::BadVector { .. } | Error::NoVectors { .. } => {
                 "`pokedex embed INPUT -o embeddings.parquet` makes sound vectors".into()
+            }
+            Error::Vectors { .. } => {
+                "vectors are a .npy file of float32 with a row each, or a table with a column of them".into()
             }
             Error::Beside { .. } => "make the index again: pokedex index EMBEDDINGS -o INDEX.parquet".into(),
             Error::EmptyQuery => "pokedex query \"fire dog\" --top 5".into(),

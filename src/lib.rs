@@ -19,12 +19,14 @@
 //! - [`image`], [`split`], [`metrics`], [`species`]: pure functions
 //! - [`runs`]: the log of trainings and evaluations
 //! - [`table`]: Parquet and Arrow, the columns and their meaning
+//! - [`filter`]: which rows of a table pass a condition in SQL
 //! - [`guard`]: panics of other people's code, turned into errors
 //! - [`io`]: `-`, files, folders, atomic writes
 
 pub mod cli;
 pub mod convert;
 pub mod embed;
+pub mod filter;
 pub mod guard;
 pub mod head;
 pub mod image;

@@ -5,12 +5,15 @@
 //! home of `rten-gemm`, `rten-simd` and `rten-vecmath`. A matrix is a slice, row after row.
 
 use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions, QuantParams};
-use rten_simd::SimdOp;
+use rten_simd::ops::{BitOps, NumOps};
+use rten_simd::{Isa, SimdOp};
 use rten_tensor::{Matrix, NdTensorView};
 use rten_vecmath::Softmax;
 
 /// A single row would go through another kernel, with other roundings.
 const LEAST_ROWS: usize = 8;
+/// Sums of a dot product in single precision.
+const LANES: usize = 32;
 
 fn view(numbers: &[f32], columns: usize) -> Matrix<'_, f32> {
     NdTensorView::from_data([numbers.len() / columns, columns], numbers)
@@ -102,6 +105,182 @@ pub fn dot(a: &[f32], b: &[f32]) -> f64 {
     }
     let rest: f64 = a_rest.iter().zip(b_rest).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
     sums.iter().sum::<f64>() + rest
+}
+
+/// Dot product in single precision, in 32 lanes: the same on every machine.
+///
+/// # Panics
+/// The vectors have different lengths; so do the next functions.
+pub fn fast_dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut out = [0.0];
+    fast_dots(a, &[b], &mut out);
+    out[0]
+}
+
+/// The [`fast_dot`]s of a vector and others, several at once.
+pub fn fast_dots(vector: &[f32], others: &[&[f32]], out: &mut [f32]) {
+    SumsOfPairs { vector, others, out, squares: false }.dispatch();
+}
+
+/// Squared Euclidean distances of a vector from others, as [`fast_dots`].
+pub fn fast_squared_distances(vector: &[f32], others: &[&[f32]], out: &mut [f32]) {
+    SumsOfPairs { vector, others, out, squares: true }.dispatch();
+}
+
+/// Sets `a` to `keep * a + add * b`.
+pub fn blend(a: &mut [f32], keep: f32, b: &[f32], add: f32) {
+    Blend { a, keep, b, add }.dispatch();
+}
+
+/// Asks for numbers that are going to be read.
+pub fn prefetch(numbers: &[f32]) {
+    struct Prefetch<'a>(&'a [f32]);
+    impl SimdOp for Prefetch<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn eval<I: Isa>(self, isa: I) {
+            // As many as are in a cache line.
+            for line in self.0.chunks(16) {
+                isa.f32().prefetch(line.as_ptr());
+            }
+        }
+    }
+    Prefetch(numbers).dispatch();
+}
+
+/// Sums of products, or of squared differences. Written out, since the compiler vectorises a loop over lanes well or
+/// badly as it pleases; without fused products, which not every machine has.
+struct SumsOfPairs<'a> {
+    vector: &'a [f32],
+    others: &'a [&'a [f32]],
+    out: &'a mut [f32],
+    squares: bool,
+}
+
+impl SimdOp for SumsOfPairs<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        assert_eq!(self.others.len(), self.out.len(), "a sum for each of the others");
+        // As many registers as hold the lanes, for as many others as leave no register idle.
+        match isa.f32().len() {
+            16 => self.sums::<I, 2, 4>(isa),
+            8 => self.sums::<I, 4, 2>(isa),
+            _ => self.sums::<I, 8, 1>(isa),
+        }
+    }
+}
+
+impl SumsOfPairs<'_> {
+    #[inline(always)]
+    fn sums<I: Isa, const REGISTERS: usize, const TOGETHER: usize>(self, isa: I) {
+        let SumsOfPairs { vector, others, out, squares } = self;
+        let (several, rest) = others.as_chunks::<TOGETHER>();
+        let (out_several, out_rest) = out.as_chunks_mut::<TOGETHER>();
+        for (others, out) in several.iter().zip(out_several) {
+            *out = sum_of_pairs::<I, REGISTERS, TOGETHER>(isa, vector, others, squares);
+        }
+        for (other, out) in rest.iter().zip(out_rest) {
+            [*out] = sum_of_pairs::<I, REGISTERS, 1>(isa, vector, &[other], squares);
+        }
+    }
+}
+
+#[inline(always)]
+fn sum_of_pairs<I: Isa, const REGISTERS: usize, const TOGETHER: usize>(
+    isa: I,
+    vector: &[f32],
+    others: &[&[f32]; TOGETHER],
+    squares: bool,
+) -> [f32; TOGETHER] {
+    // Loops only: what closures do is not compiled for the instruction set.
+    let ops = isa.f32();
+    let (chunks, rest) = vector.as_chunks::<LANES>();
+    let mut other_chunks = [&chunks[..0]; TOGETHER];
+    for (chunks_of, other) in other_chunks.iter_mut().zip(others) {
+        assert_eq!(vector.len(), other.len(), "vectors of one length");
+        *chunks_of = &other.as_chunks::<LANES>().0[..chunks.len()];
+    }
+    let mut sums = [[ops.zero(); REGISTERS]; TOGETHER];
+    for (i, chunk) in chunks.iter().enumerate() {
+        for (sums, other) in sums.iter_mut().zip(&other_chunks) {
+            add_pairs(ops, sums, chunk, &other[i], squares);
+        }
+    }
+    if !rest.is_empty() {
+        let (mut a, mut b) = ([0.0; LANES], [0.0; LANES]);
+        a[..rest.len()].copy_from_slice(rest);
+        for (sums, other) in sums.iter_mut().zip(others) {
+            b[..rest.len()].copy_from_slice(&other[vector.len() - rest.len()..]);
+            add_pairs(ops, sums, &a, &b, squares);
+        }
+    }
+    // Lanes are added to those half of them away, whatever the width of a register.
+    let mut out = [0.0; TOGETHER];
+    for (mut sums, out) in sums.into_iter().zip(&mut out) {
+        let mut half = REGISTERS / 2;
+        while half > 0 {
+            for i in 0..half {
+                sums[i] = ops.add(sums[i], sums[i + half]);
+            }
+            half /= 2;
+        }
+        let mut lanes = [0.0; LANES];
+        ops.store(sums[0], &mut lanes);
+        let mut half = ops.len() / 2;
+        while half > 0 {
+            for lane in 0..half {
+                lanes[lane] += lanes[lane + half];
+            }
+            half /= 2;
+        }
+        *out = lanes[0];
+    }
+    out
+}
+
+#[inline(always)]
+fn add_pairs<O: NumOps<f32>, const REGISTERS: usize>(
+    ops: O,
+    sums: &mut [O::Simd; REGISTERS],
+    a: &[f32; LANES],
+    b: &[f32; LANES],
+    squares: bool,
+) {
+    let (a, b) = (ops.load_many::<REGISTERS>(a), ops.load_many::<REGISTERS>(b));
+    for (i, sum) in sums.iter_mut().enumerate() {
+        let difference = ops.sub(a[i], b[i]);
+        let term = if squares { ops.mul(difference, difference) } else { ops.mul(a[i], b[i]) };
+        *sum = ops.add(*sum, term);
+    }
+}
+
+struct Blend<'a> {
+    a: &'a mut [f32],
+    keep: f32,
+    b: &'a [f32],
+    add: f32,
+}
+
+impl SimdOp for Blend<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        assert_eq!(self.a.len(), self.b.len(), "two vectors of one length");
+        let ops = isa.f32();
+        let (keep, add) = (ops.splat(self.keep), ops.splat(self.add));
+        let mut a = self.a.chunks_exact_mut(ops.len());
+        let mut b = self.b.chunks_exact(ops.len());
+        for (a, b) in a.by_ref().zip(b.by_ref()) {
+            ops.store(ops.add(ops.mul(keep, ops.load(a)), ops.mul(add, ops.load(b))), a);
+        }
+        for (a, b) in a.into_remainder().iter_mut().zip(b.remainder()) {
+            *a = self.keep * *a + self.add * b;
+        }
+    }
 }
 
 #[cfg(test)]

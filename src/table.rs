@@ -87,6 +87,8 @@ pub enum Error {
     Csv { name: String, problem: String },
     #[error("{file}: its name does not begin with a Pokédex number from 0001 to 1025")]
     NoId { file: String },
+    #[error(transparent)]
+    Filter(#[from] crate::filter::Error),
 }
 
 impl Error {
@@ -94,6 +96,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Io(e) => e.hint(),
+            Error::Filter(e) => e.hint(),
             Error::NoImages { .. } => Some(
                 "hidden files and files without an image extension are skipped; name such a file itself to read it"
                     .into(),

@@ -90,7 +90,8 @@ def write_parquet(path, vectors, classes=1025):
     import pyarrow.parquet as pq
 
     if hasattr(vectors, "shape"):
-        vectors = (vectors[i : i + BLOCK] for i in range(0, len(vectors), BLOCK))
+        whole = vectors
+        vectors = (whole[i : i + BLOCK] for i in range(0, len(whole), BLOCK))
     writer, start = None, 0
     for block in vectors:
         block = np.ascontiguousarray(block, np.float32)

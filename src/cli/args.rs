@@ -99,6 +99,14 @@ pub struct Engines {
     pub device: Device,
 }
 
+/// How many threads `-j` means.
+pub fn threads(jobs: Option<u16>) -> usize {
+    match jobs {
+        Some(jobs) => jobs.into(),
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
 /// Opens an output, and sees to it that an interrupted process leaves nothing half-written behind.
 pub fn open_sink(target: &Target, binary: bool) -> Result<Sink, Failure> {
     clean_up_when_interrupted();
@@ -151,10 +159,7 @@ pub struct Work {
 impl Work {
     /// Number of threads.
     pub fn threads(&self) -> usize {
-        match self.jobs {
-            Some(jobs) => jobs.into(),
-            None => std::thread::available_parallelism().map_or(1, usize::from),
-        }
+        threads(self.jobs)
     }
 
     /// Runs a stage: its slices on the threads, what was skipped named, the rows handed on in order.

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::args::{TableInputs, open_sink};
 use super::failure::{Exit, Failure};
+use crate::filter::Filter;
 use crate::io::{Error, Sink, Target};
 use crate::table::{Table, column};
 use crate::ui::{Ui, left_out, printable};
@@ -32,13 +33,18 @@ enum Format {
 ///
 /// CSV and TSV leave out vectors and the images themselves unless --columns names them; JSON lines leave out only
 /// the images. Hashes are hexadecimal. A NumPy array has one row for each row that has a vector, in order.
+///
+/// --where takes an SQL expression on the table's columns: = <> < <= > >=, and, or, not, in, between, like, ilike, is
+/// null, + - * / %, lower, upper, length, starts_with, ends_with, contains. Text goes in single quotes; dates too. Names
+/// of columns are understood whatever their case, and `name` means `label` where there is no such column.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   pokedex export manifest.parquet --format csv -o manifest.csv
   pokedex scan photos/ | pokedex export - --format jsonl | head -3
   pokedex export embeddings.parquet --format npy -o vectors.npy
-  pokedex export split.parquet --format tsv --columns key,label,split")]
+  pokedex export split.parquet --format tsv --columns key,label,split
+  pokedex export pokedex: --format csv --where \"type1 = 'fire' and generation < 3 and name like 'C%'\"")]
 pub struct Export {
     #[command(flatten)]
     inputs: TableInputs,
@@ -51,6 +57,10 @@ pub struct Export {
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     columns: Vec<String>,
 
+    /// Write only the rows for which this SQL condition is true: "type1 = 'fire' and generation < 3"
+    #[arg(long = "where", value_name = "CONDITION")]
+    condition: Option<String>,
+
     /// The column that holds the vectors, for npy
     #[arg(long, default_value = column::EMBEDDING, value_name = "NAME")]
     vector_column: String,
@@ -62,10 +72,14 @@ pub struct Export {
 
 impl Export {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
-        let table =
+        let filter = self.condition.as_deref().map(Filter::parse).transpose()?;
+        let mut table =
             self.inputs.to_inputs().rows(|name| format!("pokedex scan {name} | pokedex export - --format csv"))?;
         for name in &self.columns {
             table.require(name)?;
+        }
+        if let Some(filter) = &filter {
+            table = table.filtered(filter)?;
         }
         let target = Target::parse(self.output.as_deref());
         let sink = open_sink(&target, self.format == Format::Npy)?;

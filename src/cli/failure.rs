@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use crate::{convert, embed, head, index, io, model, runs, table};
+use crate::{convert, embed, filter, head, index, io, model, runs, table};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,8 +78,16 @@ impl From<index::Error> for Failure {
     fn from(error: index::Error) -> Failure {
         let exit = match error {
             index::Error::EmptyQuery | index::Error::BadTerm { .. } | index::Error::NullQuery => Exit::Usage,
+            index::Error::Filter(ref error) if error.is_usage() => Exit::Usage,
             _ => Exit::Failed,
         };
+        Failure { exit, hints: error.hint().into_iter().collect(), source: Box::new(error) }
+    }
+}
+
+impl From<filter::Error> for Failure {
+    fn from(error: filter::Error) -> Failure {
+        let exit = if error.is_usage() { Exit::Usage } else { Exit::Failed };
         Failure { exit, hints: error.hint().into_iter().collect(), source: Box::new(error) }
     }
 }

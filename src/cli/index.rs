@@ -1,29 +1,59 @@
-//! `index`: keeps what searching needs, checked and sorted.
+//! `index`: keeps what searching needs, checked and sorted, and makes searching it quick.
 
-use clap::Args;
+mod build;
+mod info;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
 
 use super::args::{TableInputs, TableOutput};
 use super::failure::{Exit, Failure};
-use crate::index::{Check, Error, Packer};
+use crate::index::{Check, Error, Kind, Packer};
+use crate::io::Target;
 use crate::model::{Engine, Model, short_id};
 use crate::table::{Provenance, column};
 use crate::ui::{Ui, left_out};
+use build::Build;
 
 /// Make a searchable index of an embedding table
 ///
 /// Keeps keys, ids, labels, paths, the vectors and the columns that --columns names; checks that every vector is
 /// finite, not zero, and of one model, that no key occurs twice; scales vectors to length 1; sorts by key. Rows
-/// without a vector are left out. The index is an ordinary Parquet table.
+/// without a vector are left out. The index is an ordinary Parquet table; what makes searching it quicker lies beside
+/// it under the same name: .arrow (a packed copy, mapped), .ann (Annoy's trees), .graph.
+///
+/// An index is made anew when rows come or go: from an embedding table that takes seconds for a hundred thousand rows,
+/// and embed keeps the vectors of all pictures that it has seen.
 #[derive(Debug, Args)]
 #[command(
     name = "index",
+    args_conflicts_with_subcommands = true,
     after_help = "\
 Examples:
   pokedex index embeddings.parquet -o photos.parquet
   pokedex embed photos/ | pokedex index - --columns split,width -o photos.parquet
-  pokedex index from-pandas.parquet --vector-column vec --model unknown -o index.parquet"
+  pokedex index from-pandas.parquet --vector-column vec --model unknown -o index.parquet
+  pokedex index embeddings.parquet --kind annoy --trees 20 --check-recall -o photos.parquet
+  pokedex index info photos.parquet"
 )]
 pub struct IndexArgs {
+    #[command(subcommand)]
+    command: Option<IndexCommand>,
+
+    #[command(flatten)]
+    make: Make,
+}
+
+#[derive(Debug, Subcommand)]
+enum IndexCommand {
+    Info(info::Info),
+}
+
+/// What making an index takes.
+#[derive(Debug, Args)]
+struct Make {
     #[command(flatten)]
     inputs: TableInputs,
 
@@ -39,12 +69,65 @@ pub struct IndexArgs {
     #[arg(long, value_name = "NAME|unknown")]
     model: Option<String>,
 
+    /// What makes searching quick [default: auto, by the number of rows]
+    #[arg(long, value_enum, default_value_t, hide_default_value = true)]
+    kind: Choice,
+
+    /// Annoy's trees: more find more and take more room
+    #[arg(long, default_value_t = NonZeroUsize::new(10).expect("not zero"), value_name = "N")]
+    trees: NonZeroUsize,
+
+    /// Seed of Annoy's planes
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    seed: u64,
+
+    /// Neighbours of a row in a graph: more find more and take more room
+    #[arg(long, default_value_t = 32, value_name = "N", value_parser = clap::value_parser!(u16).range(4..=256))]
+    degree: u16,
+
+    /// Measure, on a thousand rows, how many of the ten nearest an approximate kind finds, and note it in the index
+    #[arg(long)]
+    check_recall: bool,
+
+    /// Number of threads [default: the number of processors]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+
     #[command(flatten)]
     output: TableOutput,
 }
 
+/// A [`Kind`], or the one that suits the number of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+enum Choice {
+    /// table below ten thousand rows, exact below three million, graph above; table for standard output
+    #[default]
+    Auto,
+    /// Nothing beside the table, which is read from end to end
+    Table,
+    /// A packed copy: the same results, many times as fast
+    Exact,
+    /// The packed copy and Annoy's trees: approximate; spotify's annoy reads them too
+    Annoy,
+    /// The packed copy and a graph of near rows: approximate, the fastest for millions of rows
+    Graph,
+}
+
 impl IndexArgs {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+        match self.command {
+            Some(IndexCommand::Info(info)) => info.run(ui),
+            None => {
+                let pool = crate::stage::pool(super::args::threads(self.make.jobs))?;
+                let make = self.make;
+                pool.install(|| make.run(ui))
+            }
+        }
+    }
+}
+
+impl Make {
+    fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
         let table =
             self.inputs.to_inputs().rows(|name| format!("pokedex embed {name} | pokedex index - -o index.parquet"))?;
         table.require(&self.vector_column)?;
@@ -52,6 +135,7 @@ impl IndexArgs {
         for name in self.columns.iter().filter(|name| *name != "all") {
             table.require(name)?;
         }
+        let file = self.file()?;
         let sink = self.output.open()?;
 
         ui.start("check", table.rows);
@@ -72,13 +156,60 @@ impl IndexArgs {
         let more = |name: &str| all || self.columns.iter().any(|column| column == name);
         let packer = Packer::new(&table, &self.vector_column, check.dimension, model.as_deref().map(short_id), more);
         let mut writer = self.output.start(sink, &packer.schema, &provenance(&model, check.dimension))?;
-        packer.pack(table, check.sorted, |batch| writer.write(&batch).map_err(Failure::from))?;
-        writer.finish()?;
+        let kind = self.kind(file.is_some(), check.rows);
+        let mut build = match file.filter(|_| kind != Kind::Table) {
+            Some(file) => Some(Build::start(file, kind, &packer.schema, check.dimension)?),
+            None => None,
+        };
+        ui.start("pack", Some(check.rows));
+        packer.pack(table, check.sorted, |batch| {
+            ui.advance(batch.num_rows() as u64);
+            writer.write(&batch)?;
+            build.as_mut().map_or(Ok(()), |build| build.write(&batch))
+        })?;
+        ui.finish();
+        match build {
+            Some(build) => build.finish(&self, writer, ui)?,
+            None => writer.finish()?,
+        }
         if check.without_vector > 0 {
             ui.warn(&format!("{name}: {}", left_out(check.without_vector)));
         }
-        ui.note(&format!("index: {} vectors of {} numbers", check.rows, check.dimension));
+        ui.note(&format!("index: {} vectors of {} numbers, kind {}", check.rows, check.dimension, kind.name()));
         Ok(Exit::Done)
+    }
+
+    /// The file beside which others may lie, if the table goes to one.
+    fn file(&self) -> Result<Option<PathBuf>, Failure> {
+        let file = match Target::parse(self.output.output.as_deref()) {
+            Target::File(path) if path.metadata().map_or(true, |about| about.is_file()) => Some(path),
+            _ => None,
+        };
+        let own = |path: &PathBuf| {
+            let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+            [crate::index::PACKED, crate::index::ANNOY, crate::index::GRAPH].contains(&extension)
+        };
+        match (&file, self.kind) {
+            (None, Choice::Exact | Choice::Annoy | Choice::Graph) => Err(Failure::usage(
+                "an index of this kind is several files, and standard output is one",
+                "-o INDEX.parquet; or --kind table",
+            )),
+            (Some(path), _) if own(path) => {
+                let hint = format!("-o {}", path.with_extension("parquet").display());
+                Err(Failure::usage(format!("{}: the table of an index is Parquet", path.display()), hint))
+            }
+            _ => Ok(file),
+        }
+    }
+
+    fn kind(&self, to_file: bool, rows: u64) -> Kind {
+        match self.kind {
+            Choice::Auto if to_file => Kind::for_rows(rows),
+            Choice::Auto | Choice::Table => Kind::Table,
+            Choice::Exact => Kind::Exact,
+            Choice::Annoy => Kind::Annoy,
+            Choice::Graph => Kind::Graph,
+        }
     }
 
     /// The full identity of the model, or `None` where it is unknown on purpose.

@@ -1,24 +1,29 @@
 //! `query`: the rows nearest to words, pictures or stored rows.
 
-use std::collections::HashMap;
-use std::io::BufRead;
+mod resolve;
+
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::Args;
 use clap::builder::TypedValueParser;
 
 use super::failure::{Exit, Failure};
-use super::results::{Format, Group, write_results};
-use crate::image;
-use crate::index::{Error, Index, Part, Pokedex, Stored, Term, Weighted, parse_line, parse_terms};
-use crate::model::{Device, Engine, ImageTower, Known, Model, TextTower, Use, correct, normalise};
+use super::results::{Format, Group, Looks, write_results};
+use crate::filter::Filter;
+use crate::index::{
+    ANNOY, Annoy, Error, GRAPH, Hit, Index, Metric, PACKED, Part, Pokedex, QueryVector, Search, Term, diverse,
+    parse_terms,
+};
+use crate::model::{Engine, Known, Model};
 use crate::table::column;
 use crate::ui::Ui;
+use resolve::{Embedder, Question, Resolved, queries_in, read, resolve, stored_rows};
 
 /// Find what is nearest to words, pictures or stored rows
 ///
 /// Words join with spaces. An argument is a picture when it starts with ./ ../ / ~/ or img:, a stored row when it is
-/// id:25 or key:NAME. + and - join terms, 2: before a term doubles its weight. Without --index (and without
+/// id:25 or key:NAME, a vector in a .npy file or a table when it is vec:FILE. + and - join terms, 2: before a term doubles its weight. Without --index (and without
 /// POKEDEX_INDEX) the built-in Pokédex answers. The score is the cosine; the Pokédex fuses it with the share of the
 /// words that a species' facts contain, and puts a species that is named first. A misspelt word is read as the known
 /// word that is one slip away (two from eight letters on), and a note says so.
@@ -30,6 +35,8 @@ Examples:
   pokedex query --id 25 --top 6
   pokedex query 2:golden retriever + ./pool.jpg - fruit --index photos.parquet
   pokedex query \"sunset\" --index photos.parquet --format paths -0 | xargs -0 ls -l
+  pokedex query dragon --where \"type1 = 'fire' and generation < 3 and name like 'C%'\"
+  pokedex query beach --index photos.parquet --diverse --min-score 0.1 --explain
   printf 'fire dog\\nid:25\\n' | pokedex query --queries - --format jsonl")]
 pub struct Query {
     /// Words, pictures and stored rows, joined by + and -
@@ -48,7 +55,7 @@ pub struct Query {
     #[arg(long, value_name = "N", conflicts_with = "queries")]
     id: Option<i32>,
 
-    /// Many queries, one a line (- for standard input)
+    /// Many queries: one a line (- for standard input), or a table or .npy of vectors
     #[arg(long, value_name = "FILE", conflicts_with = "terms")]
     queries: Option<PathBuf>,
 
@@ -63,6 +70,46 @@ pub struct Query {
     /// The column that holds the vectors
     #[arg(long, default_value = column::EMBEDDING, value_name = "NAME")]
     vector_column: String,
+
+    /// Find only rows for which this holds: SQL over the columns of the table
+    #[arg(long = "where", value_name = "CONDITION")]
+    condition: Option<String>,
+
+    /// Leave out the first N of the result
+    #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    offset: u32,
+
+    /// Leave out rows with a lower score
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
+    min_score: Option<f32>,
+
+    /// Avoid rows that are much like those before them; 0 not at all, 1 whatever their score [default without a value: 0.5]
+    #[arg(long, value_name = "SHARE", num_args = 0..=1, require_equals = true, default_missing_value = "0.5", value_parser = share)]
+    diverse: Option<f32>,
+
+    /// Show what each term adds to the score
+    #[arg(long)]
+    explain: bool,
+
+    /// Leave trees and graphs aside: every row is compared
+    #[arg(long)]
+    exact: bool,
+
+    /// How many candidates Annoy's trees are asked for [default: N of --top times the trees, at least 1000]
+    #[arg(long, value_name = "K", conflicts_with_all = ["exact", "beam"], value_parser = clap::value_parser!(u32).range(1..))]
+    search_k: Option<u32>,
+
+    /// How many rows a search in a graph keeps in sight: more finds more and is slower [default: 96]
+    #[arg(long, value_name = "N", conflicts_with = "exact", value_parser = clap::value_parser!(u32).range(1..))]
+    beam: Option<u32>,
+
+    /// Numbers in a vector of an Annoy file by another program
+    #[arg(long, value_name = "N", requires = "index", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    dim: Option<u32>,
+
+    /// What an Annoy file by another program was built with
+    #[arg(long, value_enum, value_name = "METRIC", requires = "dim")]
+    metric: Option<Metric>,
 
     /// How to show the result [default: an aligned table on a terminal, else tsv]
     #[arg(long, value_enum, value_name = "FORMAT")]
@@ -85,66 +132,55 @@ impl Query {
                 "give one of them as a file",
             ));
         }
-        let queries = self.parse()?;
+        let filter = self.condition.as_deref().map(Filter::parse).transpose()?;
+        let questions = self.questions(ui)?;
         // An empty POKEDEX_INDEX is as good as none.
         let results = match self.index.as_ref().filter(|path| !path.as_os_str().is_empty()) {
-            None => self.ask_pokedex(&queries, ui)?,
-            Some(path) => self.search(path, &queries, ui)?,
+            None => self.ask_pokedex(&questions, filter.as_ref(), ui)?,
+            Some(path) => match self.open(path, ui)? {
+                Opened::Index(index) => self.search(&index, &questions, filter.as_ref(), ui)?,
+                Opened::Annoy(annoy, metric) => self.search_annoy(&annoy, metric, &questions, ui)?,
+            },
         };
-        write_results(&results, self.format, self.null, self.queries.is_some())?;
+        let looks = Looks { null: self.null, many: self.queries.is_some(), explain: self.explain };
+        write_results(&results, self.format, looks)?;
         Ok(Exit::Done)
     }
 
-    /// The queries as they were written, and their terms.
-    fn parse(&self) -> Result<Vec<(String, Vec<Weighted>)>, Failure> {
-        let Some(file) = &self.queries else {
-            let mut arguments = self.terms.clone();
-            if let Some(id) = self.id {
-                // `--id 25 + red` reads as `id:25 + red`.
-                arguments.insert(0, format!("id:{id}"));
-            }
-            return Ok(vec![(arguments.join(" "), parse_terms(&arguments)?)]);
-        };
-        let mut queries = Vec::new();
-        for (number, line) in (1..).zip(lines_of(file)?) {
-            let line = line.map_err(|source| crate::io::Error::Read { path: file.clone(), source })?;
-            if line.trim().is_empty() {
-                continue;
-            }
-            let terms = parse_line(line.trim()).map_err(|e| {
-                let hint = e.hint().unwrap_or_default();
-                Failure::usage(format!("{}: line {number}: {e}", file.display()), hint)
-            })?;
-            queries.push((line.trim().to_string(), terms));
+    fn questions(&self, ui: &Ui) -> Result<Vec<Question>, Failure> {
+        if let Some(file) = &self.queries {
+            return queries_in(file, &self.vector_column, self.model.is_some(), ui);
         }
-        match queries.is_empty() {
-            true => Err(Failure::usage(format!("{}: holds no query", file.display()), "one query a line")),
-            false => Ok(queries),
+        let mut arguments = self.terms.clone();
+        if let Some(id) = self.id {
+            // `--id 25 + red` reads as `id:25 + red`.
+            arguments.insert(0, format!("id:{id}"));
         }
+        Ok(vec![Question { text: arguments.join(" "), terms: parse_terms(&arguments)?, vector: None }])
     }
 
-    fn ask_pokedex(&self, queries: &[(String, Vec<Weighted>)], ui: &Ui) -> Result<Vec<Group>, Failure> {
+    fn ask_pokedex(&self, questions: &[Question], filter: Option<&Filter>, ui: &Ui) -> Result<Vec<Group>, Failure> {
         let model = Model::builtin();
-        if let Some(name) = &self.model {
+        if let Some(name) = self.model.as_ref().filter(|name| *name != "unknown") {
             let other = Model::find(name, self.engine)?.id().to_string();
             if other != model.id().to_string() {
-                return Err(Error::OtherModel {
-                    name: Pokedex::NAME.into(),
-                    index: model.id().to_string(),
-                    query: other,
-                }
-                .into());
+                let (name, index) = (Pokedex::NAME.into(), model.id().to_string());
+                return Err(Error::OtherModel { name, index, query: other }.into());
             }
         }
-        let pokedex = Pokedex::open()?;
-        let mut embedder = Embedder { model: Some(model), ..Embedder::default() };
-        let stored = stored_rows(&Pokedex::index(), queries)?;
+        let pokedex = Pokedex::open(filter)?;
+        let dimension = model.dimension();
+        let mut embedder = Embedder::of(Some(model), Some(dimension), &self.vector_column);
+        let stored = stored_rows(questions, &|terms| Ok(Pokedex::index().stored(terms)?))?;
         let mut groups = Vec::new();
-        for (text, terms) in queries {
+        for question in questions {
             let mut parts = Vec::new();
             let mut without = Vec::new();
-            for Weighted { weight, term } in terms {
-                let part = match term {
+            if let Some(vector) = &question.vector {
+                parts.push((1.0, Part::Vector(embedder.checked(&question.text, vector.clone())?)));
+            }
+            for weighted in &question.terms {
+                let part = match &weighted.term {
                     Term::Text(text) => {
                         let tower = embedder.text_tower()?;
                         let look_up = |word: &str| pokedex.look_up(word, tower.look_up(word));
@@ -155,73 +191,150 @@ impl Query {
                         let vector = tower.embed(&text)?;
                         Part::Text(text, vector)
                     }
-                    Term::Image(path) => Part::Vector(embedder.image(path)?),
-                    Term::Id(_) | Term::Key(_) => {
-                        let stored = &stored[&term.to_string()];
-                        without.extend(stored.keys.iter().cloned());
-                        Part::Vector(stored.vector.clone())
-                    }
+                    other => Part::Vector(embedder.vector(other, &stored, &mut without, ui)?),
                 };
-                parts.push((*weight, part));
+                parts.push((weighted.weight, part));
             }
             if parts.iter().all(|(weight, _)| *weight == 0.0) {
                 return Err(Error::NullQuery.into());
             }
-            let look_up = |word: &str| match &embedder.text {
+            let look_up = |word: &str| match embedder.loaded_text_tower() {
                 Some(tower) => pokedex.look_up(word, tower.look_up(word)),
                 None => Known::No,
             };
-            let hits = pokedex.search(&parts, &without, self.top as usize, &look_up);
-            groups.push(Group { query: text.clone(), hits });
+            groups.push(self.group(question, pokedex.search(&parts, &without, self.pool(), &look_up)));
         }
         Ok(groups)
     }
 
-    fn search(&self, path: &Path, queries: &[(String, Vec<Weighted>)], ui: &Ui) -> Result<Vec<Group>, Failure> {
-        let index = match path == Path::new("-") {
-            true => Index::from_stdin(&self.vector_column)?,
-            false => Index::at(path.into(), &self.vector_column),
-        };
-        let needs_model =
-            queries.iter().flat_map(|(_, terms)| terms).any(|t| matches!(t.term, Term::Text(_) | Term::Image(_)));
+    fn search(
+        &self,
+        index: &Index,
+        questions: &[Question],
+        filter: Option<&Filter>,
+        ui: &Ui,
+    ) -> Result<Vec<Group>, Failure> {
         let (made_by, dimension) = index.model()?;
-        let model = if needs_model { Some(self.query_model(&index, made_by.as_deref(), dimension)?) } else { None };
-        let mut embedder = Embedder { model, ..Embedder::default() };
-        let stored = stored_rows(&index, queries)?;
-        let mut vectors: Vec<(Vec<f32>, Vec<String>)> = Vec::new();
-        for (_, terms) in queries {
-            let mut sum = vec![0.0f32; dimension];
-            let mut without = Vec::new();
-            for Weighted { weight, term } in terms {
-                let vector = match term {
-                    Term::Text(text) => {
-                        let tower = embedder.text_tower()?;
-                        tower.embed(&read(text, |word| tower.look_up(word), ui))?
-                    }
-                    Term::Image(path) => embedder.image(path)?,
-                    Term::Id(_) | Term::Key(_) => {
-                        let stored = &stored[&term.to_string()];
-                        without.extend(stored.keys.iter().cloned());
-                        stored.vector.clone()
-                    }
-                };
-                sum.iter_mut().zip(vector).for_each(|(sum, x)| *sum += weight * x);
-            }
-            if !normalise(&mut sum) {
-                return Err(Error::NullQuery.into());
-            }
-            vectors.push((sum, without));
+        let model = match questions.iter().any(Question::needs_model) {
+            true => Some(self.query_model(index.name(), made_by.as_deref(), dimension)?),
+            false => None,
+        };
+        let mut embedder = Embedder::of(model, Some(dimension), &self.vector_column);
+        embedder.expect_model(index.name(), made_by.as_deref());
+        let resolved = resolve(questions, &mut embedder, &|terms| Ok(index.stored(terms)?), ui)?;
+        let search = Search {
+            top: self.pool(),
+            filter,
+            exact: self.exact,
+            effort: self.beam.or(self.search_k).map(|n| n as usize),
+            vectors: self.explain || self.diverse.is_some(),
+        };
+        let queries: Vec<QueryVector> = resolved.iter().map(Resolved::query).collect();
+        let start = Instant::now();
+        let found = index.search(&queries, made_by.as_deref(), &search)?;
+        let (count, s) = (queries.len(), if queries.len() == 1 { "y" } else { "ies" });
+        ui.note(&format!("query: {count} quer{s} in {:.4} s", start.elapsed().as_secs_f64()));
+        if found.iter().all(Vec::is_empty) {
+            let which = if filter.is_some() { "no other row for which the condition holds" } else { "no other row" };
+            ui.warn(&format!("{}: has {which}", index.name()));
         }
-        let hits = index.search(&vectors, made_by.as_deref(), self.top as usize)?;
-        if hits.iter().all(Vec::is_empty) {
-            ui.warn(&format!("{}: has no other row", index.name()));
+        let groups = questions.iter().zip(&resolved).zip(found).map(|((question, resolved), mut hits)| {
+            if self.explain {
+                hits.iter_mut().for_each(|hit| hit.parts = resolved.parts(&hit.vector));
+            }
+            self.group(question, hits)
+        });
+        Ok(groups.collect())
+    }
+
+    /// Searches a file that only numbers its items.
+    fn search_annoy(
+        &self,
+        annoy: &Annoy,
+        metric: Metric,
+        questions: &[Question],
+        ui: &Ui,
+    ) -> Result<Vec<Group>, Failure> {
+        let name = annoy.name();
+        if self.condition.is_some() || self.explain || self.diverse.is_some() || self.exact {
+            return Err(Failure::usage(
+                format!("{name}: numbers its items and knows no more of them"),
+                "--where, --explain, --diverse and --exact need an index of pokedex",
+            ));
         }
-        Ok(queries.iter().zip(hits).map(|((query, _), hits)| Group { query: query.clone(), hits }).collect())
+        let model = match questions.iter().any(Question::needs_model) {
+            true => Some(self.query_model(&name, None, annoy.dimension())?),
+            false => None,
+        };
+        let mut embedder = Embedder::of(model, Some(annoy.dimension()), &self.vector_column);
+        let stored = |terms: &[&Term]| terms.iter().map(|term| resolve::item(annoy, term)).collect();
+        let resolved = resolve(questions, &mut embedder, &stored, ui)?;
+        let groups = questions.iter().zip(&resolved).map(|(question, resolved)| {
+            let query = resolved.query();
+            let wanted = self.pool() + query.without.len();
+            let candidates = self.search_k.map(|k| k as usize);
+            let found = annoy.search(&query.vector, wanted, candidates, None).map_err(Error::from)?;
+            let hits = found.into_iter().map(|(item, distance)| Hit {
+                row: item.into(),
+                key: item.to_string(),
+                score: metric.score(distance),
+                ..Hit::default()
+            });
+            Ok(self.group(question, hits.filter(|hit| !query.without.contains(&hit.key)).collect()))
+        });
+        groups.collect()
+    }
+
+    /// How many hits must be found so that those that are asked for are among them.
+    fn pool(&self) -> usize {
+        let wanted = (self.offset + self.top) as usize;
+        match self.diverse {
+            Some(_) => (10 * wanted).max(100),
+            None => wanted,
+        }
+    }
+
+    /// Of what was found, best first, what is to be shown.
+    fn group(&self, question: &Question, mut hits: Vec<Hit>) -> Group {
+        let (offset, top) = (self.offset as usize, self.top as usize);
+        hits.retain(|hit| self.min_score.is_none_or(|least| hit.score >= least));
+        if let Some(diversity) = self.diverse {
+            hits = diverse(hits, diversity, offset + top);
+        }
+        let hits = hits.into_iter().skip(offset).take(top).collect();
+        Group { query: question.text.clone(), terms: question.terms.clone(), first_rank: self.offset + 1, hits }
+    }
+
+    fn open(&self, path: &Path, ui: &Ui) -> Result<Opened, Failure> {
+        if path == Path::new("-") {
+            return Ok(Opened::Index(Index::from_stdin(&self.vector_column)?));
+        }
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        let table = path.with_extension("parquet");
+        if let (Some(dimension), Some(metric)) = (self.dim, self.metric) {
+            let annoy = Annoy::open(path, dimension as usize, metric).map_err(Error::from)?;
+            return Ok(Opened::Annoy(annoy, metric));
+        }
+        // What lies beside a table stands for it.
+        let beside = [PACKED, ANNOY, GRAPH].contains(&extension);
+        if beside && !table.exists() {
+            let hint = match extension == ANNOY {
+                true => "of an Annoy file by another program say --dim N --metric angular|euclidean|dot",
+                false => "search the table that it belongs to",
+            };
+            return Err(Failure::usage(format!("{}: there is no {} beside it", path.display(), table.display()), hint));
+        }
+        let path = if beside { table } else { path.to_path_buf() };
+        let (index, problems) = Index::open(path, &self.vector_column)?;
+        for problem in problems {
+            ui.warn(&format!("{problem}; searching without it (make the index again to mend that)"));
+        }
+        Ok(Opened::Index(index))
     }
 
     /// The model to embed the query by: the one that made the index, or nothing is compared.
-    fn query_model(&self, index: &Index, made_by: Option<&str>, dimension: usize) -> Result<Model, Failure> {
-        let name = index.name().to_string();
+    fn query_model(&self, name: &str, made_by: Option<&str>, dimension: usize) -> Result<Model, Failure> {
+        let name = name.to_string();
         let made_by = made_by.filter(|id| *id != "unknown");
         let model = match (&self.model, made_by) {
             (Some(name), _) if name != "unknown" => Model::find(name, self.engine)?,
@@ -243,71 +356,13 @@ impl Query {
     }
 }
 
-fn lines_of(file: &Path) -> Result<Box<dyn Iterator<Item = std::io::Result<String>>>, Failure> {
-    if file == Path::new("-") {
-        return Ok(Box::new(std::io::stdin().lines()));
-    }
-    let open = std::fs::File::open(file).map_err(|source| crate::io::Error::Read { path: file.into(), source })?;
-    Ok(Box::new(std::io::BufReader::new(open).lines()))
+/// What there is to search.
+enum Opened {
+    Index(Index),
+    Annoy(Annoy, Metric),
 }
 
-/// Looks up all stored rows of all queries in one pass.
-fn stored_rows(index: &Index, queries: &[(String, Vec<Weighted>)]) -> Result<HashMap<String, Stored>, Failure> {
-    let terms = queries.iter().flat_map(|(_, terms)| terms).map(|t| &t.term);
-    let terms: Vec<&Term> = terms.filter(|t| matches!(t, Term::Id(_) | Term::Key(_))).collect();
-    if terms.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows = index.stored(&terms)?;
-    Ok(terms.iter().map(ToString::to_string).zip(rows).collect())
-}
-
-/// A text as it was probably meant; says what it takes for a slip.
-fn read<'a>(text: &str, look_up: impl Fn(&str) -> Known<'a>, ui: &Ui) -> String {
-    let (text, changes) = correct(text, look_up);
-    for (written, meant) in changes {
-        ui.warn(&format!("\"{written}\": not a known word; read as \"{meant}\""));
-    }
-    text
-}
-
-/// A model whose towers are loaded when they are first needed.
-#[derive(Default)]
-struct Embedder {
-    model: Option<Model>,
-    text: Option<TextTower>,
-    image: Option<ImageTower>,
-}
-
-impl Embedder {
-    fn model(&self) -> &Model {
-        self.model.as_ref().expect("a query with words or pictures has a model")
-    }
-
-    fn text_tower(&mut self) -> Result<&TextTower, Failure> {
-        let tower = match self.text.take() {
-            Some(tower) => tower,
-            None => self.model().text_tower(Use::Once, Device::Cpu)?,
-        };
-        Ok(self.text.insert(tower))
-    }
-
-    fn image(&mut self, path: &Path) -> Result<Vec<f32>, Failure> {
-        let tower = match self.image.take() {
-            Some(tower) => tower,
-            None => self.model().image_tower(Use::Once, Device::Cpu)?,
-        };
-        let tower = self.image.insert(tower);
-        let name = crate::io::escape_bytes(path.as_os_str().as_encoded_bytes());
-        let bytes =
-            crate::io::read_image(&name).map_err(|source| crate::io::Error::Read { path: path.into(), source })?;
-        let rgb = image::decode_for(&bytes, tower.background(), tower.edge()).map_err(|e| {
-            let hint =
-                "words that begin with a slash or a dot are taken for pictures; leave it out to search for the words";
-            Failure::failed(format!("{}: {e}", path.display()), Some(hint.into()))
-        })?;
-        let mut pixels = vec![0.0; tower.input_len()];
-        tower.preprocess(&rgb, &mut pixels);
-        Ok(tower.embed(pixels)?)
-    }
+/// A number from 0 to 1.
+fn share(text: &str) -> Result<f32, String> {
+    text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| "is no number from 0 to 1".into())
 }

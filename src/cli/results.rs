@@ -3,12 +3,13 @@
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float32Array, Int32Array, RecordBatch, StringArray, UInt32Array};
+use arrow_array::builder::{Float32Builder, ListBuilder};
+use arrow_array::{Array, ArrayRef, Float32Array, Int32Array, RecordBatch, StringArray, UInt32Array};
 use arrow_schema::{DataType, Field, Schema};
 
 use super::args::open_sink;
 use super::failure::Failure;
-use crate::index::Hit;
+use crate::index::{Hit, Weighted};
 use crate::io::{Sink, Target};
 use crate::table::{Provenance, StreamFormat, Writer, column};
 use crate::ui::printable;
@@ -34,33 +35,47 @@ pub enum Format {
 #[derive(Debug)]
 pub struct Group {
     pub query: String,
+    pub terms: Vec<Weighted>,
+    /// The rank of the first hit.
+    pub first_rank: u32,
     pub hits: Vec<Hit>,
 }
 
-/// Writes all groups to standard output; `many` adds a column with the query.
-pub fn write_results(groups: &[Group], format: Option<Format>, null: bool, many: bool) -> Result<(), Failure> {
+/// What else is shown of hits, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Looks {
+    /// Paths end with NUL bytes.
+    pub null: bool,
+    /// Each row says which query found it.
+    pub many: bool,
+    /// Each row says what the terms add to its score.
+    pub explain: bool,
+}
+
+/// Writes all groups to standard output.
+pub fn write_results(groups: &[Group], format: Option<Format>, looks: Looks) -> Result<(), Failure> {
     let terminal = std::io::stdout().is_terminal();
     let format = format.unwrap_or(if terminal { Format::Table } else { Format::Tsv });
     let mut sink = open_sink(&Target::Stdout, format == Format::Parquet)?;
     let failed = |e| Failure::from(crate::io::Error::Stdout(e));
     match format {
-        Format::Table => table(groups, many, &mut sink).map_err(failed)?,
-        Format::Tsv => tsv(groups, many, &mut sink).map_err(failed)?,
-        Format::Csv => csv(groups, many, &mut sink)?,
+        Format::Table => table(groups, looks, &mut sink).map_err(failed)?,
+        Format::Tsv => tsv(groups, looks, &mut sink).map_err(failed)?,
+        Format::Csv => csv(groups, looks, &mut sink)?,
         Format::Json => {
-            let all: Vec<_> = rows(groups).map(|(query, rank, hit)| object(query, rank, hit, many)).collect();
+            let all: Vec<_> = rows(groups).map(|row| object(row, looks)).collect();
             serde_json::to_writer_pretty(&mut sink, &all).map_err(|e| failed(e.into()))?;
             writeln!(sink).map_err(failed)?;
         }
         Format::Jsonl => {
-            for (query, rank, hit) in rows(groups) {
-                writeln!(sink, "{}", serde_json::Value::Object(object(query, rank, hit, many))).map_err(failed)?;
+            for row in rows(groups) {
+                writeln!(sink, "{}", serde_json::Value::Object(object(row, looks))).map_err(failed)?;
             }
         }
-        Format::Parquet => return parquet(groups, many, sink),
+        Format::Parquet => return parquet(groups, looks, sink),
         Format::Paths => {
-            let end = if null { '\0' } else { '\n' };
-            for (_, _, hit) in rows(groups) {
+            let end = if looks.null { '\0' } else { '\n' };
+            for Row { hit, .. } in rows(groups) {
                 write!(sink, "{}{end}", hit.path.as_ref().unwrap_or(&hit.key)).map_err(failed)?;
             }
         }
@@ -68,52 +83,74 @@ pub fn write_results(groups: &[Group], format: Option<Format>, null: bool, many:
     Ok(sink.finish()?)
 }
 
-fn rows(groups: &[Group]) -> impl Iterator<Item = (&str, u32, &Hit)> {
-    groups.iter().flat_map(|group| (1..).zip(&group.hits).map(|(rank, hit)| (group.query.as_str(), rank, hit)))
+/// A hit, its rank and its query.
+#[derive(Clone, Copy)]
+struct Row<'a> {
+    group: &'a Group,
+    rank: u32,
+    hit: &'a Hit,
 }
 
-fn cells(query: &str, rank: u32, hit: &Hit, many: bool) -> Vec<String> {
-    let mut cells: Vec<String> = many.then(|| query.to_string()).into_iter().collect();
+impl<'a> Row<'a> {
+    /// The terms of the query, and what each adds to the score.
+    fn parts(self) -> impl Iterator<Item = (&'a Weighted, f32)> {
+        self.group.terms.iter().zip(self.hit.parts.iter().copied())
+    }
+
+    /// `+0.5120 golden retriever; -0.0340 fruit`
+    fn why(self) -> String {
+        let parts = self.parts().map(|(weighted, adds)| format!("{adds:+.4} {}", weighted.term));
+        parts.collect::<Vec<_>>().join("; ")
+    }
+}
+
+fn rows(groups: &[Group]) -> impl Iterator<Item = Row<'_>> {
+    groups
+        .iter()
+        .flat_map(|group| (group.first_rank..).zip(&group.hits).map(move |(rank, hit)| Row { group, rank, hit }))
+}
+
+fn cells(row: Row, looks: Looks) -> Vec<String> {
+    let Row { group, rank, hit } = row;
+    let mut cells: Vec<String> = looks.many.then(|| group.query.clone()).into_iter().collect();
     let id = hit.id.map(|id| id.to_string()).unwrap_or_default();
-    cells.extend([
-        rank.to_string(),
-        format!("{:.4}", hit.score),
-        id,
-        hit.label.clone().unwrap_or_default(),
-        hit.key.clone(),
-    ]);
+    let label = hit.label.clone().unwrap_or_default();
+    cells.extend([rank.to_string(), format!("{:.4}", hit.score), id, label, hit.key.clone()]);
+    cells.extend(looks.explain.then(|| row.why()));
     cells
 }
 
-fn header(many: bool) -> Vec<&'static str> {
-    let query = many.then_some("query");
-    query.into_iter().chain(["rank", "score", "id", "label", "key"]).collect()
+fn header(looks: Looks) -> Vec<&'static str> {
+    let query = looks.many.then_some("query");
+    let why = looks.explain.then_some("parts");
+    query.into_iter().chain(["rank", "score", "id", "label", "key"]).chain(why).collect()
 }
 
-fn tsv(groups: &[Group], many: bool, out: &mut Sink) -> std::io::Result<()> {
-    writeln!(out, "{}", header(many).join("\t"))?;
-    for (query, rank, hit) in rows(groups) {
+fn tsv(groups: &[Group], looks: Looks, out: &mut Sink) -> std::io::Result<()> {
+    writeln!(out, "{}", header(looks).join("\t"))?;
+    for row in rows(groups) {
         // A tab or a line break inside a cell would break the table; file names may hold both.
-        let cells: Vec<String> = cells(query, rank, hit, many).iter().map(|c| printable(c)).collect();
+        let cells: Vec<String> = cells(row, looks).iter().map(|c| printable(c)).collect();
         writeln!(out, "{}", cells.join("\t"))?;
     }
     Ok(())
 }
 
-fn csv(groups: &[Group], many: bool, out: &mut Sink) -> Result<(), Failure> {
+fn csv(groups: &[Group], looks: Looks, out: &mut Sink) -> Result<(), Failure> {
     let mut writer = csv::Writer::from_writer(out);
     let failed = |e: csv::Error| Failure::from(crate::io::Error::Stdout(e.into()));
-    writer.write_record(header(many)).map_err(failed)?;
-    for (query, rank, hit) in rows(groups) {
-        writer.write_record(cells(query, rank, hit, many)).map_err(failed)?;
+    writer.write_record(header(looks)).map_err(failed)?;
+    for row in rows(groups) {
+        writer.write_record(cells(row, looks)).map_err(failed)?;
     }
     Ok(writer.flush().map_err(crate::io::Error::Stdout)?)
 }
 
-fn object(query: &str, rank: u32, hit: &Hit, many: bool) -> serde_json::Map<String, serde_json::Value> {
+fn object(row: Row, looks: Looks) -> serde_json::Map<String, serde_json::Value> {
+    let Row { group, rank, hit } = row;
     let mut object = serde_json::Map::new();
-    if many {
-        object.insert("query".into(), query.into());
+    if looks.many {
+        object.insert("query".into(), group.query.clone().into());
     }
     object.insert("rank".into(), rank.into());
     object.insert("score".into(), number(hit.score));
@@ -123,6 +160,10 @@ fn object(query: &str, rank: u32, hit: &Hit, many: bool) -> serde_json::Map<Stri
     if let Some(path) = &hit.path {
         object.insert("path".into(), path.clone().into());
     }
+    if looks.explain {
+        let part = |(weighted, adds): (&Weighted, f32)| serde_json::json!({ "term": weighted.term.to_string(), "weight": number(weighted.weight), "adds": number(adds) });
+        object.insert("parts".into(), row.parts().map(part).collect());
+    }
     object
 }
 
@@ -131,14 +172,14 @@ pub fn number(x: f32) -> serde_json::Value {
     x.to_string().parse::<f64>().unwrap_or(f64::NAN).into()
 }
 
-fn parquet(groups: &[Group], many: bool, sink: Sink) -> Result<(), Failure> {
+fn parquet(groups: &[Group], looks: Looks, sink: Sink) -> Result<(), Failure> {
     let mut columns: Vec<(Field, ArrayRef)> = Vec::new();
-    if many {
-        let queries = StringArray::from_iter_values(rows(groups).map(|(query, _, _)| query));
+    if looks.many {
+        let queries = StringArray::from_iter_values(rows(groups).map(|row| &row.group.query));
         columns.push((column::field("query", DataType::Utf8), Arc::new(queries)));
     }
-    let hits = || rows(groups).map(|(_, _, hit)| hit);
-    let ranks: UInt32Array = rows(groups).map(|(_, rank, _)| Some(rank)).collect();
+    let hits = || rows(groups).map(|row| row.hit);
+    let ranks: UInt32Array = rows(groups).map(|row| Some(row.rank)).collect();
     let scores: Float32Array = hits().map(|hit| Some(hit.score)).collect();
     let ids: Int32Array = hits().map(|hit| hit.id).collect();
     let labels: StringArray = hits().map(|hit| hit.label.as_deref()).collect();
@@ -149,6 +190,13 @@ fn parquet(groups: &[Group], many: bool, sink: Sink) -> Result<(), Failure> {
     columns.push((column::key_field(), Arc::new(StringArray::from_iter_values(hits().map(|hit| &hit.key)))));
     let paths: StringArray = hits().map(|hit| hit.path.as_deref()).collect();
     columns.push((column::field(column::PATH, DataType::Utf8), Arc::new(paths)));
+    if looks.explain {
+        // In the order of the query's terms.
+        let mut parts = ListBuilder::new(Float32Builder::new());
+        hits().for_each(|hit| parts.append_value(hit.parts.iter().map(|part| Some(*part))));
+        let parts = parts.finish();
+        columns.push((column::field("parts", parts.data_type().clone()), Arc::new(parts)));
+    }
     let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = columns.into_iter().unzip();
     let schema = Arc::new(Schema::new(fields));
     let mut provenance = Provenance::default();
@@ -158,29 +206,26 @@ fn parquet(groups: &[Group], many: bool, sink: Sink) -> Result<(), Failure> {
     Ok(writer.finish()?)
 }
 
-/// Aligned columns without `key` where it says nothing new.
-fn table(groups: &[Group], many: bool, out: &mut Sink) -> std::io::Result<()> {
+/// Aligned columns.
+fn table(groups: &[Group], looks: Looks, out: &mut Sink) -> std::io::Result<()> {
+    let (many, looks) = (looks.many, Looks { many: false, ..looks });
     for (number, group) in groups.iter().enumerate() {
         if many {
             writeln!(out, "{}{}", if number > 0 { "\n" } else { "" }, printable(&group.query))?;
         }
-        let lines: Vec<[String; 5]> = (1..)
-            .zip(&group.hits)
-            .map(|(rank, hit): (u32, _)| {
-                let id = hit.id.map(|id| id.to_string()).unwrap_or_default();
-                let label = printable(hit.label.as_deref().unwrap_or_default());
-                [rank.to_string(), format!("{:.4}", hit.score), id, label, printable(&hit.key)]
-            })
-            .collect();
-        let titles = ["rank", "score", "id", "label", "key"].map(str::to_string);
-        let width = |column: usize| {
-            std::iter::once(&titles).chain(&lines).map(|line| line[column].chars().count()).max().unwrap_or(0)
-        };
-        let [rank, score, id, label, _] = [0, 1, 2, 3, 4].map(width);
-        for line in std::iter::once(&titles).chain(&lines) {
-            let [a, b, c, d, e] = line;
-            let text = format!("{a:>rank$}  {b:>score$}  {c:>id$}  {d:<label$}  {e}");
-            writeln!(out, "{}", text.trim_end())?;
+        let titles = header(looks).into_iter().map(str::to_string).collect();
+        let shown =
+            rows(std::slice::from_ref(group)).map(|row| cells(row, looks).iter().map(|c| printable(c)).collect());
+        let lines: Vec<Vec<String>> = std::iter::once(titles).chain(shown).collect();
+        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
+        for line in &lines {
+            // Numbers to the right, words to the left.
+            let cells = line.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column < 3 {
+                true => format!("{cell:>width$}"),
+                false => format!("{cell:<width$}"),
+            });
+            writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
         }
     }
     Ok(())

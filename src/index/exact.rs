@@ -7,12 +7,14 @@ use std::path::PathBuf;
 
 use arrow_array::{Array, RecordBatch};
 
+use super::beside::Beside;
 use super::{Error, Term};
+use crate::filter::Filter;
 use crate::model::short_id;
 use crate::table::{self, Table, column};
 
 /// A row that was found.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Hit {
     /// Number of the row in the index.
     pub row: u64,
@@ -22,6 +24,33 @@ pub struct Hit {
     pub id: Option<i32>,
     pub label: Option<String>,
     pub path: Option<String>,
+    /// Its vector, of length 1; empty unless it was asked for.
+    pub vector: Vec<f32>,
+    /// What each term of the query adds to the score; empty unless somebody worked it out.
+    pub parts: Vec<f32>,
+}
+
+/// A query of length 1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueryVector {
+    pub vector: Vec<f32>,
+    /// Keys of rows that are not to be found.
+    pub without: Vec<String>,
+}
+
+/// What a search is to find, and how.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Search<'a> {
+    /// How many rows.
+    pub top: usize,
+    /// Which rows may be found.
+    pub filter: Option<&'a Filter>,
+    /// Whether trees and graphs are left aside.
+    pub exact: bool,
+    /// How many candidates trees are asked for, or how many rows a graph keeps in sight.
+    pub effort: Option<usize>,
+    /// Whether hits carry their vectors.
+    pub vectors: bool,
 }
 
 /// A stored row's vector and the keys of the rows that went into it.
@@ -36,6 +65,8 @@ pub struct Index {
     name: String,
     source: Source,
     column: String,
+    /// What makes searching it quicker, and the model that its footer names.
+    beside: Option<(Beside, Option<String>)>,
 }
 
 enum Source {
@@ -48,9 +79,22 @@ enum Source {
 }
 
 impl Index {
-    /// An index in a file.
-    pub fn at(path: PathBuf, column: &str) -> Index {
-        Index { name: path.display().to_string(), source: Source::Path(path), column: column.into() }
+    /// An index in a file, with what lies beside it; and what cannot be used of that, and why.
+    ///
+    /// # Errors
+    /// The file cannot be read or is no table.
+    pub fn open(path: PathBuf, column: &str) -> Result<(Index, Vec<Error>), Error> {
+        let mut index =
+            Index { name: path.display().to_string(), source: Source::Path(path), column: column.into(), beside: None };
+        let Source::Path(path) = &index.source else { unreachable!("it was just made") };
+        if column != column::EMBEDDING {
+            return Ok((index, Vec::new()));
+        }
+        let footer = Table::open_columns(path, Some(&|_: &str| false))?.provenance;
+        let (beside, problems) = Beside::open(path, &footer);
+        let model = footer.get("model").filter(|id| *id != "unknown").map(short_id);
+        index.beside = beside.map(|beside| (beside, model));
+        Ok((index, problems))
     }
 
     /// An index from standard input.
@@ -67,11 +111,11 @@ impl Index {
             crate::io::Stdin::Empty => return Err(table::Error::Empty { name }.into()),
             crate::io::Stdin::Bytes(_) => return Err(table::Error::NotATable { name }.into()),
         };
-        Ok(Index { name, source, column: column.into() })
+        Ok(Index { name, source, column: column.into(), beside: None })
     }
 
     pub(super) fn in_memory(name: &str, bytes: &'static [u8]) -> Index {
-        Index { name: name.into(), source: Source::Static(bytes), column: column::EMBEDDING.into() }
+        Index { name: name.into(), source: Source::Static(bytes), column: column::EMBEDDING.into(), beside: None }
     }
 
     /// What to call it in a message.
@@ -80,11 +124,10 @@ impl Index {
     }
 
     /// Reads the columns that searching needs, and `more`.
-    pub(super) fn scan(&self, more: &[&str]) -> Result<Table, Error> {
+    pub(super) fn scan(&self, more: &dyn Fn(&str) -> bool) -> Result<Table, Error> {
         let model = column::model_column(&self.column);
         let table = self.read(&|name: &str| {
-            [column::KEY, column::ID, column::LABEL, column::PATH, &self.column, &model].contains(&name)
-                || more.contains(&name)
+            [column::KEY, column::ID, column::LABEL, column::PATH, &self.column, &model].contains(&name) || more(name)
         })?;
         table.require(&self.column)?;
         // An index was checked when it was made; other tables may lack keys.
@@ -113,6 +156,9 @@ impl Index {
     /// # Errors
     /// The table cannot be read, has no vector, or names two models.
     pub fn model(&self) -> Result<(Option<String>, usize), Error> {
+        if let Some((beside, model)) = &self.beside {
+            return Ok((model.clone(), beside.packed.dimension()));
+        }
         let model_column = column::model_column(&self.column);
         let table = self.read(&|name: &str| name == model_column)?;
         // A table that lost its model column still has its footer, unless another program rewrote it.
@@ -133,7 +179,7 @@ impl Index {
                 }
             }
         }
-        for batch in self.scan(&[])? {
+        for batch in self.scan(&|_| false)? {
             let dimension = column::vectors(&batch?, &self.column, &self.name)?.dimension;
             if dimension > 0 {
                 return Ok((model.or(footer), dimension));
@@ -147,16 +193,21 @@ impl Index {
     /// # Errors
     /// A row does not exist or has no vector.
     pub fn stored(&self, terms: &[&Term]) -> Result<Vec<Stored>, Error> {
+        let missing = |term: &Term| Error::NoSuchRow { name: self.name.clone(), what: term.to_string() };
+        if let Some((beside, _)) = &self.beside {
+            let stored = beside.stored(terms)?.into_iter().zip(terms);
+            return stored.map(|(stored, term)| stored.ok_or_else(|| missing(term))).collect();
+        }
         let mut sums: Vec<(Vec<f64>, Vec<String>)> = vec![Default::default(); terms.len()];
-        for batch in self.scan(&[])? {
+        for batch in self.scan(&|_| false)? {
             let batch = batch?;
             let rows = Rows::of(&batch, &self.column, &self.name)?;
             for i in 0..batch.num_rows() {
                 for (term, (sum, keys)) in terms.iter().zip(&mut sums) {
                     let wanted = match term {
-                        Term::Id(id) => rows.id(i) == Some(*id),
-                        Term::Key(key) => rows.key(i) == Some(key),
-                        Term::Text(_) | Term::Image(_) => false,
+                        Term::Id(id) => rows.facts.id(i) == Some(*id),
+                        Term::Key(key) => rows.facts.key(i) == Some(key),
+                        Term::Text(_) | Term::Image(_) | Term::Vector(_) => false,
                     };
                     if let Some(vector) = rows.vectors.get(i).filter(|_| wanted) {
                         if !sum.is_empty() && sum.len() != vector.len() {
@@ -165,7 +216,7 @@ impl Index {
                         sum.resize(vector.len(), 0.0);
                         let norm = norm(vector);
                         sum.iter_mut().zip(vector).for_each(|(s, x)| *s += f64::from(*x) / norm);
-                        keys.push(rows.key(i).unwrap_or_default().to_string());
+                        keys.push(rows.facts.key(i).unwrap_or_default().to_string());
                     }
                 }
             }
@@ -174,36 +225,45 @@ impl Index {
             let mut vector: Vec<f32> = sum.iter().map(|x| *x as f32).collect();
             match crate::model::normalise(&mut vector) {
                 true => Ok(Stored { vector, keys }),
-                false => Err(Error::NoSuchRow { name: self.name.clone(), what: term.to_string() }),
+                false => Err(missing(term)),
             }
         });
         stored.collect()
     }
 
-    /// The `top` rows with the greatest cosine to each query; rows whose keys are in `without` are left out.
+    /// The rows with the greatest cosine to each query, best first, ties in the order of the table.
     ///
     /// # Errors
-    /// The table cannot be read, its vectors have another length than a query or are not finite, or some of them were
-    /// not made by the model (`None`: of no known model) that made the others.
+    /// The table cannot be read, its vectors have another length than a query or are not finite, some of them were
+    /// not made by the model (`None`: of no known model) that made the others, or the filter does not suit it.
     pub fn search(
         &self,
-        queries: &[(Vec<f32>, Vec<String>)],
+        queries: &[QueryVector],
         model: Option<&str>,
-        top: usize,
+        search: &Search,
     ) -> Result<Vec<Vec<Hit>>, Error> {
-        let mut best: Vec<Best<Hit>> = queries.iter().map(|_| Best::new(top)).collect();
+        if let Some((beside, _)) = &self.beside {
+            let other = queries.iter().find(|query| query.vector.len() != beside.packed.dimension());
+            return match other {
+                Some(query) => Err(self.ragged(query.vector.len(), beside.packed.dimension())),
+                None => beside.search(queries, search),
+            };
+        }
+        let mut best: Vec<Best<Hit>> = queries.iter().map(|_| Best::new(search.top)).collect();
+        let table = self.scan(&|name| search.filter.is_some_and(|filter| filter.needs(name)))?;
+        let filter = search.filter.map(|filter| filter.bind(&table.schema)).transpose()?;
         let mut row = 0;
-        for batch in self.scan(&[])? {
+        for batch in table {
             let batch = batch?;
+            let passes = filter.as_ref().map(|filter| filter.evaluate(&batch)).transpose()?;
             let rows = Rows::of(&batch, &self.column, &self.name)?;
             let mut made_by = model.map(|model| Some(model.to_string()));
             one_model(&batch, &rows.vectors, &self.column, &self.name, &mut made_by)?;
-            if let Some((query, _)) =
-                queries.iter().find(|(query, _)| ![0, query.len()].contains(&rows.vectors.dimension))
-            {
-                return Err(self.ragged(query.len(), rows.vectors.dimension));
+            let dimension = rows.vectors.dimension;
+            if let Some(query) = queries.iter().find(|query| ![0, query.vector.len()].contains(&dimension)) {
+                return Err(self.ragged(query.vector.len(), dimension));
             }
-            for i in 0..batch.num_rows() {
+            for i in (0..batch.num_rows()).filter(|&i| passes.as_ref().is_none_or(|passes| passes.value(i))) {
                 let Some(vector) = rows.vectors.get(i) else {
                     continue;
                 };
@@ -211,14 +271,18 @@ impl Index {
                 if !norm.is_finite() || norm == 0.0 {
                     let problem = if norm == 0.0 { "is zero" } else { "holds a number that is not finite" };
                     let (name, column) = (self.name.clone(), self.column.clone());
-                    let key = rows.key(i).unwrap_or_default().to_string();
+                    let key = rows.facts.key(i).unwrap_or_default().to_string();
                     return Err(Error::BadVector { name, key, column, problem });
                 }
-                for ((query, without), best) in queries.iter().zip(&mut best) {
-                    let score = cosine(query, vector, norm);
-                    let is_in_query = || rows.key(i).is_some_and(|key| without.iter().any(|w| w == key));
+                for (query, best) in queries.iter().zip(&mut best) {
+                    let score = cosine(&query.vector, vector, norm);
+                    let is_in_query = || rows.facts.key(i).is_some_and(|key| query.without.iter().any(|w| w == key));
                     if best.worst().is_none_or(|worst| score > worst) && !is_in_query() {
-                        best.offer(score, row + i as u64, || rows.hit(i));
+                        best.offer(score, row + i as u64, || {
+                            let scaled = |x: &f32| (f64::from(*x) / norm) as f32;
+                            let vector = if search.vectors { vector.iter().map(scaled).collect() } else { Vec::new() };
+                            Hit { vector, ..rows.facts.hit(i) }
+                        });
                     }
                 }
             }
@@ -259,25 +323,38 @@ pub fn one_model(
 
 /// The columns of a batch that a search looks at.
 struct Rows {
-    keys: Option<arrow_array::StringArray>,
-    ids: Option<arrow_array::Int32Array>,
-    labels: Option<arrow_array::StringArray>,
-    paths: Option<arrow_array::StringArray>,
+    facts: Facts,
     vectors: table::Vectors,
 }
 
 impl Rows {
     fn of(batch: &RecordBatch, column: &str, name: &str) -> Result<Rows, Error> {
-        Ok(Rows {
+        Ok(Rows { facts: Facts::of(batch)?, vectors: column::vectors(batch, column, name)? })
+    }
+}
+
+/// What a hit says of its row.
+pub(super) struct Facts {
+    keys: Option<arrow_array::StringArray>,
+    ids: Option<arrow_array::Int32Array>,
+    labels: Option<arrow_array::StringArray>,
+    paths: Option<arrow_array::StringArray>,
+}
+
+impl Facts {
+    /// Their columns.
+    pub(super) const COLUMNS: [&str; 4] = [column::KEY, column::ID, column::LABEL, column::PATH];
+
+    pub(super) fn of(batch: &RecordBatch) -> Result<Facts, Error> {
+        Ok(Facts {
             keys: column::text(batch, column::KEY)?,
             ids: column::ints(batch, column::ID)?,
             labels: column::text(batch, column::LABEL)?,
             paths: column::text(batch, column::PATH)?,
-            vectors: column::vectors(batch, column, name)?,
         })
     }
 
-    fn key(&self, i: usize) -> Option<&str> {
+    pub(super) fn key(&self, i: usize) -> Option<&str> {
         value(&self.keys, i)
     }
 
@@ -285,10 +362,11 @@ impl Rows {
         self.ids.as_ref().filter(|ids| ids.is_valid(i)).map(|ids| ids.value(i))
     }
 
-    fn hit(&self, i: usize) -> Hit {
+    pub(super) fn hit(&self, i: usize) -> Hit {
         let text = |column| value(column, i).map(str::to_string);
         let key = text(&self.keys).unwrap_or_default();
-        Hit { row: 0, score: 0.0, key, id: self.id(i), label: text(&self.labels), path: text(&self.paths) }
+        let (label, path) = (text(&self.labels), text(&self.paths));
+        Hit { key, id: self.id(i), label, path, ..Hit::default() }
     }
 }
 

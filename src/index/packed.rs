@@ -153,7 +153,7 @@ pub struct Packed {
     blocks: Vec<Block>,
     version: MetadataVersion,
     identity: String,
-    /// Where the footer begins.
+    /// Where the record batches end.
     end: usize,
     dimension: usize,
     vectors: Vec<Float32Array>,
@@ -194,9 +194,12 @@ impl Packed {
         let (start, _) = file.split_at_checked(file.len().saturating_sub(10)).ok_or(DAMAGED)?;
         let trailer: [u8; 10] = file[start.len()..].try_into().map_err(|_| "is too short for an Arrow file")?;
         let length = read_footer_length(trailer).map_err(arrow)?;
-        let end = start.len().checked_sub(length).ok_or(DAMAGED)?;
-        let footer = arrow_ipc::root_as_footer(&file[end..start.len()]).map_err(|e| e.to_string())?;
-        let schema = Arc::new(arrow_ipc::convert::fb_to_schema(footer.schema().ok_or(DAMAGED)?));
+        let footer = start.len().checked_sub(length).ok_or(DAMAGED)?;
+        // Between the batches and the footer stands the mark that ends a stream.
+        let end = footer.checked_sub(8).ok_or(DAMAGED)?;
+        let footer = arrow_ipc::root_as_footer(&file[footer..start.len()]).map_err(|e| e.to_string())?;
+        let schema = arrow_ipc::convert::try_fb_to_schema(footer.schema().ok_or(DAMAGED)?).map_err(arrow)?;
+        let schema = Arc::new(schema);
         let identity = footer.custom_metadata().into_iter().flatten().find(|pair| pair.key() == Some(IDENTITY));
         let identity = identity.and_then(|pair| pair.value()).ok_or("is an Arrow file, and not one of an index")?;
         let mut packed = Packed {
@@ -298,12 +301,14 @@ impl Packed {
         (0..self.blocks.len()).into_par_iter().map(move |number| self.batch(number, &names))
     }
 
-    /// The batch that holds this row, and the row's place in it.
-    ///
-    /// # Errors
-    /// The file is damaged.
-    pub fn batch_of(&self, row: usize, names: &[&str]) -> Result<(RecordBatch, usize), Error> {
-        Ok((self.batch(row >> SHIFT, names)?, row & (BATCH_ROWS - 1)))
+    /// The number of the batch that holds this row.
+    pub fn batch_number(row: usize) -> usize {
+        row >> SHIFT
+    }
+
+    /// The row's place in its batch.
+    pub fn place(row: usize) -> usize {
+        row & (BATCH_ROWS - 1)
     }
 
     /// The number of the row of this key.
@@ -337,7 +342,11 @@ impl Packed {
         Ok((low < keys.len() && keys.value(low) == key).then_some((number << SHIFT) + low))
     }
 
-    fn batch(&self, number: usize, names: &[&str]) -> Result<RecordBatch, Error> {
+    /// The columns of these names, as far as there are such, of a batch.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn batch(&self, number: usize, names: &[&str]) -> Result<RecordBatch, Error> {
         let batch = guard::catch(|| self.decode(number, names)).unwrap_or_else(|| Err(DAMAGED.into()));
         let batch = batch.map_err(|problem| Error::Beside { name: self.name.clone(), problem })?;
         match batch.num_rows() == self.scales[number].len() {

@@ -19,6 +19,7 @@ use unicode_normalization::char::is_combining_mark;
 use super::Error;
 use super::exact::{Hit, Index, dot};
 use super::names::Names;
+use crate::filter::Filter;
 use crate::model::Known;
 use crate::species;
 use crate::table::column;
@@ -133,6 +134,8 @@ pub struct Pokedex {
 struct Row {
     hit: Hit,
     facts: Vec<(Box<str>, f32)>,
+    /// Whether it passes the filter.
+    passes: bool,
 }
 
 impl Pokedex {
@@ -144,13 +147,12 @@ impl Pokedex {
         Index::in_memory(Self::NAME, species::TABLE)
     }
 
-    /// Reads the table in the binary.
+    /// Reads the table in the binary; only species that pass the filter will be found.
     ///
     /// # Errors
-    /// None in a sound build.
-    pub fn open() -> Result<Pokedex, Error> {
-        let more: Vec<&str> =
-            FACT_COLUMNS.iter().map(|(name, _)| *name).chain(FLAG_COLUMNS.iter().map(|(name, _)| *name)).collect();
+    /// The filter does not suit the table.
+    pub fn open(filter: Option<&Filter>) -> Result<Pokedex, Error> {
+        let facts = || FACT_COLUMNS.iter().map(|(name, _)| *name).chain(FLAG_COLUMNS.iter().map(|(name, _)| *name));
         let mut pokedex = Pokedex {
             rows: Vec::new(),
             names: Names::default(),
@@ -158,8 +160,12 @@ impl Pokedex {
             vectors: Vec::new(),
             dimension: 0,
         };
-        for batch in Self::index().scan(&more)? {
+        let table =
+            Self::index().scan(&|name| facts().any(|fact| fact == name) || filter.is_some_and(|f| f.needs(name)))?;
+        let filter = filter.map(|filter| filter.bind(&table.schema)).transpose()?;
+        for batch in table {
             let batch = batch?;
+            let passes = filter.as_ref().map(|filter| filter.evaluate(&batch)).transpose()?;
             let vectors = column::vectors(&batch, column::EMBEDDING, Self::NAME)?;
             pokedex.dimension = vectors.dimension;
             let keys = column::text(&batch, column::KEY)?.ok_or_else(|| missing(&batch, column::KEY))?;
@@ -185,36 +191,41 @@ impl Pokedex {
             for (i, facts) in facts.into_iter().enumerate() {
                 let row = pokedex.rows.len() as u64;
                 let (key, label) = (keys.value(i).to_string(), Some(labels.value(i).to_string()));
-                let hit = Hit { row, score: 0.0, key, id: Some(ids.value(i)), label, path: None };
+                let hit = Hit { row, key, id: Some(ids.value(i)), label, ..Hit::default() };
                 pokedex.vectors.extend_from_slice(vectors.get(i).ok_or_else(|| missing(&batch, column::EMBEDDING))?);
-                pokedex.rows.push(Row { hit, facts });
+                let passes = passes.as_ref().is_none_or(|passes| passes.value(i));
+                pokedex.rows.push(Row { hit, facts, passes });
             }
         }
         pokedex.names = Names::new(pokedex.rows.iter().map(|row| row.hit.label.as_deref().unwrap_or_default()));
         Ok(pokedex)
     }
 
-    /// The `top` species for weighted parts; rows whose keys are in `without` are left out. `look_up` knows English.
+    /// The `top` species for weighted parts, with what each part adds to the score; rows whose keys are in `without` are
+    /// left out. `look_up` knows English.
     pub fn search(&self, parts: &[(f32, Part)], without: &[String], top: usize, look_up: &LookUp) -> Vec<Hit> {
         let total: f32 = parts.iter().map(|(weight, _)| weight.abs()).sum();
-        let mut scores = vec![0.0; self.rows.len()];
-        for (weight, part) in parts {
-            let part = match part {
+        let scores = parts.iter().map(|(weight, part)| {
+            let scores = match part {
                 Part::Vector(vector) => self.cosines(vector),
                 Part::Text(text, vector) => self.text_scores(text, vector, look_up),
             };
-            scores.iter_mut().zip(part).for_each(|(sum, score)| *sum += weight / total * score);
-        }
-        let mut hits: Vec<Hit> = self
-            .rows
-            .iter()
-            .zip(scores)
-            .filter(|(row, _)| !without.contains(&row.hit.key))
-            .map(|(row, score)| Hit { score, ..row.hit.clone() })
-            .collect();
-        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
-        hits.truncate(top);
-        hits
+            scores.into_iter().map(|score| weight / total * score).collect()
+        });
+        let scores: Vec<Vec<f32>> = scores.collect();
+        let sum = |row: usize| scores.iter().fold(0.0, |sum, part| sum + part[row]);
+        let allowed = self.rows.iter().filter(|row| row.passes && !without.contains(&row.hit.key));
+        let mut found: Vec<(f32, usize)> =
+            allowed.map(|row| (sum(row.hit.row as usize), row.hit.row as usize)).collect();
+        found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        found.truncate(top);
+        let hit = |(score, row): (f32, usize)| Hit {
+            score,
+            parts: scores.iter().map(|part| part[row]).collect(),
+            vector: self.vectors[row * self.dimension..(row + 1) * self.dimension].to_vec(),
+            ..self.rows[row].hit.clone()
+        };
+        found.into_iter().map(hit).collect()
     }
 
     fn cosines(&self, query: &[f32]) -> Vec<f32> {
@@ -342,7 +353,7 @@ mod tests {
 
     #[test]
     fn the_pokedex_has_every_species_once_and_in_order() {
-        let pokedex = Pokedex::open().expect("a sound build");
+        let pokedex = Pokedex::open(None).expect("a sound build");
         let names: Vec<_> = pokedex.rows.iter().map(|row| row.hit.label.clone().expect("named")).collect();
         assert_eq!(names, crate::species::names().collect::<Vec<_>>());
         assert!(pokedex.rows.iter().zip(1..).all(|(row, id)| row.hit.id == Some(id)));

@@ -13,6 +13,8 @@ pub enum Term {
     Id(i32),
     /// The row of this name.
     Key(String),
+    /// The vector in this file.
+    Vector(PathBuf),
 }
 
 /// A term and how much it counts; negative to be far from it.
@@ -29,12 +31,14 @@ impl std::fmt::Display for Term {
             Term::Image(path) => write!(f, "img:{}", path.display()),
             Term::Id(id) => write!(f, "id:{id}"),
             Term::Key(key) => write!(f, "key:{key}"),
+            Term::Vector(path) => write!(f, "vec:{}", path.display()),
         }
     }
 }
 
 /// Reads the arguments of one query. Bare words join with spaces; an argument is an image when it starts with `./`,
-/// `../`, `/`, `~/` or `img:`, a stored row when it is `id:N` or starts with `key:`; `+` and `-` on their own join
+/// `../`, `/`, `~/` or `img:`, a stored row when it is `id:N` or starts with `key:`, a file with a vector when it starts
+/// with `vec:`; `+` and `-` on their own join
 /// terms, and `2:` before a term doubles its weight. Terms that follow each other without a sign are added.
 ///
 /// # Errors
@@ -109,6 +113,9 @@ fn split_weight(argument: &str) -> (f32, &str) {
 fn special(argument: &str) -> Result<Option<Term>, Error> {
     if let Some(path) = argument.strip_prefix("img:") {
         return Ok(Some(Term::Image(path.into())));
+    }
+    if let Some(path) = argument.strip_prefix("vec:") {
+        return Ok(Some(Term::Vector(path.into())));
     }
     if let Some(key) = argument.strip_prefix("key:") {
         return Ok(Some(Term::Key(key.into())));

@@ -127,6 +127,20 @@ impl Sink {
         }
     }
 
+    /// Maps what was written so far, to be read before the file has its name.
+    ///
+    /// # Errors
+    /// It is standard output, a pipe, or cannot be read.
+    pub fn map(&mut self) -> Result<bytes::Bytes, Error> {
+        self.flush().map_err(|source| Error::Write { path: self.name().into(), source })?;
+        match &self.0 {
+            Inner::File { writer: Some(writer), path, .. } => {
+                super::map_file(writer.get_ref()).map_err(|source| Error::Read { path: path.clone(), source })
+            }
+            _ => Err(Error::Stdout(io::ErrorKind::Unsupported.into())),
+        }
+    }
+
     /// What to call this output in a message.
     pub fn name(&self) -> String {
         match &self.0 {

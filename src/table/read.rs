@@ -15,6 +15,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::ChunkReader;
 
 use super::{Error, Provenance, column};
+use crate::filter::Filter;
 use crate::guard;
 
 /// Rows of a batch that is read from a table without images, and from one with.
@@ -194,6 +195,16 @@ impl Table {
             Ok(batch)
         }));
         table
+    }
+
+    /// The rows that pass a filter.
+    ///
+    /// # Errors
+    /// The table does not have the filter's columns, or not of fitting types.
+    pub fn filtered(self, filter: &Filter) -> Result<Table, Error> {
+        let bound = filter.bind(&self.schema)?;
+        let batches = self.batches.map(move |batch| Ok(bound.select(&batch?)?));
+        Ok(Table { rows: None, batches: Box::new(batches), ..self })
     }
 
     /// The first batch, and the table as if it had not been looked at.

@@ -105,6 +105,13 @@ impl Writer {
         }
     }
 
+    /// Adds a fact that was learnt while writing to a Parquet file's footer; an Arrow stream's is long gone.
+    pub fn set(&mut self, key: &str, value: impl Into<String>) {
+        if let Format::Parquet(writer) = &mut self.format {
+            writer.append_key_value_metadata(KeyValue::new(format!("pokedex.{key}"), value.into()));
+        }
+    }
+
     /// Writes the footer and gives the file its name.
     ///
     /// # Errors

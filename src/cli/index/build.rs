@@ -1,0 +1,107 @@
+//! The files beside an index's table.
+
+use std::path::{Path, PathBuf};
+
+use arrow_array::RecordBatch;
+use arrow_schema::{ArrowError, Schema};
+
+use super::Make;
+use crate::cli::args::open_sink;
+use crate::cli::failure::Failure;
+use crate::index::{
+    Annoy, Approximate, Beside, Error, Graph, IDENTITY, KIND, Kind, Metric, PACKED, Packed, PackedWriter, RECALL,
+    TREES, annoy, beside, fingerprint, graph,
+};
+use crate::io::{Sink, Target};
+use crate::table::Writer;
+use crate::ui::Ui;
+
+/// Files that are being made. None of them has its name before all are whole; the table comes last, so that what
+/// lies beside another table is never taken for what lies beside this one.
+pub struct Build {
+    table: PathBuf,
+    kind: Kind,
+    packed: PackedWriter<Sink>,
+    /// Trees or a graph: opened at once, so that a wrong path costs nothing.
+    approximate: Option<Sink>,
+}
+
+impl Build {
+    pub fn start(table: PathBuf, kind: Kind, schema: &Schema, dimension: usize) -> Result<Build, Failure> {
+        let open = |extension| open_sink(&Target::File(beside(&table, extension)), true);
+        let path = beside(&table, PACKED);
+        let packed = PackedWriter::new(open(PACKED)?, schema, dimension).map_err(|e| unwritable(&path, e))?;
+        let approximate = kind.approximate().map(open).transpose()?;
+        Ok(Build { packed, approximate, kind, table })
+    }
+
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
+        self.packed.write(batch).map_err(|e| unwritable(&beside(&self.table, PACKED), e))
+    }
+
+    /// Finishes all files, `writer`'s last.
+    pub fn finish(self, make: &Make, mut writer: Writer, ui: &mut Ui) -> Result<(), Failure> {
+        let path = beside(&self.table, PACKED);
+        let (mut sink, identity) = self.packed.finish().map_err(|e| unwritable(&path, e))?;
+        let packed = Packed::new(path.display().to_string(), sink.map()?)?;
+        writer.set(KIND, self.kind.name());
+        writer.set(IDENTITY, identity);
+        let mut approximate = self.approximate;
+        if let Some(sink) = &mut approximate {
+            let found = match self.kind {
+                Kind::Annoy => trees(make, &packed, sink, &mut writer, ui)?,
+                _ => neighbours(make, &packed, sink, ui)?,
+            };
+            if make.check_recall {
+                let recall = Beside { packed, approximate: Some(found) }.recall()?;
+                ui.warn(&format!("{}: finds {:.1} % of the ten nearest rows", self.table.display(), 100.0 * recall));
+                writer.set(RECALL, format!("{recall:.4}"));
+            }
+        } else if make.check_recall {
+            ui.warn(&format!(
+                "{}: an index of this kind is exact and finds all of the nearest rows",
+                self.table.display()
+            ));
+        }
+        sink.finish()?;
+        approximate.map_or(Ok(()), Sink::finish)?;
+        Ok(writer.finish()?)
+    }
+}
+
+/// Grows Annoy's trees.
+fn trees(
+    make: &Make,
+    packed: &Packed,
+    sink: &mut Sink,
+    writer: &mut Writer,
+    ui: &mut Ui,
+) -> Result<Approximate, Failure> {
+    let options = annoy::Options { metric: Metric::Angular, trees: make.trees, seed: make.seed };
+    ui.start("trees", Some(make.trees.get() as u64));
+    let mut last = 0;
+    let mut grown = |trees: usize| {
+        ui.advance((trees - last) as u64);
+        last = trees;
+    };
+    annoy::build(&packed.vectors(), options, sink, &mut grown).map_err(Error::from)?;
+    ui.finish();
+    let bytes = sink.map()?;
+    writer.set(TREES, fingerprint(&bytes));
+    let annoy = Annoy::new(Path::new(&sink.name()), bytes, packed.dimension(), Metric::Angular).map_err(Error::from)?;
+    Ok(Approximate::Annoy(annoy))
+}
+
+/// Grows a graph.
+fn neighbours(make: &Make, packed: &Packed, sink: &mut Sink, ui: &mut Ui) -> Result<Approximate, Failure> {
+    let options = graph::Options { degree: make.degree.into(), ..graph::Options::default() };
+    ui.start("graph", Some(packed.len() as u64));
+    let graph = Graph::build(&packed.codes(), options, |rows| ui.advance(rows as u64));
+    ui.finish();
+    graph.write(sink, packed.identity()).map_err(Error::from)?;
+    Ok(Approximate::Graph(graph))
+}
+
+fn unwritable(path: &Path, source: ArrowError) -> Failure {
+    crate::table::Error::WriteArrow { name: path.display().to_string(), source }.into()
+}
