@@ -127,19 +127,10 @@ impl Query {
 }
 
 /// Dot product of a query and a code, without rounding.
-#[multiversion(targets("x86_64+avx2"))]
+// In this form the compiler sees that neighbouring products can be added in one instruction; running sums hide it.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
 pub fn dot(query: &[i16], code: &[i8]) -> i32 {
-    const LANES: usize = 32;
-    let (query_chunks, query_rest) = query.as_chunks::<LANES>();
-    let (code_chunks, code_rest) = code.as_chunks::<LANES>();
-    let mut sums = [0i32; LANES];
-    for (a, b) in query_chunks.iter().zip(code_chunks) {
-        for lane in 0..LANES {
-            sums[lane] += i32::from(a[lane]) * i32::from(b[lane]);
-        }
-    }
-    let rest: i32 = query_rest.iter().zip(code_rest).map(|(a, b)| i32::from(*a) * i32::from(*b)).sum();
-    sums.iter().sum::<i32>() + rest
+    query.iter().zip(code).map(|(a, b)| i32::from(*a) * i32::from(*b)).sum()
 }
 
 #[cfg(test)]

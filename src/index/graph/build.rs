@@ -1,0 +1,215 @@
+//! Growing a graph, the same one whatever the number of threads.
+
+use std::convert::Infallible;
+
+use rayon::prelude::*;
+
+use super::walk::{Ground, NONE, Near, Walk, prefetch};
+use super::{Graph, Options};
+use crate::index::codes::{Codes, dot};
+
+/// The rows of one batch do not see each other: a batch is no larger than the graph, nor than this part of all rows.
+const PART: usize = 50;
+/// A small table is no larger a part than this.
+const LEAST_IN_BATCH: usize = 64;
+const MOST_IN_BATCH: usize = 16384;
+
+/// The graph of all rows.
+pub fn build(codes: &Codes, options: Options, mut progress: impl FnMut(usize)) -> Graph {
+    let rows = u32::try_from(codes.codes.len()).ok().filter(|rows| *rows < NONE).expect("rows are counted in 32 bits");
+    let options = Options {
+        degree: options.degree.max(2),
+        beam: options.beam.max(1),
+        alpha: options.alpha.max(1.0),
+        entries: options.entries.max(1),
+    };
+    let order = shuffled(rows);
+    let entries: Vec<u32> = order.iter().take(options.entries).copied().collect();
+    let mut graph = Growing::new(codes, options);
+    let mut done = order.len().min(1);
+    while done < order.len() {
+        let size = done.min((order.len() / PART).clamp(LEAST_IN_BATCH, MOST_IN_BATCH)).min(order.len() - done);
+        graph.insert(&order[done..done + size], &entries[..entries.len().min(done)]);
+        done += size;
+        progress(size);
+    }
+    Graph::new(graph.into_lists(), options.degree, entries)
+}
+
+/// A graph while it grows. Cosines are those of the codes divided by the codes' own lengths: what is nearest to a row is
+/// the row itself.
+struct Growing<'a> {
+    codes: &'a Codes<'a>,
+    /// One over the length of each row's code, 0 of a code of zeros.
+    inverse_lengths: Vec<f32>,
+    options: Options,
+    /// Lists of `room` neighbours: half as many again as in the end, so that they are shortened seldom.
+    lists: Vec<u32>,
+    room: usize,
+}
+
+/// A row to which others are compared.
+struct Pivot {
+    row: u32,
+    numbers: Vec<i16>,
+}
+
+/// A row on its way to its neighbours.
+struct From<'a> {
+    graph: &'a Growing<'a>,
+    pivot: Pivot,
+}
+
+impl Ground for From<'_> {
+    type Error = Infallible;
+
+    fn neighbours(&self, row: u32) -> Result<&[u32], Infallible> {
+        Ok(self.graph.list(row))
+    }
+
+    fn prepare(&self, row: u32) {
+        prefetch(self.graph.codes.codes.row(row as usize));
+    }
+
+    fn score(&self, row: u32) -> f32 {
+        self.graph.cosine(&self.pivot, row)
+    }
+}
+
+impl<'a> Growing<'a> {
+    fn new(codes: &'a Codes<'a>, options: Options) -> Growing<'a> {
+        let rows = codes.codes.len();
+        let inverse_length = |row: usize| {
+            let square: i64 = codes.codes.row(row).iter().map(|x| i64::from(*x).pow(2)).sum();
+            if square > 0 { 1.0 / (square as f32).sqrt() } else { 0.0 }
+        };
+        let inverse_lengths = (0..rows).into_par_iter().map(inverse_length).collect();
+        let room = options.degree + options.degree / 2;
+        Growing { codes, inverse_lengths, options, lists: vec![NONE; rows * room], room }
+    }
+
+    fn pivot(&self, row: u32) -> Pivot {
+        Pivot { row, numbers: self.codes.codes.row(row as usize).iter().map(|x| i16::from(*x)).collect() }
+    }
+
+    fn cosine(&self, pivot: &Pivot, row: u32) -> f32 {
+        let product = dot(&pivot.numbers, self.codes.codes.row(row as usize));
+        product as f32 * self.inverse_lengths[pivot.row as usize] * self.inverse_lengths[row as usize]
+    }
+
+    fn list(&self, row: u32) -> &[u32] {
+        let list = &self.lists[row as usize * self.room..][..self.room];
+        &list[..list.iter().position(|row| *row == NONE).unwrap_or(self.room)]
+    }
+
+    fn set(&mut self, row: u32, list: &[u32]) {
+        let place = &mut self.lists[row as usize * self.room..][..self.room];
+        place[..list.len()].copy_from_slice(list);
+        place[list.len()..].fill(NONE);
+    }
+
+    /// Adds rows that are not in the graph yet, with edges to and from them.
+    fn insert(&mut self, batch: &[u32], entries: &[u32]) {
+        let graph = &*self;
+        let neighbours = |walk: &mut Walk, row: &u32| {
+            let Ok(()) = walk.run(&From { graph, pivot: graph.pivot(*row) }, entries, graph.options.beam);
+            walk.expanded.sort_unstable();
+            graph.prune(*row, &walk.expanded)
+        };
+        let lists: Vec<Vec<u32>> = batch.par_iter().map_init(Walk::default, neighbours).collect();
+        let mut back: Vec<(u32, u32)> = Vec::new();
+        for (row, list) in batch.iter().zip(&lists) {
+            self.set(*row, list);
+            back.extend(list.iter().map(|from| (*from, *row)));
+        }
+        back.par_sort_unstable();
+        let groups: Vec<&[(u32, u32)]> = back.chunk_by(|a, b| a.0 == b.0).collect();
+        for groups in groups.chunks(MOST_IN_BATCH) {
+            let lists: Vec<Vec<u32>> = groups.par_iter().map(|edges| self.with(edges)).collect();
+            for (edges, list) in groups.iter().zip(&lists) {
+                self.set(edges[0].0, list);
+            }
+        }
+    }
+
+    /// The list of a row with new edges from it.
+    fn with(&self, edges: &[(u32, u32)]) -> Vec<u32> {
+        let row = edges[0].0;
+        let mut list = self.list(row).to_vec();
+        list.extend(edges.iter().map(|(_, to)| *to));
+        match list.len() > self.room {
+            true => self.shortened(row, &list),
+            false => list,
+        }
+    }
+
+    fn shortened(&self, row: u32, list: &[u32]) -> Vec<u32> {
+        list.iter().for_each(|other| prefetch(self.codes.codes.row(*other as usize)));
+        let pivot = self.pivot(row);
+        let mut nearest: Vec<Near> = list.iter().map(|other| Near::new(self.cosine(&pivot, *other), *other)).collect();
+        nearest.sort_unstable();
+        self.prune(row, &nearest)
+    }
+
+    /// Of candidates, nearest first, those that no nearer kept one stands before: a candidate goes where `alpha` times
+    /// its distance from a kept one is not more than that from the row (the RobustPrune of Subramanya et al.).
+    fn prune(&self, row: u32, candidates: &[Near]) -> Vec<u32> {
+        let mut kept: Vec<u32> = Vec::with_capacity(self.options.degree);
+        let mut gone: Vec<Near> = Vec::new();
+        for near in candidates.iter().filter(|near| near.row() != row) {
+            if kept.len() == self.options.degree {
+                break;
+            }
+            let apart = 1.0 - near.similarity();
+            let pivot = self.pivot(near.row());
+            match kept.iter().all(|other| self.options.alpha * (1.0 - self.cosine(&pivot, *other)) > apart) {
+                true => kept.push(near.row()),
+                false => gone.push(*near),
+            }
+        }
+        // Of rows that are all alike only one would be kept, and few would be reached at all. Which of equals come back
+        // differs from row to row, or all would come back to the same ones.
+        let missing = (self.options.degree / 4).saturating_sub(kept.len()).min(gone.len());
+        if missing > 0 {
+            gone.sort_by_key(|near| {
+                (Near::new(near.similarity(), 0), mixed(u64::from(row) << 32 | u64::from(near.row())))
+            });
+            kept.extend(gone[..missing].iter().map(|near| near.row()));
+        }
+        kept
+    }
+
+    /// All lists, `degree` places each.
+    fn into_lists(self) -> Vec<u32> {
+        let degree = self.options.degree;
+        let mut lists = vec![NONE; self.codes.codes.len() * degree];
+        lists.par_chunks_mut(degree).enumerate().for_each(|(row, place)| {
+            let list = self.list(row as u32);
+            match list.len() > degree {
+                true => {
+                    let kept = self.shortened(row as u32, list);
+                    place[..kept.len()].copy_from_slice(&kept);
+                }
+                false => place[..list.len()].copy_from_slice(list),
+            }
+        });
+        lists
+    }
+}
+
+/// All rows in an order that has nothing to do with theirs, always the same one (Fisher and Yates).
+fn shuffled(rows: u32) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..rows).collect();
+    for i in (1..order.len()).rev() {
+        order.swap(i, ((u128::from(mixed(i as u64)) * (i as u128 + 1)) >> 64) as usize);
+    }
+    order
+}
+
+/// A number that looks random (the SplitMix64 of Steele, Lea and Flood, 2014).
+pub(super) fn mixed(number: u64) -> u64 {
+    let mut z = number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
