@@ -19,7 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
             }
         }
         1 => {
-            let _ = Graph::new("fuzz".into(), bytes, "identity");
+            let _ = Graph::read("fuzz".into(), bytes, "identity");
         }
         metric => {
             let metric = [Metric::Angular, Metric::Euclidean, Metric::Dot][usize::from(metric) - 2];

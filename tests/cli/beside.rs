@@ -73,7 +73,8 @@ fn a_packed_copy_gives_the_same_answers_as_the_table() {
     let dir = indexed(&["table", "exact"]);
     assert!(dir.path("exact.arrow").exists() && !dir.path("table.arrow").exists());
     for search in SEARCHES {
-        let [plain, packed] = ["table", "exact"].map(|kind| dir.shell(&format!("pokedex query --index {kind}.parquet {search}")).ok());
+        let [plain, packed] =
+            ["table", "exact"].map(|kind| dir.shell(&format!("pokedex query --index {kind}.parquet {search}")).ok());
         assert!(plain.text().lines().count() > 1, "{search}");
         assert_eq!(plain.text(), packed.text(), "{search}");
         assert_eq!(packed.stderr, "", "{search}");
@@ -84,7 +85,8 @@ fn a_packed_copy_gives_the_same_answers_as_the_table() {
 fn approximate_kinds_find_nearly_all_and_say_how_many() {
     let dir = indexed(&["table"]);
     for (kind, extension) in [("annoy --trees 30", "ann"), ("graph", "graph")] {
-        let run = dir.pokedex(&format!("index f.parquet --model unknown --kind {kind} --check-recall -o a.parquet")).ok();
+        let run =
+            dir.pokedex(&format!("index f.parquet --model unknown --kind {kind} --check-recall -o a.parquet")).ok();
         assert!(run.stderr.contains("of the ten nearest rows"), "{}", run.stderr);
         assert!(dir.path(&format!("a.{extension}")).exists());
         let info = dir.pokedex("index info a.parquet --json --verify").ok().text();
@@ -197,7 +199,10 @@ fn a_small_index_has_nothing_beside_it_unless_told_so() {
 fn a_failed_build_leaves_the_old_index_whole() {
     let dir = indexed(&["exact"]);
     let before: Vec<Vec<u8>> = ["exact.parquet", "exact.arrow"].iter().map(|name| dir.read(name)).collect();
-    dir.foreign("bad.parquet", &RecordBatch::try_from_iter([("key", Arc::new(StringArray::from(vec!["a"])) as ArrayRef)]).expect("a column"));
+    dir.foreign(
+        "bad.parquet",
+        &RecordBatch::try_from_iter([("key", Arc::new(StringArray::from(vec!["a"])) as ArrayRef)]).expect("a column"),
+    );
     dir.pokedex("index bad.parquet --model unknown --kind exact -o exact.parquet").failed(1);
     let after: Vec<Vec<u8>> = ["exact.parquet", "exact.arrow"].iter().map(|name| dir.read(name)).collect();
     assert_eq!(before, after);
@@ -210,7 +215,9 @@ fn an_annoy_file_without_a_table_answers_with_item_numbers() {
     std::fs::rename(dir.path("annoy.ann"), dir.path("theirs.ann")).expect("it is there");
     let said = dir.pokedex("query id:0 --index theirs.ann").failed(2);
     assert!(said.contains("hint: ") && said.contains("--dim N --metric"), "{said}");
-    let run = dir.pokedex(&format!("query id:5 --index theirs.ann --dim {WIDTH} --metric angular --top 3 --search-k 700")).ok();
+    let run = dir
+        .pokedex(&format!("query id:5 --index theirs.ann --dim {WIDTH} --metric angular --top 3 --search-k 700"))
+        .ok();
     let found = run.text();
     let plain = dir.pokedex("query key:0005.png --index table.parquet --top 3").ok().text();
     let column = |text: &str, at: usize| -> Vec<String> {
