@@ -82,7 +82,7 @@ struct Make {
     seed: u64,
 
     /// Neighbours of a row in a graph: more find more and take more room
-    #[arg(long, default_value_t = 32, value_name = "N", value_parser = clap::value_parser!(u16).range(4..=256))]
+    #[arg(long, default_value_t = 48, value_name = "N", value_parser = clap::value_parser!(u16).range(4..=256))]
     degree: u16,
 
     /// Measure, on a thousand rows, how many of the ten nearest an approximate kind finds, and note it in the index

@@ -103,7 +103,7 @@ pub struct Query {
     #[arg(long, value_name = "K", conflicts_with_all = ["exact", "beam"], value_parser = clap::value_parser!(u32).range(1..))]
     search_k: Option<u32>,
 
-    /// How many rows a search in a graph keeps in sight: more finds more and is slower [default: 96]
+    /// How many rows a search in a graph keeps in sight: more finds more and is slower [default: 64]
     #[arg(long, value_name = "N", conflicts_with = "exact", value_parser = clap::value_parser!(u32).range(1..))]
     beam: Option<u32>,
 

@@ -256,33 +256,6 @@ mod tests {
     }
 
     #[test]
-    fn annoy_rs_finds_the_same_in_what_was_built() {
-        use annoy_rs::{AnnoyIndex, AnnoyIndexSearchApi, IndexType};
-
-        let kinds = [IndexType::Angular, IndexType::Euclidean, IndexType::Dot];
-        for (metric, kind) in METRICS.into_iter().zip(kinds) {
-            let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-            file.write_all(&built(&clustered(3000, 12, 1), 12, metric, 6)).expect("writes");
-            let ours = Annoy::open(file.path(), 12, metric).expect("opens");
-            let path = file.path().to_str().expect("a plain name");
-            let theirs = AnnoyIndex::load(12, path, kind).expect("opens");
-            let mut same = 0;
-            for query in clustered(100, 12, 2).chunks(12) {
-                for search_k in [60, 600, 60_000] {
-                    let found = ours.search(query, 10, Some(search_k), None).expect("searches");
-                    let other = theirs.get_nearest(query, 10, search_k as i32, true);
-                    let pairs = found.iter().zip(other.distance_list);
-                    let near = pairs.filter(|((_, a), b)| (a - b).abs() < 1e-4 * b.abs().max(1.0)).count();
-                    // Of nodes with the same margin it takes another one first, so that few candidates differ.
-                    assert!(near == 10 || search_k < 60_000, "{metric:?}");
-                    same += near;
-                }
-            }
-            assert!(same > 2700, "{metric:?}: {same} of 3000");
-        }
-    }
-
-    #[test]
     fn the_bytes_do_not_depend_on_the_number_of_threads() {
         for (metric, trees) in METRICS.into_iter().zip([1, 7, 33]) {
             let numbers = clustered(2500, 9, 3);

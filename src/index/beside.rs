@@ -86,7 +86,7 @@ const FEW: usize = 50_000;
 const SMALL_SHARE: usize = 20;
 
 /// How many rows a graph keeps in sight unless told otherwise.
-const BEAM: usize = 96;
+const BEAM: usize = 64;
 /// Candidates that Annoy's trees are asked for unless told otherwise: its own default, a hundred times more for a short list.
 const CANDIDATES: usize = 1000;
 

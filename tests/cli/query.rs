@@ -144,7 +144,7 @@ fn the_score_of_an_index_is_the_cosine() {
     let dir = Workdir::new();
     dir.pictures("in", 4);
     dir.pokedex("embed in -o e.parquet").ok();
-    let index = pokedex::index::Index::at(dir.path("e.parquet"), "embedding");
+    let (index, _) = pokedex::index::Index::open(dir.path("e.parquet"), "embedding").expect("a table");
     let vectors: Vec<Vec<f32>> = (0..4)
         .map(|n| {
             let term = pokedex::index::Term::Key(format!("{n:03}.png"));
@@ -153,8 +153,9 @@ fn the_score_of_an_index_is_the_cosine() {
         .collect();
     let cosine = |other: usize| vectors[0].iter().zip(&vectors[other]).map(|(a, b)| f64::from(a * b)).sum::<f64>();
     let model = index.model().expect("a model").0;
-    let query = (vectors[0].clone(), Vec::new());
-    let hits = index.search(&[query], model.as_deref(), 4).expect("searched").remove(0);
+    let query = pokedex::index::QueryVector { vector: vectors[0].clone(), without: Vec::new() };
+    let search = pokedex::index::Search { top: 4, ..Default::default() };
+    let hits = index.search(&[query], model.as_deref(), &search).expect("searched").remove(0);
     assert!(hits[0].score <= 1.0);
     for hit in hits {
         assert!((f64::from(hit.score) - cosine(hit.row as usize)).abs() < 1e-6);
