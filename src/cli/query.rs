@@ -290,7 +290,7 @@ impl Query {
                 score: metric.score(distance),
                 ..Hit::default()
             });
-            Ok(self.group(question, hits.filter(|hit| !query.without.contains(&hit.key)).collect()))
+            Ok(self.group(question, hits.filter(|hit| !query.without.contains(&(hit.row as u32))).collect()))
         });
         groups.collect()
     }

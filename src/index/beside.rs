@@ -187,50 +187,51 @@ impl Beside {
                 rows.extend(self.packed.row_of(key)?);
             }
             let mut sum = vec![0.0f64; vectors.width()];
-            let mut keys = Vec::new();
             for &row in rows.iter() {
                 let vector = vectors.row(row);
                 let length = norm(vector);
                 sum.iter_mut().zip(vector).for_each(|(sum, x)| *sum += f64::from(*x) / length);
-                let batch = self.packed.batch(Packed::batch_number(row), &[column::KEY])?;
-                keys.extend(Facts::of(&batch)?.key(Packed::place(row)).map(str::to_string));
             }
             let mut vector: Vec<f32> = sum.iter().map(|x| *x as f32).collect();
-            Ok(crate::model::normalise(&mut vector).then_some(Stored { vector, keys }))
+            Ok(crate::model::normalise(&mut vector)
+                .then_some(Stored { vector, rows: rows.iter().map(|row| *row as u32).collect() }))
         });
         stored.collect()
     }
 
     pub(super) fn search(&self, queries: &[QueryVector], search: &Search) -> Result<Vec<Vec<Hit>>, Error> {
         let filter = search.filter.map(|filter| self.passing(filter)).transpose()?;
-        let without: Vec<Vec<u32>> = queries.iter().map(|query| self.rows(&query.without)).collect::<Result<_, _>>()?;
-        let found = self.nearest(queries, &without, filter.as_ref(), search)?;
+        let found = self.nearest(queries, filter.as_ref(), search)?;
         self.hits(&found, search.vectors)
     }
 
     fn nearest(
         &self,
         queries: &[QueryVector],
-        without: &[Vec<u32>],
         filter: Option<&BooleanBuffer>,
         search: &Search,
     ) -> Result<Vec<Vec<(u32, f32)>>, Error> {
         let passing = filter.map_or(self.packed.len(), BooleanBuffer::count_set_bits);
         let few = filter.is_some() && (passing < FEW || passing < self.packed.len() / SMALL_SHARE);
-        let wanted = queries.iter().zip(without);
         match self.approximate.as_ref().filter(|_| !search.exact && !few && search.top < passing / 4) {
             None => {
-                let allowed = |without| Allowed { filter, without };
-                let wanted: Vec<Wanted> = wanted
-                    .map(|(query, without)| Wanted { vector: &query.vector, allowed: allowed(without.as_slice()) })
+                let wanted: Vec<Wanted> = queries
+                    .iter()
+                    .map(|QueryVector { vector, without }| Wanted { vector, allowed: Allowed { filter, without } })
                     .collect();
                 let (vectors, codes) = (self.packed.vectors(), self.packed.codes());
                 Flat { name: self.packed.name(), vectors, codes }.search(&wanted, search.top)
             }
             Some(approximate) => {
                 let (vectors, codes) = (self.packed.vectors(), self.packed.codes());
-                let one = |(query, without): (&QueryVector, &Vec<u32>)| -> Result<Vec<(u32, f32)>, Error> {
-                    let top = search.top + without.len();
+                let one = |query: &QueryVector| -> Result<Vec<(u32, f32)>, Error> {
+                    // Few rows that are not wanted are asked for and left out; many are not asked for.
+                    let masked =
+                        (query.without.len() > search.top + 16).then(|| self.other_rows(&query.without, filter));
+                    let (filter, top) = match &masked {
+                        Some(others) => (Some(others), search.top),
+                        None => (filter, search.top + query.without.len()),
+                    };
                     let rows: Vec<u32> = match approximate {
                         Approximate::Graph(graph) => {
                             let beam = search.effort.unwrap_or(BEAM).max(top);
@@ -243,13 +244,13 @@ impl Beside {
                         }
                     };
                     let mut best = Best::new(search.top);
-                    for row in rows.into_iter().filter(|row| without.binary_search(row).is_err()) {
+                    for row in rows.into_iter().filter(|row| query.without.binary_search(row).is_err()) {
                         let vector = vectors.row(row as usize);
                         best.offer(cosine(&query.vector, vector, norm(vector)), row.into(), || ());
                     }
                     Ok(best.into_rows())
                 };
-                queries.par_iter().zip(without).map(one).collect()
+                queries.par_iter().map(one).collect()
             }
         }
     }
@@ -264,11 +265,9 @@ impl Beside {
         let (rows, count) = (self.packed.len(), self.packed.len().min(1000));
         let vectors = self.packed.vectors();
         let sample: Vec<usize> = (0..count).map(|i| i * rows / count).collect();
-        let query = |&row: &usize| QueryVector { vector: vectors.row(row).to_vec(), without: Vec::new() };
+        let query = |&row: &usize| QueryVector { vector: vectors.row(row).to_vec(), without: vec![row as u32] };
         let queries: Vec<QueryVector> = sample.iter().map(query).collect();
-        let without: Vec<Vec<u32>> = sample.iter().map(|row| vec![*row as u32]).collect();
-        let search =
-            |exact| self.nearest(&queries, &without, None, &Search { top: NEAREST, exact, ..Search::default() });
+        let search = |exact| self.nearest(&queries, None, &Search { top: NEAREST, exact, ..Search::default() });
         let (all, some) = (search(true)?, search(false)?);
         let (mut wanted, mut found) = (0, 0);
         for (all, some) in all.iter().zip(&some) {
@@ -290,13 +289,15 @@ impl Beside {
         Ok(all.finish())
     }
 
-    /// The rows of these keys, ascending.
-    fn rows(&self, keys: &[String]) -> Result<Vec<u32>, Error> {
-        let rows = keys.iter().map(|key| self.packed.row_of(key));
-        let mut rows: Vec<u32> =
-            rows.filter_map(Result::transpose).map(|row| Ok::<_, Error>(row? as u32)).collect::<Result<_, _>>()?;
-        rows.sort_unstable();
-        Ok(rows)
+    /// The rows that pass, but for these.
+    fn other_rows(&self, without: &[u32], filter: Option<&BooleanBuffer>) -> BooleanBuffer {
+        let mut others = BooleanBufferBuilder::new(self.packed.len());
+        match filter {
+            Some(filter) => others.append_buffer(filter),
+            None => others.append_n(self.packed.len(), true),
+        }
+        without.iter().for_each(|row| others.set_bit(*row as usize, false));
+        others.finish()
     }
 
     /// What there is to know of the rows that were found. A batch that holds some of them is decoded once.

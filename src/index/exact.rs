@@ -34,8 +34,8 @@ pub struct Hit {
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueryVector {
     pub vector: Vec<f32>,
-    /// Keys of rows that are not to be found.
-    pub without: Vec<String>,
+    /// Numbers of rows that are not to be found, ascending.
+    pub without: Vec<u32>,
 }
 
 /// What a search is to find, and how.
@@ -53,11 +53,11 @@ pub struct Search<'a> {
     pub vectors: bool,
 }
 
-/// A stored row's vector and the keys of the rows that went into it.
+/// A stored row's vector and the numbers of the rows that went into it, ascending.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
     pub vector: Vec<f32>,
-    pub keys: Vec<String>,
+    pub rows: Vec<u32>,
 }
 
 /// A table of vectors that can be read as often as needed.
@@ -198,12 +198,13 @@ impl Index {
             let stored = beside.stored(terms)?.into_iter().zip(terms);
             return stored.map(|(stored, term)| stored.ok_or_else(|| missing(term))).collect();
         }
-        let mut sums: Vec<(Vec<f64>, Vec<String>)> = vec![Default::default(); terms.len()];
+        let mut sums: Vec<(Vec<f64>, Vec<u32>)> = vec![Default::default(); terms.len()];
+        let mut row = 0;
         for batch in self.scan(&|_| false)? {
             let batch = batch?;
             let rows = Rows::of(&batch, &self.column, &self.name)?;
             for i in 0..batch.num_rows() {
-                for (term, (sum, keys)) in terms.iter().zip(&mut sums) {
+                for (term, (sum, found)) in terms.iter().zip(&mut sums) {
                     let wanted = match term {
                         Term::Id(id) => rows.facts.id(i) == Some(*id),
                         Term::Key(key) => rows.facts.key(i) == Some(key),
@@ -216,15 +217,16 @@ impl Index {
                         sum.resize(vector.len(), 0.0);
                         let norm = norm(vector);
                         sum.iter_mut().zip(vector).for_each(|(s, x)| *s += f64::from(*x) / norm);
-                        keys.push(rows.facts.key(i).unwrap_or_default().to_string());
+                        found.push(row + i as u32);
                     }
                 }
             }
+            row += batch.num_rows() as u32;
         }
-        let stored = terms.iter().zip(sums).map(|(term, (sum, keys))| {
+        let stored = terms.iter().zip(sums).map(|(term, (sum, rows))| {
             let mut vector: Vec<f32> = sum.iter().map(|x| *x as f32).collect();
             match crate::model::normalise(&mut vector) {
-                true => Ok(Stored { vector, keys }),
+                true => Ok(Stored { vector, rows }),
                 false => Err(missing(term)),
             }
         });
@@ -276,7 +278,7 @@ impl Index {
                 }
                 for (query, best) in queries.iter().zip(&mut best) {
                     let score = cosine(&query.vector, vector, norm);
-                    let is_in_query = || rows.facts.key(i).is_some_and(|key| query.without.iter().any(|w| w == key));
+                    let is_in_query = || query.without.binary_search(&(row as u32 + i as u32)).is_ok();
                     if best.worst().is_none_or(|worst| score > worst) && !is_in_query() {
                         best.offer(score, row + i as u64, || {
                             let scaled = |x: &f32| (f64::from(*x) / norm) as f32;
@@ -410,11 +412,6 @@ impl<T> Eq for Ranked<T> {}
 impl<T> Best<T> {
     pub(super) fn new(top: usize) -> Best<T> {
         Best { top, heap: BinaryHeap::new() }
-    }
-
-    /// How many rows are wanted.
-    pub(super) fn top(&self) -> usize {
-        self.top
     }
 
     /// The lowest score, once there are as many rows as are wanted.

@@ -3,8 +3,6 @@
 //! Promises: the rows and scores are those that looking at every vector gives, to the last bit, however many threads
 //! there are; a row is left out only where the bound of [`super::codes`] proves that it is not among the best.
 
-use std::sync::atomic::{AtomicI32, Ordering};
-
 use arrow_buffer::BooleanBuffer;
 use multiversion::multiversion;
 use rayon::prelude::*;
@@ -59,22 +57,34 @@ impl Flat<'_> {
         Ok(blocks.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
-    /// One query: the threads share the chunks, and the score that a row must reach.
+    /// One query: the threads share the chunks; then, of all rows, those that promise most are compared first, so that
+    /// as few as can be have to be.
     fn search_one(&self, wanted: &Wanted, top: usize) -> Result<Vec<(u32, f32)>, Error> {
         let query = Query::new(wanted.vector);
-        let bar = Bar::default();
-        let scan = |chunk: &Chunk| -> Result<Best<()>, Error> {
-            let mut best = Best::new(top);
-            if let Some(sums) = dots(chunk, &query, wanted.allowed.filter) {
-                self.rank(chunk, &sums, &query, wanted, &bar, &mut best)?;
-            }
-            Ok(best)
-        };
-        // The first chunk alone, so that the others have a score to reach from the beginning.
         let chunks: Vec<Chunk> = self.codes.chunks().collect();
-        let Some((first, others)) = chunks.split_first() else { return Ok(Vec::new()) };
-        let mut best = scan(first)?;
-        for other in others.par_iter().map(scan).collect::<Result<Vec<_>, _>>()? {
+        let promise = |chunk: &Chunk| match dots(chunk, &query, wanted.allowed.filter) {
+            Some(sums) => promises(chunk, &sums, &query, &wanted.allowed),
+            None => vec![f32::NEG_INFINITY; chunk.len()],
+        };
+        let most: Vec<Vec<f32>> = chunks.par_iter().map(promise).collect();
+        // The rows that promise most, wherever they are, set what the others must reach.
+        let pairs = |(chunk, most): (&Chunk, &Vec<f32>)| -> Vec<(f32, usize)> {
+            foremost(most, top).into_iter().map(|row| (most[row], chunk.first + row)).collect()
+        };
+        let mut first: Vec<(f32, usize)> = chunks.par_iter().zip(&most).flat_map_iter(pairs).collect();
+        first.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        first.truncate(top);
+        let mut best = Best::new(top);
+        first.iter().try_for_each(|(_, row)| self.compare(*row, wanted.vector, &mut best))?;
+        let bar = best.worst().unwrap_or(LEAST);
+        let others = chunks.par_iter().zip(most).map(|(chunk, mut most)| {
+            let mut own = Best::new(top);
+            let done = first.iter().filter_map(|(_, row)| row.checked_sub(chunk.first));
+            done.filter(|row| *row < chunk.len()).for_each(|row| most[row] = f32::NEG_INFINITY);
+            self.rank(chunk.first, &most, bar, wanted.vector, &mut own)?;
+            Ok(own)
+        });
+        for other in others.collect::<Result<Vec<_>, Error>>()? {
             best.merge(other);
         }
         Ok(best.into_rows())
@@ -85,99 +95,71 @@ impl Flat<'_> {
         let reach = matrix::byte_reach();
         let coded: Vec<Query> = queries.iter().map(|query| Query::in_bytes(query.vector, reach)).collect();
         let bytes: Vec<u8> = coded.iter().flat_map(|query| &query.numbers).map(|x| (x + 128) as u8).collect();
-        let mut found: Vec<(Best<()>, Bar)> = queries.iter().map(|_| (Best::new(top), Bar::default())).collect();
+        let mut found: Vec<Best<()>> = queries.iter().map(|_| Best::new(top)).collect();
         let mut sums = Vec::new();
         for chunk in self.codes.chunks() {
             sums.resize(queries.len() * chunk.len(), 0);
             matrix::bytes_by_transposed(&bytes, chunk.codes, self.vectors.width(), &mut sums);
             let sums = sums.par_chunks_exact(chunk.len());
             let work = found.par_iter_mut().zip(sums).zip(queries.par_iter().zip(&coded));
-            work.try_for_each(|(((best, bar), sums), (wanted, query))| {
-                self.rank(&chunk, sums, query, wanted, bar, best)
+            work.try_for_each(|((best, sums), (wanted, query))| {
+                let mut most = promises(&chunk, sums, query, &wanted.allowed);
+                if best.worst().is_none() {
+                    for row in foremost(&most, top) {
+                        self.compare(chunk.first + row, wanted.vector, best)?;
+                        most[row] = f32::NEG_INFINITY;
+                    }
+                }
+                self.rank(chunk.first, &most, LEAST, wanted.vector, best)
             })?;
         }
-        Ok(found.into_iter().map(|(best, _)| best.into_rows()).collect())
+        Ok(found.into_iter().map(Best::into_rows).collect())
     }
 
-    /// Ranks those rows of a chunk that can be among the best by their vectors. `sums` are the dot products of codes.
-    fn rank(
-        &self,
-        chunk: &Chunk,
-        sums: &[i32],
-        query: &Query,
-        wanted: &Wanted,
-        bar: &Bar,
-        best: &mut Best<()>,
-    ) -> Result<(), Error> {
-        let top = best.top();
-        let mut most = vec![0.0; chunk.len()];
-        bounds(sums, chunk.scales, chunk.errors, query, &mut most);
-        if let Some(filter) = wanted.allowed.filter {
-            let filter = filter.slice(chunk.first, chunk.len());
-            most.iter_mut().zip(&filter).filter(|(_, passes)| !passes).for_each(|(most, _)| *most = f32::NEG_INFINITY);
-        }
-        for row in wanted.allowed.without {
-            if let Some(most) = (*row as usize).checked_sub(chunk.first).and_then(|row| most.get_mut(row)) {
-                *most = f32::NEG_INFINITY;
-            }
-        }
-        let mut look_at = |row: usize| -> Result<(), Error> {
-            let vector = self.vectors.row(chunk.first + row);
-            let length = norm(vector);
-            if !(0.99..1.01).contains(&length) {
-                let problem = format!("is damaged: the vector of row {} is not of length 1", chunk.first + row);
-                return Err(Error::Beside { name: self.name.into(), problem });
-            }
-            best.offer(cosine(wanted.vector, vector, length), (chunk.first + row) as u64, || ());
-            if let Some(worst) = best.worst() {
-                bar.raise(worst);
-            }
-            Ok(())
-        };
-        if bar.get() == f32::NEG_INFINITY {
-            // Nothing to reach yet: the rows that promise most set it.
-            for row in foremost(&most, top) {
-                look_at(row)?;
-                most[row] = f32::NEG_INFINITY;
-            }
-        }
+    /// Compares those rows, from `first` on, that can be among the best and reach `bar`; `most` is what the score of each
+    /// can be at most.
+    fn rank(&self, first: usize, most: &[f32], bar: f32, query: &[f32], best: &mut Best<()>) -> Result<(), Error> {
         let mut from = 0;
-        while let Some(row) = next_that_reaches(&most, from, bar.get().max(LEAST)) {
-            look_at(row)?;
+        while let Some(row) = next_that_reaches(most, from, best.worst().unwrap_or(bar).max(bar)) {
+            self.compare(first + row, query, best)?;
             from = row + 1;
         }
         Ok(())
     }
+
+    /// Compares a row by its vector.
+    fn compare(&self, row: usize, query: &[f32], best: &mut Best<()>) -> Result<(), Error> {
+        let vector = self.vectors.row(row);
+        let length = norm(vector);
+        if !(0.99..1.01).contains(&length) {
+            let problem = format!("is damaged: the vector of row {row} is not of length 1");
+            return Err(Error::Beside { name: self.name.into(), problem });
+        }
+        best.offer(cosine(query, vector, length), row as u64, || ());
+        Ok(())
+    }
+}
+
+/// What the score of each row of a chunk can be at most; less than [`LEAST`] of rows that may not be found.
+fn promises(chunk: &Chunk, sums: &[i32], query: &Query, allowed: &Allowed) -> Vec<f32> {
+    let mut most = vec![0.0; chunk.len()];
+    bounds(sums, chunk.scales, chunk.errors, query, &mut most);
+    if let Some(filter) = allowed.filter {
+        let filter = filter.slice(chunk.first, chunk.len());
+        most.iter_mut().zip(&filter).filter(|(_, passes)| !passes).for_each(|(most, _)| *most = f32::NEG_INFINITY);
+    }
+    let from = allowed.without.partition_point(|row| (*row as usize) < chunk.first);
+    for row in &allowed.without[from..] {
+        match most.get_mut(*row as usize - chunk.first) {
+            Some(most) => *most = f32::NEG_INFINITY,
+            None => break,
+        }
+    }
+    most
 }
 
 /// Below every score, above what rows have that may not be found.
 const LEAST: f32 = -2.0;
-
-/// The score that a row must reach to be among the best: it only rises.
-struct Bar(AtomicI32);
-
-impl Default for Bar {
-    fn default() -> Bar {
-        Bar(AtomicI32::new(ordered(f32::NEG_INFINITY)))
-    }
-}
-
-impl Bar {
-    fn get(&self) -> f32 {
-        let bits = self.0.load(Ordering::Relaxed);
-        f32::from_bits((bits ^ ((bits >> 31) as u32 >> 1) as i32) as u32)
-    }
-
-    fn raise(&self, score: f32) {
-        self.0.fetch_max(ordered(score), Ordering::Relaxed);
-    }
-}
-
-/// A whole number for every number, in the same order: that of [`f32::total_cmp`].
-fn ordered(x: f32) -> i32 {
-    let bits = x.to_bits() as i32;
-    bits ^ ((bits >> 31) as u32 >> 1) as i32
-}
 
 /// The dot products of a chunk's codes with the query; only of rows that pass, where they are few, and `None` where
 /// there are none.
@@ -303,16 +285,6 @@ mod tests {
                     assert_eq!(flat.search(&wanted[..2], top).expect("sound"), plain[..2]);
                 }
             }
-        }
-    }
-
-    #[test]
-    fn numbers_keep_their_order() {
-        let bar = Bar::default();
-        assert_eq!(bar.get(), f32::NEG_INFINITY);
-        for (raise, now) in [(-0.5, -0.5), (-0.7, -0.5), (0.0, 0.0), (0.25, 0.25), (-1.0, 0.25)] {
-            bar.raise(raise);
-            assert_eq!(bar.get(), now);
         }
     }
 }

@@ -201,9 +201,9 @@ impl Pokedex {
         Ok(pokedex)
     }
 
-    /// The `top` species for weighted parts, with what each part adds to the score; rows whose keys are in `without` are
+    /// The `top` species for weighted parts, with what each part adds to the score; rows whose numbers are in `without` are
     /// left out. `look_up` knows English.
-    pub fn search(&self, parts: &[(f32, Part)], without: &[String], top: usize, look_up: &LookUp) -> Vec<Hit> {
+    pub fn search(&self, parts: &[(f32, Part)], without: &[u32], top: usize, look_up: &LookUp) -> Vec<Hit> {
         let total: f32 = parts.iter().map(|(weight, _)| weight.abs()).sum();
         let scores = parts.iter().map(|(weight, part)| {
             let scores = match part {
@@ -214,7 +214,7 @@ impl Pokedex {
         });
         let scores: Vec<Vec<f32>> = scores.collect();
         let sum = |row: usize| scores.iter().fold(0.0, |sum, part| sum + part[row]);
-        let allowed = self.rows.iter().filter(|row| row.passes && !without.contains(&row.hit.key));
+        let allowed = self.rows.iter().filter(|row| row.passes && !without.contains(&(row.hit.row as u32)));
         let mut found: Vec<(f32, usize)> =
             allowed.map(|row| (sum(row.hit.row as usize), row.hit.row as usize)).collect();
         found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));

@@ -29,7 +29,7 @@ pub struct Resolved {
     /// The weights, over the length of the weighted sum, and the vectors.
     parts: Vec<(f32, Vec<f32>)>,
     sum: Vec<f32>,
-    without: Vec<String>,
+    without: Vec<u32>,
 }
 
 impl Resolved {
@@ -126,6 +126,8 @@ pub fn resolve(
             return Err(Error::NullQuery.into());
         }
         parts.iter_mut().for_each(|(weight, _)| *weight /= length);
+        without.sort_unstable();
+        without.dedup();
         Ok(Resolved { parts, sum, without })
     });
     resolved.collect()
@@ -142,7 +144,7 @@ pub fn item(annoy: &Annoy, term: &Term) -> Result<Stored, Failure> {
     let missing = || Error::NoSuchRow { name: annoy.name(), what: format!("{term}: its items are numbers from 0") };
     let mut vector = vector.ok_or_else(missing)?.to_vec();
     normalise(&mut vector);
-    Ok(Stored { vector, keys: number.iter().map(ToString::to_string).collect() })
+    Ok(Stored { vector, rows: number.into_iter().collect() })
 }
 
 /// A text as it was probably meant; says what it takes for a slip.
@@ -176,12 +178,12 @@ impl Embedder {
         self.index = model.map(|model| (name.into(), model.into()));
     }
 
-    /// The vector of a term; of stored rows the keys, too, which are not to be found again.
+    /// The vector of a term; of stored rows their numbers, too, which are not to be found again.
     pub fn vector(
         &mut self,
         term: &Term,
         stored: &HashMap<String, Stored>,
-        without: &mut Vec<String>,
+        without: &mut Vec<u32>,
         ui: &Ui,
     ) -> Result<Vec<f32>, Failure> {
         match term {
@@ -192,7 +194,7 @@ impl Embedder {
             Term::Image(path) => self.image(path),
             Term::Id(_) | Term::Key(_) => {
                 let stored = &stored[&term.to_string()];
-                without.extend(stored.keys.iter().cloned());
+                without.extend(&stored.rows);
                 Ok(stored.vector.clone())
             }
             Term::Vector(path) => {
