@@ -64,6 +64,9 @@ _pokedex() {
             pokedex__subcmd__cache,info)
                 cmd="pokedex__subcmd__cache__subcmd__info"
                 ;;
+            pokedex__subcmd__index,info)
+                cmd="pokedex__subcmd__index__subcmd__info"
+                ;;
             pokedex__subcmd__model,info)
                 cmd="pokedex__subcmd__model__subcmd__info"
                 ;;
@@ -487,7 +490,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__index)
-            opts="-o -q -v -h --columns --vector-column --model --output --stdout-format --quiet --verbose --help"
+            opts="-j -o -q -v -h --columns --vector-column --model --kind --trees --seed --degree --check-recall --jobs --output --stdout-format --quiet --verbose --help info"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -505,6 +508,30 @@ _pokedex() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --kind)
+                    COMPREPLY=($(compgen -W "auto table exact annoy graph" -- "${cur}"))
+                    return 0
+                    ;;
+                --trees)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --degree)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -517,6 +544,20 @@ _pokedex() {
                     COMPREPLY=($(compgen -W "parquet arrow" -- "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pokedex__subcmd__index__subcmd__info)
+            opts="-q -v -h --verify --json --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -625,7 +666,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__query)
-            opts="-n -0 -q -v -h --index --top --id --queries --model --engine --vector-column --format --null --preview --open --quiet --verbose --help"
+            opts="-n -0 -q -v -h --index --top --id --queries --model --engine --vector-column --where --offset --min-score --diverse --explain --exact --search-k --beam --dim --metric --format --null --preview --open --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -661,6 +702,38 @@ _pokedex() {
                     ;;
                 --vector-column)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --where)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-score)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --diverse)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --search-k)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --beam)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dim)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metric)
+                    COMPREPLY=($(compgen -W "angular euclidean dot" -- "${cur}"))
                     return 0
                     ;;
                 --format)

@@ -131,24 +131,50 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l strict -d 'Fai
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c pokedex -n "__fish_pokedex_using_subcommand index" -l columns -d 'Columns to keep beside keys, ids, labels and paths: names separated by commas, or all' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand index" -l vector-column -d 'The column that holds the vectors' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand index" -l model -d 'The model that made the vectors, for tables that do not say; unknown: search by stored rows only' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand index" -s o -l output -d 'Write the table to this file [default: standard output, when it is not a terminal]' -r -F
-complete -c pokedex -n "__fish_pokedex_using_subcommand index" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
+complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -l columns -d 'Columns to keep beside keys, ids, labels and paths: names separated by commas, or all' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -l vector-column -d 'The column that holds the vectors' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -l model -d 'The model that made the vectors, for tables that do not say; unknown: search by stored rows only' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -l kind -d 'What makes searching quick [default: auto, by the number of rows]' -r -f -a "auto\t'table below ten thousand rows, exact below three million, graph above; table for standard output'
+table\t'Nothing beside the table, which is read from end to end'
+exact\t'A packed copy: the same results, many times as fast'
+annoy\t'The packed copy and Annoy\'s trees: approximate; spotify\'s annoy reads them too'
+graph\t'The packed copy and a graph of near rows: approximate, the fastest for millions of rows'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -l trees -d 'Annoy\'s trees: more find more and take more room' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -l seed -d 'Seed of Annoy\'s planes' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -l degree -d 'Neighbours of a row in a graph: more find more and take more room' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -s o -l output -d 'Write the table to this file [default: standard output, when it is not a terminal]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
 arrow\t''"
-complete -c pokedex -n "__fish_pokedex_using_subcommand index" -s q -l quiet -d 'Say only why a command failed'
-complete -c pokedex -n "__fish_pokedex_using_subcommand index" -s v -l verbose -d 'Say what was done as well'
-complete -c pokedex -n "__fish_pokedex_using_subcommand index" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -l check-recall -d 'Measure, on a thousand rows, how many of the ten nearest an approximate kind finds, and note it in the index'
+complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -a "info" -d 'Show what an index is, what lies beside it, and whether that belongs to it'
+complete -c pokedex -n "__fish_pokedex_using_subcommand index; and __fish_seen_subcommand_from info" -l verify -d 'Look at every byte of the packed copy; takes a second for some gigabytes'
+complete -c pokedex -n "__fish_pokedex_using_subcommand index; and __fish_seen_subcommand_from info" -l json -d 'As JSON'
+complete -c pokedex -n "__fish_pokedex_using_subcommand index; and __fish_seen_subcommand_from info" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand index; and __fish_seen_subcommand_from info" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand index; and __fish_seen_subcommand_from info" -s h -l help -d 'Print help'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l index -d 'The table to search [default: the built-in Pokédex]; - for standard input' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s n -l top -d 'How many rows to show' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l id -d 'Search by the stored rows of this class, as the term id:N' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l queries -d 'Many queries, one a line (- for standard input)' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l queries -d 'Many queries: one a line (- for standard input), or a table or .npy of vectors' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l model -d 'The model that embeds the query [default: the one that made the index]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l engine -d 'What runs the model of an index; the built-in one always runs in rten [default: auto]' -r -f -a "auto\t'ONNX Runtime for many inputs where it is installed, else rten'
 rten\t'The engine in the binary'
 ort\t'ONNX Runtime, a shared library that must be installed'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l vector-column -d 'The column that holds the vectors' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l where -d 'Find only rows for which this holds: SQL over the columns of the table' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l offset -d 'Leave out the first N of the result' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l min-score -d 'Leave out rows with a lower score' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l diverse -d 'Avoid rows that are much like those before them; 0 not at all, 1 whatever their score [default without a value: 0.5]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l search-k -d 'How many candidates Annoy\'s trees are asked for [default: N of --top times the trees, at least 1000]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l beam -d 'How many rows a search in a graph keeps in sight: more finds more and is slower [default: 64]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l dim -d 'Numbers in a vector of an Annoy file by another program' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l metric -d 'What an Annoy file by another program was built with' -r -f -a "angular\t'The angle: `sqrt(2 - 2 cosine)`'
+euclidean\t'The distance'
+dot\t'The greatest inner product'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l format -d 'How to show the result [default: an aligned table on a terminal, else tsv]' -r -f -a "table\t'Aligned columns, for people'
 tsv\t'Tab-separated, with a header'
 csv\t''
@@ -161,6 +187,8 @@ kitty\t''
 iterm2\t''
 sixel\t''
 blocks\t'Half blocks, in 24-bit colours if COLORTERM says so, else in 256'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l explain -d 'Show what each term adds to the score'
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l exact -d 'Leave trees and graphs aside: every row is compared'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s 0 -l null -d 'Paths end with NUL bytes, for xargs -0'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l open -d 'Open the hits\' pictures in the desktop\'s viewer, no more than 20 or --top'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s q -l quiet -d 'Say only why a command failed'

@@ -32,7 +32,9 @@ pub fn pool(threads: usize) -> Result<Arc<rayon::ThreadPool>, rayon::ThreadPoolB
 /// Applies `work` to every item on the pool and yields the results in the order of the items.
 ///
 /// A result is handed out as soon as all before it are; at most a few items a thread are under way, so memory is
-/// bounded by them, whatever the number of items, and a slow consumer slows the producer down.
+/// bounded by them, whatever the number of items, and a slow consumer slows the producer down. Who drops the iterator
+/// waits for those under way, and `work` is never dropped on the pool: an engine that it holds is gone before the process
+/// ends, and not while the process ends.
 pub fn in_order<T, R, F>(
     pool: Arc<rayon::ThreadPool>,
     items: impl Iterator<Item = T>,
@@ -46,20 +48,31 @@ where
     let work = Arc::new(work);
     let most = pool.current_num_threads() * 3;
     let mut items = items.fuse();
-    let mut under_way: VecDeque<mpsc::Receiver<R>> = VecDeque::with_capacity(most);
+    let mut under_way = UnderWay(VecDeque::with_capacity(most));
     std::iter::from_fn(move || {
-        while under_way.len() < most {
+        while under_way.0.len() < most {
             let Some(item) = items.next() else { break };
             let (sender, receiver) = mpsc::sync_channel(1);
             let work = work.clone();
             pool.spawn_fifo(move || {
-                // The receiver is gone only when the consumer has stopped, and then the result is not wanted.
-                let _ = sender.send(work(item));
+                let result = work(item);
+                drop(work);
+                // Nobody receives it when the consumer has stopped, and then the result is not wanted.
+                let _ = sender.send(result);
             });
-            under_way.push_back(receiver);
+            under_way.0.push_back(receiver);
         }
-        under_way.pop_front().map(|result| result.recv().expect("a panic in a stage ends the process"))
+        under_way.0.pop_front().map(|result| result.recv().expect("a panic in a stage ends the process"))
     })
+}
+
+/// Results that are waited for, also where nobody wants them any more.
+struct UnderWay<R>(VecDeque<mpsc::Receiver<R>>);
+
+impl<R> Drop for UnderWay<R> {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(|result| drop(result.recv()));
+    }
 }
 
 /// The table's batches cut into slices of at most `rows` rows.
@@ -104,5 +117,27 @@ mod tests {
         let mut results = in_order(pool(2).expect("threads"), items, |n| n);
         assert_eq!(results.next(), Some(0));
         assert!(produced.load(Ordering::Relaxed) <= 8);
+    }
+
+    #[test]
+    fn what_the_work_holds_is_dropped_by_the_consumer() {
+        struct Engine(Arc<std::sync::Mutex<Vec<Option<String>>>>);
+        impl Drop for Engine {
+            fn drop(&mut self) {
+                let thread = std::thread::current().name().map(str::to_string);
+                self.0.lock().expect("nobody panicked").push(thread);
+            }
+        }
+        let own = std::thread::current().name().map(str::to_string);
+        let threads: Arc<std::sync::Mutex<Vec<Option<String>>>> = Arc::default();
+        for taken in [0, 1, 7, 200] {
+            let engine = Engine(threads.clone());
+            let work = move |n: u64| {
+                let _ = &engine;
+                std::thread::sleep(std::time::Duration::from_micros(n * 7919 % 300));
+            };
+            in_order(pool(3).expect("threads"), 0..200u64, work).take(taken).for_each(drop);
+        }
+        assert_eq!(*threads.lock().expect("nobody panicked"), vec![own; 4]);
     }
 }

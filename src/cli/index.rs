@@ -157,6 +157,7 @@ impl Make {
         let packer = Packer::new(&table, &self.vector_column, check.dimension, model.as_deref().map(short_id), more);
         let mut writer = self.output.start(sink, &packer.schema, &provenance(&model, check.dimension))?;
         let kind = self.kind(file.is_some(), check.rows);
+        let stale = file.as_deref().map(|file| kind.stale(file)).unwrap_or_default();
         let mut build = match file.filter(|_| kind != Kind::Table) {
             Some(file) => Some(Build::start(file, kind, &packer.schema, check.dimension)?),
             None => None,
@@ -171,6 +172,9 @@ impl Make {
         match build {
             Some(build) => build.finish(&self, writer, ui)?,
             None => writer.finish()?,
+        }
+        for stale in stale {
+            ui.warn(&format!("{}: belongs to an index that was here before, and can be deleted", stale.display()));
         }
         if check.without_vector > 0 {
             ui.warn(&format!("{name}: {}", left_out(check.without_vector)));

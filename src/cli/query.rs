@@ -25,10 +25,10 @@ use resolve::{Embedder, Question, Resolved, queries_in, read, resolve, stored_ro
 /// Find what is nearest to words, pictures or stored rows
 ///
 /// Words join with spaces. An argument is a picture when it starts with ./ ../ / ~/ or img:, a stored row when it is
-/// id:25 or key:NAME, a vector in a .npy file or a table when it is vec:FILE. + and - join terms, 2: before a term doubles its weight. Without --index (and without
-/// POKEDEX_INDEX) the built-in Pokédex answers. The score is the cosine; the Pokédex fuses it with the share of the
-/// words that a species' facts contain, and puts a species that is named first. A misspelt word is read as the known
-/// word that is one slip away (two from eight letters on), and a note says so.
+/// id:25 or key:NAME, a vector in a .npy file or a table when it is vec:FILE. + and - join terms, 2: before a term
+/// doubles its weight. Without --index (and without POKEDEX_INDEX) the built-in Pokédex answers. The score is the cosine;
+/// the Pokédex fuses it with the share of the words that a species' facts contain, and puts a species that is named first.
+/// A misspelt word is read as the known word that is one slip away (two from eight letters on), and a note says so.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -166,7 +166,7 @@ impl Query {
             // `--id 25 + red` reads as `id:25 + red`.
             arguments.insert(0, format!("id:{id}"));
         }
-        Ok(vec![Question { text: arguments.join(" "), terms: parse_terms(&arguments)?, vector: None }])
+        Ok(vec![Question { text: arguments.join(" "), terms: parse_terms(&arguments)?, vector: None, model: None }])
     }
 
     fn ask_pokedex(&self, questions: &[Question], filter: Option<&Filter>, ui: &Ui) -> Result<Vec<Group>, Failure> {
@@ -179,15 +179,16 @@ impl Query {
             }
         }
         let pokedex = Pokedex::open(filter)?;
-        let dimension = model.dimension();
+        let (id, dimension) = (model.id().to_string(), model.dimension());
         let mut embedder = Embedder::of(Some(model), Some(dimension), &self.vector_column);
+        embedder.expect_model(Pokedex::NAME, Some(&id));
         let stored = stored_rows(questions, &|terms| Ok(Pokedex::index().stored(terms)?))?;
         let mut groups = Vec::new();
         for question in questions {
             let mut parts = Vec::new();
             let mut without = Vec::new();
             if let Some(vector) = &question.vector {
-                parts.push((1.0, Part::Vector(embedder.checked(&question.text, vector.clone())?)));
+                parts.push((1.0, Part::Vector(embedder.brought(question, vector)?)));
             }
             for weighted in &question.terms {
                 let part = match &weighted.term {

@@ -35,7 +35,8 @@ pub enum Kind {
 impl Kind {
     /// The kind that serves a table of so many rows best: measured, see `benches/peers/search.py`. Below ten thousand
     /// rows a packed copy saves some milliseconds. To build a graph takes as long as some hundred thousand exact
-    /// searches, so it is chosen only where one of these would keep people waiting.
+    /// searches, so it is chosen only where one of these would keep people
+    /// waiting.
     pub fn for_rows(rows: u64) -> Kind {
         match rows {
             0..10_000 => Kind::Table,
@@ -57,6 +58,13 @@ impl Kind {
     /// The kind of this name.
     pub fn named(name: &str) -> Option<Kind> {
         [Kind::Table, Kind::Exact, Kind::Annoy, Kind::Graph].into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Files beside a table that an index of this kind has no use for.
+    pub fn stale(self, table: &Path) -> Vec<PathBuf> {
+        let own = [(self != Kind::Table).then_some(PACKED), self.approximate()];
+        let others = [PACKED, ANNOY, GRAPH].into_iter().filter(|extension| !own.contains(&Some(extension)));
+        others.map(|extension| beside(table, extension)).filter(|path| path.exists()).collect()
     }
 
     /// The extension of the file that is approximate.

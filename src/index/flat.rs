@@ -188,14 +188,15 @@ fn bounds(sums: &[i32], scales: &[f32], errors: &[f32], query: &Query, most: &mu
     }
 }
 
-/// The rows of the `top` greatest numbers, in no order; those that may not be found are not among them.
+/// The rows of the `top` greatest numbers; those that may not be found are not among them.
 fn foremost(most: &[f32], top: usize) -> Vec<usize> {
-    let mut rows: Vec<usize> = (0..most.len()).filter(|&row| most[row] >= LEAST).collect();
-    if top < rows.len() {
-        rows.select_nth_unstable_by(top, |&a, &b| most[b].total_cmp(&most[a]).then(a.cmp(&b)));
-        rows.truncate(top);
+    let mut best = Best::new(top);
+    let mut from = 0;
+    while let Some(row) = next_that_reaches(most, from, best.worst().unwrap_or(LEAST).max(LEAST)) {
+        best.offer(most[row], row as u64, || ());
+        from = row + 1;
     }
-    rows
+    best.into_rows().into_iter().map(|(row, _)| row as usize).collect()
 }
 
 /// The first row, from this one on, whose number is at least `bar`.

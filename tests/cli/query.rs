@@ -353,3 +353,92 @@ fn open_opens_twenty_at_most_unless_more_are_asked_for() {
     assert!(files.is_empty());
     assert!(run.failed(1).contains("nothing to open: no hit's picture can be read"));
 }
+
+#[test]
+fn a_condition_is_held_before_anything_is_scored() {
+    let dir = Workdir::new();
+    let found = names(&dir, &["dragon", "--where", "type1 = 'fire' and generation < 3 and name like 'C%'"]);
+    assert_eq!(found, ["Charizard", "Charmeleon", "Charmander", "Cyndaquil"]);
+    let found = names(&dir, &["pikachu", "--where", "is_legendary", "-n", "3"]);
+    assert!(found.len() == 3 && !found.contains(&"Pikachu".to_string()), "{found:?}");
+    let said = dir.pokedex_args(&["query", "dog", "--where", "typ1 = 'fire'"]).failed(1);
+    assert!(said.contains("no column `typ1` at character 1") && said.contains("did you mean `type1`?"), "{said}");
+    let said = dir.pokedex_args(&["query", "dog", "--where", "type1 = "]).failed(2);
+    assert!(said.contains("--where: ") && said.contains("hint: "), "{said}");
+
+    dir.pictures("in", 6);
+    dir.pokedex("embed in -o e.parquet").ok();
+    let run = dir.pokedex_args(&["query", "key:000.png", "--index", "e.parquet", "--where", "key < '002'"]).ok();
+    assert_eq!(run.text().lines().count(), 2, "{}", run.text());
+    let run = dir.pokedex_args(&["query", "key:000.png", "--index", "e.parquet", "--where", "key is null"]).ok();
+    assert!(run.stderr.contains("no other row for which the condition holds"), "{}", run.stderr);
+}
+
+#[test]
+fn what_the_terms_add_is_the_score() {
+    let dir = Workdir::new();
+    dir.pictures("in", 6);
+    dir.pokedex("embed in -o e.parquet").ok();
+    for index in ["", " --index e.parquet"] {
+        let line = format!("query red - 0.5:blue + img:in/003.png --explain --format jsonl{index}");
+        for line in dir.pokedex(&line).ok().text().lines() {
+            let hit: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            let parts = hit["parts"].as_array().expect("parts");
+            let sum: f64 = parts.iter().map(|part| part["adds"].as_f64().expect("a number")).sum();
+            assert!((sum - hit["score"].as_f64().expect("a number")).abs() < 1e-4, "{line}");
+            let weights: Vec<_> = parts.iter().map(|part| part["weight"].as_f64().expect("a number")).collect();
+            assert_eq!(weights, [1.0, -0.5, 1.0]);
+            assert_eq!(parts[1]["term"], "blue");
+        }
+    }
+    let table = dir.pokedex("query red - blue --explain --format tsv -n 1").ok().text();
+    assert!(table.starts_with("rank\tscore\tid\tlabel\tkey\tparts\n") && table.contains(" red; "), "{table}");
+    let table = dir.shell("pokedex query red - blue --explain --format parquet -n 2 > x.parquet && pokedex export x.parquet --format jsonl").ok();
+    assert!(table.text().contains("\"parts\":["), "{}", table.text());
+}
+
+#[test]
+fn results_can_be_cut_continued_and_made_diverse() {
+    let dir = Workdir::new();
+    let ten = dir.pokedex("query fire dog -n 10").ok().text();
+    let rest = dir.pokedex("query fire dog -n 6 --offset 4").ok().text();
+    assert_eq!(ten.lines().skip(5).collect::<Vec<_>>(), rest.lines().skip(1).collect::<Vec<_>>());
+    let fourth: f64 =
+        ten.lines().nth(4).and_then(|line| line.split('\t').nth(1)).expect("a score").parse().expect("a number");
+    let above = dir.pokedex(&format!("query fire dog --min-score {}", fourth - 1e-4)).ok().text();
+    assert!((5..8).contains(&above.lines().count()), "{above}");
+    let plain = names(&dir, &["fire dog", "--diverse=0"]);
+    assert_eq!(plain, names(&dir, &["fire dog"]));
+    let diverse = names(&dir, &["fire dog", "--diverse"]);
+    assert_eq!((diverse.len(), &diverse[0]), (10, &plain[0]));
+    assert_ne!(diverse, plain);
+    assert!(dir.pokedex("query dog --diverse=2").failed(2).contains("is no number from 0 to 1"));
+}
+
+#[test]
+fn vectors_from_files_are_queries_and_terms() {
+    let dir = Workdir::new();
+    dir.pictures("in", 5);
+    dir.pokedex("embed in -o e.parquet").ok();
+    let by_key = dir.pokedex("query key:002.png --index e.parquet -n 3").ok().text();
+    dir.pokedex("embed in/002.png -o one.parquet").ok();
+    let run = dir.pokedex("query vec:one.parquet --index e.parquet -n 4").ok();
+    let below: Vec<_> = run.text().lines().skip(2).map(|line| line.split('\t').nth(4).map(str::to_string)).collect();
+    let own: Vec<_> = by_key.lines().skip(1).map(|line| line.split('\t').nth(4).map(str::to_string)).collect();
+    assert_eq!(below, own);
+    let run = dir.pokedex("query --queries e.parquet --index e.parquet -n 1").ok();
+    let first: Vec<String> =
+        run.text().lines().skip(1).map(|line| line.split('\t').next().unwrap_or_default().into()).collect();
+    assert_eq!((first, run.stderr.as_str()), (dir.keys("e.parquet"), ""));
+    let said = dir.pokedex("query vec:e.parquet --index e.parquet").failed(2);
+    assert!(said.contains("holds 5 vectors") && said.contains("hint: --queries e.parquet"), "{said}");
+    dir.write("bad.npy", b"\x93NUMPY\x01\x00\x02\x00{}");
+    let said = dir.pokedex("query vec:bad.npy --index e.parquet").failed(1);
+    assert!(said.contains("bad.npy: is no sound NumPy file") && said.contains("hint: "), "{said}");
+    dir.other_model("other");
+    dir.pokedex("embed in/002.png --model ./other -o other.parquet").ok();
+    for query in ["vec:other.parquet", "--queries other.parquet"] {
+        let said = dir.pokedex(&format!("query {query} --index e.parquet")).failed(1);
+        assert!(said.contains("two models") || said.contains("vectors of"), "{said}");
+    }
+}

@@ -15,6 +15,8 @@ pub struct Question {
     pub text: String,
     pub terms: Vec<Weighted>,
     pub vector: Option<Vec<f32>>,
+    /// The model of the vector, if its file says so.
+    pub model: Option<String>,
 }
 
 impl Question {
@@ -55,7 +57,9 @@ pub fn queries_in(file: &Path, column: &str, named: bool, ui: &Ui) -> Result<Vec
     let start = reader.fill_buf().map_err(failed)?;
     if !dash && VectorFile::is_one(start) {
         let vectors = vectors_in(file, column, named, ui)?;
-        let question = |(text, vector)| Question { text, terms: Vec::new(), vector: Some(vector) };
+        let model = vectors.model;
+        let question =
+            |(text, vector)| Question { text, terms: Vec::new(), vector: Some(vector), model: model.clone() };
         return Ok(vectors.rows.into_iter().map(question).collect());
     }
     let mut questions = Vec::new();
@@ -69,7 +73,7 @@ pub fn queries_in(file: &Path, column: &str, named: bool, ui: &Ui) -> Result<Vec
             let hint = e.hint().unwrap_or_default();
             Failure::usage(format!("{}: line {number}: {e}", file.display()), hint)
         })?;
-        questions.push(Question { text: line.to_string(), terms, vector: None });
+        questions.push(Question { text: line.to_string(), terms, vector: None, model: None });
     }
     match questions.is_empty() {
         true => Err(Failure::usage(format!("{}: holds no query", file.display()), "one query a line")),
@@ -112,7 +116,7 @@ pub fn resolve(
         let mut without = Vec::new();
         let mut parts: Vec<(f32, Vec<f32>)> = Vec::new();
         if let Some(vector) = &question.vector {
-            parts.push((1.0, embedder.checked(&question.text, vector.clone())?));
+            parts.push((1.0, embedder.brought(question, vector)?));
         }
         for Weighted { weight, term } in &question.terms {
             parts.push((*weight, embedder.vector(term, &stored, &mut without, ui)?));
@@ -199,7 +203,7 @@ impl Embedder {
             }
             Term::Vector(path) => {
                 let file = VectorFile::open(path, &self.column)?;
-                self.same_model(path, file.model.as_deref())?;
+                self.same_model(&path.display().to_string(), file.model.as_deref())?;
                 let count = file.rows.len();
                 let one = file.rows.into_iter().next().filter(|_| count == 1);
                 let (_, vector) = one.ok_or_else(|| {
@@ -211,19 +215,24 @@ impl Embedder {
         }
     }
 
-    fn same_model(&self, path: &Path, model: Option<&str>) -> Result<(), Failure> {
+    /// The vector of a question that brings one.
+    pub fn brought(&self, question: &Question, vector: &[f32]) -> Result<Vec<f32>, Failure> {
+        self.same_model(&question.text, question.model.as_deref())?;
+        self.checked(&question.text, vector.to_vec())
+    }
+
+    fn same_model(&self, name: &str, model: Option<&str>) -> Result<(), Failure> {
         match (&self.index, model) {
             (Some((index, first)), Some(other)) if first != other => {
-                let (name, index, query) =
-                    (format!("{} and {index}", path.display()), first.clone(), other.to_string());
-                Err(Error::TwoModels { name, first: index, other: query }.into())
+                let (name, first, other) = (format!("{name} and {index}"), first.clone(), other.to_string());
+                Err(Error::TwoModels { name, first, other }.into())
             }
             _ => Ok(()),
         }
     }
 
     /// A vector from a file, scaled to length 1, if it can be compared with the index's.
-    pub fn checked(&self, name: &str, mut vector: Vec<f32>) -> Result<Vec<f32>, Failure> {
+    fn checked(&self, name: &str, mut vector: Vec<f32>) -> Result<Vec<f32>, Failure> {
         if let Some(dimension) = self.dimension.filter(|dimension| *dimension != vector.len()) {
             let column = self.column.clone();
             return Err(crate::table::Error::RaggedVectors { column, first: dimension, other: vector.len() }.into());
