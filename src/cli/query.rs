@@ -99,7 +99,7 @@ pub struct Query {
     #[arg(long)]
     exact: bool,
 
-    /// How many candidates Annoy's trees are asked for [default: N of --top times the trees, at least 1000]
+    /// How many candidates Annoy's trees are asked for [default: --top times the trees, at least 1000]
     #[arg(long, value_name = "K", conflicts_with_all = ["exact", "beam"], value_parser = clap::value_parser!(u32).range(1..))]
     search_k: Option<u32>,
 
@@ -180,8 +180,7 @@ impl Query {
         }
         let pokedex = Pokedex::open(filter)?;
         let (id, dimension) = (model.id().to_string(), model.dimension());
-        let mut embedder = Embedder::of(Some(model), Some(dimension), &self.vector_column);
-        embedder.expect_model(Pokedex::NAME, Some(&id));
+        let mut embedder = Embedder::of(Some(model), (Pokedex::NAME, dimension, Some(&id)), &self.vector_column);
         let stored = stored_rows(questions, &|terms| Ok(Pokedex::index().stored(terms)?))?;
         let mut groups = Vec::new();
         for question in questions {
@@ -230,8 +229,8 @@ impl Query {
             true => Some(self.query_model(index.name(), made_by.as_deref(), dimension)?),
             false => None,
         };
-        let mut embedder = Embedder::of(model, Some(dimension), &self.vector_column);
-        embedder.expect_model(index.name(), made_by.as_deref());
+        let searched = (index.name(), dimension, made_by.as_deref());
+        let mut embedder = Embedder::of(model, searched, &self.vector_column);
         let resolved = resolve(questions, &mut embedder, &|terms| Ok(index.stored(terms)?), ui)?;
         let search = Search {
             top: self.pool(),
@@ -277,7 +276,7 @@ impl Query {
             true => Some(self.query_model(&name, None, annoy.dimension())?),
             false => None,
         };
-        let mut embedder = Embedder::of(model, Some(annoy.dimension()), &self.vector_column);
+        let mut embedder = Embedder::of(model, (&name, annoy.dimension(), None), &self.vector_column);
         let stored = |terms: &[&Term]| terms.iter().map(|term| resolve::item(annoy, term)).collect();
         let resolved = resolve(questions, &mut embedder, &stored, ui)?;
         let groups = questions.iter().zip(&resolved).map(|(question, resolved)| {

@@ -288,7 +288,7 @@ impl Beside {
 
     /// For every row whether it passes.
     fn passing(&self, filter: &Filter) -> Result<BooleanBuffer, Error> {
-        let bound = filter.bind(self.packed.schema())?;
+        let bound = filter.bind(&self.packed.columns())?;
         let batches = self.packed.batches(|name| filter.needs(name));
         let parts: Vec<BooleanBuffer> =
             batches.map(|batch| Ok::<_, Error>(bound.evaluate(&batch?)?)).collect::<Result<_, _>>()?;

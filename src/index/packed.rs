@@ -272,9 +272,10 @@ impl Packed {
         blake3::Hasher::new().update(&self.file[..self.end]).finalize().to_hex().as_str() == self.identity
     }
 
-    /// Its columns, among them those of the codes.
-    pub fn schema(&self) -> &SchemaRef {
-        &self.schema
+    /// The columns of the index that it holds, without those of the codes.
+    pub fn columns(&self) -> Schema {
+        let own = self.schema.fields().iter().filter(|field| ![CODE, SCALE, LOST].contains(&field.name().as_str()));
+        Schema::new(own.cloned().collect::<Vec<_>>())
     }
 
     /// The vectors, of length 1.

@@ -165,21 +165,24 @@ pub struct Embedder {
     model: Option<Model>,
     text: Option<TextTower>,
     image: Option<ImageTower>,
-    /// Numbers of the vectors that queries are compared with.
-    dimension: Option<usize>,
+    /// What is searched, and the numbers of its vectors.
+    index: String,
+    dimension: usize,
+    /// The column of vectors in tables.
     column: String,
-    /// What is searched, and the model that made it, which vectors in files must be of too.
-    index: Option<(String, String)>,
+    /// The model that made what is searched, which vectors in files must be of too.
+    made_by: Option<String>,
 }
 
 impl Embedder {
-    pub fn of(model: Option<Model>, dimension: Option<usize>, column: &str) -> Embedder {
-        Embedder { model, text: None, image: None, dimension, column: column.into(), index: None }
-    }
-
-    /// Vectors in files must be of the model of this index.
-    pub fn expect_model(&mut self, name: &str, model: Option<&str>) {
-        self.index = model.map(|model| (name.into(), model.into()));
+    /// For queries of `index`, whose vectors of `dimension` numbers were `made_by` a model.
+    pub fn of(
+        model: Option<Model>,
+        (index, dimension, made_by): (&str, usize, Option<&str>),
+        column: &str,
+    ) -> Embedder {
+        let (index, made_by) = (index.to_string(), made_by.map(str::to_string));
+        Embedder { model, text: None, image: None, index, dimension, column: column.into(), made_by }
     }
 
     /// The vector of a term; of stored rows their numbers, too, which are not to be found again.
@@ -217,14 +220,15 @@ impl Embedder {
 
     /// The vector of a question that brings one.
     pub fn brought(&self, question: &Question, vector: &[f32]) -> Result<Vec<f32>, Failure> {
-        self.same_model(&question.text, question.model.as_deref())?;
-        self.checked(&question.text, vector.to_vec())
+        let name = format!("query {}", question.text);
+        self.same_model(&name, question.model.as_deref())?;
+        self.checked(&name, vector.to_vec())
     }
 
     fn same_model(&self, name: &str, model: Option<&str>) -> Result<(), Failure> {
-        match (&self.index, model) {
-            (Some((index, first)), Some(other)) if first != other => {
-                let (name, first, other) = (format!("{name} and {index}"), first.clone(), other.to_string());
+        match (&self.made_by, model) {
+            (Some(first), Some(other)) if first != other => {
+                let (name, first, other) = (format!("{name} and {}", self.index), first.clone(), other.to_string());
                 Err(Error::TwoModels { name, first, other }.into())
             }
             _ => Ok(()),
@@ -233,9 +237,9 @@ impl Embedder {
 
     /// A vector from a file, scaled to length 1, if it can be compared with the index's.
     fn checked(&self, name: &str, mut vector: Vec<f32>) -> Result<Vec<f32>, Failure> {
-        if let Some(dimension) = self.dimension.filter(|dimension| *dimension != vector.len()) {
-            let column = self.column.clone();
-            return Err(crate::table::Error::RaggedVectors { column, first: dimension, other: vector.len() }.into());
+        if vector.len() != self.dimension {
+            let (index, query, dimension) = (self.dimension, name.to_string(), vector.len());
+            return Err(Error::OtherDimension { name: self.index.clone(), index, query, dimension }.into());
         }
         match vector.iter().all(|x| x.is_finite()) && normalise(&mut vector) {
             true => Ok(vector),
