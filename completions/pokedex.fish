@@ -169,7 +169,7 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l where -d 'Find
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l offset -d 'Leave out the first N of the result' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l min-score -d 'Leave out rows with a lower score' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l diverse -d 'Avoid rows that are much like those before them; 0 not at all, 1 whatever their score [default without a value: 0.5]' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l search-k -d 'How many candidates Annoy\'s trees are asked for [default: N of --top times the trees, at least 1000]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l search-k -d 'How many candidates Annoy\'s trees are asked for [default: --top times the trees, at least 1000]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l beam -d 'How many rows a search in a graph keeps in sight: more finds more and is slower [default: 64]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l dim -d 'Numbers in a vector of an Annoy file by another program' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l metric -d 'What an Annoy file by another program was built with' -r -f -a "angular\t'The angle: `sqrt(2 - 2 cosine)`'

@@ -63,6 +63,13 @@ impl Chunk<'_> {
     pub fn len(&self) -> usize {
         self.scales.len()
     }
+
+    /// What the dot product of a query and a row can be at most.
+    pub fn most(&self, row: usize, query: &Query) -> f32 {
+        let width = query.numbers.len();
+        let sum = dot(&query.numbers, &self.codes[row * width..(row + 1) * width]);
+        query.scale * self.scales[row] * sum as f32 + query.bound(self.errors[row])
+    }
 }
 
 impl<'a> Codes<'a> {

@@ -451,6 +451,7 @@ fn into_hits(best: Best<Hit>) -> Vec<Hit> {
 }
 
 /// Length of a vector, in double precision: the squares of large and small numbers leave the range of single.
+#[multiversion::multiversion(targets("x86_64+avx2"))]
 pub fn norm(vector: &[f32]) -> f64 {
     let (chunks, rest) = vector.as_chunks::<8>();
     let mut sums = [0.0f64; 8];

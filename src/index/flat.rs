@@ -81,7 +81,7 @@ impl Flat<'_> {
             let mut own = Best::new(top);
             let done = first.iter().filter_map(|(_, row)| row.checked_sub(chunk.first));
             done.filter(|row| *row < chunk.len()).for_each(|row| most[row] = f32::NEG_INFINITY);
-            self.rank(chunk.first, &most, bar, wanted.vector, &mut own)?;
+            self.rank(chunk.first, &most, |_| f32::INFINITY, bar, wanted.vector, &mut own)?;
             Ok(own)
         });
         for other in others.collect::<Result<Vec<_>, Error>>()? {
@@ -93,7 +93,8 @@ impl Flat<'_> {
     /// Many queries: a product of matrices for every chunk of rows, then the threads share the queries.
     fn search_block(&self, queries: &[Wanted], top: usize) -> Result<Vec<Vec<(u32, f32)>>, Error> {
         let reach = matrix::byte_reach();
-        let coded: Vec<Query> = queries.iter().map(|query| Query::in_bytes(query.vector, reach)).collect();
+        let coded: Vec<Query> = queries.par_iter().map(|query| Query::in_bytes(query.vector, reach)).collect();
+        let fine: Vec<Query> = queries.par_iter().map(|query| Query::new(query.vector)).collect();
         let bytes: Vec<u8> = coded.iter().flat_map(|query| &query.numbers).map(|x| (x + 128) as u8).collect();
         let mut found: Vec<Best<()>> = queries.iter().map(|_| Best::new(top)).collect();
         let mut sums = Vec::new();
@@ -101,8 +102,8 @@ impl Flat<'_> {
             sums.resize(queries.len() * chunk.len(), 0);
             matrix::bytes_by_transposed(&bytes, chunk.codes, self.vectors.width(), &mut sums);
             let sums = sums.par_chunks_exact(chunk.len());
-            let work = found.par_iter_mut().zip(sums).zip(queries.par_iter().zip(&coded));
-            work.try_for_each(|((best, sums), (wanted, query))| {
+            let work = found.par_iter_mut().zip(sums).zip(queries.par_iter().zip(coded.par_iter().zip(&fine)));
+            work.try_for_each(|((best, sums), (wanted, (query, fine)))| {
                 let mut most = promises(&chunk, sums, query, &wanted.allowed);
                 if best.worst().is_none() {
                     for row in foremost(&most, top) {
@@ -110,18 +111,31 @@ impl Flat<'_> {
                         most[row] = f32::NEG_INFINITY;
                     }
                 }
-                self.rank(chunk.first, &most, LEAST, wanted.vector, best)
+                // Bytes promise much; what is left is asked again in 16 bits before its vector is looked at.
+                let promise = |row: usize| chunk.most(row, fine);
+                self.rank(chunk.first, &most, promise, LEAST, wanted.vector, best)
             })?;
         }
         Ok(found.into_iter().map(Best::into_rows).collect())
     }
 
-    /// Compares those rows, from `first` on, that can be among the best and reach `bar`; `most` is what the score of each
-    /// can be at most.
-    fn rank(&self, first: usize, most: &[f32], bar: f32, query: &[f32], best: &mut Best<()>) -> Result<(), Error> {
-        let mut from = 0;
-        while let Some(row) = next_that_reaches(most, from, best.worst().unwrap_or(bar).max(bar)) {
-            self.compare(first + row, query, best)?;
+    /// Compares those rows, from `first` on, that can be among the best and reach `bar`; `most` and `promise` are what the
+    /// score of each can be at most.
+    fn rank(
+        &self,
+        first: usize,
+        most: &[f32],
+        promise: impl Fn(usize) -> f32,
+        bar: f32,
+        query: &[f32],
+        best: &mut Best<()>,
+    ) -> Result<(), Error> {
+        let (mut from, mut reach) = (0, best.worst().unwrap_or(bar).max(bar));
+        while let Some(row) = next_that_reaches(most, from, reach) {
+            if promise(row) >= reach {
+                self.compare(first + row, query, best)?;
+                reach = best.worst().unwrap_or(bar).max(bar);
+            }
             from = row + 1;
         }
         Ok(())
