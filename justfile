@@ -45,3 +45,13 @@ peers data="../shared/data":
     python3 tests/interop.py
     python3 benches/peers/metrics.py
     python3 benches/peers/where.py
+    python3 benches/peers/search.py target/release/pokedex
+    python3 benches/peers/annoy.py
+
+# Beside usearch, on a million vectors: takes half an hour and 10 GB
+peers-graph:
+    python3 benches/peers/graph.py --rows 1000000 --work target/graph --peers bf16:16:128
+
+# Hostile bytes for what opens files and reads queries (needs nightly and cargo-fuzz), some seconds each
+fuzz seconds="300":
+    for target in terms condition index_open; do cargo +nightly fuzz run -s none $target -- -max_total_time={{seconds}} || exit 1; done

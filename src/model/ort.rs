@@ -124,8 +124,20 @@ struct Plan {
 /// As many sessions as calls: one session with several threads is slower than several with one, and `ort` does not let
 /// two calls share a session.
 struct Ort {
+    /// First, so that nobody makes sessions any more when they go.
+    _makers: Makers,
     plan: Arc<Plan>,
     sessions: Arc<Sessions>,
+}
+
+/// The threads that make sessions, which are waited for: ONNX Runtime crashes where the process ends meanwhile.
+#[derive(Default)]
+struct Makers(Vec<std::thread::JoinHandle<()>>);
+
+impl Drop for Makers {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(|maker| drop(maker.join()));
+    }
 }
 
 #[derive(Default)]
@@ -181,10 +193,11 @@ pub fn load(path: &Path, ends: &Ends, use_: Use, device: Device) -> Result<Box<d
         _ => 1,
     };
     sessions.state().all = calls;
+    let mut makers = Makers::default();
     for _ in 1..calls {
         let (plan, sessions) = (plan.clone(), sessions.clone());
         // Where memory is short, there are fewer.
-        std::thread::spawn(move || sessions.put(plan.session().ok()));
+        makers.0.push(std::thread::spawn(move || sessions.put(plan.session().ok())));
     }
     let session = plan.session()?;
     for name in ends.inputs.iter().map(|(name, ..)| name) {
@@ -196,7 +209,7 @@ pub fn load(path: &Path, ends: &Ends, use_: Use, device: Device) -> Result<Box<d
         return Err(format!("has no output named `{}`", ends.output));
     }
     sessions.put(Some(session));
-    Ok(Box::new(Ort { plan, sessions }))
+    Ok(Box::new(Ort { _makers: makers, plan, sessions }))
 }
 
 impl Plan {
