@@ -66,7 +66,7 @@ fn binary_is_not_written_to_a_terminal() {
 #[test]
 fn an_interrupted_run_leaves_nothing_behind() {
     let dir = Workdir::new();
-    dir.pictures("in", 1500);
+    dir.pictures("in", 400);
     dir.write("old.parquet", "what was there before");
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         for (command, output) in [("embed in --no-cache -j1", "old.parquet"), ("convert-rgb in -j1", "out/")] {
