@@ -317,7 +317,7 @@ impl Query {
 
     fn open(&self, path: &Path, ui: &Ui) -> Result<Opened, Failure> {
         if path == Path::new("-") {
-            return Ok(Opened::Index(Index::from_stdin(&self.vector_column)?));
+            return Ok(Opened::Index(Box::new(Index::from_stdin(&self.vector_column)?)));
         }
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         let table = path.with_extension("parquet");
@@ -339,7 +339,7 @@ impl Query {
         for problem in problems {
             ui.warn(&format!("{problem}; searching without it (make the index again to mend that)"));
         }
-        Ok(Opened::Index(index))
+        Ok(Opened::Index(Box::new(index)))
     }
 
     /// The model to embed the query by: the one that made the index, or nothing is compared.
@@ -368,7 +368,7 @@ impl Query {
 
 /// What there is to search.
 enum Opened {
-    Index(Index),
+    Index(Box<Index>),
     Annoy(Annoy, Metric),
 }
 

@@ -319,7 +319,7 @@ impl Packed {
     pub fn row_of(&self, key: &str) -> Result<Option<usize>, Error> {
         let keys = |number: usize| -> Result<arrow_array::StringArray, Error> {
             let batch = self.batch(number, &[column::KEY])?;
-            Ok(column::text(&batch, column::KEY)?.ok_or_else(|| self.damaged())?)
+            column::text(&batch, column::KEY)?.ok_or_else(|| self.damaged())
         };
         // The batch in which the key must stand: the last whose first key is not greater.
         let (mut low, mut high) = (0, self.blocks.len());
