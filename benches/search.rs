@@ -5,6 +5,8 @@
 //! Prints a JSON object: milliseconds of single queries, seconds of all at once, on all threads and on one; and, for
 //! comparison, the gigabytes a second at which the packed file's bytes can be read at all.
 
+#![expect(clippy::print_stdout, reason = "its output is what it is for")]
+
 use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;

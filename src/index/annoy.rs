@@ -1,7 +1,7 @@
 //! Annoy: a forest of random planes, in the file format of <https://github.com/spotify/annoy> 1.17.
 //!
 //! Hides: how nodes are laid out in the file, how trees are grown and how they are searched. Promises: spotify's Annoy
-//! serves the files of [`build`], and [`Annoy`] serves the files of both; the same vectors and options give the same
+//! serves the files of [`build()`], and [`Annoy`] serves the files of both; the same vectors and options give the same
 //! bytes on any number of threads; no file makes a search panic, or take longer than a few passes over the file.
 //!
 //! The format: nodes of equally many 32-bit words. The items come first, in order; then the nodes of the trees, children
