@@ -79,11 +79,6 @@ impl<'a> Codes<'a> {
         let chunk = |((first, codes), ((_, scales), (_, errors)))| Chunk { first, codes, scales, errors };
         self.codes.chunks().zip(numbers).map(chunk)
     }
-
-    /// The scaled, approximate dot product of a query and a row.
-    pub fn dot(&self, query: &Query, row: usize) -> f32 {
-        query.scale * self.scales.row(row)[0] * dot(&query.numbers, self.codes.row(row)) as f32
-    }
 }
 
 /// A query in 16 bits a number.
