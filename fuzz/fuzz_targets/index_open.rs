@@ -2,11 +2,16 @@
 #![no_main]
 
 use std::path::Path;
+use std::sync::Once;
 
 use libfuzzer_sys::fuzz_target;
 use pokedex::index::{Annoy, Graph, Metric, Packed};
 
+/// Panics that the program turns into errors are none here either.
+static GUARD: Once = Once::new();
+
 fuzz_target!(|bytes: &[u8]| {
+    GUARD.call_once(|| pokedex::guard::install(|| ()));
     let Some((&kind, bytes)) = bytes.split_first() else { return };
     let bytes = bytes::Bytes::copy_from_slice(bytes);
     match kind % 5 {

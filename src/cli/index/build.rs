@@ -1,6 +1,7 @@
 //! The files beside an index's table.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Schema};
@@ -84,8 +85,10 @@ fn trees(
         ui.advance((trees - last) as u64);
         last = trees;
     };
+    let start = Instant::now();
     annoy::build(&packed.vectors(), options, sink, &mut grown).map_err(Error::from)?;
     ui.finish();
+    ui.note(&format!("index: {} trees in {:.2} s", make.trees, start.elapsed().as_secs_f64()));
     let bytes = sink.map()?;
     writer.set(TREES, fingerprint(&bytes));
     let annoy = Annoy::new(Path::new(&sink.name()), bytes, packed.dimension(), Metric::Angular).map_err(Error::from)?;
@@ -96,8 +99,10 @@ fn trees(
 fn neighbours(make: &Make, packed: &Packed, sink: &mut Sink, ui: &mut Ui) -> Result<Approximate, Failure> {
     let options = graph::Options { degree: make.degree.into(), ..graph::Options::default() };
     ui.start("graph", Some(packed.len() as u64));
+    let start = Instant::now();
     let graph = Graph::build(&packed.codes(), options, |rows| ui.advance(rows as u64));
     ui.finish();
+    ui.note(&format!("index: a graph of {} rows in {:.2} s", packed.len(), start.elapsed().as_secs_f64()));
     graph.write(sink, packed.identity()).map_err(Error::from)?;
     Ok(Approximate::Graph(graph))
 }
