@@ -5,6 +5,7 @@
 //! vectors of two models are never compared.
 
 pub mod annoy;
+mod arrow;
 mod beside;
 mod chunked;
 mod codes;

@@ -23,7 +23,7 @@ const ALWAYS: [(&str, DataType); 4] = [
     (column::LABEL, DataType::Utf8),
 ];
 /// The column that names the model of each row.
-const MODEL: &str = "embedding_model";
+pub(super) const MODEL: &str = "embedding_model";
 
 /// What a table's vectors are like, learnt by looking at every batch.
 #[derive(Debug, Default)]

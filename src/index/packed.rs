@@ -11,15 +11,15 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int8Type};
 use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, Int8Array, RecordBatch};
-use arrow_buffer::Buffer;
-use arrow_ipc::reader::{FileDecoder, read_footer_length};
+use arrow_ipc::MetadataVersion;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
-use arrow_ipc::{Block, MetadataVersion};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::coalesce::BatchCoalescer;
 use rayon::prelude::*;
 
+use super::arrow::{ArrowFile, DAMAGED};
 use super::codes::{Codes, encode};
+use super::pack::MODEL;
 use super::{Chunked, Error};
 use crate::guard;
 use crate::table::column;
@@ -31,7 +31,6 @@ const BATCH_ROWS: usize = 1 << SHIFT;
 const CODE: &str = "embedding_code";
 const SCALE: &str = "embedding_scale";
 const LOST: &str = "embedding_error";
-const MODEL: &str = "embedding_model";
 /// The key in the file's footer under which the digest of everything before the footer stands.
 const IDENTITY: &str = "pokedex.identity";
 
@@ -148,13 +147,8 @@ fn plain(field: &Field) -> Field {
 /// A packed index, mapped.
 pub struct Packed {
     name: String,
-    file: Buffer,
-    schema: SchemaRef,
-    blocks: Vec<Block>,
-    version: MetadataVersion,
+    file: ArrowFile,
     identity: String,
-    /// Where the record batches end.
-    end: usize,
     dimension: usize,
     vectors: Vec<Float32Array>,
     codes: Vec<Int8Array>,
@@ -184,39 +178,25 @@ impl Packed {
     /// # Errors
     /// They are no packed index.
     pub fn new(name: String, bytes: bytes::Bytes) -> Result<Packed, Error> {
-        let file = Buffer::from(bytes);
-        let opened = guard::catch(|| Packed::of(&name, file)).unwrap_or_else(|| Err(DAMAGED.into()));
+        let opened = guard::catch(|| Packed::of(&name, bytes)).unwrap_or_else(|| Err(DAMAGED.into()));
         opened.map_err(|problem| Error::Beside { name, problem })
     }
 
-    fn of(name: &str, file: Buffer) -> Result<Packed, String> {
-        let arrow = |e: ArrowError| e.to_string();
-        let (start, _) = file.split_at_checked(file.len().saturating_sub(10)).ok_or(DAMAGED)?;
-        let trailer: [u8; 10] = file[start.len()..].try_into().map_err(|_| "is too short for an Arrow file")?;
-        let length = read_footer_length(trailer).map_err(arrow)?;
-        let footer = start.len().checked_sub(length).ok_or(DAMAGED)?;
-        // Between the batches and the footer stands the mark that ends a stream.
-        let end = footer.checked_sub(8).ok_or(DAMAGED)?;
-        let footer = arrow_ipc::root_as_footer(&file[footer..start.len()]).map_err(|e| e.to_string())?;
-        let schema = arrow_ipc::convert::try_fb_to_schema(footer.schema().ok_or(DAMAGED)?).map_err(arrow)?;
-        let schema = Arc::new(schema);
-        let identity = footer.custom_metadata().into_iter().flatten().find(|pair| pair.key() == Some(IDENTITY));
-        let identity = identity.and_then(|pair| pair.value()).ok_or("is an Arrow file, and not one of an index")?;
+    fn of(name: &str, bytes: bytes::Bytes) -> Result<Packed, String> {
+        let file = ArrowFile::new(bytes)?;
+        let identity = file.metadata.iter().find(|(key, _)| key == IDENTITY);
+        let identity = identity.map(|(_, value)| value.clone()).ok_or("is an Arrow file, and not one of an index")?;
         let mut packed = Packed {
             name: name.into(),
-            blocks: footer.recordBatches().into_iter().flatten().copied().collect(),
-            version: footer.version(),
-            identity: identity.into(),
-            end,
+            file,
+            identity,
             dimension: 0,
             vectors: Vec::new(),
             codes: Vec::new(),
             scales: Vec::new(),
             lost: Vec::new(),
-            schema,
-            file: file.clone(),
         };
-        for number in 0..packed.blocks.len() {
+        for number in 0..packed.file.len() {
             let batch = packed.decode(number, &[column::EMBEDDING, CODE, SCALE, LOST])?;
             let list = |i: usize| batch.column(i).as_fixed_size_list_opt().ok_or(DAMAGED);
             let vectors = list(0)?.values().as_primitive_opt::<Float32Type>().ok_or(DAMAGED)?;
@@ -269,12 +249,13 @@ impl Packed {
 
     /// Whether the contents are still those of the digest. Reads the whole file.
     pub fn is_intact(&self) -> bool {
-        blake3::Hasher::new().update(&self.file[..self.end]).finalize().to_hex().as_str() == self.identity
+        blake3::hash(self.file.contents()).to_hex().as_str() == self.identity
     }
 
     /// The columns of the index that it holds, without those of the codes.
     pub fn columns(&self) -> Schema {
-        let own = self.schema.fields().iter().filter(|field| ![CODE, SCALE, LOST].contains(&field.name().as_str()));
+        let own =
+            self.file.schema.fields().iter().filter(|field| ![CODE, SCALE, LOST].contains(&field.name().as_str()));
         Schema::new(own.cloned().collect::<Vec<_>>())
     }
 
@@ -298,8 +279,9 @@ impl Packed {
         &'a self,
         wanted: impl Fn(&str) -> bool,
     ) -> impl IndexedParallelIterator<Item = Result<RecordBatch, Error>> + 'a {
-        let names: Vec<&str> = self.schema.fields().iter().map(|f| f.name().as_str()).filter(|n| wanted(n)).collect();
-        (0..self.blocks.len()).into_par_iter().map(move |number| self.batch(number, &names))
+        let names: Vec<&str> =
+            self.file.schema.fields().iter().map(|f| f.name().as_str()).filter(|n| wanted(n)).collect();
+        (0..self.file.len()).into_par_iter().map(move |number| self.batch(number, &names))
     }
 
     /// The number of the batch that holds this row.
@@ -322,7 +304,7 @@ impl Packed {
             column::text(&batch, column::KEY)?.ok_or_else(|| self.damaged())
         };
         // The batch in which the key must stand: the last whose first key is not greater.
-        let (mut low, mut high) = (0, self.blocks.len());
+        let (mut low, mut high) = (0, self.file.len());
         while low < high {
             let middle = (low + high) / 2;
             match keys(middle)?.value(0) <= key {
@@ -358,28 +340,14 @@ impl Packed {
 
     /// The columns of this name that there are, in the order of the names.
     fn decode(&self, number: usize, names: &[&str]) -> Result<RecordBatch, String> {
-        let block = &self.blocks[number];
-        let whole = |n: i64| usize::try_from(n).map_err(|_| DAMAGED);
-        let (offset, head, body) =
-            (whole(block.offset())?, whole(block.metaDataLength().into())?, whole(block.bodyLength())?);
-        let length = head.checked_add(body).ok_or(DAMAGED)?;
-        if offset.checked_add(length).is_none_or(|end| end > self.end) {
-            return Err(DAMAGED.into());
-        }
-        let places: Vec<usize> = names.iter().filter_map(|name| self.schema.index_of(name).ok()).collect();
-        let decoder =
-            FileDecoder::new(self.schema.clone(), self.version).with_projection(places).with_require_alignment(true);
-        let bytes = self.file.slice_with_length(offset, length);
-        let batch = decoder.read_record_batch(block, &bytes).map_err(|e| e.to_string())?;
-        batch.ok_or_else(|| DAMAGED.into())
+        let places = names.iter().filter_map(|name| self.file.schema.index_of(name).ok()).collect();
+        self.file.decode(number, places)
     }
 
     fn damaged(&self) -> Error {
         Error::Beside { name: self.name.clone(), problem: DAMAGED.into() }
     }
 }
-
-const DAMAGED: &str = "is damaged";
 
 fn chunked<T: arrow_array::types::ArrowPrimitiveType>(
     arrays: &[arrow_array::PrimitiveArray<T>],

@@ -12,7 +12,7 @@ use super::lone::{Lone, Purpose};
 use super::yolo::{self, Frame, Layout};
 use super::{Error, Found, ImageTower, Model, ModelId};
 use crate::image::{Colour, Fit, Rgb};
-use crate::model::layout::map;
+use crate::io::map;
 use crate::model::onnx;
 
 pub use super::yolo::{Box, Detection};

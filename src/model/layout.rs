@@ -4,10 +4,9 @@
 //! `tokenizer.json`), OpenCLIP's (`visual.onnx`, `textual.onnx`), and this project's own (`model.json`), which
 //! [`super`] reads itself.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use memmap2::Mmap;
+use crate::io::map;
 use serde_json::Value;
 
 use super::engine::{Ends, Role};
@@ -315,20 +314,6 @@ fn graph(folder: &Path, file: &Path) -> Result<Graph, String> {
     let name = file.display();
     let bytes = map(&folder.join(file)).map_err(|e| format!("{name}: {e}"))?;
     Graph::read(&bytes).map_err(|e| format!("{name}: {e}"))
-}
-
-/// A file's bytes, where they lie.
-pub fn map(path: &Path) -> std::io::Result<Mmap> {
-    let file = File::open(path)?;
-    #[expect(
-        unsafe_code,
-        reason = "a model file that another process cuts short while it is mapped kills this one; \
-        models are installed by rename and never changed in place"
-    )]
-    // SAFETY: the file is not modified while it is mapped, see above.
-    unsafe {
-        Mmap::map(&file)
-    }
 }
 
 /// What outputs that are the vector of a picture are called, the better ones first.

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::engine::{Ends, Role};
-use super::layout::{self, Part, Preprocess, json, map, three};
+use super::layout::{self, Part, Preprocess, json, three};
 use super::onnx::{self, Graph, Kind, Port};
 use super::yolo::Told;
 use crate::image::{Colour, Filter, Fit, Middle};
+use crate::io::map;
 
 /// What a file of this kind is called.
 pub const EXTENSION: &str = "onnx";

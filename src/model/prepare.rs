@@ -9,8 +9,9 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::engine::{self, Choice, Tower};
-use super::layout::{Part, map};
+use super::layout::Part;
 use super::{digest, onnx};
+use crate::io::map;
 
 /// rten maps weights only from files whose names end like this.
 const DATA: &str = "tower.onnx_data";

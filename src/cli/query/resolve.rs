@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::cli::failure::Failure;
 use crate::image;
 use crate::index::{Annoy, Error, QueryVector, Stored, Term, VectorFile, Weighted, parse_line};
+use crate::matrix::dot;
 use crate::model::{Device, ImageTower, Known, Model, TextTower, Use, correct, normalise};
 use crate::ui::Ui;
 
@@ -41,8 +42,7 @@ impl Resolved {
 
     /// What each term adds to the score of a row.
     pub fn parts(&self, row: &[f32]) -> Vec<f32> {
-        let dot = |vector: &[f32]| vector.iter().zip(row).map(|(a, b)| a * b).sum::<f32>();
-        self.parts.iter().map(|(weight, vector)| weight * dot(vector)).collect()
+        self.parts.iter().map(|(weight, vector)| weight * dot(vector, row) as f32).collect()
     }
 }
 
@@ -125,7 +125,7 @@ pub fn resolve(
         for (weight, vector) in &parts {
             sum.iter_mut().zip(vector).for_each(|(sum, x)| *sum += weight * x);
         }
-        let length = sum.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt() as f32;
+        let length = dot(&sum, &sum).sqrt() as f32;
         if !normalise(&mut sum) {
             return Err(Error::NullQuery.into());
         }

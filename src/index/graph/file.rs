@@ -7,22 +7,20 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt32Type;
 use arrow_array::{Array, FixedSizeListArray, RecordBatch, UInt32Array};
-use arrow_buffer::{Buffer, ScalarBuffer};
+use arrow_buffer::ScalarBuffer;
 use arrow_ipc::MetadataVersion;
-use arrow_ipc::reader::{FileDecoder, read_footer_length};
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use arrow_schema::{ArrowError, DataType, Field, Metadata, Schema};
 
 use super::{CHUNK, Error, Graph};
 use crate::guard;
+use crate::index::arrow::{ArrowFile, DAMAGED};
 
 const NEIGHBOURS: &str = "neighbours";
 /// Keys of the schema's metadata. The identity is that of the packed index whose rows these are.
 const SCHEMA: &str = "pokedex.schema";
 const IDENTITY: &str = "pokedex.identity";
 const ENTRIES: &str = "pokedex.entries";
-
-const DAMAGED: &str = "is damaged";
 
 impl Graph {
     /// Writes the graph of the packed index that has this identity: a column `neighbours` of lists of the same length,
@@ -65,8 +63,7 @@ impl Graph {
     /// # Errors
     /// They are no graph, or that of another table.
     pub fn read(name: String, bytes: bytes::Bytes, identity: &str) -> Result<Graph, Error> {
-        let file = Buffer::from(bytes);
-        let graph = guard::catch(|| read(&name, &file, identity)).unwrap_or_else(|| Err(DAMAGED.into()));
+        let graph = guard::catch(|| read(&name, bytes, identity)).unwrap_or_else(|| Err(DAMAGED.into()));
         match graph.map_err(|problem| Error::Damaged { name: name.clone(), problem })? {
             Some(graph) => Ok(graph),
             None => Err(Error::OtherTable { name }),
@@ -75,14 +72,9 @@ impl Graph {
 }
 
 /// `None`: it is the graph of another table.
-fn read(name: &str, file: &Buffer, identity: &str) -> Result<Option<Graph>, String> {
-    let arrow = |e: ArrowError| format!("{DAMAGED}: {e}");
-    let (start, trailer) = file.split_last_chunk::<10>().ok_or("is too short for an Arrow file")?;
-    let length = read_footer_length(*trailer).map_err(|_| "is not an Arrow file, or was cut short")?;
-    let end = start.len().checked_sub(length).ok_or(DAMAGED)?;
-    let footer = arrow_ipc::root_as_footer(&start[end..]).map_err(|e| format!("{DAMAGED}: {e}"))?;
-    let schema = arrow_ipc::convert::try_fb_to_schema(footer.schema().ok_or(DAMAGED)?).map_err(arrow)?;
-    let schema = Arc::new(schema);
+fn read(name: &str, bytes: bytes::Bytes, identity: &str) -> Result<Option<Graph>, String> {
+    let file = ArrowFile::new(bytes)?;
+    let schema = &file.schema;
     let text = |key: &str| schema.metadata().get(key).ok_or("is an Arrow file, and not a graph");
     if text(SCHEMA)? != "graph" {
         return Err("is an Arrow file, and not a graph".into());
@@ -92,22 +84,13 @@ fn read(name: &str, file: &Buffer, identity: &str) -> Result<Option<Graph>, Stri
     }
     let entries = text(ENTRIES)?.split_whitespace().map(str::parse).collect::<Result<Vec<u32>, _>>();
     let entries = entries.map_err(|_| DAMAGED)?;
-    let place = schema.index_of(NEIGHBOURS).map_err(arrow)?;
+    let place = schema.index_of(NEIGHBOURS).map_err(|_| DAMAGED)?;
     let DataType::FixedSizeList(_, degree) = schema.field(place).data_type() else { return Err(DAMAGED.into()) };
     let degree = usize::try_from(*degree).ok().filter(|degree| *degree > 0).ok_or(DAMAGED)?;
-    let decoder = FileDecoder::new(schema.clone(), footer.version()).with_require_alignment(true);
-    let decoder = decoder.with_projection(vec![place]);
     let mut chunks: Vec<ScalarBuffer<u32>> = Vec::new();
     let mut rows = 0;
-    for block in footer.recordBatches().into_iter().flatten() {
-        let whole = |n: i64| usize::try_from(n).map_err(|_| DAMAGED);
-        let offset = whole(block.offset())?;
-        let length = whole(block.metaDataLength().into())?.checked_add(whole(block.bodyLength())?).ok_or(DAMAGED)?;
-        if offset.checked_add(length).is_none_or(|last| last > end) {
-            return Err(DAMAGED.into());
-        }
-        let batch = decoder.read_record_batch(block, &file.slice_with_length(offset, length)).map_err(arrow)?;
-        let batch = batch.ok_or(DAMAGED)?;
+    for number in 0..file.len() {
+        let batch = file.decode(number, vec![place])?;
         let lists = batch.column(0).as_fixed_size_list_opt().filter(|lists| lists.null_count() == 0).ok_or(DAMAGED)?;
         let numbers = lists.values().as_primitive_opt::<UInt32Type>().ok_or(DAMAGED)?;
         let full = rows % CHUNK == 0 && (1..=CHUNK).contains(&lists.len());
