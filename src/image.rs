@@ -591,7 +591,7 @@ impl Encoding {
 /// # Errors
 /// The format cannot hold an image of this size (JPEG: 65535 pixels a side, WebP: 16384).
 pub fn encode(image: &Rgb, encoding: Encoding) -> Result<Vec<u8>, Error> {
-    use ::image::codecs::{jpeg, png, webp};
+    use ::image::codecs::{png, webp};
     let mut out = Vec::new();
     let (pixels, width, height, rgb) = (&image.pixels, image.width, image.height, ExtendedColorType::Rgb8);
     let result = match encoding {
@@ -599,10 +599,29 @@ pub fn encode(image: &Rgb, encoding: Encoding) -> Result<Vec<u8>, Error> {
             let (compression, filter) = (png::CompressionType::Level(4), png::FilterType::Adaptive);
             png::PngEncoder::new_with_quality(&mut out, compression, filter).write_image(pixels, width, height, rgb)
         }
-        Encoding::Jpeg => jpeg::JpegEncoder::new_with_quality(&mut out, 90).write_image(pixels, width, height, rgb),
+        Encoding::Jpeg => return encode_jpeg(image, JPEG_QUALITY),
         Encoding::Webp => webp::WebPEncoder::new_lossless(&mut out).write_image(pixels, width, height, rgb),
     };
     result.map_err(|e| Error::Unsupported(format!("{width} x {height} pixels as {}: {e}", encoding.extension())))?;
+    Ok(out)
+}
+
+/// The quality of a JPEG that nobody asked another of.
+pub const JPEG_QUALITY: u8 = 90;
+
+/// Encodes a baseline JPEG as Pillow does: quality from 1 to 100, chroma at half the resolution.
+///
+/// # Errors
+/// The format cannot hold more than 65535 pixels a side.
+pub fn encode_jpeg(image: &Rgb, quality: u8) -> Result<Vec<u8>, Error> {
+    let (width, height) = (image.width, image.height);
+    let problem = |e: String| Error::Unsupported(format!("{width} x {height} pixels as jpg: {e}"));
+    let side = |side: u32| u16::try_from(side).map_err(|_| problem("at most 65535 pixels a side".into()));
+    let mut out = Vec::with_capacity(image.pixels.len() / 8);
+    let mut encoder = jpeg_encoder::Encoder::new(&mut out, quality);
+    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_2);
+    let encoded = encoder.encode(&image.pixels, side(width)?, side(height)?, jpeg_encoder::ColorType::Rgb);
+    encoded.map_err(|e| problem(e.to_string()))?;
     Ok(out)
 }
 

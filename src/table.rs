@@ -6,6 +6,7 @@
 //!
 //! The column names and their meaning are the contract of the whole program; see [`mod@column`].
 
+pub mod boxes;
 pub mod column;
 mod images;
 mod inputs;

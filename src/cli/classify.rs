@@ -8,10 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow_array::builder::{Float32Builder, StringBuilder, UInt32Builder};
-use arrow_array::builder::{ListBuilder, StructBuilder};
 use arrow_array::{ArrayRef, BooleanArray, Float32Array, RecordBatch, StringArray};
-use arrow_schema::{DataType, Field, Fields, SchemaRef};
+use arrow_schema::{DataType, SchemaRef};
 use clap::Args;
 
 use super::args::{Engines, ImageInputs, Work, number, open_sink};
@@ -20,6 +18,7 @@ use super::results::Format;
 use crate::head::Verdict;
 use crate::io::Target;
 use crate::stage::{Done, Skipped, slices};
+use crate::table::boxes::{self, Bounds};
 use crate::table::{Error, Table, column};
 use crate::ui::Ui;
 use judge::{Found, Judge};
@@ -227,8 +226,7 @@ impl Classify {
         }
         schema = column::put_field(&schema, column::field(column::REJECTED, DataType::Boolean));
         if self.boxes {
-            let item = Field::new("item", DataType::Struct(box_fields()), true);
-            schema = column::put_field(&schema, column::field(BOXES, DataType::List(Arc::new(item))));
+            schema = column::put_field(&schema, boxes::field());
         }
         if self.record_time {
             schema = column::put_field(&schema, column::field(SECONDS, DataType::Float32));
@@ -237,18 +235,7 @@ impl Classify {
     }
 }
 
-const BOXES: &str = "boxes";
 const SECONDS: &str = "seconds";
-
-fn box_fields() -> Fields {
-    let mut fields = vec![
-        column::field("label", DataType::Utf8),
-        column::field("class", DataType::UInt32),
-        column::field("score", DataType::Float32),
-    ];
-    fields.extend(["x1", "y1", "x2", "y2"].map(|name| column::field(name, DataType::Float32)));
-    fields.into()
-}
 
 /// Everything that a thread needs to classify a slice of rows.
 struct Stage {
@@ -283,7 +270,7 @@ impl Stage {
         let errors: StringArray = rows.iter().map(|row| row.verdict.as_ref().err()).collect();
         new.push((column::ERROR.into(), Arc::new(errors)));
         if self.boxes {
-            new.push((BOXES.into(), boxes(&rows, labels)));
+            new.push((column::BOXES.into(), found_boxes(&rows, labels)));
         }
         if self.record_time {
             let seconds: Float32Array = rows.iter().map(|row| row.verdict.is_ok().then_some(seconds)).collect();
@@ -297,24 +284,16 @@ impl Stage {
     }
 }
 
-fn boxes(rows: &[Found], labels: &[String]) -> ArrayRef {
-    let item = Field::new("item", DataType::Struct(box_fields()), true);
-    let mut list = ListBuilder::new(StructBuilder::from_fields(box_fields(), 0)).with_field(item);
-    for row in rows {
-        for found in &row.boxes {
-            let values = list.values();
-            let float = |values: &mut StructBuilder, at: usize, x: f32| {
-                values.field_builder::<Float32Builder>(at).expect("a float").append_value(x);
-            };
-            values.field_builder::<StringBuilder>(0).expect("a text").append_value(&labels[found.class]);
-            values.field_builder::<UInt32Builder>(1).expect("a number").append_value(found.class as u32);
-            float(values, 2, found.score);
-            (3..).zip(found.xyxy).for_each(|(at, x)| float(values, at, x));
-            values.append(true);
-        }
-        list.append(row.verdict.is_ok());
-    }
-    Arc::new(list.finish())
+fn found_boxes(rows: &[Found], labels: &[String]) -> ArrayRef {
+    let bounds = |found: &crate::model::classifier::Box| Bounds {
+        label: Some(labels[found.class].clone()),
+        class: Some(found.class as u32),
+        score: Some(found.score),
+        xyxy: found.xyxy,
+    };
+    let rows: Vec<Option<Vec<Bounds>>> =
+        rows.iter().map(|row| row.verdict.is_ok().then(|| row.boxes.iter().map(bounds).collect())).collect();
+    boxes::array(rows.iter().map(Option::as_deref))
 }
 
 fn positive(text: &str) -> Result<f32, String> {

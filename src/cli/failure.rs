@@ -13,6 +13,8 @@ pub enum Exit {
     Usage = 2,
     /// Done, but inputs were skipped.
     Skipped = 3,
+    /// Something is wrong with a data set.
+    Found = 4,
 }
 
 impl From<Exit> for ExitCode {

@@ -36,6 +36,17 @@ pub const EMBEDDING: &str = "embedding";
 /// Why a row could not be processed; null where all is well.
 pub const ERROR: &str = "error";
 
+/// What is where in the picture; see [`boxes`](super::boxes).
+pub const BOXES: &str = "boxes";
+/// What the picture looks like, in 256 bits; see [`duplicates`](crate::duplicates).
+pub const PERCEPTUAL_HASH: &str = "perceptual_hash";
+/// Why a row belongs to no split.
+pub const EXCLUDED: &str = "excluded";
+/// BLAKE3 of the bytes of the image that this one was drawn from, by `augment`.
+pub const PARENT_HASH: &str = "parent_hash";
+/// How this image was drawn from its parent: a JSON object, by `augment`.
+pub const AUGMENTATION: &str = "augmentation";
+
 /// Whether a row's predictions had better not be believed.
 pub const REJECTED: &str = "rejected";
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::super::failure::Failure;
 use super::super::results::{Format, number};
-use super::{BOXES, SECONDS};
+use super::SECONDS;
 use crate::io::{self, Sink, Target};
 use crate::table::{Provenance, StreamFormat, Writer, column};
 use crate::ui::printable;
@@ -136,7 +136,7 @@ impl Rows {
             errors: column::text(batch, column::ERROR)?,
             rejected: batch.column_by_name(column::REJECTED).and_then(|c| c.as_boolean_opt().cloned()),
             best,
-            boxes: batch.column_by_name(BOXES).and_then(|c| c.as_list_opt().cloned()),
+            boxes: batch.column_by_name(column::BOXES).and_then(|c| c.as_list_opt().cloned()),
             seconds: floats(SECONDS),
         })
     }
@@ -250,7 +250,7 @@ impl Rows {
                 let corners: Vec<Value> = (3..7).map(|at| number(floats(at).value(i))).collect();
                 serde_json::json!({ "label": text.value(i), "score": number(floats(2).value(i)), "xyxy": corners })
             };
-            object.insert(BOXES.into(), (0..found.len()).map(of).collect());
+            object.insert(column::BOXES.into(), (0..found.len()).map(of).collect());
         }
         if let Some(seconds) = self.seconds.as_ref().filter(|s| s.is_valid(row)) {
             object.insert(SECONDS.into(), number(seconds.value(row)));
