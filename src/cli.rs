@@ -2,6 +2,7 @@
 
 mod args;
 mod cache;
+mod check;
 mod classify;
 mod completions;
 mod convert_rgb;
@@ -54,6 +55,7 @@ enum Command {
     Scan(scan::Scan),
     ConvertRgb(convert_rgb::ConvertRgb),
     Split(split::SplitArgs),
+    Check(check::Check),
     Embed(embed::Embed),
     Index(index::IndexArgs),
     Query(query::Query),
@@ -108,6 +110,7 @@ fn run(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Scan(c) => c.run(ui),
         Command::ConvertRgb(c) => c.run(ui),
         Command::Split(c) => c.run(ui),
+        Command::Check(c) => c.run(ui),
         Command::Embed(c) => c.run(ui),
         Command::Index(c) => c.run(ui),
         Command::Query(c) => c.run(ui),

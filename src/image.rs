@@ -283,6 +283,22 @@ fn looks_like_tga(bytes: &[u8]) -> bool {
     depth_fits && header[12..14] != [0, 0] && header[14..16] != [0, 0] && header[17] & 0xc0 == 0
 }
 
+/// The format of an image's bytes, by its usual name; `None`: not an image.
+pub fn format_of(bytes: &[u8]) -> Option<&'static str> {
+    sniff(bytes).ok().map(format_name)
+}
+
+/// The format that files with this extension have; `None`: not an extension of images.
+pub fn format_of_extension(extension: &str) -> Option<&'static str> {
+    // The crate does not know all names that cameras and older programs give.
+    let extension = match extension.to_ascii_lowercase().as_str() {
+        "jpe" | "jfif" => "jpg".to_string(),
+        "dib" => "bmp".to_string(),
+        other => other.to_string(),
+    };
+    ImageFormat::from_extension(extension).map(format_name)
+}
+
 fn format_name(format: ImageFormat) -> &'static str {
     match format {
         ImageFormat::Png => "PNG",

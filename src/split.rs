@@ -122,8 +122,8 @@ pub fn assign(mut items: Vec<Item>, ratios: Ratios, seed: u64) -> Assignment {
     Assignment(assigned)
 }
 
-/// How many of `size` images each split gets.
-fn quotas(size: usize, ratios: Ratios) -> [isize; 3] {
+/// How many of `size` images train, validation and test get: whole numbers by the largest remainder.
+pub fn quotas(size: usize, ratios: Ratios) -> [isize; 3] {
     let mut quotas = [0isize; 3];
     let wanted = PRIORITY.into_iter().filter(|&s| ratios.0[s as usize] > 0.0);
     if size <= wanted.clone().count() {

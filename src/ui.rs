@@ -132,7 +132,12 @@ impl Ui {
 
 /// `1 row`, `2 rows`.
 pub fn rows(count: u64) -> String {
-    if count == 1 { "1 row".into() } else { format!("{count} rows") }
+    several(count, "row", "rows")
+}
+
+/// `1 error`, `2 errors`.
+pub fn several(count: u64, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
 }
 
 /// `12 B`, `350.10 MB`.

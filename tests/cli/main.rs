@@ -4,6 +4,7 @@ mod workdir;
 
 mod beside;
 mod cache;
+mod check;
 mod classify;
 mod completions;
 mod contract;

@@ -1,0 +1,147 @@
+//! What is wrong with a data set: pictures, classes, splits, copies, and the files of other tools' layouts.
+//!
+//! Hides: how copies are found, what each layout promises its readers. Promises: a finding says which rule is broken
+//! by which row or file; every rule is named, so that scripts can tell and leave out; memory is some hundred bytes a
+//! row, whatever the pictures.
+
+mod classes;
+mod copies;
+pub mod layout;
+mod picture;
+mod rows;
+mod summary;
+
+pub use picture::{Claims, Seen, look};
+pub use rows::{Report, Row, Rows};
+pub use summary::{Class, Copies, Span, Summary};
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Training on it, or believing its test, would be a mistake.
+    Error,
+    /// Worth a look.
+    Warning,
+}
+
+impl Severity {
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
+}
+
+macro_rules! rules {
+    ($($variant:ident $severity:ident $name:literal $meaning:literal)*) => {
+        /// What a data set is held against.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Rule {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl Rule {
+            /// All rules, in the order in which they are reported.
+            pub const ALL: &'static [Rule] = &[$(Rule::$variant,)*];
+
+            /// Its name in reports and on the command line.
+            pub fn name(self) -> &'static str {
+                match self { $(Rule::$variant => $name,)* }
+            }
+
+            /// How bad it is to break it.
+            pub fn severity(self) -> Severity {
+                match self { $(Rule::$variant => Severity::$severity,)* }
+            }
+
+            /// What those are that break it.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Rule::$variant => $meaning,)* }
+            }
+        }
+    };
+}
+
+rules! {
+    Layout           Error   "layout"             "files that the layout wants otherwise"
+    Missing          Error   "missing"            "pictures that are not where the table says"
+    Unreadable       Error   "unreadable"         "pictures that cannot be decoded"
+    Changed          Error   "changed"            "pictures that are no longer what the table says"
+    DuplicateKey     Error   "duplicate-key"      "keys of several rows"
+    Leak             Error   "leak"               "identical pictures in two splits"
+    NearLeak         Error   "near-leak"          "near copies in two splits"
+    AugmentedLeak    Error   "augmented-leak"     "augmented pictures outside train, or of a picture outside train"
+    UnknownSplit     Error   "unknown-split"      "splits other than train, validation and test"
+    NotInTrain       Error   "not-in-train"       "classes that train has no picture of"
+    TwoClasses       Error   "two-classes"        "identical pictures of different classes"
+    LabelAndId       Error   "label-and-id"       "labels and ids that contradict each other"
+    Box              Error   "box"                "boxes that are none, or lie outside their picture"
+    LabelMissing     Error   "label-missing"      "pictures without a label file"
+    LabelOrphan      Error   "label-orphan"       "label files without a picture"
+    LabelSyntax      Error   "label-syntax"       "lines of label files that cannot be read"
+    LabelRange       Error   "label-range"        "boxes outside 0 to 1"
+    LabelClass       Error   "label-class"        "classes of label files that there are not"
+    Failed           Warning "failed"             "rows that an earlier stage could not process"
+    Format           Warning "format"             "pictures of another format than their name says"
+    Small            Warning "small"              "pictures with a very short side"
+    Duplicate        Warning "duplicate"          "identical pictures"
+    NearDuplicate    Warning "near-duplicate"     "near copies"
+    NearTwoClasses   Warning "near-two-classes"   "near copies of different classes"
+    NoClass          Warning "no-class"           "pictures without a class among others with one"
+    NoSplit          Warning "no-split"           "pictures in no split among others in one"
+    Ratio            Warning "ratio"              "classes that are not divided by the ratios"
+    Imbalance        Warning "imbalance"          "classes of very different size"
+    Numbering        Warning "numbering"          "splits in which classes have other numbers than in train"
+    LabelRepeated    Warning "label-repeated"     "lines of label files that stand there twice"
+}
+
+/// What breaks a rule.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// The row of this number.
+    Row(u32),
+    /// A file, by its name below the data set's folder.
+    File(String),
+    /// A class.
+    Class(String),
+    /// All of it.
+    Set,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    pub rule: Rule,
+    pub subject: Subject,
+    /// The other row of a pair.
+    pub other: Option<u32>,
+    /// What exactly is wrong, where the rule and the rows do not say it.
+    pub detail: String,
+}
+
+impl Finding {
+    /// A finding about one subject.
+    pub fn new(rule: Rule, subject: Subject, detail: impl Into<String>) -> Finding {
+        Finding { rule, subject, other: None, detail: detail.into() }
+    }
+
+    /// A finding about two rows.
+    pub fn pair(rule: Rule, row: u32, other: u32, detail: impl Into<String>) -> Finding {
+        Finding { rule, subject: Subject::Row(row), other: Some(other), detail: detail.into() }
+    }
+}
+
+/// What is held against what.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// A shorter side of fewer pixels is worth a warning.
+    pub min_size: u32,
+    /// The largest class may have so many times the pictures of the smallest.
+    pub max_imbalance: f64,
+    /// What every class should be divided by.
+    pub ratios: Option<crate::split::Ratios>,
+    /// Perceptual hashes that differ in so many bits or fewer are near copies; `None`: near copies are not looked for.
+    pub hash_distance: Option<u32>,
+}

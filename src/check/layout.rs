@@ -1,0 +1,174 @@
+//! Folders as other tools lay them out: which pictures are there, of which class and split, and what those tools would
+//! stumble over.
+
+mod coco;
+mod imagefolder;
+mod webdataset;
+mod yolo;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use arrow_array::{ArrayRef, Int32Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, Schema, SchemaRef};
+
+use super::{Finding, Rule, Subject};
+use crate::io;
+use crate::table::{Error, Table, column};
+
+/// How a folder is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Profile {
+    /// images/ and labels/ with a text file for each picture, and data.yaml
+    Yolo,
+    /// A folder for each class, in a folder for each split
+    Imagefolder,
+    /// annotations/*.json and their pictures
+    Coco,
+    /// Shards: tar files in which the files of a sample share a name
+    Webdataset,
+}
+
+impl Profile {
+    /// The layout that a folder seems to have; `None`: just a folder of pictures.
+    pub fn of(folder: &Path) -> Option<Profile> {
+        let has = |name: &str| folder.join(name).exists();
+        let ends = |end: &str| children(folder).iter().any(|name| name.ends_with(end));
+        if has("data.yaml") || has("data.yml") || (has("images") && has("labels")) {
+            return Some(Profile::Yolo);
+        }
+        if has("annotations") || !coco::annotations(folder).is_empty() {
+            return Some(Profile::Coco);
+        }
+        if ends(".tar") {
+            return Some(Profile::Webdataset);
+        }
+        let split = children(folder).into_iter().any(|name| split_of(&name).is_some() && folder.join(&name).is_dir());
+        split.then_some(Profile::Imagefolder)
+    }
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::Yolo => "yolo",
+            Profile::Imagefolder => "imagefolder",
+            Profile::Coco => "coco",
+            Profile::Webdataset => "webdataset",
+        }
+    }
+}
+
+/// A folder that is being read.
+#[derive(Debug)]
+pub struct Layout {
+    /// A row for each picture.
+    pub table: Table,
+    /// What was found so far: complete when the table has been read to its end.
+    pub findings: Findings,
+}
+
+/// Findings that come up while a table is read.
+#[derive(Debug, Clone, Default)]
+pub struct Findings(Arc<Mutex<Vec<Finding>>>);
+
+impl Findings {
+    /// Adds one about a file, named from the data set's folder.
+    fn file(&self, rule: Rule, file: impl Into<String>, detail: impl Into<String>) {
+        self.0.lock().expect("no thread panics with this lock").push(Finding::new(
+            rule,
+            Subject::File(file.into()),
+            detail,
+        ));
+    }
+
+    /// What was found since the last time.
+    pub fn take(&self) -> Vec<Finding> {
+        std::mem::take(&mut *self.0.lock().expect("no thread panics with this lock"))
+    }
+}
+
+/// Reads a folder of this layout.
+///
+/// # Errors
+/// It cannot be read, or there is no picture.
+pub fn open(folder: &Path, profile: Profile) -> Result<Layout, Error> {
+    match profile {
+        Profile::Yolo => yolo::open(folder),
+        Profile::Imagefolder => imagefolder::open(folder),
+        Profile::Coco => coco::open(folder),
+        Profile::Webdataset => webdataset::open(folder),
+    }
+}
+
+/// A picture of a layout.
+#[derive(Debug, Default)]
+struct Picture {
+    key: String,
+    path: PathBuf,
+    id: Option<i32>,
+    label: Option<String>,
+    split: Option<&'static str>,
+}
+
+const BATCH_ROWS: usize = 256;
+
+/// The table of pictures that come one after the other.
+fn table(folder: &Path, rows: usize, pictures: impl Iterator<Item = Picture> + Send + 'static) -> Table {
+    let schema: SchemaRef = Arc::new(Schema::new(vec![
+        column::key_field(),
+        column::field(column::PATH, DataType::Utf8),
+        column::field(column::ID, DataType::Int32),
+        column::field(column::LABEL, DataType::Utf8),
+        column::field(column::SPLIT, DataType::Utf8),
+    ]));
+    let mut pictures = pictures;
+    let batch_schema = schema.clone();
+    let batches = std::iter::from_fn(move || {
+        let some: Vec<Picture> = pictures.by_ref().take(BATCH_ROWS).collect();
+        if some.is_empty() {
+            return None;
+        }
+        let path = |picture: &Picture| io::escape_bytes(picture.path.as_os_str().as_encoded_bytes());
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from_iter_values(some.iter().map(|p| &p.key))),
+            Arc::new(StringArray::from_iter_values(some.iter().map(path))),
+            Arc::new(some.iter().map(|p| p.id).collect::<Int32Array>()),
+            Arc::new(some.iter().map(|p| p.label.as_deref()).collect::<StringArray>()),
+            Arc::new(some.iter().map(|p| p.split).collect::<StringArray>()),
+        ];
+        Some(Ok(RecordBatch::try_new(batch_schema.clone(), columns).expect("the columns of the schema above")))
+    });
+    Table::new(folder.display().to_string(), schema, Some(rows as u64), Box::new(batches))
+}
+
+/// The split that a folder of this name holds.
+fn split_of(name: &str) -> Option<&'static str> {
+    match name.to_ascii_lowercase().as_str() {
+        "train" | "training" => Some("train"),
+        "val" | "valid" | "validation" | "dev" => Some("validation"),
+        "test" | "testing" => Some("test"),
+        _ => None,
+    }
+}
+
+/// Names of what lies in a folder, sorted, without hidden files; none where it cannot be read.
+fn children(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
+    names.sort();
+    names
+}
+
+/// A text file of at most 64 megabytes.
+fn read_text(path: &Path) -> Result<String, String> {
+    const MOST: u64 = 64 << 20;
+    match std::fs::metadata(path).map_err(|e| e.to_string())?.len() {
+        length if length > MOST => Err(format!("{length} bytes are more than the {} megabytes allowed", MOST >> 20)),
+        _ => {
+            let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
+            let text = String::from_utf8(bytes).map_err(|_| "is no UTF-8 text".to_string())?;
+            Ok(text.strip_prefix('\u{feff}').map(str::to_string).unwrap_or(text))
+        }
+    }
+}

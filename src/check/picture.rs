@@ -1,0 +1,63 @@
+//! One picture: whether it can be decoded, and whether it is what its row says.
+
+use crate::duplicates::PerceptualHash;
+use crate::image::{self, Colour};
+
+use super::Rule;
+
+/// What was seen of a picture.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// BLAKE3 of its bytes.
+    pub content: Option<[u8; 32]>,
+    /// The format of its bytes.
+    pub format: Option<&'static str>,
+    /// Width and height, upright.
+    pub size: Option<(u32, u32)>,
+    pub looks: Option<PerceptualHash>,
+    /// The rules that it breaks, and how.
+    pub problems: Vec<(Rule, String)>,
+}
+
+/// What a row says of its picture.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Claims<'a> {
+    /// The file's name, whose extension names a format.
+    pub name: &'a str,
+    pub content: Option<[u8; 32]>,
+    pub size: Option<(u32, u32)>,
+}
+
+/// Looks at the bytes of a picture: decodes all of it, and holds it against what its row says.
+pub fn look(bytes: &[u8], claims: Claims, min_size: u32, near: bool) -> Seen {
+    let mut seen = Seen { content: Some(*blake3::hash(bytes).as_bytes()), ..Seen::default() };
+    if claims.content.is_some_and(|claimed| Some(claimed) != seen.content) {
+        seen.problems.push((Rule::Changed, "its content hash differs".into()));
+    }
+    let rgb = match image::decode(bytes, Colour::WHITE) {
+        Ok(rgb) => rgb,
+        Err(problem) => {
+            seen.problems.push((Rule::Unreadable, problem.to_string()));
+            return seen;
+        }
+    };
+    seen.format = image::format_of(bytes);
+    let extension = claims.name.rsplit_once('.').map(|(_, extension)| extension).unwrap_or_default();
+    if let (Some(named), Some(format)) = (image::format_of_extension(extension), seen.format)
+        && named != format
+    {
+        seen.problems.push((Rule::Format, format!("named .{extension}, is {format}")));
+    }
+    let (width, height) = (rgb.width, rgb.height);
+    seen.size = Some((width, height));
+    if let Some((w, h)) = claims.size.filter(|&claimed| claimed != (width, height)) {
+        seen.problems.push((Rule::Changed, format!("{width} x {height} pixels, and the table says {w} x {h}")));
+    }
+    if width.min(height) < min_size {
+        seen.problems.push((Rule::Small, format!("{width} x {height} pixels")));
+    }
+    if near {
+        seen.looks = PerceptualHash::of(&rgb);
+    }
+    seen
+}

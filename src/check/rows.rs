@@ -1,0 +1,267 @@
+//! What is remembered of every row.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::{Finding, Rule, Seen, Settings, Span, Subject, Summary, classes, copies};
+use crate::duplicates::PerceptualHash;
+
+/// A row, as far as its columns and its picture tell.
+#[derive(Debug, Default)]
+pub struct Row<'a> {
+    pub key: &'a str,
+    pub id: Option<i32>,
+    pub label: Option<&'a str>,
+    pub split: Option<&'a str>,
+    /// Why it belongs to no split.
+    pub excluded: bool,
+    /// What an earlier stage says is wrong with it.
+    pub error: Option<&'a str>,
+    /// BLAKE3 of the picture that this one was drawn from.
+    pub parent: Option<[u8; 32]>,
+    pub seen: Seen,
+}
+
+/// The splits of a row: none, train, validation, test, and what nobody knows.
+pub(super) const SPLITS: [&str; 5] = ["", "train", "validation", "test", "?"];
+pub(super) const NO_SPLIT: u8 = 0;
+pub(super) const TRAIN: u8 = 1;
+const UNKNOWN: u8 = 4;
+/// In none on purpose, or because it has failed.
+pub(super) const LEFT_OUT: u8 = 5;
+
+/// Whether a row is in a split.
+pub(super) fn is_divided(split: u8) -> bool {
+    split != NO_SPLIT && split != LEFT_OUT
+}
+
+/// No class: neither id nor label.
+pub(super) const NO_CLASS: u32 = u32::MAX;
+
+/// All rows, some hundred bytes each.
+#[derive(Debug)]
+pub struct Rows {
+    settings: Settings,
+    pub(super) findings: Vec<Finding>,
+    keys: Keys,
+    pub(super) contents: Vec<Option<u64>>,
+    pub(super) looks: Vec<Option<PerceptualHash>>,
+    pub(super) splits: Vec<u8>,
+    pub(super) ids: Vec<Option<i32>>,
+    /// Numbers of labels, in the order of their first rows.
+    pub(super) labels: Vec<u32>,
+    pub(super) names: Vec<String>,
+    numbers: HashMap<String, u32>,
+    pub(super) parents: Vec<(u64, u32)>,
+    unknown_splits: HashMap<String, (u32, u64)>,
+    formats: HashMap<&'static str, u64>,
+    sizes: HashMap<(u32, u32), u64>,
+    excluded: u64,
+    failed: u64,
+    unreadable: u64,
+}
+
+impl Rows {
+    pub fn new(settings: Settings) -> Rows {
+        Rows {
+            settings,
+            findings: Vec::new(),
+            keys: Keys::default(),
+            contents: Vec::new(),
+            looks: Vec::new(),
+            splits: Vec::new(),
+            ids: Vec::new(),
+            labels: Vec::new(),
+            names: Vec::new(),
+            numbers: HashMap::new(),
+            parents: Vec::new(),
+            unknown_splits: HashMap::new(),
+            formats: HashMap::new(),
+            sizes: HashMap::new(),
+            excluded: 0,
+            failed: 0,
+            unreadable: 0,
+        }
+    }
+
+    /// Number of rows so far.
+    pub fn len(&self) -> usize {
+        self.splits.len()
+    }
+
+    /// Whether there is no row yet.
+    pub fn is_empty(&self) -> bool {
+        self.splits.is_empty()
+    }
+
+    /// Adds a finding that was made elsewhere.
+    pub fn add(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// Takes the next row.
+    pub fn push(&mut self, row: Row) {
+        let number = u32::try_from(self.len()).expect("fewer than 2^32 rows");
+        self.keys.push(row.key);
+        for (rule, detail) in row.seen.problems {
+            self.unreadable += u64::from(matches!(rule, Rule::Unreadable | Rule::Missing));
+            self.findings.push(Finding::new(rule, Subject::Row(number), detail));
+        }
+        if let Some(error) = row.error {
+            self.failed += 1;
+            self.findings.push(Finding::new(Rule::Failed, Subject::Row(number), error));
+        }
+        self.contents.push(row.seen.content.map(start));
+        self.looks.push(row.seen.looks);
+        self.ids.push(row.id);
+        let label = row.label.map_or(NO_CLASS, |label| self.label(label));
+        self.labels.push(label);
+        self.parents.extend(row.parent.map(|parent| (start(parent), number)));
+        self.excluded += u64::from(row.excluded);
+        let place = match row.split {
+            // A row that failed, or was left out, trains and tests nothing.
+            _ if row.error.is_some() || row.excluded => LEFT_OUT,
+            None => NO_SPLIT,
+            Some(split) => (1..4).find(|&at| SPLITS[at as usize] == split).unwrap_or(UNKNOWN),
+        };
+        if let (UNKNOWN, Some(split)) = (place, row.split) {
+            self.unknown_splits.entry(split.into()).or_insert((number, 0)).1 += 1;
+        }
+        self.splits.push(place);
+        if let Some(format) = row.seen.format {
+            *self.formats.entry(format).or_default() += 1;
+        }
+        if let Some(size) = row.seen.size {
+            *self.sizes.entry(size).or_default() += 1;
+        }
+    }
+
+    fn label(&mut self, label: &str) -> u32 {
+        if let Some(&number) = self.numbers.get(label) {
+            return number;
+        }
+        let number = self.names.len() as u32;
+        self.names.push(label.into());
+        self.numbers.insert(label.into(), number);
+        number
+    }
+
+    /// Whether any row is in a split.
+    pub(super) fn are_divided(&self) -> bool {
+        self.splits.iter().any(|&split| is_divided(split))
+    }
+
+    /// The class of a row, by number: of its id where rows have ids, else of its label.
+    pub(super) fn class(&self, by_id: bool, row: usize) -> u32 {
+        if by_id { self.ids[row].map_or(NO_CLASS, i32::cast_unsigned) } else { self.labels[row] }
+    }
+
+    /// Whether ids are the classes.
+    pub(super) fn by_id(&self) -> bool {
+        self.ids.iter().any(Option::is_some)
+    }
+
+    /// Holds the rows against each other.
+    pub fn finish(mut self) -> Report {
+        for (row, first) in self.keys.repeated() {
+            self.findings.push(Finding::pair(Rule::DuplicateKey, row, first, ""));
+        }
+        for (split, (row, rows)) in std::mem::take(&mut self.unknown_splits) {
+            let detail = format!("`{split}` ({rows} rows)");
+            self.findings.push(Finding::new(Rule::UnknownSplit, Subject::Row(row), detail));
+        }
+        let Settings { hash_distance, ratios, max_imbalance, .. } = self.settings;
+        let copies = copies::find(&mut self, hash_distance);
+        let classes = classes::find(&mut self, ratios, max_imbalance);
+        let mut formats: Vec<(&str, u64)> = self.formats.into_iter().collect();
+        formats.sort_by_key(|&(format, count)| (std::cmp::Reverse(count), format));
+        let count = |place: u8| self.splits.iter().filter(|&&split| split % LEFT_OUT == place).count() as u64;
+        let summary = Summary {
+            rows: self.splits.len() as u64,
+            failed: self.failed,
+            unreadable: self.unreadable,
+            excluded: self.excluded,
+            splits: [0, 1, 2, 3, 4].map(count),
+            formats,
+            widths: Span::of(self.sizes.iter().map(|(&(width, _), &count)| (width.into(), count))),
+            heights: Span::of(self.sizes.iter().map(|(&(_, height), &count)| (height.into(), count))),
+            classes,
+            copies,
+        };
+        let mut findings = self.findings;
+        findings.sort_unstable();
+        findings.dedup();
+        Report { findings, summary, keys: self.keys, splits: self.splits, labels: self.labels, names: self.names }
+    }
+}
+
+/// What was found, and the names of the rows that it speaks of.
+#[derive(Debug)]
+pub struct Report {
+    /// In the order of the rules, then of rows and files.
+    pub findings: Vec<Finding>,
+    pub summary: Summary,
+    keys: Keys,
+    splits: Vec<u8>,
+    labels: Vec<u32>,
+    names: Vec<String>,
+}
+
+impl Report {
+    /// The key of a row.
+    pub fn key(&self, row: u32) -> &str {
+        self.keys.get(row as usize)
+    }
+
+    /// The split of a row, where it is in one of the three.
+    pub fn split(&self, row: u32) -> Option<&'static str> {
+        Some(SPLITS[usize::from(self.splits[row as usize] % LEFT_OUT)]).filter(|split| split.len() > 1)
+    }
+
+    /// The label of a row.
+    pub fn label(&self, row: u32) -> Option<&str> {
+        self.names.get(self.labels[row as usize] as usize).map(String::as_str)
+    }
+}
+
+/// Many keys, one after the other.
+#[derive(Debug, Default)]
+struct Keys {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Keys {
+    fn push(&mut self, key: &str) {
+        self.text.push_str(key);
+        self.ends.push(self.text.len());
+    }
+
+    fn get(&self, at: usize) -> &str {
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[start..self.ends[at]]
+    }
+
+    /// Rows whose key another row has before them, each with the first of that key.
+    fn repeated(&self) -> Vec<(u32, u32)> {
+        let hash = |row: u32| {
+            let mut hasher = DefaultHasher::new();
+            self.get(row as usize).hash(&mut hasher);
+            (hasher.finish(), row)
+        };
+        let mut hashes: Vec<(u64, u32)> = (0..self.ends.len() as u32).map(hash).collect();
+        hashes.sort_unstable();
+        let mut repeated = Vec::new();
+        for same in hashes.chunk_by(|a, b| a.0 == b.0) {
+            let first = same[0].1;
+            let equal = |&&(_, row): &&(u64, u32)| self.get(row as usize) == self.get(first as usize);
+            repeated.extend(same[1..].iter().filter(equal).map(|&(_, row)| (row, first)));
+        }
+        repeated
+    }
+}
+
+/// The first bytes of a digest.
+pub(super) fn start(digest: [u8; 32]) -> u64 {
+    u64::from_le_bytes(digest[..8].try_into().expect("a part of 32 bytes"))
+}

@@ -1,0 +1,317 @@
+//! `check`: what is wrong with a data set.
+
+mod report;
+
+use std::path::PathBuf;
+
+use arrow_array::RecordBatch;
+use clap::Args;
+
+use super::args::{open_sink, threads};
+use super::failure::{Exit, Failure};
+use crate::check::layout::{self, Findings, Profile};
+use crate::check::{Claims, Report, Row, Rows, Rule, Seen, Settings, Severity, look};
+use crate::duplicates::{DEFAULT_REACH, PerceptualHash};
+use crate::io::Target;
+use crate::split::Ratios;
+use crate::stage::{in_order, pool, slices};
+use crate::table::boxes::{Bounds, Boxes};
+use crate::table::column::{self, read_hashes};
+use crate::table::{Error, Images, Inputs, Table};
+use crate::ui::Ui;
+use report::Format;
+
+/// Rows that one thread works on at a time.
+const SLICE_ROWS: usize = 16;
+
+/// When `check` ends with 4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+enum FailOn {
+    /// At an error
+    #[default]
+    Error,
+    /// At a warning too
+    Warning,
+    /// Never
+    Never,
+}
+
+/// Say what is wrong with a data set: damaged pictures, copies, leaks between splits, classes, labels
+///
+/// Every picture is decoded and compared with what its row says and with all others; identical pictures and near copies
+/// in two splits are leaks, named in pairs. A folder is read in the layout that a training tool reads: its label files,
+/// names and numbers are checked too. Ends with 4 where an error was found; a warning is worth a look.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pokedex check split.parquet
+  pokedex check yolo/ --findings findings.csv
+  pokedex check photos/ --profile imagefolder --fail-on warning
+  pokedex scan photos/ | pokedex split - | pokedex check - --format json | jq .summary.splits")]
+pub struct Check {
+    /// Tables, image files, folders, a data set's folder, or - for standard input
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+
+    /// How the folder is laid out [default: told by its files]
+    #[arg(long, value_enum, value_name = "LAYOUT")]
+    profile: Option<Profile>,
+
+    /// Do not open pictures: hold only the table's columns against each other
+    #[arg(long)]
+    no_pictures: bool,
+
+    /// Do not look for near copies
+    #[arg(long)]
+    no_near_duplicates: bool,
+
+    /// Pictures whose perceptual hashes differ in at most N of 256 bits are near copies
+    #[arg(long, default_value_t = DEFAULT_REACH, value_name = "N", conflicts_with = "no_near_duplicates")]
+    hash_distance: u32,
+
+    /// Warn of pictures with a side of fewer pixels
+    #[arg(long, default_value_t = 32, value_name = "PIXELS")]
+    min_size: u32,
+
+    /// Warn where the largest class has more than X times the pictures of the smallest
+    #[arg(long, default_value_t = 10.0, value_name = "X")]
+    max_imbalance: f64,
+
+    /// Warn of classes that are not divided so [default: as `split` has noted in the table]
+    #[arg(long, value_name = "T/V/T")]
+    ratios: Option<Ratios>,
+
+    /// Leave out these rules: names separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "RULES")]
+    ignore: Vec<String>,
+
+    /// What makes the exit code 4
+    #[arg(long, value_enum, default_value_t, value_name = "SEVERITY")]
+    fail_on: FailOn,
+
+    /// How the report is written
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+
+    /// How many findings of a rule the text shows
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    limit: usize,
+
+    /// Write the report to this file [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Write all findings to this table as well: .csv, .tsv, .jsonl or .parquet
+    #[arg(long, value_name = "FILE")]
+    findings: Option<PathBuf>,
+
+    /// Number of threads [default: the number of processors]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+}
+
+impl Check {
+    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+        let ignored = self.ignored()?;
+        let beside = self.findings.as_deref().map(|path| Ok::<_, Failure>((path, Format::of(path)?))).transpose()?;
+        let (table, layout) = self.open()?;
+        let sink = open_sink(&Target::parse(self.output.as_deref()), self.format == Format::Parquet)?;
+        let profile = layout.as_ref().map(|(profile, _)| *profile);
+        let what = What { name: table.name.clone(), profile, opened: self.opens(&table) };
+        let mut report = self.look_at_all(table, ui)?;
+        if let Some((_, findings)) = layout {
+            report.findings.append(&mut findings.take());
+            report.findings.sort_unstable();
+        }
+        report.findings.retain(|finding| !ignored.contains(&finding.rule));
+        report::write(&report, &what, self.format, self.limit, sink)?;
+        if let Some((path, format)) = beside {
+            let sink = open_sink(&Target::File(path.into()), true)?;
+            report::write(&report, &what, format, 0, sink)?;
+        }
+        Ok(self.verdict(&report))
+    }
+
+    fn ignored(&self) -> Result<Vec<Rule>, Failure> {
+        let rule = |name: &String| {
+            let known = || Rule::ALL.iter().map(|rule| rule.name()).collect::<Vec<_>>().join(", ");
+            let rule = Rule::ALL.iter().copied().find(|rule| rule.name() == name);
+            rule.ok_or_else(|| {
+                Failure::usage(format!("--ignore {name}: no such rule"), format!("rules are {}", known()))
+            })
+        };
+        self.ignore.iter().map(rule).collect()
+    }
+
+    /// The rows, and where the input is a data set's folder, how it is laid out and what is found there on the way.
+    fn open(&self) -> Result<(Table, Option<(Profile, Findings)>), Failure> {
+        let folder = self.inputs.first().filter(|path| self.inputs.len() == 1 && path.is_dir());
+        let profile = folder.and_then(|folder| self.profile.or_else(|| Profile::of(folder)));
+        let inputs = Inputs { paths: self.inputs.clone(), ..Inputs::default() };
+        let (Some(folder), Some(profile)) = (folder, profile) else {
+            if let Some(profile) = self.profile {
+                let name = profile.name();
+                let hint = "give the data set's folder alone, or leave --profile out";
+                return Err(Failure::usage(format!("--profile {name}: is for a folder"), hint));
+            }
+            return Ok((inputs.images_or_vectors()?, None));
+        };
+        let layout = layout::open(folder, profile)?;
+        // What wrote the folder says more of its rows than the files do; the files are looked through all the same.
+        let told = inputs.images().ok().filter(|table| table.provenance.get("export").is_some());
+        let table = match told {
+            None => layout.table,
+            Some(told) => {
+                layout.table.into_iter().try_for_each(|batch| batch.map(drop))?;
+                told
+            }
+        };
+        Ok((table, Some((profile, layout.findings))))
+    }
+
+    fn look_at_all(&self, table: Table, ui: &mut Ui) -> Result<Report, Failure> {
+        let table = table.with_keys();
+        let noted = table.provenance.get("split").and_then(|settings| {
+            settings.split_whitespace().find_map(|word| word.strip_prefix("ratios=")?.parse().ok())
+        });
+        let settings = Settings {
+            min_size: self.min_size,
+            max_imbalance: self.max_imbalance,
+            ratios: self.ratios.or(noted),
+            hash_distance: (!self.no_near_duplicates).then_some(self.hash_distance),
+        };
+        let pictures = self.opens(&table);
+        let looking = Looking { pictures, near: settings.hash_distance.is_some(), min_size: settings.min_size };
+        let mut rows = Rows::new(settings);
+        ui.start("check", table.rows);
+        let slice = if pictures { SLICE_ROWS } else { 1024 };
+        let work = move |batch: Result<RecordBatch, Error>| {
+            let batch = batch?;
+            let seen = looking.at(&batch)?;
+            Ok::<_, Error>((batch, seen))
+        };
+        for done in in_order(pool(threads(self.jobs))?, slices(table, slice), work) {
+            let (batch, seen) = done?;
+            push(&mut rows, &batch, seen)?;
+            ui.advance(batch.num_rows() as u64);
+        }
+        ui.finish();
+        Ok(rows.finish())
+    }
+
+    fn opens(&self, table: &Table) -> bool {
+        !self.no_pictures && (table.has(column::PATH) || table.has(column::IMAGE))
+    }
+
+    fn verdict(&self, report: &Report) -> Exit {
+        let worst = report.findings.iter().map(|finding| finding.rule.severity()).min();
+        match (self.fail_on, worst) {
+            (FailOn::Error | FailOn::Warning, Some(Severity::Error)) => Exit::Found,
+            (FailOn::Warning, Some(Severity::Warning)) => Exit::Found,
+            _ => Exit::Done,
+        }
+    }
+}
+
+/// What was checked.
+struct What {
+    name: String,
+    profile: Option<Profile>,
+    /// Whether pictures were opened.
+    opened: bool,
+}
+
+/// How a picture is looked at.
+#[derive(Clone, Copy)]
+struct Looking {
+    pictures: bool,
+    near: bool,
+    min_size: u32,
+}
+
+impl Looking {
+    /// Looks at the pictures of a slice; what the table says already is not computed again.
+    fn at(self, batch: &RecordBatch) -> Result<Vec<Seen>, Error> {
+        let contents = read_hashes(batch, column::CONTENT_HASH)?;
+        let looks = read_looks(batch)?;
+        let sides = (column::ints(batch, column::WIDTH)?, column::ints(batch, column::HEIGHT)?);
+        let size = |i: usize| {
+            let side = |side: &Option<arrow_array::Int32Array>| {
+                side.as_ref().and_then(|side| side.iter().nth(i).flatten()).map(i32::cast_unsigned)
+            };
+            Some((side(&sides.0)?, side(&sides.1)?))
+        };
+        let boxes = Boxes::of(batch)?;
+        let images = self.pictures.then(|| Images::of(batch)).transpose()?;
+        let look_at = |i: usize| {
+            let claims = Claims { name: "", content: contents[i], size: size(i) };
+            let mut seen = match &images {
+                None => Seen { content: claims.content, size: claims.size, ..Seen::default() },
+                Some(images) if images.error(i).is_some() => Seen::default(),
+                Some(images) => match images.read(i) {
+                    Ok(bytes) => {
+                        let name = images.path(i).unwrap_or(images.key(i));
+                        look(&bytes, Claims { name, ..claims }, self.min_size, self.near && looks[i].is_none())
+                    }
+                    Err(problem) => Seen { problems: vec![(Rule::Missing, problem)], ..Seen::default() },
+                },
+            };
+            // A changed picture looks as it does now.
+            let changed = seen.problems.iter().any(|(rule, _)| *rule == Rule::Changed);
+            seen.looks = seen.looks.or(looks[i].filter(|_| self.near && !changed));
+            for bounds in boxes.as_ref().and_then(|boxes| boxes.get(i)).unwrap_or_default() {
+                seen.problems.extend(outside(&bounds, seen.size).map(|problem| (Rule::Box, problem)));
+            }
+            seen
+        };
+        Ok((0..batch.num_rows()).map(look_at).collect())
+    }
+}
+
+fn read_looks(batch: &RecordBatch) -> Result<Vec<Option<PerceptualHash>>, Error> {
+    let hashes = read_hashes(batch, column::PERCEPTUAL_HASH)?;
+    Ok(hashes.into_iter().map(|hash| hash.map(PerceptualHash::from_bytes)).collect())
+}
+
+/// What is wrong with a box in a picture of this size.
+fn outside(bounds: &Bounds, size: Option<(u32, u32)>) -> Option<String> {
+    const ROUNDING: f32 = 0.01;
+    let [x1, y1, x2, y2] = bounds.xyxy;
+    let is_one = x1 < x2 && y1 < y2 && bounds.xyxy.iter().all(|side| side.is_finite());
+    if !is_one {
+        return Some(format!("[{x1}, {y1}, {x2}, {y2}] is no box"));
+    }
+    let (width, height) = size?;
+    let inside = x1 >= -ROUNDING && y1 >= -ROUNDING;
+    let inside = inside && x2 <= width as f32 + ROUNDING && y2 <= height as f32 + ROUNDING;
+    (!inside).then(|| format!("the box [{x1}, {y1}, {x2}, {y2}] leaves {width} x {height} pixels"))
+}
+
+/// Hands the rows of a slice on.
+fn push(rows: &mut Rows, batch: &RecordBatch, seen: Vec<Seen>) -> Result<(), Error> {
+    let text = |name| column::text(batch, name);
+    let keys = text(column::KEY)?.expect("a table with keys");
+    let (labels, splits, errors) = (text(column::LABEL)?, text(column::SPLIT)?, text(column::ERROR)?);
+    let excluded = text(column::EXCLUDED)?;
+    let ids = column::ints(batch, column::ID)?;
+    let parents = read_hashes(batch, column::PARENT_HASH)?;
+    for (i, seen) in seen.into_iter().enumerate() {
+        let cell = |column: &'_ Option<arrow_array::StringArray>| {
+            column
+                .as_ref()
+                .filter(|column| arrow_array::Array::is_valid(*column, i))
+                .map(|column| column.value(i).to_string())
+        };
+        rows.push(Row {
+            key: keys.value(i),
+            id: ids.as_ref().and_then(|ids| arrow_array::Array::is_valid(ids, i).then(|| ids.value(i))),
+            label: cell(&labels).as_deref(),
+            split: cell(&splits).as_deref(),
+            excluded: cell(&excluded).is_some(),
+            error: cell(&errors).as_deref(),
+            parent: parents[i],
+            seen,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,346 @@
+//! `check`: data sets with planted faults, each of which has to be found, and sound ones, of which nothing may be said.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Int32Array, RecordBatch, StringArray};
+use serde_json::Value;
+
+use pokedex::table::boxes::{self, Bounds};
+
+use crate::workdir::{Workdir, encode, pattern, png};
+
+/// The report as an object.
+fn report(dir: &Workdir, arguments: &str) -> (i32, Value) {
+    let run = dir.pokedex(&format!("check {arguments} --format json"));
+    assert!([0, 4].contains(&run.code), "{}", run.stderr);
+    (run.code, serde_json::from_slice(&run.stdout).expect("JSON"))
+}
+
+/// How many findings of a rule a report has.
+fn count(report: &Value, rule: &str) -> u64 {
+    report["rules"][rule].as_u64().unwrap_or(0)
+}
+
+/// Rules that are broken.
+fn rules(report: &Value) -> Vec<String> {
+    report["rules"].as_object().expect("an object").keys().cloned().collect()
+}
+
+/// A picture of 160 × 120 pixels that looks like no other number's.
+fn scene(number: u32) -> image::DynamicImage {
+    let picture = image::RgbImage::from_fn(160, 120, |x, y| {
+        let wave = |n: u32, at: u32| ((f64::from(at) * f64::from(n % 13 + 2) / 40.0).sin() * 60.0 + 60.0) as u32;
+        let value = wave(number, x) + wave(number / 7 + 3, y) + (number * 37 % 100);
+        image::Rgb([value as u8, (value / 2 + number * 11) as u8, (255 - value.min(255)) as u8])
+    });
+    picture.into()
+}
+
+/// Six pictures of two classes, divided.
+fn divided(dir: &Workdir) {
+    for number in 0..12 {
+        let class = if number % 2 == 0 { "cat" } else { "dog" };
+        dir.write(&format!("photos/{class}/{number:02}.png"), png(&scene(number)));
+    }
+    dir.pokedex("split photos -o split.parquet").ok();
+}
+
+#[test]
+fn a_sound_data_set_has_nothing_wrong() {
+    let dir = Workdir::new();
+    divided(&dir);
+    let run = dir.pokedex("check split.parquet").ok();
+    assert!(run.text().ends_with("\nnothing is wrong\n"), "{}", run.text());
+    assert!(run.text().contains("splits        train 8, validation 2, test 2\n"), "{}", run.text());
+    assert!(run.text().contains("classes       2, 6 to 6 pictures each, median 6\n"), "{}", run.text());
+    let (_, report) = report(&dir, "split.parquet");
+    assert_eq!((report["errors"].as_u64(), report["warnings"].as_u64()), (Some(0), Some(0)));
+    assert_eq!(report["summary"]["widths"]["median"], 160);
+    assert_eq!(report["summary"]["classes"][1]["label"], "dog");
+}
+
+#[test]
+fn damaged_missing_changed_and_misnamed_pictures_are_told_apart() {
+    let dir = Workdir::new();
+    divided(&dir);
+    dir.write("photos/cat/00.png", encode(&scene(0), image::ImageFormat::Jpeg));
+    let whole = png(&scene(1));
+    dir.write("photos/dog/01.png", &whole[..whole.len() / 2]);
+    std::fs::remove_file(dir.path("photos/cat/02.png")).expect("there");
+    dir.write("photos/dog/03.png", png(&pattern(20, 40, 3).into()));
+    let (code, report) = report(&dir, "split.parquet --limit 1");
+    assert_eq!(code, 4);
+    assert_eq!(rules(&report), ["missing", "unreadable", "changed", "format", "small"]);
+    assert_eq!(count(&report, "changed"), 3);
+    let finding = |rule: &str| {
+        let findings = report["findings"].as_array().expect("a list").clone();
+        findings.into_iter().find(|finding| finding["rule"] == rule).expect("found")
+    };
+    assert_eq!(finding("missing")["key"], "cat/02.png");
+    assert_eq!(finding("unreadable")["key"], "dog/01.png");
+    assert_eq!(finding("format")["detail"], "named .png, is JPEG");
+    assert_eq!(finding("small")["detail"], "20 x 40 pixels");
+}
+
+#[test]
+fn leaks_are_named_in_pairs() {
+    let dir = Workdir::new();
+    divided(&dir);
+    // The same bytes under another name, and the same picture smaller, recompressed, on the other side.
+    let rows = dir.pokedex("export split.parquet --format csv --columns key,split").ok().text();
+    let key_in = |split: &str| {
+        let line = rows.lines().find(|line| line.ends_with(split) && line.starts_with("cat")).expect("a row");
+        line.split(',').next().expect("a key").to_string()
+    };
+    let (train, test) = (key_in("train"), key_in("test"));
+    let bytes = dir.read(&format!("photos/{train}"));
+    dir.write(&format!("photos/{test}"), &bytes);
+    let (_, found) = report(&dir, "split.parquet");
+    assert_eq!(count(&found, "leak"), 1, "{found:#}");
+    let leak = found["findings"].as_array().expect("a list").iter().find(|f| f["rule"] == "leak").expect("a leak");
+    assert_eq!((leak["key"].as_str(), leak["other_key"].as_str()), (Some(test.as_str()), Some(train.as_str())));
+    assert_eq!((leak["split"].as_str(), leak["other_split"].as_str()), (Some("test"), Some("train")));
+
+    let picture = image::load_from_memory(&bytes).expect("a picture");
+    let smaller = picture.resize(100, 75, image::imageops::FilterType::Triangle);
+    dir.write(&format!("photos/{test}"), encode(&smaller, image::ImageFormat::Jpeg));
+    let (code, found) = report(&dir, "split.parquet");
+    assert_eq!((code, count(&found, "near-leak"), count(&found, "leak")), (4, 1, 0), "{found:#}");
+    let (_, found) = report(&dir, "split.parquet --no-near-duplicates");
+    assert_eq!(count(&found, "near-leak"), 0);
+    assert_eq!(found["summary"]["near_copies"], Value::Null);
+}
+
+#[test]
+fn a_table_alone_is_held_against_itself() {
+    let dir = Workdir::new();
+    let rows = [
+        ("a", 1, "Bulbasaur", Some("train")),
+        ("b", 1, "Ivysaur", Some("train")),
+        ("c", 25, "Pikachu", Some("test")),
+        ("d", 4, "Charmander", Some("dev")),
+        ("e", 4, "Charmander", Some("train")),
+        ("f", 7, "Squirtle", None),
+    ];
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("key", Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.0)))),
+        ("id", Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| row.1)))),
+        ("label", Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.2)))),
+        ("split", Arc::new(rows.iter().map(|row| row.3).collect::<StringArray>())),
+    ];
+    dir.foreign("rows.parquet", &RecordBatch::try_from_iter(columns).expect("a batch"));
+    let (code, report) = report(&dir, "rows.parquet");
+    assert_eq!(code, 4);
+    let expected = [("unknown-split", 1), ("not-in-train", 1), ("label-and-id", 2), ("no-split", 1)];
+    for (rule, times) in expected {
+        assert_eq!(count(&report, rule), times, "{rule}: {report:#}");
+    }
+    assert_eq!(rules(&report).len(), expected.len(), "{report:#}");
+    let text = dir.pokedex("check rows.parquet").text();
+    assert!(
+        text.contains("error not-in-train (1): classes that train has no picture of\n  Pikachu: 1 in test\n"),
+        "{text}"
+    );
+    assert!(text.contains("b (train, Ivysaur): id 1 and label Ivysaur, whose number is 2\n"), "{text}");
+}
+
+#[test]
+fn rules_can_be_left_out_and_warnings_can_count() {
+    let dir = Workdir::new();
+    dir.picture("photos/a/1.png", 1);
+    dir.picture("photos/b/2.png", 1);
+    assert_eq!(dir.pokedex("check photos").code, 4, "one picture in two classes");
+    dir.pokedex("check photos --ignore two-classes").ok();
+    assert_eq!(dir.pokedex("check photos --ignore two-classes --fail-on warning").code, 4);
+    dir.pokedex("check photos --fail-on never").ok();
+    let said = dir.pokedex("check photos --ignore leeks").failed(2);
+    assert!(said.contains("--ignore leeks: no such rule\nhint: rules are layout, missing,"), "{said}");
+}
+
+#[test]
+fn findings_come_in_every_format_with_the_same_rows() {
+    let dir = Workdir::new();
+    dir.picture("photos/a/1.png", 1);
+    dir.picture("photos/b/2.png", 1);
+    dir.pokedex("check photos --findings f.csv -o report.txt").failed(4);
+    let csv = String::from_utf8(dir.read("f.csv")).expect("text");
+    let expected = "severity,rule,key,split,label,other_key,other_split,other_label,detail\n\
+        error,two-classes,b/2.png,,b,a/1.png,,a,\n\
+        warning,small,a/1.png,,a,,,,40 x 30 pixels\n\
+        warning,small,b/2.png,,b,,,,40 x 30 pixels\n\
+        warning,duplicate,b/2.png,,b,a/1.png,,a,\n";
+    assert_eq!(csv, expected);
+    let tsv = dir.pokedex("check photos --format tsv");
+    assert_eq!(tsv.text(), expected.replace(',', "\t"));
+    dir.pokedex("check photos --format parquet -o f.parquet").failed(4);
+    assert_eq!(dir.pokedex("export f.parquet --format csv").ok().text(), expected);
+    let jsonl = dir.pokedex("check photos --format jsonl").text();
+    assert_eq!(jsonl.lines().count(), 4);
+    let said = dir.pokedex("check photos --findings f.xls").failed(2);
+    assert!(said.contains("hint: call it .csv"), "{said}");
+}
+
+#[test]
+fn the_report_does_not_depend_on_threads() {
+    let dir = Workdir::new();
+    divided(&dir);
+    dir.write("photos/cat/02.png", dir.read("photos/cat/04.png"));
+    let one = dir.pokedex("check photos -j 1 --format json");
+    let four = dir.pokedex("check photos -j 4 --format json");
+    assert_eq!(one.text(), four.text());
+}
+
+/// A YOLO data set of four pictures, made by hand.
+fn yolo(dir: &Workdir) {
+    for (split, number, label) in [("train", 0, "0"), ("train", 1, "1"), ("val", 2, "0"), ("val", 3, "1")] {
+        dir.write(&format!("yolo/images/{split}/{number}.png"), png(&scene(number)));
+        dir.write(&format!("yolo/labels/{split}/{number}.txt"), format!("{label} 0.5 0.5 1.0 1.0\n"));
+    }
+    dir.write("yolo/data.yaml", "path: .\ntrain: images/train\nval: images/val\nnc: 2\nnames:\n  0: cat\n  1: dog\n");
+    dir.write("yolo/classes.txt", "cat\ndog\n");
+}
+
+#[test]
+fn a_sound_yolo_folder_has_nothing_wrong() {
+    let dir = Workdir::new();
+    yolo(&dir);
+    let run = dir.pokedex("check yolo").ok();
+    assert!(run.text().contains("data set      yolo (yolo), 4 rows\n"), "{}", run.text());
+    assert!(run.text().ends_with("\nnothing is wrong\n"), "{}", run.text());
+    let (_, report) = report(&dir, "yolo/");
+    assert_eq!(report["summary"]["splits"]["validation"], 2);
+    assert_eq!(report["summary"]["classes"][0]["label"], "cat");
+}
+
+#[test]
+fn every_fault_of_a_yolo_folder_is_found() {
+    let dir = Workdir::new();
+    yolo(&dir);
+    dir.write("yolo/labels/train/0.txt", "0 0.5 0.5 1.2 1.0\n0 0.9 0.5 0.5 0.5\n7 0.5 0.5 1 1\nx 1\n0 0.5 0.5 0.5\n");
+    dir.write("yolo/labels/train/1.txt", "1 0.5 0.5 1 1\n1 0.5 0.5 1 1\n");
+    std::fs::remove_file(dir.path("yolo/labels/val/2.txt")).expect("there");
+    dir.write("yolo/labels/val/nobody.txt", "0 0.5 0.5 1 1\n");
+    dir.write("yolo/data.yaml", "train: images/train\nval: images/val\ntest: images/test\nnc: 3\nnames: [cat, dog]\n");
+    dir.write("yolo/classes.txt", "dog\ncat\n");
+    let (code, report) = report(&dir, "yolo");
+    assert_eq!(code, 4);
+    let expected = [
+        ("layout", 3),
+        ("label-missing", 1),
+        ("label-orphan", 1),
+        ("label-syntax", 2),
+        ("label-range", 2),
+        ("label-class", 1),
+        ("label-repeated", 1),
+    ];
+    for (rule, times) in expected {
+        assert_eq!(count(&report, rule), times, "{rule}: {report:#}");
+    }
+}
+
+#[test]
+fn hostile_data_yaml_is_a_finding() {
+    let dir = Workdir::new();
+    yolo(&dir);
+    for text in ["", "[", "\0", "names: *x", "a: [", "- - -", "names: {0: [a, {b: c}]}", "train: 3\nval: [7]"] {
+        dir.write("yolo/data.yaml", text);
+        let run = dir.pokedex("check yolo");
+        assert_eq!(run.code, 4, "{text:?}: {}", run.stderr);
+        assert!(run.text().contains("error layout"), "{text:?}: {}", run.text());
+    }
+    dir.write("yolo/data.yaml", "[".repeat(1 << 20));
+    assert!(dir.pokedex("check yolo").text().contains("data.yaml: is nested too deeply"));
+}
+
+#[test]
+fn an_imagefolder_is_read_as_torchvision_reads_it() {
+    let dir = Workdir::new();
+    for (number, name) in ["train/cat/0", "train/dog/1", "train/dog/2", "val/cat/3", "test/dog/4"].iter().enumerate() {
+        dir.write(&format!("set/{name}.png"), png(&scene(number as u32)));
+    }
+    dir.write("set/train/loose.png", png(&scene(9)));
+    std::fs::create_dir_all(dir.path("set/train/empty")).expect("writable");
+    let (_, report) = report(&dir, "set");
+    assert_eq!(report["profile"], "imagefolder");
+    let text = dir.pokedex("check set").text();
+    assert!(text.contains("train/empty: a class without a picture, at which torchvision stops"), "{text}");
+    assert!(text.contains("train/loose.png: lies in no folder of a class"), "{text}");
+    assert_eq!(count(&report, "numbering"), 2, "{report:#}");
+    assert_eq!(report["summary"]["splits"]["train"], 4);
+}
+
+#[test]
+fn annotations_of_coco_are_held_against_their_pictures() {
+    let dir = Workdir::new();
+    dir.write("set/images/train/0.png", png(&scene(0)));
+    let annotations = |bbox: &str, category: u32, image: u32| {
+        format!(
+            r#"{{"images":[{{"id":1,"file_name":"0.png","width":160,"height":120}}],
+            "annotations":[{{"id":1,"image_id":{image},"category_id":{category},"bbox":{bbox},"area":1,"iscrowd":0}}],
+            "categories":[{{"id":1,"name":"cat"}}]}}"#
+        )
+    };
+    dir.write("set/annotations/instances_train.json", annotations("[0,0,160,120]", 1, 1));
+    let (code, sound) = report(&dir, "set");
+    assert_eq!((code, rules(&sound).len()), (0, 0), "{sound:#}");
+    for (bbox, category, image, rule) in [
+        ("[0,0,161,120]", 1, 1, "box"),
+        ("[0,0,1]", 1, 1, "box"),
+        ("[0,0,1,1]", 2, 1, "label-class"),
+        ("[0,0,1,1]", 1, 5, "label-orphan"),
+    ] {
+        dir.write("set/annotations/instances_train.json", annotations(bbox, category, image));
+        let (code, found) = report(&dir, "set");
+        assert_eq!((code, count(&found, rule)), (4, 1), "{bbox} {category} {image}: {found:#}");
+    }
+    dir.write("set/annotations/instances_train.json", "{");
+    dir.pokedex("check set").failed(1);
+}
+
+#[test]
+fn torn_samples_of_a_shard_are_found() {
+    let dir = Workdir::new();
+    let shard = |members: &[(&str, Vec<u8>)]| {
+        let mut tar = tar::Builder::new(Vec::new());
+        for (name, bytes) in members {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, name, bytes.as_slice()).expect("writable");
+        }
+        tar.into_inner().expect("written")
+    };
+    let picture = |n| png(&scene(n));
+    let sound = [("a.png", picture(0)), ("a.cls", b"0".to_vec()), ("b.png", picture(1)), ("b.cls", b"1".to_vec())];
+    dir.write("set/train-000000.tar", shard(&sound));
+    let (code, found) = report(&dir, "set");
+    assert_eq!((code, rules(&found).len()), (0, 0), "{found:#}");
+    assert_eq!(found["summary"]["splits"]["train"], 2);
+    dir.write(
+        "set/train-000001.tar",
+        shard(&[("c.cls", b"0".to_vec()), ("d.png", picture(2)), ("a.cls", b"0".to_vec())]),
+    );
+    let text = dir.pokedex("check set").text();
+    assert!(text.contains("the sample a is torn"), "{text}");
+    assert!(text.contains("the sample c has no picture"), "{text}");
+    assert!(text.contains("the sample d has no class"), "{text}");
+    dir.write("set/train-000001.tar", &shard(&sound)[..700]);
+    assert_eq!(dir.pokedex("check set").code, 4);
+}
+
+#[test]
+fn boxes_outside_their_picture_are_found() {
+    let dir = Workdir::new();
+    dir.write("0.png", png(&scene(0)));
+    dir.write("1.png", png(&scene(1)));
+    let bounds = |xyxy| Bounds { label: Some("cat".into()), class: None, score: None, xyxy };
+    let inside = bounds([0.0, 0.0, 160.0, 120.0]);
+    let rows = [vec![inside, bounds([10.0, 0.0, 161.0, 120.0])], vec![bounds([5.0, 5.0, 5.0, 9.0])]];
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("path", Arc::new(StringArray::from(vec!["0.png", "1.png"]))),
+        ("boxes", boxes::array(rows.iter().map(|row| Some(row.as_slice())))),
+    ];
+    dir.foreign("boxes.parquet", &RecordBatch::try_from_iter(columns).expect("a batch"));
+    let (code, found) = report(&dir, "boxes.parquet");
+    assert_eq!((code, count(&found, "box")), (4, 2), "{found:#}");
+}
