@@ -17,7 +17,7 @@
 //! - [`model`]: towers, their identity, engines, the cache of vectors
 //! - [`convert`]: images to files, and what need not be done again
 //! - [`terminal`]: pictures as what a terminal shows
-//! - [`image`], [`split`], [`metrics`], [`species`]: pure functions
+//! - [`image`], [`split`], [`duplicates`], [`metrics`], [`species`]: pure functions
 //! - [`runs`]: the log of trainings and evaluations
 //! - [`table`]: Parquet and Arrow, the columns and their meaning
 //! - [`filter`]: which rows of a table pass a condition in SQL
@@ -26,6 +26,7 @@
 
 pub mod cli;
 pub mod convert;
+pub mod duplicates;
 pub mod embed;
 pub mod filter;
 pub mod guard;
