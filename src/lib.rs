@@ -18,7 +18,7 @@
 //! - [`check`]: what is wrong with a data set
 //! - [`convert`]: images to files, and what need not be done again
 //! - [`terminal`]: pictures as what a terminal shows
-//! - [`image`], [`split`], [`metrics`], [`species`]: pure functions
+//! - [`image`], [`split`], [`duplicates`], [`metrics`], [`species`]: pure functions
 //! - [`runs`]: the log of trainings and evaluations
 //! - [`table`]: Parquet and Arrow, the columns and their meaning
 //! - [`filter`]: which rows of a table pass a condition in SQL

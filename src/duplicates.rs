@@ -1,0 +1,15 @@
+//! Which images show the same thing: perceptual hashes, pairs that are near each other, and the groups these make.
+//!
+//! Hides: what a hash is made of, how near ones are found without comparing all with all. Promises: results depend on
+//! the hashes (or vectors) and their order alone, not on how many threads there are. Pure functions; work is spread over
+//! the current pool.
+
+mod groups;
+mod hash;
+mod near;
+mod vectors;
+
+pub use groups::Groups;
+pub use hash::PerceptualHash;
+pub use near::{MAX_REACH, REACH, near};
+pub use vectors::near_vectors;
