@@ -142,6 +142,6 @@ pub struct Settings {
     pub max_imbalance: f64,
     /// What every class should be divided by.
     pub ratios: Option<crate::split::Ratios>,
-    /// Perceptual hashes that differ in so many bits or fewer are near copies; `None`: near copies are not looked for.
+    /// Perceptual hashes of this distance or less are near copies; `None`: near copies are not looked for.
     pub hash_distance: Option<u32>,
 }

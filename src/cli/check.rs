@@ -11,7 +11,7 @@ use super::args::{open_sink, threads};
 use super::failure::{Exit, Failure};
 use crate::check::layout::{self, Findings, Profile};
 use crate::check::{Claims, Report, Row, Rows, Rule, Seen, Settings, Severity, look};
-use crate::duplicates::{DEFAULT_REACH, PerceptualHash};
+use crate::duplicates::{MAX_REACH, PerceptualHash, REACH};
 use crate::io::Target;
 use crate::split::Ratios;
 use crate::stage::{in_order, pool, slices};
@@ -65,8 +65,8 @@ pub struct Check {
     #[arg(long)]
     no_near_duplicates: bool,
 
-    /// Pictures whose perceptual hashes differ in at most N of 256 bits are near copies
-    #[arg(long, default_value_t = DEFAULT_REACH, value_name = "N", conflicts_with = "no_near_duplicates")]
+    /// Pictures whose perceptual hashes differ in at most N of 128 bits are near copies
+    #[arg(long, default_value_t = REACH, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_REACH)), conflicts_with = "no_near_duplicates")]
     hash_distance: u32,
 
     /// Warn of pictures with a side of fewer pixels
