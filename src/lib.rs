@@ -15,6 +15,7 @@
 //! - [`head`], [`matrix`]: from vectors to probabilities of classes, and how that is learnt
 //! - [`embed`]: from images to vectors
 //! - [`model`]: towers, their identity, engines, the cache of vectors
+//! - [`export`]: data sets in the layouts of training tools
 //! - [`convert`]: images to files, and what need not be done again
 //! - [`terminal`]: pictures as what a terminal shows
 //! - [`image`], [`split`], [`metrics`], [`species`]: pure functions
@@ -27,6 +28,7 @@
 pub mod cli;
 pub mod convert;
 pub mod embed;
+pub mod export;
 pub mod filter;
 pub mod guard;
 pub mod head;
