@@ -199,6 +199,60 @@ fn has_associated_alpha(bytes: &[u8]) -> bool {
     tag.is_ok_and(|samples| samples.first() == Some(&1))
 }
 
+/// A format, as far as it matters to who passes the bytes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Png,
+    Jpeg,
+    WebP,
+    Bmp,
+    Gif,
+    Other,
+}
+
+impl Format {
+    /// The usual extension of its files.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Format::Png => "png",
+            Format::Jpeg => "jpg",
+            Format::WebP => "webp",
+            Format::Bmp => "bmp",
+            Format::Gif => "gif",
+            Format::Other => "bin",
+        }
+    }
+}
+
+/// The format of an image, by its first bytes.
+///
+/// # Errors
+/// The bytes are no image, or of a format that is not built in.
+pub fn format(bytes: &[u8]) -> Result<Format, Error> {
+    Ok(match sniff(bytes)? {
+        ImageFormat::Png => Format::Png,
+        ImageFormat::Jpeg => Format::Jpeg,
+        ImageFormat::WebP => Format::WebP,
+        ImageFormat::Bmp => Format::Bmp,
+        ImageFormat::Gif => Format::Gif,
+        _ => Format::Other,
+    })
+}
+
+/// Whether the pixels are upright as they are stored: EXIF says nothing else.
+///
+/// # Errors
+/// As [`decode`], as far as the header shows it.
+pub fn is_upright(bytes: &[u8]) -> Result<bool, Error> {
+    guarded(bytes, |format| {
+        if format == ImageFormat::Gif {
+            return Ok(true);
+        }
+        let mut decoder = open(bytes, format)?;
+        Ok(decoder.orientation().unwrap_or(Orientation::NoTransforms) == Orientation::NoTransforms)
+    })
+}
+
 /// Width and height of the upright image, from its header alone.
 ///
 /// # Errors
@@ -396,6 +450,9 @@ pub enum Fit {
     /// than the picture is black.
     #[serde(skip)]
     Cover { edge: u32, middle: Middle },
+    /// Scaled until it covers the frame, which is cut out of the middle, to a fraction of a pixel.
+    #[serde(skip)]
+    Crop,
 }
 
 /// Where the middle is when an odd number of pixels is left over.
@@ -428,6 +485,33 @@ pub fn letterboxed((width, height): (u32, u32), (frame_width, frame_height): (u3
     let scale = (f64::from(frame_height) / f64::from(height)).min(f64::from(frame_width) / f64::from(width));
     let scaled = |side: u32, most: u32| ((f64::from(side) * scale).round_ties_even() as u32).clamp(1, most);
     (scaled(width, frame_width), scaled(height, frame_height))
+}
+
+/// Width and height of a picture that lies in a frame with its shape kept; one pixel at least.
+pub fn padded((width, height): (u32, u32), (frame_width, frame_height): (u32, u32)) -> (u32, u32) {
+    let scale = (f64::from(frame_width) / f64::from(width)).min(f64::from(frame_height) / f64::from(height));
+    let scaled = |side: u32, most: u32| ((f64::from(side) * scale).round() as u32).clamp(1, most);
+    (scaled(width, frame_width), scaled(height, frame_height))
+}
+
+/// The largest part (left, top, width, height) of a picture that has the shape of a frame, in its middle.
+fn middle((width, height): (u32, u32), (frame_width, frame_height): (u32, u32)) -> (f64, f64, f64, f64) {
+    let (width, height) = (f64::from(width), f64::from(height));
+    let (frame_width, frame_height) = (f64::from(frame_width), f64::from(frame_height));
+    let scale = (frame_width / width).max(frame_height / height);
+    let (part_width, part_height) = ((frame_width / scale).min(width), (frame_height / scale).min(height));
+    ((width - part_width) / 2.0, (height - part_height) / 2.0, part_width, part_height)
+}
+
+fn algorithm(filter: Filter) -> resize::ResizeAlg {
+    match filter {
+        Filter::Nearest => resize::ResizeAlg::Nearest,
+        Filter::Box => resize::ResizeAlg::Convolution(resize::FilterType::Box),
+        Filter::Bilinear => resize::ResizeAlg::Convolution(resize::FilterType::Bilinear),
+        Filter::Hamming => resize::ResizeAlg::Convolution(resize::FilterType::Hamming),
+        Filter::Bicubic => resize::ResizeAlg::Convolution(resize::FilterType::CatmullRom),
+        Filter::Lanczos => resize::ResizeAlg::Convolution(resize::FilterType::Lanczos3),
+    }
 }
 
 impl Rgb {
@@ -471,17 +555,37 @@ impl Rgb {
         match fit {
             Fit::Stretch => self.scale(all, width, height, filter),
             Fit::Pad => {
-                let scale = (f64::from(width) / f64::from(self.width)).min(f64::from(height) / f64::from(self.height));
-                let scaled = |side: u32, most: u32| ((f64::from(side) * scale).round() as u32).clamp(1, most);
-                let inner = self.scale(all, scaled(self.width, width), scaled(self.height, height), filter);
-                inner.framed(width, height, background)
+                let (inner_width, inner_height) = padded((self.width, self.height), (width, height));
+                self.scale(all, inner_width, inner_height, filter).framed(width, height, background)
             }
+            Fit::Crop => self.scale(middle((self.width, self.height), (width, height)), width, height, filter),
             Fit::Letterbox => {
                 let (inner_width, inner_height) = letterboxed((self.width, self.height), (width, height));
                 linear::resize(self, inner_width, inner_height).framed(width, height, LETTERBOX_GREY)
             }
             Fit::Cover { edge, middle } => self.cover(width, height, edge, middle, filter),
         }
+    }
+
+    /// As [`Rgb::resize`], in a third of the time: one step of 255 off in a pixel of seven, which no JPEG keeps anyway.
+    pub fn resize_quickly(&self, width: u32, height: u32, fit: Fit, filter: Filter, background: Colour) -> Rgb {
+        let all = (0.0, 0.0, f64::from(self.width), f64::from(self.height));
+        let (part, inner) = match fit {
+            Fit::Stretch => (all, (width, height)),
+            Fit::Pad => (all, padded((self.width, self.height), (width, height))),
+            Fit::Crop => (middle((self.width, self.height), (width, height)), (width, height)),
+            other => return self.resize(width, height, other, filter, background),
+        };
+        if part == all && inner == (self.width, self.height) {
+            return self.clone().framed(width, height, background);
+        }
+        let options = resize::ResizeOptions::new().resize_alg(algorithm(filter)).crop(part.0, part.1, part.2, part.3);
+        let kind = resize::PixelType::U8x3;
+        let source = resize::images::ImageRef::new(self.width, self.height, &self.pixels, kind);
+        let source = source.expect("three bytes a pixel");
+        let mut target = resize::images::Image::new(inner.0, inner.1, kind);
+        resize::Resizer::new().resize(&source, &mut target, &options).expect("the part lies in the picture");
+        Rgb { width: inner.0, height: inner.1, pixels: target.into_vec() }.framed(width, height, background)
     }
 
     /// Only what the frame shows is computed: a picture of extreme shape would fill the memory otherwise.
@@ -531,15 +635,7 @@ impl Rgb {
         if (0.0, 0.0, f64::from(width), f64::from(height)) == part && (width, height) == (self.width, self.height) {
             return self.clone();
         }
-        let algorithm = match filter {
-            Filter::Nearest => resize::ResizeAlg::Nearest,
-            Filter::Box => resize::ResizeAlg::Convolution(resize::FilterType::Box),
-            Filter::Bilinear => resize::ResizeAlg::Convolution(resize::FilterType::Bilinear),
-            Filter::Hamming => resize::ResizeAlg::Convolution(resize::FilterType::Hamming),
-            Filter::Bicubic => resize::ResizeAlg::Convolution(resize::FilterType::CatmullRom),
-            Filter::Lanczos => resize::ResizeAlg::Convolution(resize::FilterType::Lanczos3),
-        };
-        let options = resize::ResizeOptions::new().resize_alg(algorithm);
+        let options = resize::ResizeOptions::new().resize_alg(algorithm(filter));
         // Along the rows first, as Pillow does it (13 no longer always): what overshoots is cut off between the two passes, so their order
         // shows. The library begins with the columns, and of 8-bit pixels it computes with coefficients of 16 bits,
         // which shows in one pixel of seven; of 16-bit pixels it is exact.

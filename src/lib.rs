@@ -16,6 +16,7 @@
 //! - [`embed`]: from images to vectors
 //! - [`model`]: towers, their identity, engines, the cache of vectors
 //! - [`check`]: what is wrong with a data set
+//! - [`export`]: data sets in the layouts of training tools
 //! - [`convert`]: images to files, and what need not be done again
 //! - [`terminal`]: pictures as what a terminal shows
 //! - [`image`], [`split`], [`duplicates`], [`metrics`], [`species`]: pure functions
@@ -30,6 +31,7 @@ pub mod cli;
 pub mod convert;
 pub mod duplicates;
 pub mod embed;
+pub mod export;
 pub mod filter;
 pub mod guard;
 pub mod head;

@@ -8,6 +8,7 @@
 
 pub mod boxes;
 pub mod column;
+pub mod dataset;
 mod images;
 mod inputs;
 mod metadata;

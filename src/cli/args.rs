@@ -228,3 +228,34 @@ pub fn print(bytes: &[u8]) -> Result<(), Failure> {
 pub fn number<T: std::str::FromStr>(text: &str, holds: impl Fn(&T) -> bool, expected: &str) -> Result<T, String> {
     text.parse().ok().filter(holds).ok_or_else(|| format!("expected {expected}"))
 }
+
+/// Width and height in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size(pub u32, pub u32);
+
+impl std::str::FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Size, String> {
+        let (width, height) = text.split_once(['x', 'X']).unwrap_or((text, text));
+        let side = |text: &str| text.parse().ok().filter(|side| (1..=16384).contains(side));
+        match (side(width), side(height)) {
+            (Some(width), Some(height)) => Ok(Size(width, height)),
+            _ => Err("expected N or WxH with sides from 1 to 16384".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_parse() {
+        assert_eq!("224".parse(), Ok(Size(224, 224)));
+        assert_eq!("640x480".parse(), Ok(Size(640, 480)));
+        for wrong in ["", "0", "1x0", "x", "99999", "-1", "1x2x3"] {
+            assert!(wrong.parse::<Size>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -17,7 +17,7 @@ use crate::split::Ratios;
 use crate::stage::{in_order, pool, slices};
 use crate::table::boxes::{Bounds, Boxes};
 use crate::table::column::{self, read_hashes};
-use crate::table::{Error, Images, Inputs, Table};
+use crate::table::{Error, Images, Inputs, Table, dataset};
 use crate::ui::Ui;
 use report::Format;
 
@@ -158,7 +158,7 @@ impl Check {
         };
         let layout = layout::open(folder, profile)?;
         // What wrote the folder says more of its rows than the files do; the files are looked through all the same.
-        let told = inputs.images().ok().filter(|table| table.provenance.get("export").is_some());
+        let told = dataset::is_one(folder).then(|| inputs.images()).transpose()?;
         let table = match told {
             None => layout.table,
             Some(told) => {

@@ -1,7 +1,6 @@
 //! `convert-rgb`: any image to upright RGB over a background.
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BinaryArray, RecordBatch, StringArray, StructArray, UInt32Array};
@@ -9,7 +8,7 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, SchemaRef};
 use clap::Args;
 
-use super::args::{ImageInputs, Work, clean_up_when_interrupted, open_sink};
+use super::args::{ImageInputs, Size, Work, clean_up_when_interrupted, open_sink};
 use super::failure::{Exit, Failure};
 use crate::convert::{self, Known, Made, Output, OutputNames, Recipe};
 use crate::image::{Colour, Encoding};
@@ -62,23 +61,6 @@ pub struct ConvertRgb {
 
     #[command(flatten)]
     work: Work,
-}
-
-/// Width and height in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Size(u32, u32);
-
-impl FromStr for Size {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Size, String> {
-        let (width, height) = text.split_once(['x', 'X']).unwrap_or((text, text));
-        let side = |text: &str| text.parse().ok().filter(|side| (1..=16384).contains(side));
-        match (side(width), side(height)) {
-            (Some(width), Some(height)) => Ok(Size(width, height)),
-            _ => Err("expected N or WxH with sides from 1 to 16384".into()),
-        }
-    }
 }
 
 impl ConvertRgb {
@@ -244,18 +226,4 @@ fn assemble(batch: &RecordBatch, images: &Images, rows: &[Row], outputs: &[Outpu
         new.push((column::PATH, Arc::new(paths)));
     }
     Done { batch: column::put(batch, schema, &new), skipped }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_parse() {
-        assert_eq!("224".parse(), Ok(Size(224, 224)));
-        assert_eq!("640x480".parse(), Ok(Size(640, 480)));
-        for wrong in ["", "0", "1x0", "x", "99999", "-1", "1x2x3"] {
-            assert!(wrong.parse::<Size>().is_err(), "{wrong}");
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use crate::{convert, embed, filter, head, index, io, model, runs, table};
+use crate::{convert, embed, export, filter, head, index, io, model, runs, table};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +73,7 @@ failed!(
     model::Error,
     model::cache::Error,
     convert::Error,
+    export::Error,
     runs::Error
 );
 

@@ -35,7 +35,7 @@ impl Preprocess {
     pub fn edge(&self) -> u32 {
         match self.fit {
             Fit::Cover { edge, .. } => edge,
-            Fit::Stretch | Fit::Pad | Fit::Letterbox => self.width.max(self.height),
+            Fit::Stretch | Fit::Pad | Fit::Letterbox | Fit::Crop => self.width.max(self.height),
         }
     }
 }
@@ -49,6 +49,7 @@ impl std::fmt::Display for Preprocess {
         match self.fit {
             Fit::Stretch => write!(f, ", stretched")?,
             Fit::Pad => write!(f, ", padded")?,
+            Fit::Crop => write!(f, ", the middle")?,
             Fit::Letterbox => write!(f, ", letterboxed")?,
             Fit::Cover { edge, .. } if edge == self.width.min(self.height) => write!(f, ", the middle")?,
             Fit::Cover { edge, .. } => write!(f, ", the middle of {edge} along the shorter edge")?,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Schema};
 
-use super::{Error, Table, column};
+use super::{Error, Table, column, dataset};
 use crate::io::{self, Listing, Stdin};
 use crate::species;
 
@@ -50,7 +50,7 @@ impl Inputs {
     pub fn images(&self) -> Result<Table, Error> {
         let table = match self.tables()? {
             Some(table) => table,
-            None => return self.list(Listing::of(&self.paths)?),
+            None => return self.files(),
         };
         if !table.has(column::PATH) && !table.has(column::IMAGE) {
             return Err(column::missing(&table.schema, column::PATH, &table.name));
@@ -65,7 +65,15 @@ impl Inputs {
     pub fn images_or_vectors(&self) -> Result<Table, Error> {
         match self.tables()? {
             Some(table) => Ok(table),
-            None => self.list(Listing::of(&self.paths)?),
+            None => self.files(),
+        }
+    }
+
+    /// The image files of the arguments; of a folder that an export made, the rows that it was made of.
+    fn files(&self) -> Result<Table, Error> {
+        match self.paths.as_slice() {
+            [folder] if dataset::is_one(folder) => dataset::open(folder),
+            paths => self.list(Listing::of(paths)?),
         }
     }
 
@@ -92,7 +100,8 @@ impl Inputs {
         }
     }
 
-    fn is_stdin(&self) -> bool {
+    /// Whether the rows come from standard input, which can be read but once.
+    pub fn is_stdin(&self) -> bool {
         self.paths.len() == 1 && self.paths[0] == Path::new("-")
     }
 

@@ -1,0 +1,135 @@
+//! The classes of a data set: their numbers and names.
+
+use std::collections::HashMap;
+
+use crate::species;
+
+/// What the numbers of classes follow from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// Every row has a Pokédex number: class = id − 1, and all 1025 classes are there.
+    Pokedex,
+    /// Sorted labels.
+    Labels,
+    /// Sorted ids of rows without labels.
+    Ids,
+}
+
+/// Classes by number, from 0.
+#[derive(Debug, Clone)]
+pub struct Classes {
+    pub by: By,
+    names: Vec<String>,
+    numbers: HashMap<String, u32>,
+}
+
+impl Classes {
+    /// The 1025 species.
+    pub fn pokedex() -> Classes {
+        Classes::new(By::Pokedex, species::names().map(str::to_string).collect())
+    }
+
+    /// Classes of these labels, in the order of their bytes.
+    pub fn labels(labels: impl IntoIterator<Item = String>) -> Classes {
+        let mut names: Vec<String> = labels.into_iter().collect();
+        names.sort();
+        names.dedup();
+        Classes::new(By::Labels, names)
+    }
+
+    /// Classes of these ids, in their order.
+    pub fn ids(ids: impl IntoIterator<Item = i32>) -> Classes {
+        let mut ids: Vec<i32> = ids.into_iter().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Classes::new(By::Ids, ids.iter().map(i32::to_string).collect())
+    }
+
+    fn new(by: By, names: Vec<String>) -> Classes {
+        let numbers = (0..).zip(&names).map(|(number, name)| (name.clone(), number)).collect();
+        Classes { by, names, numbers }
+    }
+
+    /// The names in order of their numbers.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The number of the class of this name.
+    pub fn number(&self, name: &str) -> Option<u32> {
+        self.numbers.get(name).copied()
+    }
+
+    /// The number of the class of a row.
+    pub fn of(&self, id: Option<i32>, label: Option<&str>) -> Option<u32> {
+        match self.by {
+            By::Pokedex => u32::try_from(id? - 1).ok().filter(|&class| (class as usize) < self.names.len()),
+            By::Ids => self.number(&id?.to_string()),
+            By::Labels => self.number(label?),
+        }
+    }
+
+    /// The number that stands at the beginning of a file's name: the id, where there are ids of the Pokédex.
+    pub fn prefix(&self, class: u32) -> u32 {
+        if self.by == By::Pokedex { class + 1 } else { class }
+    }
+
+    /// The names as lines of text; what would break a line is a space.
+    pub fn lines(&self) -> String {
+        self.names.iter().map(|name| name.replace(char::is_control, " ") + "\n").collect()
+    }
+}
+
+/// A text as a YAML scalar in double quotes, in which nothing is read as anything else. JSON's quoting, and escapes for
+/// what YAML calls unprintable (YAML 1.2, section 5.1).
+pub fn yaml_text(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
+                quoted.push_str(&format!("\\u{:04x}", c as u32));
+            }
+            c if c.is_control() => quoted.push_str(&format!("\\x{:02x}", c as u32)),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn species_are_numbered_from_0_in_the_order_of_the_pokedex() {
+        let classes = Classes::pokedex();
+        assert_eq!(classes.names().len(), 1025);
+        assert_eq!(classes.of(Some(25), None), Some(24));
+        assert_eq!(
+            (classes.of(Some(0), None), classes.of(Some(1026), None), classes.of(None, Some("Mew"))),
+            (None, None, None)
+        );
+        assert_eq!(classes.number("Pikachu"), Some(24));
+        assert_eq!(classes.prefix(24), 25);
+    }
+
+    #[test]
+    fn labels_are_sorted_whatever_their_order() {
+        let classes = Classes::labels(["b", "a", "B", "a"].map(String::from));
+        assert_eq!(classes.names(), ["B", "a", "b"]);
+        assert_eq!(classes.of(Some(7), Some("a")), Some(1));
+        let classes = Classes::ids([10, 9, 10]);
+        assert_eq!(classes.names(), ["9", "10"]);
+    }
+
+    #[test]
+    fn yaml_reads_names_as_text() {
+        assert_eq!(yaml_text("Type: Null"), "\"Type: Null\"");
+        assert_eq!(yaml_text("a\"\\\u{7f}\u{85}\n"), "\"a\\\"\\\\\\x7f\\x85\\n\"");
+    }
+}

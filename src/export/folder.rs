@@ -1,0 +1,271 @@
+//! The folder of an export: whose its files are, and which of them an earlier run has made already.
+//!
+//! While a run is under way its folder has a journal, `.export.journal`: a line `+ FILE` before a file is begun, a line
+//! `= …` when a picture's file is there, with the hashes of its source and of itself. The manifest of the run before is
+//! `.export-previous.parquet` for so long. So a run that was killed at any moment knows on the next time what is its
+//! own, and what it need not do again; a folder with a manifest is one that is complete.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use super::manifest::{self, MANIFEST};
+use super::{Error, Made};
+use crate::io;
+
+const JOURNAL: &str = ".export.journal";
+const PREVIOUS: &str = ".export-previous.parquet";
+/// So many foreign files are named.
+const NAMED: usize = 3;
+/// Files that others leave in a data set and that are in nobody's way: Ultralytics' lists of labels, and file managers'.
+const HARMLESS: &[&str] = &["Thumbs.db", "desktop.ini"];
+
+/// A folder that is being written.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// The folder as the system names it.
+    canonical: PathBuf,
+    journal: Mutex<File>,
+    /// What earlier runs made: hashes of names.
+    earlier: HashSet<u64>,
+    /// Files of pictures that were made in the same way.
+    known: HashMap<u64, Made>,
+    /// What this run has made.
+    own: Mutex<HashSet<u64>>,
+}
+
+impl Folder {
+    /// Opens a folder for an export of these settings, making it where it is not there.
+    ///
+    /// # Errors
+    /// It holds files that no export made (unless `force`), or cannot be read or written.
+    pub fn open(path: &Path, settings: &str, force: bool) -> Result<Folder, Error> {
+        let fail = |source| io::Error::Write { path: path.to_path_buf(), source };
+        fs::create_dir_all(path).map_err(fail)?;
+        let canonical = path.canonicalize().map_err(fail)?;
+        let settings = format!("{} {settings}", env!("CARGO_PKG_VERSION"));
+        let (mut earlier, mut known) = (HashSet::new(), HashMap::new());
+        for name in [PREVIOUS, MANIFEST] {
+            let Some(manifest) = manifest::Record::read(&path.join(name)) else { continue };
+            let same = manifest.settings == settings;
+            manifest.files(|file, made| {
+                earlier.insert(hash(file));
+                if let Some(made) = made.filter(|_| same) {
+                    known.insert(hash(file), made);
+                }
+            });
+        }
+        read_journal(&path.join(JOURNAL), &settings, &mut earlier, &mut known);
+        let journal_path = path.join(JOURNAL);
+        if !force {
+            let mut foreign = Vec::new();
+            walk(path, &mut |file| {
+                if !earlier.contains(&hash(file)) && !is_harmless(file) && foreign.len() < NAMED {
+                    foreign.push(file.to_string());
+                }
+                Ok(())
+            })?;
+            if !foreign.is_empty() {
+                return Err(Error::Foreign { folder: path.into(), files: foreign });
+            }
+        }
+        let mut journal = File::options().create(true).append(true).open(&journal_path).map_err(fail)?;
+        writeln!(journal, "# {settings}").map_err(fail)?;
+        if path.join(MANIFEST).exists() && !path.join(PREVIOUS).exists() {
+            fs::rename(path.join(MANIFEST), path.join(PREVIOUS)).map_err(fail)?;
+        }
+        let journal = Mutex::new(journal);
+        Ok(Folder { path: path.into(), canonical, journal, earlier, known, own: Mutex::default() })
+    }
+
+    /// The file of this name.
+    pub fn join(&self, file: &str) -> PathBuf {
+        self.path.join(file)
+    }
+
+    /// Whether a source lies in the folder, and could be overwritten before it is read.
+    pub fn holds(&self, source: &str) -> bool {
+        Path::new(source).canonicalize().is_ok_and(|source| source.starts_with(&self.canonical))
+    }
+
+    /// The facts of a picture's file that was made from these bytes and is still what it was.
+    pub fn up_to_date(&self, file: &str, source: &[u8; 32]) -> Option<Made> {
+        let made = self.known.get(&hash(file)).filter(|made| made.source == *source)?;
+        let bytes = fs::read(self.join(file)).ok()?;
+        (*blake3::hash(&bytes).as_bytes() == made.content).then_some(Made { length: bytes.len() as u64, ..*made })
+    }
+
+    /// Notes that these files are about to be made.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn begin<'a>(&self, files: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
+        let mut lines = String::new();
+        let mut own = self.own.lock().expect("no thread panics with this lock");
+        for file in files {
+            own.insert(hash(file));
+            lines.push_str(&format!("+ {file}\n"));
+        }
+        self.note(&lines)
+    }
+
+    /// Notes that these files of pictures are there.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn made<'a>(&self, files: impl IntoIterator<Item = (&'a str, &'a Made)>) -> Result<(), Error> {
+        let line = |(file, made): (&str, &Made)| {
+            let hex = |digest: [u8; 32]| blake3::Hash::from_bytes(digest).to_hex();
+            format!("= {} {} {} {} {file}\n", hex(made.source), hex(made.content), made.width, made.height)
+        };
+        self.note(&files.into_iter().map(line).collect::<String>())
+    }
+
+    fn note(&self, lines: &str) -> Result<(), Error> {
+        let write = || self.journal.lock().expect("no thread panics with this lock").write_all(lines.as_bytes());
+        Ok(write().map_err(|source| io::Error::Write { path: self.path.join(JOURNAL), source })?)
+    }
+
+    /// Writes a file, unless it is there with these bytes.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&self, file: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.begin([file])?;
+        self.write_begun(file, bytes)
+    }
+
+    /// As [`Folder::write`], of a file that was begun already.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_begun(&self, file: &str, bytes: &[u8]) -> Result<(), Error> {
+        let path = self.join(file);
+        if self.earlier.contains(&hash(file)) && fs::read(&path).is_ok_and(|old| old == bytes) {
+            return Ok(());
+        }
+        Ok(io::write_file(&path, bytes)?)
+    }
+
+    /// Opens a file that gets its name when it is whole.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn create(&self, file: &str) -> Result<io::Sink, Error> {
+        self.begin([file])?;
+        let path = self.join(file);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|source| io::Error::Write { path: folder.into(), source })?;
+        }
+        Ok(io::Sink::create(&path)?)
+    }
+
+    /// A file gets another name.
+    ///
+    /// # Errors
+    /// It cannot be renamed.
+    pub fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
+        self.begin([to])?;
+        self.own.lock().expect("no thread panics with this lock").remove(&hash(from));
+        Ok(fs::rename(self.join(from), self.join(to))
+            .map_err(|source| io::Error::Write { path: self.join(to), source })?)
+    }
+
+    /// A file that was begun was not made.
+    pub fn give_up(&self, file: &str) {
+        self.own.lock().expect("no thread panics with this lock").remove(&hash(file));
+    }
+
+    /// Removes what earlier runs made and this one did not; says how many files.
+    ///
+    /// # Errors
+    /// A file cannot be removed.
+    pub fn remove_stale(&self) -> Result<u64, Error> {
+        let own = self.own.lock().expect("no thread panics with this lock");
+        let mut removed = 0;
+        walk(&self.path, &mut |file| {
+            let name = hash(file);
+            if self.earlier.contains(&name) && !own.contains(&name) && file != MANIFEST {
+                fs::remove_file(self.join(file))?;
+                removed += 1;
+                // A folder that is not empty stays.
+                let mut folder = Path::new(file).parent();
+                while let Some(empty) = folder.filter(|f| !f.as_os_str().is_empty()) {
+                    if fs::remove_dir(self.path.join(empty)).is_err() {
+                        break;
+                    }
+                    folder = empty.parent();
+                }
+            }
+            Ok(())
+        })?;
+        Ok(removed)
+    }
+
+    /// The manifest is there: what was kept for a run that is killed goes.
+    pub fn complete(&self) {
+        let _ = fs::remove_file(self.path.join(PREVIOUS));
+        let _ = fs::remove_file(self.path.join(JOURNAL));
+    }
+}
+
+/// Reads a journal as far as it goes; its last line may be torn.
+fn read_journal(path: &Path, settings: &str, earlier: &mut HashSet<u64>, known: &mut HashMap<u64, Made>) {
+    let Ok(file) = File::open(path) else { return };
+    let mut same = false;
+    for line in BufReader::new(file).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        if let Some(run) = line.strip_prefix("# ") {
+            same = run == settings;
+        } else if let Some(file) = line.strip_prefix("+ ") {
+            earlier.insert(hash(file));
+        } else if let Some((file, made)) = line.strip_prefix("= ").filter(|_| same).and_then(parse_made) {
+            known.insert(hash(file), made);
+        }
+    }
+}
+
+fn parse_made(line: &str) -> Option<(&str, Made)> {
+    let mut parts = line.splitn(5, ' ');
+    let mut digest = || Some(*blake3::Hash::from_hex(parts.next()?).ok()?.as_bytes());
+    let (source, content) = (digest()?, digest()?);
+    let (width, height) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    Some((parts.next()?, Made { source, content, width, height, length: 0 }))
+}
+
+fn is_harmless(file: &str) -> bool {
+    let name = file.rsplit('/').next().unwrap_or_default();
+    name.ends_with(".cache") || HARMLESS.contains(&name)
+}
+
+/// Shows every file below a folder but hidden ones, by its name below it.
+fn walk(folder: &Path, see: &mut impl FnMut(&str) -> std::io::Result<()>) -> Result<(), Error> {
+    fn below(
+        folder: &Path,
+        prefix: &str,
+        see: &mut impl FnMut(&str) -> std::io::Result<()>,
+    ) -> Result<(), std::io::Error> {
+        let mut entries: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            match entry.file_type()?.is_dir() {
+                _ if name.starts_with('.') => {}
+                true => below(&entry.path(), &format!("{prefix}{name}/"), see)?,
+                false => see(&format!("{prefix}{name}"))?,
+            }
+        }
+        Ok(())
+    }
+    Ok(below(folder, "", see).map_err(|source| io::Error::Read { path: folder.into(), source })?)
+}
+
+pub(super) fn hash(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,204 @@
+//! The manifest of an export: every row, where it is in the folder, and what it was in the table.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Seek, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array, UInt64Array};
+use arrow_ipc::writer::StreamWriter;
+use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
+
+use super::{Error, Made, Whereabouts};
+use crate::io::{self, Sink, Target};
+use crate::table::boxes::{self, Bounds};
+use crate::table::column::{self, hashes, read_hashes};
+use crate::table::{Provenance, StreamFormat, Table, Writer};
+
+pub use crate::table::dataset::{EXPORT, FILE, FILES, LABEL_FILE, LENGTH, MANIFEST, MEMBER, OFFSET, OWN};
+
+/// What an export keeps of a table: not where pictures were, and nothing that holds only of the old bytes.
+pub fn kept(schema: &Schema) -> SchemaRef {
+    let dropped = |name: &str| {
+        [column::PATH, column::IMAGE, column::ERROR, column::EXCLUDED, column::PERCEPTUAL_HASH].contains(&name)
+            || OWN.contains(&name)
+    };
+    let is_vector = |t: &DataType| match t {
+        DataType::FixedSizeList(item, _) | DataType::List(item) | DataType::LargeList(item) => {
+            item.data_type().is_floating()
+        }
+        _ => false,
+    };
+    let vectors: Vec<&str> =
+        schema.fields().iter().filter(|f| is_vector(f.data_type())).map(|f| f.name().as_str()).collect();
+    let models: Vec<String> = vectors.iter().map(|name| column::model_column(name)).collect();
+    let stays = |name: &str, t: &DataType| {
+        !dropped(name)
+            && !vectors.contains(&name)
+            && !models.iter().any(|model| model == name)
+            && (name == column::BOXES || !column::is_heavy(&Schema::new(vec![column::field("any", t.clone())])))
+    };
+    let fields = schema.fields().iter().filter(|f| stays(f.name(), f.data_type())).cloned().collect::<Vec<_>>();
+    Arc::new(Schema::new(fields))
+}
+
+/// The columns of a manifest of a table of these columns.
+fn schema(table: &Schema, packed: bool, labels: bool) -> SchemaRef {
+    let mut fields = vec![column::field(FILE, DataType::Utf8)];
+    if packed {
+        fields.push(column::field(MEMBER, DataType::Utf8));
+        fields.extend([OFFSET, LENGTH].map(|name| column::field(name, DataType::UInt64)));
+    }
+    if labels {
+        fields.push(column::field(LABEL_FILE, DataType::Utf8));
+    }
+    fields.extend([column::WIDTH, column::HEIGHT].map(|name| column::field(name, DataType::UInt32)));
+    fields.extend([column::CONTENT_HASH, column::SOURCE_HASH].map(|name| column::field(name, column::HASH_TYPE)));
+    fields.push(column::field(column::SPLIT, DataType::Utf8));
+    if table.index_of(column::BOXES).is_ok() {
+        fields.push(boxes::field());
+    }
+    fields.into_iter().fold(kept(table), |schema, field| column::put_field(&schema, field))
+}
+
+/// What a row has become.
+#[derive(Debug)]
+pub struct Entry {
+    pub made: Made,
+    pub split: &'static str,
+    pub whereabouts: Whereabouts,
+    pub label_file: Option<String>,
+    pub boxes: Option<Vec<Bounds>>,
+}
+
+/// A manifest that is being written: to a temporary file until all names are final.
+pub struct Manifest {
+    schema: SchemaRef,
+    spool: StreamWriter<BufWriter<File>>,
+}
+
+impl Manifest {
+    /// Begins the manifest of a table of these columns.
+    ///
+    /// # Errors
+    /// There is no room in `TMPDIR`.
+    pub fn new(table: &Schema, packed: bool, labels: bool) -> Result<Manifest, Error> {
+        let schema = schema(table, packed, labels);
+        let file = tempfile::tempfile().map_err(io::Error::temporary)?;
+        let spool = StreamWriter::try_new(BufWriter::with_capacity(1 << 16, file), &schema).map_err(full)?;
+        Ok(Manifest { schema, spool })
+    }
+
+    /// Appends rows: what the table says of them, and what they have become.
+    ///
+    /// # Errors
+    /// There is no room in `TMPDIR`.
+    pub fn write(&mut self, rows: &RecordBatch, entries: &[Entry]) -> Result<(), Error> {
+        let text = |text: fn(&Entry) -> Option<&str>| -> ArrayRef {
+            Arc::new(entries.iter().map(text).collect::<StringArray>())
+        };
+        let side = |side: fn(&Made) -> u32| -> ArrayRef {
+            Arc::new(entries.iter().map(|e| Some(side(&e.made))).collect::<UInt32Array>())
+        };
+        let digest =
+            |digest: fn(&Made) -> [u8; 32]| hashes(&entries.iter().map(|e| Some(digest(&e.made))).collect::<Vec<_>>());
+        let number = |number: fn(&Entry) -> u64| -> ArrayRef {
+            Arc::new(entries.iter().map(|e| e.whereabouts.member.is_some().then(|| number(e))).collect::<UInt64Array>())
+        };
+        let boxes = boxes::array(entries.iter().map(|e| e.boxes.as_deref()));
+        let new: [(&str, ArrayRef); 11] = [
+            (FILE, text(|e| Some(&e.whereabouts.file))),
+            (MEMBER, text(|e| e.whereabouts.member.as_ref().map(|(name, _)| name.as_str()))),
+            (OFFSET, number(|e| e.whereabouts.member.as_ref().map_or(0, |(_, at)| *at))),
+            (LENGTH, number(|e| e.made.length)),
+            (LABEL_FILE, text(|e| e.label_file.as_deref())),
+            (column::SPLIT, text(|e| Some(e.split))),
+            (column::WIDTH, side(|made| made.width)),
+            (column::HEIGHT, side(|made| made.height)),
+            (column::CONTENT_HASH, digest(|made| made.content)),
+            (column::SOURCE_HASH, digest(|made| made.source)),
+            (column::BOXES, boxes),
+        ];
+        self.spool.write(&column::put(rows, &self.schema, &new)).map_err(full)
+    }
+
+    /// Gives the folder its manifest; `renamed` are files that have got another name meanwhile.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn finish(mut self, path: &Path, provenance: &Provenance, renamed: &[(String, String)]) -> Result<(), Error> {
+        self.spool.finish().map_err(full)?;
+        let mut buffer = self.spool.into_inner().map_err(full)?;
+        buffer.flush().map_err(io::Error::temporary)?;
+        let mut file = buffer.into_inner().map_err(|e| io::Error::temporary(e.into_error()))?;
+        file.rewind().map_err(io::Error::temporary)?;
+        let rows = Table::arrow_stream("temporary file".into(), Box::new(BufReader::new(file)))?;
+        let sink = Sink::open(&Target::File(path.into()), true)?;
+        let mut writer = Writer::new(sink, &self.schema, provenance, StreamFormat::Parquet)?;
+        for batch in rows {
+            let mut batch = batch?;
+            if !renamed.is_empty() {
+                let files = column::text(&batch, FILE)?.expect("every manifest has it");
+                let name = |file: &str| renamed.iter().find(|(from, _)| from == file).map(|(_, to)| to.clone());
+                let files: StringArray =
+                    files.iter().map(|file| file.map(|file| name(file).unwrap_or_else(|| file.into()))).collect();
+                batch = column::put(&batch, &self.schema, &[(FILE, Arc::new(files))]);
+            }
+            writer.write(&batch)?;
+        }
+        Ok(writer.finish()?)
+    }
+}
+
+fn full(source: ArrowError) -> Error {
+    match source {
+        ArrowError::IoError(_, source) => io::Error::temporary(source).into(),
+        other => crate::table::Error::Arrow { name: "temporary file".into(), source: other }.into(),
+    }
+}
+
+/// The manifest of an earlier run, for who writes the folder again.
+pub struct Record {
+    table: Table,
+    /// Version, format and what it was told.
+    pub settings: String,
+}
+
+impl Record {
+    /// Reads a manifest; `None` where there is none of an export.
+    pub fn read(path: &Path) -> Option<Record> {
+        let table = Table::open(path).ok()?;
+        let settings = format!("{} {}", table.provenance.get("version")?, table.provenance.get(EXPORT)?);
+        Some(Record { table, settings })
+    }
+
+    /// Names every file; of those that are one picture with its facts.
+    pub fn files(self, mut see: impl FnMut(&str, Option<Made>)) {
+        self.table.provenance.get(FILES).unwrap_or_default().lines().for_each(|file| see(file, None));
+        see(MANIFEST, None);
+        for batch in self.table.map_while(Result::ok) {
+            let text = |name| column::text(&batch, name).ok().flatten();
+            let int = |name| column::ints(&batch, name).ok().flatten();
+            let digests = |name| read_hashes(&batch, name).unwrap_or_else(|_| vec![None; batch.num_rows()]);
+            let (Some(files), Some(widths), Some(heights)) = (text(FILE), int(column::WIDTH), int(column::HEIGHT))
+            else {
+                continue;
+            };
+            let (members, labels) = (text(MEMBER), text(LABEL_FILE));
+            let (sources, contents) = (digests(column::SOURCE_HASH), digests(column::CONTENT_HASH));
+            for i in (0..batch.num_rows()).filter(|&i| files.is_valid(i)) {
+                let made = match (sources[i], contents[i]) {
+                    (Some(source), Some(content)) if members.as_ref().is_none_or(|m| m.is_null(i)) => {
+                        let (width, height) = (widths.value(i).cast_unsigned(), heights.value(i).cast_unsigned());
+                        Some(Made { source, content, width, height, length: 0 })
+                    }
+                    _ => None,
+                };
+                see(files.value(i), made);
+                if let Some(labels) = labels.as_ref().filter(|labels| labels.is_valid(i)) {
+                    see(labels.value(i), None);
+                }
+            }
+        }
+    }
+}

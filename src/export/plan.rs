@@ -1,0 +1,279 @@
+//! Which rows are exported, to which split, class and name: decided from all rows before any picture is read.
+
+use std::collections::{BTreeMap, HashMap};
+
+use arrow_array::{Array, RecordBatch};
+
+use super::Classes;
+use super::names;
+use crate::species;
+use crate::split::{SPLITS, Split};
+use crate::table::boxes::Boxes;
+use crate::table::{Error, column};
+
+/// Why a row is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    Error,
+    Excluded,
+    NoSplit,
+    UnknownSplit,
+    NoClass,
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Reason::Error => "with an error",
+            Reason::Excluded => "excluded",
+            Reason::NoSplit => "without a split",
+            Reason::UnknownSplit => "of another split than train, validation and test",
+            Reason::NoClass => "without a class",
+        })
+    }
+}
+
+/// Where a row goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub split: Split,
+    pub class: Option<u32>,
+    /// The name of its picture, without folder and extension.
+    pub name: Box<str>,
+}
+
+/// How a format calls pictures, and what it calls a class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Naming {
+    pub names: Names,
+    /// Classes are those of boxes; of the whole picture where nobody has drawn any.
+    pub boxes: bool,
+    /// A picture needs a class.
+    pub classified: bool,
+}
+
+/// What pictures are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// `{id:04}_{nnn}`: numbered within a class over all splits, in the order of their keys.
+    Numbered,
+    /// The name of their file, apart within their class.
+    StemInClass,
+    /// The name of their file, apart in the whole data set.
+    Stem,
+    /// As `Stem`, and without dots, at the first of which WebDataset divides a name.
+    Dotless,
+}
+
+/// What all rows say, gathered batch by batch: some hundred bytes a row.
+#[derive(Debug)]
+pub struct Survey {
+    naming: Naming,
+    keys: Vec<Box<str>>,
+    rows: Vec<Result<Row, Reason>>,
+    labels: Vec<String>,
+    numbers: HashMap<String, u32>,
+    /// Of every label, whether something that is exported is called so.
+    used: Vec<bool>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    split: Split,
+    id: Option<i32>,
+    label: Option<u32>,
+    /// The whole picture is of the row's class.
+    whole: bool,
+}
+
+impl Survey {
+    pub fn new(naming: Naming) -> Survey {
+        Survey { naming, keys: vec![], rows: vec![], labels: vec![], numbers: HashMap::new(), used: vec![] }
+    }
+
+    /// Takes the next rows. Where the table has no column `split`, all are for training.
+    ///
+    /// # Errors
+    /// A column is of another type than it should be.
+    pub fn look(&mut self, batch: &RecordBatch) -> Result<(), Error> {
+        let text = |name| column::text(batch, name);
+        let keys = text(column::KEY)?.ok_or_else(|| column::missing(&batch.schema(), column::KEY, "table"))?;
+        let (labels, splits) = (text(column::LABEL)?, text(column::SPLIT)?);
+        let (errors, excluded) = (text(column::ERROR)?, text(column::EXCLUDED)?);
+        let ids = column::ints(batch, column::ID)?;
+        let boxes = if self.naming.boxes { Boxes::of(batch)? } else { None };
+        let set = |column: &Option<arrow_array::StringArray>, i: usize| column.as_ref().is_some_and(|c| c.is_valid(i));
+        for i in 0..batch.num_rows() {
+            self.keys.push(keys.value(i).into());
+            let split = match &splits {
+                None => Ok(Split::Train),
+                Some(splits) if splits.is_null(i) => Err(Reason::NoSplit),
+                Some(splits) => {
+                    SPLITS.into_iter().find(|split| split.name() == splits.value(i)).ok_or(Reason::UnknownSplit)
+                }
+            };
+            let split = match () {
+                () if set(&errors, i) => Err(Reason::Error),
+                () if set(&excluded, i) => Err(Reason::Excluded),
+                () => split,
+            };
+            let split = match split {
+                Ok(split) => split,
+                Err(reason) => {
+                    self.rows.push(Err(reason));
+                    continue;
+                }
+            };
+            let label = labels.as_ref().filter(|l| l.is_valid(i)).map(|l| self.number(l.value(i)));
+            let drawn = boxes.as_ref().and_then(|boxes| boxes.get(i));
+            let whole = match &drawn {
+                None => true,
+                Some(drawn) => {
+                    for name in drawn.iter().filter_map(|bounds| bounds.label.as_deref()) {
+                        let number = self.number(name);
+                        self.used[number as usize] = true;
+                    }
+                    drawn.iter().any(|bounds| bounds.label.is_none())
+                }
+            };
+            if let (true, Some(label)) = (whole, label) {
+                self.used[label as usize] = true;
+            }
+            let id = ids.as_ref().filter(|ids| ids.is_valid(i)).map(|ids| ids.value(i));
+            self.rows.push(Ok(Row { split, id, label, whole: drawn.is_none() }));
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, label: &str) -> u32 {
+        if let Some(&number) = self.numbers.get(label) {
+            return number;
+        }
+        let number = u32::try_from(self.labels.len()).expect("fewer than 2^32 labels");
+        self.labels.push(label.into());
+        self.used.push(false);
+        self.numbers.insert(label.into(), number);
+        number
+    }
+
+    /// The classes: the 1025 species where every row has a Pokédex number, else sorted labels, else sorted ids.
+    fn classes(&self) -> Classes {
+        let rows = || self.rows.iter().flatten();
+        let ids = rows().map(|row| row.id);
+        if rows().next().is_some() && ids.clone().all(|id| id.is_some_and(|id| (1..=species::COUNT).contains(&id))) {
+            return Classes::pokedex();
+        }
+        let used = self.labels.iter().zip(&self.used).filter(|(_, used)| **used).map(|(label, _)| label.clone());
+        let classes = Classes::labels(used);
+        if classes.names().is_empty() && ids.clone().all(|id| id.is_some()) {
+            return Classes::ids(ids.flatten());
+        }
+        classes
+    }
+
+    /// Decides.
+    pub fn plan(mut self) -> Plan {
+        let classes = self.classes();
+        let mut left: BTreeMap<Reason, u64> = BTreeMap::new();
+        let naming = self.naming;
+        let of: Vec<Option<u32>> = self
+            .rows
+            .iter_mut()
+            .map(|row| {
+                let Ok(found) = row else { return None };
+                let label = found.label.map(|label| self.labels[label as usize].as_str());
+                let class = classes.of(found.id, label);
+                if class.is_none() && naming.classified && found.whole {
+                    *row = Err(Reason::NoClass);
+                }
+                class
+            })
+            .collect();
+        self.rows.iter().filter_map(|row| row.err()).for_each(|reason| *left.entry(reason).or_default() += 1);
+        let exported: Vec<usize> = (0..self.rows.len()).filter(|&i| self.rows[i].is_ok()).collect();
+        let keys = exported.iter().map(|&i| &*self.keys[i]);
+        let names: Vec<Box<str>> = match naming.names {
+            Names::Numbered => numbered(&self.keys, &exported, |i| of[i].map(|class| classes.prefix(class))),
+            Names::Stem => names::apart(keys, names::stem),
+            Names::Dotless => names::apart(keys, |key| names::stem(key).replace(['.', ' '], "_")),
+            Names::StemInClass => in_classes(&self.keys, &exported, |i| of[i]),
+        };
+        let mut places: Vec<Option<Place>> = vec![None; self.rows.len()];
+        for (&i, name) in exported.iter().zip(names) {
+            let Ok(row) = self.rows[i] else { continue };
+            places[i] = Some(Place { split: row.split, class: of[i], name });
+        }
+        Plan { classes, left, exported: exported.len() as u64, places }
+    }
+}
+
+/// `{prefix:04}_{nnn}` in the order of the keys.
+fn numbered(keys: &[Box<str>], exported: &[usize], prefix: impl Fn(usize) -> Option<u32>) -> Vec<Box<str>> {
+    let mut order: Vec<usize> = (0..exported.len()).collect();
+    order.sort_by(|&a, &b| keys[exported[a]].cmp(&keys[exported[b]]));
+    let mut counts: HashMap<Option<u32>, u32> = HashMap::new();
+    let mut names = vec![Box::from(""); exported.len()];
+    for at in order {
+        let prefix = prefix(exported[at]);
+        let count = counts.entry(prefix).or_default();
+        names[at] = match prefix {
+            Some(prefix) => format!("{prefix:04}_{count:03}"),
+            None => format!("none_{count:03}"),
+        }
+        .into();
+        *count += 1;
+    }
+    names
+}
+
+fn in_classes(keys: &[Box<str>], exported: &[usize], class: impl Fn(usize) -> Option<u32>) -> Vec<Box<str>> {
+    let mut members: BTreeMap<Option<u32>, Vec<usize>> = BTreeMap::new();
+    for (at, &i) in exported.iter().enumerate() {
+        members.entry(class(i)).or_default().push(at);
+    }
+    let mut all = vec![Box::from(""); exported.len()];
+    for members in members.into_values() {
+        let own = names::apart(members.iter().map(|&at| &*keys[exported[at]]), names::stem);
+        members.into_iter().zip(own).for_each(|(at, name)| all[at] = name);
+    }
+    all
+}
+
+/// What becomes of every row.
+#[derive(Debug)]
+pub struct Plan {
+    pub classes: Classes,
+    /// How many rows are left out, and why.
+    pub left: BTreeMap<Reason, u64>,
+    /// How many are not.
+    pub exported: u64,
+    places: Vec<Option<Place>>,
+}
+
+impl Plan {
+    /// Where the row of this number goes, if it is exported.
+    pub fn place(&self, row: usize) -> Option<&Place> {
+        self.places.get(row)?.as_ref()
+    }
+
+    /// All that is exported.
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        self.places.iter().flatten()
+    }
+
+    /// Number of rows that were looked at.
+    pub fn rows(&self) -> usize {
+        self.places.len()
+    }
+
+    /// How many pictures each class has in each split.
+    pub fn counts(&self) -> BTreeMap<u32, [u64; 3]> {
+        let mut counts: BTreeMap<u32, [u64; 3]> = BTreeMap::new();
+        for place in self.places() {
+            if let Some(class) = place.class {
+                counts.entry(class).or_default()[place.split as usize] += 1;
+            }
+        }
+        counts
+    }
+}

@@ -1,0 +1,281 @@
+//! A data set that `export` wrote, read back: the rows of its manifest, with their pictures.
+//!
+//! Hides: how each format keeps pictures (files, members of tar shards, rows of Parquet shards). Promises: keys, ids,
+//! labels and splits are those of the table that was exported; pictures that somebody put into the folder since are rows
+//! of their own; one that is gone, or lies where it should not, is for its reader to name; memory is bounded.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, BinaryArray, RecordBatch, StringArray, StructArray, new_null_array};
+use arrow_buffer::NullBuffer;
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+
+use super::{Error, Images, Table, column};
+use crate::io::{self, Listing};
+
+/// The manifest's name in the folder.
+pub const MANIFEST: &str = "manifest.parquet";
+/// The footer's key for the format and what it was told.
+pub const EXPORT: &str = "export";
+/// The footer's key for the files beside those of the pictures, one a line.
+pub const FILES: &str = "export_files";
+/// The file below the folder that the picture is, or lies in.
+pub const FILE: &str = "file";
+/// The picture's name inside that file, where it is a tar shard.
+pub const MEMBER: &str = "member";
+/// Where its bytes begin.
+pub const OFFSET: &str = "offset";
+/// How many there are.
+pub const LENGTH: &str = "length";
+/// The text file that goes with the picture.
+pub const LABEL_FILE: &str = "label_file";
+
+/// The columns that are the manifest's own.
+pub const OWN: &[&str] = &[FILE, MEMBER, OFFSET, LENGTH, LABEL_FILE];
+
+/// Rows of a batch with pictures, and without.
+const IMAGE_BATCH_ROWS: usize = 16;
+const BATCH_ROWS: usize = 256;
+/// A longer member is no picture.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// Whether a folder is a data set that `export` wrote, to its end.
+pub fn is_one(folder: &Path) -> bool {
+    let manifest = folder.join(MANIFEST);
+    let is_export = |table: Table| table.provenance.get(EXPORT).is_some() && table.has(FILE) && table.has(column::KEY);
+    manifest.is_file() && Table::open(&manifest).is_ok_and(is_export)
+}
+
+/// The rows of a data set.
+///
+/// # Errors
+/// Its manifest cannot be read.
+pub fn open(folder: &Path) -> Result<Table, Error> {
+    let manifest = Table::open(&folder.join(MANIFEST))?;
+    let name = folder.display().to_string();
+    let packed = manifest.has(MEMBER);
+    let mut fields: Vec<Arc<Field>> =
+        vec![column::key_field().into(), column::field(column::PATH, DataType::Utf8).into()];
+    if packed {
+        fields.push(column::image_field().into());
+    }
+    let replaced = |name: &str| OWN.contains(&name) || [column::KEY, column::PATH, column::IMAGE].contains(&name);
+    fields.extend(manifest.schema.fields().iter().filter(|f| !replaced(f.name())).cloned());
+    let schema: SchemaRef = Arc::new(Schema::new(fields));
+
+    let (rows, mut provenance) = (manifest.rows, manifest.provenance.clone());
+    provenance.0.retain(|key, _| ![EXPORT, FILES].iter().any(|own| key == &format!("pokedex.{own}")));
+    let mut reader = Reader {
+        folder: folder.into(),
+        schema: schema.clone(),
+        packed,
+        known: HashSet::new(),
+        shards: Shards::default(),
+    };
+    let mut batches = manifest.flat_map(move |batch| {
+        let rows = if packed { IMAGE_BATCH_ROWS } else { BATCH_ROWS };
+        let pieces: Vec<Result<RecordBatch, Error>> = match batch {
+            Ok(batch) => (0..batch.num_rows())
+                .step_by(rows)
+                .map(|at| Ok(batch.slice(at, rows.min(batch.num_rows() - at))))
+                .collect(),
+            Err(e) => vec![Err(e)],
+        };
+        pieces
+    });
+    let mut strangers: Option<Box<dyn Iterator<Item = RecordBatch> + Send>> = None;
+    let all = std::iter::from_fn(move || {
+        if let Some(batch) = batches.next() {
+            return Some(batch.and_then(|batch| reader.read(&batch)));
+        }
+        if strangers.is_none() {
+            match reader.strangers() {
+                Ok(found) => strangers = Some(found),
+                Err(e) => {
+                    strangers = Some(Box::new(std::iter::empty()));
+                    return Some(Err(e));
+                }
+            }
+        }
+        strangers.as_mut()?.next().map(Ok)
+    });
+    let mut table = Table::new(name, schema, rows, Box::new(all));
+    table.provenance = provenance;
+    Ok(table)
+}
+
+/// Reads the rows of a manifest.
+struct Reader {
+    folder: PathBuf,
+    schema: SchemaRef,
+    packed: bool,
+    /// Files that the manifest knows, by the hashes of their names.
+    known: HashSet<u64>,
+    shards: Shards,
+}
+
+impl Reader {
+    fn read(&mut self, batch: &RecordBatch) -> Result<RecordBatch, Error> {
+        let none = || StringArray::new_null(batch.num_rows());
+        let keys = column::text(batch, column::KEY)?.unwrap_or_else(none);
+        let files = column::text(batch, FILE)?.unwrap_or_else(none);
+        if let Some(row) = (0..keys.len()).find(|&row| keys.is_null(row)) {
+            return Err(Error::NullKey { name: self.folder.join(MANIFEST).display().to_string(), row: row as u64 });
+        }
+        let file = |i: usize| Some(files.value(i)).filter(|file| files.is_valid(i) && lies_below(file));
+        self.known.extend((0..batch.num_rows()).filter_map(file).map(hash));
+        let path = |file: &Path| io::escape_bytes(self.folder.join(file).as_os_str().as_encoded_bytes());
+        let mut new: Vec<(&str, ArrayRef)> = vec![(column::KEY, Arc::new(keys.clone()))];
+        if self.packed {
+            let members = column::text(batch, MEMBER)?;
+            let numbers = |name: &str| -> Result<Option<ArrayRef>, Error> {
+                let column = batch.column_by_name(name);
+                Ok(column.and_then(|column| arrow_cast::cast(column, &DataType::UInt64).ok()))
+            };
+            let (offsets, lengths) = (numbers(OFFSET)?, numbers(LENGTH)?);
+            let number = |column: &Option<ArrayRef>, i: usize| {
+                let column = column.as_ref()?.as_primitive::<arrow_array::types::UInt64Type>();
+                column.is_valid(i).then(|| column.value(i))
+            };
+            let (mut pictures, mut names, mut paths) = (Vec::new(), Vec::new(), Vec::new());
+            for i in 0..batch.num_rows() {
+                let member = members.as_ref().filter(|m| m.is_valid(i)).map(|m| m.value(i));
+                let picture = file(i).and_then(|file| match number(&offsets, i).zip(number(&lengths, i)) {
+                    Some((offset, length)) => self.shards.bytes(&self.folder.join(file), offset, length),
+                    None => self.shards.next_row(&self.folder.join(file)),
+                });
+                let name = member.unwrap_or(keys.value(i)).to_string();
+                // Where the picture cannot be read, its path says where it should be.
+                paths.push(picture.is_none().then(|| file(i).map(|file| path(&Path::new(file).join(&name)))).flatten());
+                names.push(picture.is_some().then_some(name));
+                pictures.push(picture);
+            }
+            new.push((column::IMAGE, images(&pictures, names)));
+            new.push((column::PATH, Arc::new(StringArray::from(paths))));
+        } else {
+            let paths: StringArray = (0..batch.num_rows()).map(|i| file(i).map(|file| path(Path::new(file)))).collect();
+            new.push((column::PATH, Arc::new(paths)));
+        }
+        Ok(column::put(batch, &self.schema, &new))
+    }
+
+    /// Rows of pictures that the manifest does not know.
+    fn strangers(&self) -> Result<Box<dyn Iterator<Item = RecordBatch> + Send>, Error> {
+        let listing = Listing::of(std::slice::from_ref(&self.folder))?;
+        let unknown: Vec<(String, String)> = listing
+            .entries()
+            .iter()
+            .map(|entry| (listing.key(entry), entry))
+            .filter(|(key, _)| !self.known.contains(&hash(key)))
+            .map(|(key, entry)| (key, io::escape_bytes(listing.path(entry).as_os_str().as_encoded_bytes())))
+            .collect();
+        let schema = self.schema.clone();
+        let starts = (0..unknown.len()).step_by(BATCH_ROWS);
+        Ok(Box::new(starts.map(move |at| {
+            let rows = &unknown[at..unknown.len().min(at + BATCH_ROWS)];
+            let columns = schema.fields().iter().map(|field| -> ArrayRef {
+                match field.name().as_str() {
+                    column::KEY => Arc::new(StringArray::from_iter_values(rows.iter().map(|(key, _)| key))),
+                    column::PATH => Arc::new(StringArray::from_iter_values(rows.iter().map(|(_, path)| path))),
+                    _ => new_null_array(field.data_type(), rows.len()),
+                }
+            });
+            RecordBatch::try_new(schema.clone(), columns.collect()).expect("all columns but the key may be null")
+        })))
+    }
+}
+
+/// A column `image`.
+fn images(pictures: &[Option<Vec<u8>>], names: Vec<Option<String>>) -> ArrayRef {
+    let DataType::Struct(fields) = column::image_field().data_type().clone() else { unreachable!("it is a struct") };
+    let bytes: BinaryArray = pictures.iter().map(|picture| picture.as_deref()).collect();
+    let valid = NullBuffer::from_iter(pictures.iter().map(Option::is_some));
+    Arc::new(StructArray::new(fields, vec![Arc::new(bytes), Arc::new(StringArray::from(names))], Some(valid)))
+}
+
+/// Whether a name stays in the folder: a manifest may come from anybody.
+fn lies_below(file: &str) -> bool {
+    !file.is_empty() && Path::new(file).components().all(|part| matches!(part, Component::Normal(_)))
+}
+
+fn hash(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Shards that are being read: the tar that was last looked at, and one Parquet file for each split.
+#[derive(Default)]
+struct Shards {
+    tar: HashMap<PathBuf, File>,
+    rows: HashMap<PathBuf, Option<Rows>>,
+}
+
+/// The rows of a Parquet shard, one after the other.
+struct Rows {
+    table: Table,
+    batch: Option<RecordBatch>,
+    at: usize,
+}
+
+/// So many shards are open at a time: a few for each split.
+const MOST_OPEN: usize = 8;
+
+impl Shards {
+    /// A part of a file.
+    fn bytes(&mut self, path: &Path, offset: u64, length: u64) -> Option<Vec<u8>> {
+        if !self.tar.contains_key(path) {
+            if self.tar.len() >= MOST_OPEN {
+                self.tar.clear();
+            }
+            if !std::fs::metadata(path).ok()?.is_file() {
+                return None;
+            }
+            self.tar.insert(path.into(), File::open(path).ok()?);
+        }
+        let file = self.tar.get_mut(path)?;
+        let end = offset.checked_add(length)?;
+        if length > MOST_BYTES || end > file.metadata().ok()?.len() {
+            return None;
+        }
+        let mut bytes = vec![0; usize::try_from(length).ok()?];
+        file.seek(SeekFrom::Start(offset)).ok()?;
+        file.read_exact(&mut bytes).ok()?;
+        Some(bytes)
+    }
+
+    /// The picture of the next row of a Parquet file: a manifest names the rows of each file in their order.
+    fn next_row(&mut self, path: &Path) -> Option<Vec<u8>> {
+        if !self.rows.contains_key(path) {
+            if self.rows.len() >= MOST_OPEN {
+                // What was read to its end is not asked for again.
+                self.rows.retain(|_, rows| rows.is_some());
+            }
+            let open = || {
+                let table = Table::open_columns(path, Some(&|name| name == column::IMAGE)).ok()?;
+                table.has(column::IMAGE).then(|| Rows { table: table.with_keys(), batch: None, at: 0 })
+            };
+            self.rows.insert(path.into(), open());
+        }
+        let slot = self.rows.get_mut(path)?;
+        let rows = slot.as_mut()?;
+        while rows.batch.as_ref().is_none_or(|batch| rows.at >= batch.num_rows()) {
+            match rows.table.next() {
+                Some(Ok(batch)) => (rows.batch, rows.at) = (Some(batch), 0),
+                _ => {
+                    *slot = None;
+                    return None;
+                }
+            }
+        }
+        rows.at += 1;
+        let images = Images::of(rows.batch.as_ref()?).ok()?;
+        images.read(rows.at - 1).ok().map(std::borrow::Cow::into_owned)
+    }
+}
