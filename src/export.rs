@@ -10,6 +10,7 @@
 
 pub mod classes;
 pub mod coco;
+pub mod edge;
 pub mod folder;
 pub mod huggingface;
 pub mod imagefolder;
@@ -17,6 +18,7 @@ pub mod manifest;
 pub mod names;
 pub mod picture;
 pub mod plan;
+pub mod vectors;
 pub mod webdataset;
 pub mod yolo;
 
@@ -44,6 +46,8 @@ pub enum Error {
     Foreign { folder: PathBuf, files: Vec<String> },
     #[error("{}: lies in the folder that is being written", path.display())]
     SourceInside { path: PathBuf },
+    #[error("{}: {problem}", path.display())]
+    Model { path: PathBuf, problem: String },
     #[error("{name}: changed while it was read")]
     Changed { name: String },
 }
@@ -59,6 +63,7 @@ impl Error {
                 Some("choose an empty folder, or export beside them with --force, which removes none of them".into())
             }
             Error::SourceInside { .. } => Some("choose another folder with -o".into()),
+            Error::Model { .. } => Some("an ONNX model of one input, pixels, can be fixed to a shape".into()),
             Error::Changed { .. } => Some("run the export again when nothing writes to it".into()),
         }
     }

@@ -9,6 +9,7 @@ pub mod cache;
 pub mod classifier;
 mod digest;
 mod engine;
+mod fixed;
 pub mod hub;
 mod layout;
 mod literal;
@@ -25,7 +26,8 @@ mod yolo;
 pub use cache::Cache;
 pub use classifier::Classifier;
 pub use engine::{Device, Engine, Use};
-pub use layout::split_variant;
+pub use fixed::Fixed;
+pub use layout::{Preprocess, split_variant};
 pub use ort::how_to_install;
 pub use spelling::{Known, correct, slips_forgiven};
 
@@ -37,7 +39,7 @@ use sha2::{Digest, Sha256};
 
 use crate::image::{Colour, Filter, Fit, Rgb};
 use engine::{Batch, Choice, Ends, Output, Role, Tower};
-use layout::{Found, Part, Preprocess, Vocabulary, Words};
+use layout::{Found, Part, Vocabulary, Words};
 use lone::{Lone, Purpose};
 use onnx::{Kind, Port};
 use tokenizer::{Cleaning, Length, Tokenizer};
@@ -119,7 +121,8 @@ pub fn short_id(full: &str) -> String {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Hexadecimal digits of bytes.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 

@@ -2,6 +2,7 @@
 
 mod folder;
 mod text;
+mod vectors;
 
 use std::path::PathBuf;
 
@@ -19,8 +20,12 @@ enum Format {
     Tsv,
     /// One JSON object a line
     Jsonl,
-    /// The vectors as a NumPy array: float32, rows × dimension
+    /// The vectors as a NumPy array: float32, rows × dimension; FILE.keys.csv says which row is which
     Npy,
+    /// The vectors as a flat inner-product index of FAISS; FILE.keys.csv says which row is which
+    Faiss,
+    /// The vectors as a JSON array by Pokédex number, for web pages: the first is of id 1
+    WebJson,
     /// Folder for Ultralytics: images and labels by split, data.yaml, classes.txt
     Yolo,
     /// Folder for torchvision and Hugging Face: SPLIT/CLASS/picture
@@ -31,6 +36,8 @@ enum Format {
     Webdataset,
     /// Folder for the Hugging Face hub: Parquet shards with pictures, README.md
     Huggingface,
+    /// Folder for a device's toolchain: the --model with a fixed shape, its classes, pictures to calibrate it with
+    Edge,
 }
 
 impl Format {
@@ -42,7 +49,7 @@ impl Format {
 
     /// Whether it is a folder with the pictures.
     fn is_folder(self) -> bool {
-        !matches!(self, Format::Csv | Format::Tsv | Format::Jsonl | Format::Npy)
+        !matches!(self, Format::Csv | Format::Tsv | Format::Jsonl | Format::Npy | Format::Faiss | Format::WebJson)
     }
 }
 
@@ -71,9 +78,10 @@ impl From<Fit> for image::Fit {
 /// Write a table as CSV, TSV, JSON lines or NumPy, or its pictures as a data set that training tools load
 ///
 /// CSV and TSV leave out vectors and the images themselves unless --columns names them; JSON lines leave out only
-/// the images. Hashes are hexadecimal. A NumPy array has one row for each row that has a vector, in order.
+/// the images. Hashes are hexadecimal. npy and faiss have a row for each row that has a vector, in order; beside a file
+/// FILE.keys.csv names them. web-json takes the normalised mean of an id's vectors, zeros where there is none.
 ///
-/// Data sets (yolo, imagefolder, coco, webdataset, huggingface) are folders. Rows with an error, excluded ones and those
+/// Data sets (yolo, imagefolder, coco, webdataset, huggingface, edge) are folders. Rows with an error, excluded ones and those
 /// without a split are left out. Classes are the 1025 species where every row has a Pokédex number (class = id − 1), else
 /// the sorted labels. yolo makes JPEGs of 416 x 416 pixels; the others keep the bytes of PNG, upright JPEG, WebP and BMP,
 /// unless --size or --encode is given. Boxes of the column `boxes` follow their pictures. OUT/manifest.parquet, written
@@ -92,7 +100,9 @@ Examples:
   pokedex export split.parquet --format tsv --columns key,label,split
   pokedex export pokedex: --format csv --where \"type1 = 'fire' and generation < 3 and name like 'C%'\"
   pokedex split artwork/ | pokedex export - --format yolo -o dataset/
-  pokedex export split.parquet --format imagefolder --size 224 --encode jpeg -o classes/")]
+  pokedex export split.parquet --format imagefolder --size 224 --encode jpeg -o classes/
+  pokedex export embeddings.parquet --format faiss -o photos.faiss
+  pokedex export split.parquet --format edge --model best.onnx -o device/")]
 pub struct Export {
     #[command(flatten)]
     inputs: TableInputs,
@@ -109,7 +119,7 @@ pub struct Export {
     #[arg(long = "where", value_name = "CONDITION", allow_hyphen_values = true)]
     condition: Option<String>,
 
-    /// The column that holds the vectors, for npy [default: embedding]
+    /// The column that holds the vectors, for npy, faiss and web-json [default: embedding]
     #[arg(long, value_name = "NAME")]
     vector_column: Option<String>,
 
@@ -119,6 +129,9 @@ pub struct Export {
 
     #[command(flatten)]
     pictures: Pictures,
+
+    #[command(flatten)]
+    device: Device,
 
     #[command(flatten)]
     work: Work,
@@ -161,6 +174,23 @@ struct Pictures {
     force: bool,
 }
 
+/// What goes to a device.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Device toolchains")]
+struct Device {
+    /// The ONNX file that is to run there
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+
+    /// How many pictures of train to calibrate it with, the classes in turn [default: 200]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    calibration: Option<u32>,
+
+    /// Anchors of its boxes, a file of numbers, which becomes anchors.txt
+    #[arg(long, value_name = "FILE")]
+    anchors: Option<PathBuf>,
+}
+
 /// A number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Bytes(u64);
@@ -192,15 +222,15 @@ impl Export {
 
     /// A flag that would do nothing is a mistake.
     fn refuse_what_does_not_suit(&self) -> Result<(), Failure> {
-        use Format::{Csv, Huggingface, Jsonl, Npy, Tsv, Webdataset, Yolo};
+        use Format::{Csv, Edge, Faiss, Huggingface, Jsonl, Npy, Tsv, WebJson, Webdataset, Yolo};
         let format = self.format;
         let flags = &self.pictures;
         let (folder, is) = (format.is_folder(), |formats: &[Format]| formats.contains(&format));
         for (given, flag, suits, others) in [
             (!self.columns.is_empty(), "--columns", is(&[Csv, Tsv, Jsonl]), "csv, tsv and jsonl"),
-            (self.vector_column.is_some(), "--vector-column", is(&[Npy]), "npy"),
-            (flags.size.is_some(), "--size", folder, "data sets"),
-            (flags.fit.is_some(), "--fit", folder, "data sets"),
+            (self.vector_column.is_some(), "--vector-column", is(&[Npy, Faiss, WebJson]), "npy, faiss and web-json"),
+            (flags.size.is_some(), "--size", folder && !is(&[Edge]), "data sets other than edge, whose model says it"),
+            (flags.fit.is_some(), "--fit", folder && !is(&[Edge]), "data sets other than edge, whose model says it"),
             (
                 flags.encode.is_some(),
                 "--encode",
@@ -208,7 +238,10 @@ impl Export {
                 "data sets other than yolo, whose pictures are JPEGs",
             ),
             (flags.quality.is_some(), "--quality", folder, "data sets"),
-            (flags.background.is_some(), "--background", folder, "data sets"),
+            (flags.background.is_some(), "--background", folder && !is(&[Edge]), "data sets other than edge"),
+            (self.device.model.is_some(), "--model", is(&[Edge]), "edge"),
+            (self.device.calibration.is_some(), "--calibration", is(&[Edge]), "edge"),
+            (self.device.anchors.is_some(), "--anchors", is(&[Edge]), "edge"),
             (flags.force, "--force", folder, "data sets"),
             (flags.val_name.is_some(), "--val-name", is(&[Yolo]), "yolo"),
             (flags.shard_size.is_some(), "--shard-size", is(&[Webdataset, Huggingface]), "webdataset and huggingface"),
@@ -217,6 +250,9 @@ impl Export {
                 let message = format!("{flag}: does not suit --format {}", format.name());
                 return Err(Failure::usage(message, format!("it is for {others}")));
             }
+        }
+        if format == Edge && self.device.model.is_none() {
+            return Err(Failure::usage("--format edge: wants a --model", "--format edge --model best.onnx -o device/"));
         }
         let remade = format == Yolo || flags.size.is_some() || flags.encode.is_some();
         for (given, flag, suits, hint) in [

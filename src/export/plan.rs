@@ -266,6 +266,32 @@ impl Plan {
         self.places.len()
     }
 
+    /// Keeps so many rows of train (of all splits where train is empty), the classes in turn; which ones, follows from
+    /// their names.
+    pub fn sample(&mut self, most: usize) {
+        let split = self.places().map(|place| place.split).min().unwrap_or(Split::Train);
+        let rank = |place: &Place| *blake3::hash(place.name.as_bytes()).as_bytes();
+        let mut classes: BTreeMap<Option<u32>, Vec<([u8; 32], usize)>> = BTreeMap::new();
+        for (row, place) in self.places.iter().enumerate() {
+            if let Some(place) = place.as_ref().filter(|place| place.split == split) {
+                classes.entry(place.class).or_default().push((rank(place), row));
+            }
+        }
+        // The first of every class, then the second of every class, …
+        let mut order: Vec<(usize, [u8; 32], usize)> = Vec::new();
+        for mut members in classes.into_values() {
+            members.sort_unstable();
+            order.extend(members.into_iter().enumerate().map(|(turn, (rank, row))| (turn, rank, row)));
+        }
+        order.sort_unstable();
+        let mut places = vec![None; self.places.len()];
+        for (_, _, row) in order.into_iter().take(most) {
+            places[row] = self.places[row].take();
+        }
+        self.exported = places.iter().flatten().count() as u64;
+        self.places = places;
+    }
+
     /// How many pictures each class has in each split.
     pub fn counts(&self) -> BTreeMap<u32, [u64; 3]> {
         let mut counts: BTreeMap<u32, [u64; 3]> = BTreeMap::new();

@@ -203,7 +203,7 @@ fn softmax(logits: &[f32]) -> Vec<f32> {
 }
 
 /// What a model or a file beside it calls its classes.
-fn labels_of(lone: &Lone) -> Result<Option<Vec<String>>, String> {
+pub(super) fn labels_of(lone: &Lone) -> Result<Option<Vec<String>>, String> {
     let folder = &lone.folder;
     if let Some(Value::Object(names)) = lone.config.get("id2label") {
         let text = |name: &Value| name.as_str().map_or_else(|| name.to_string(), String::from);

@@ -108,6 +108,11 @@ impl Lone {
         Ok(Part { file: self.file.clone(), ends, input: self.input.clone(), output: found, shared, external })
     }
 
+    /// Where pixels go.
+    pub fn input(&self) -> &Port {
+        &self.input
+    }
+
     /// What the model is called: as the file, or as its folder where every file is called so.
     pub fn name(&self) -> String {
         let stem = self.file.file_stem().unwrap_or_default().to_string_lossy();

@@ -10,6 +10,7 @@ use super::super::args::{Tally, clean_up_when_interrupted};
 use super::super::failure::{Exit, Failure};
 use super::{Export, Fit, Format};
 use crate::export::coco::Coco;
+use crate::export::edge::Edge;
 use crate::export::huggingface::HuggingFace;
 use crate::export::imagefolder::ImageFolder;
 use crate::export::manifest::{self, Entry, MANIFEST, Manifest};
@@ -40,18 +41,28 @@ impl Export {
         let (table, survey) = self.survey(filter.as_ref(), ui)?;
         let name = table.name.clone();
         self.require_split(&table, ui)?;
-        let plan = Arc::new(survey.plan());
+        let mut plan = survey.plan();
         report_left_out(&name, &plan, ui);
+        let device = self.device.model.as_deref().map(|model| self.device(model, &mut plan, ui)).transpose()?;
+        let plan = Arc::new(plan);
         if plan.exported == 0 {
             let hint = format!("pokedex export {name} --format csv | head");
             return Err(Failure::failed(format!("{name}: no row can be exported"), Some(hint)));
         }
 
         clean_up_when_interrupted();
-        let recipe = self.recipe();
-        let settings = self.settings(&recipe);
+        let recipe = device
+            .as_ref()
+            .map_or_else(|| self.recipe(), |device| device.recipe(self.pictures.encode, self.pictures.quality));
+        let mut settings = self.settings(&recipe);
+        if let Some(device) = &device {
+            settings.push_str(&format!(" model={}", device.digest()));
+        }
         let folder = Arc::new(Folder::open(&out, &settings, self.pictures.force)?);
-        let layout: Arc<dyn Layout> = self.layout(&plan).into();
+        let layout: Arc<dyn Layout> = match device {
+            Some(device) => Arc::new(device),
+            None => self.layout(&plan).into(),
+        };
         let made = self.write(table, plan.clone(), folder.clone(), layout, recipe, settings, ui)?;
 
         self.report(&name, &out, &plan, &made, ui);
@@ -114,12 +125,28 @@ impl Export {
         Ok(())
     }
 
+    /// The model of a bundle for a device, whose pictures are chosen.
+    fn device(&self, model: &Path, plan: &mut Plan, ui: &Ui) -> Result<Edge, Failure> {
+        const CALIBRATION: usize = 200;
+        let wanted = self.device.calibration.map_or(CALIBRATION, |n| n as usize);
+        plan.sample(wanted);
+        if (plan.exported as usize) < wanted && plan.exported > 0 {
+            ui.warn(&format!("{} pictures to calibrate with, not {wanted}: there are no more", plan.exported));
+        }
+        let edge = Edge::open(model, self.device.anchors.as_deref())?;
+        if let Some(note) = edge.note() {
+            ui.warn(&format!("{}: {note}", model.display()));
+        }
+        Ok(edge)
+    }
+
     fn naming(&self) -> export::plan::Naming {
         match self.format {
             Format::Imagefolder => export::imagefolder::NAMING,
             Format::Coco => export::coco::NAMING,
             Format::Webdataset => export::webdataset::NAMING,
             Format::Huggingface => export::huggingface::NAMING,
+            Format::Edge => export::edge::NAMING,
             _ => yolo::NAMING,
         }
     }

@@ -1,10 +1,10 @@
-//! A table as text, or its vectors as an array: one stream to a file or to standard output.
+//! A table as text, or its vectors: one stream to a file or to standard output.
 
-use std::io::{Seek, SeekFrom, Write};
+use std::io::Write;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float32Type;
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::{Array, ArrayRef};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{DataType, Schema};
 use serde_json::Value;
@@ -14,8 +14,8 @@ use super::super::failure::{Exit, Failure};
 use super::{Export, Format};
 use crate::filter::Filter;
 use crate::io::{Error, Sink, Target};
-use crate::table::{Table, column};
-use crate::ui::{Ui, left_out, printable};
+use crate::table::Table;
+use crate::ui::{Ui, printable};
 
 impl Export {
     /// Writes the table as text or as an array.
@@ -30,12 +30,13 @@ impl Export {
             table = table.filtered(filter)?;
         }
         let target = Target::parse(self.output.as_deref());
-        let sink = open_sink(&target, self.format == Format::Npy)?;
+        let sink = open_sink(&target, matches!(self.format, Format::Npy | Format::Faiss))?;
         ui.start("export", table.rows);
         match self.format {
             Format::Tsv => self.delimited(table, b'\t', sink, ui),
             Format::Jsonl => self.json_lines(table, sink, ui),
-            Format::Npy => self.npy(table, sink, ui),
+            Format::Npy | Format::Faiss => self.array(table, &target, sink, ui),
+            Format::WebJson => self.web_json(table, &target, sink, ui),
             _ => self.delimited(table, b',', sink, ui),
         }?;
         Ok(Exit::Done)
@@ -90,58 +91,10 @@ impl Export {
         }
         Ok(sink.finish()?)
     }
-
-    /// The number of rows stands at the beginning of the array, and is known at its end: so the numbers go to a
-    /// temporary file first.
-    fn npy(&self, table: Table, mut sink: Sink, ui: &mut Ui) -> Result<(), Failure> {
-        let name = sink.name();
-        let failed = |e| failure(&name, e);
-        let vector_column = self.vector_column.as_deref().unwrap_or(column::EMBEDDING);
-        let (mut rows, mut without, mut dimension) = (0u64, 0u64, 0);
-        let mut numbers = std::io::BufWriter::new(tempfile::tempfile().map_err(Error::temporary)?);
-        for batch in table {
-            let batch: RecordBatch = batch?;
-            let vectors = column::vectors(&batch, vector_column, "table")?;
-            for row in 0..batch.num_rows() {
-                let Some(vector) = vectors.get(row) else {
-                    without += 1;
-                    continue;
-                };
-                if rows > 0 && vector.len() != dimension {
-                    let (first, other) = (dimension, vector.len());
-                    return Err(
-                        crate::table::Error::RaggedVectors { column: vector_column.into(), first, other }.into()
-                    );
-                }
-                dimension = vector.len();
-                rows += 1;
-                vector.iter().try_for_each(|x| numbers.write_all(&x.to_le_bytes())).map_err(failed)?;
-            }
-            ui.advance(batch.num_rows() as u64);
-        }
-        let mut numbers = numbers.into_inner().map_err(|e| failed(e.into_error()))?;
-        numbers.seek(SeekFrom::Start(0)).map_err(failed)?;
-        sink.write_all(&npy_header(rows, dimension)).map_err(failed)?;
-        std::io::copy(&mut numbers, &mut sink).map_err(failed)?;
-        sink.finish()?;
-        if without > 0 {
-            ui.warn(&format!("{name}: {}", left_out(without)));
-        }
-        Ok(())
-    }
 }
 
-/// The header of NumPy's format 1.0: magic, version, length, a Python dictionary, padded to a multiple of 64 bytes.
-fn npy_header(rows: u64, dimension: usize) -> Vec<u8> {
-    let mut dictionary = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {dimension}), }}");
-    let padding = 64 - (10 + dictionary.len() + 1) % 64;
-    dictionary.push_str(&" ".repeat(padding % 64));
-    dictionary.push('\n');
-    let length = u16::try_from(dictionary.len()).expect("two numbers are no longer than that");
-    [b"\x93NUMPY\x01\x00", length.to_le_bytes().as_slice(), dictionary.as_bytes()].concat()
-}
-
-fn failure(name: &str, source: std::io::Error) -> Failure {
+/// Something could not be written.
+pub(super) fn failure(name: &str, source: std::io::Error) -> Failure {
     Error::Write { path: name.into(), source }.into()
 }
 
@@ -196,21 +149,5 @@ fn list(values: &ArrayRef) -> Value {
     match Cells::of(values) {
         Ok(cells) => (0..values.len()).map(|i| cells.json(i)).collect(),
         Err(_) => Value::Null,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_numpy_header_is_aligned_and_says_the_shape() {
-        for (rows, dimension) in [(0, 0), (1, 256), (1025, 512), (123_456_789, 1024)] {
-            let header = npy_header(rows, dimension);
-            assert_eq!(header.len() % 64, 0);
-            let text = String::from_utf8_lossy(&header[10..]).to_string();
-            assert!(text.contains(&format!("({rows}, {dimension})")) && text.ends_with('\n'));
-            assert_eq!(u16::from_le_bytes([header[8], header[9]]) as usize, header.len() - 10);
-        }
     }
 }

@@ -1,0 +1,183 @@
+//! A bundle for the toolchain of a device (nncase for the K210, tpu-mlir for MaixCam, and their like): the model with a
+//! fixed shape, its classes and anchors, and pictures to calibrate its rounding with, prepared as the model is fed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::plan::{Names, Naming};
+use super::{Error, Finished, Folder, Item, Layout, Packer, Place, Plan, Recipe, Whereabouts};
+use crate::image::{self, Encoding};
+use crate::io::{Error as IoError, map};
+use crate::model::{Fixed, hex};
+
+/// What the pictures are called.
+pub const NAMING: Naming = Naming { names: Names::Stem, boxes: false, classified: false };
+
+/// The pictures' folder.
+const CALIBRATION: &str = "calibration";
+/// Longer files of anchors hold something else.
+const MOST_ANCHORS: u64 = 1 << 20;
+
+/// The layout.
+pub struct Edge {
+    model: Fixed,
+    anchors: Option<String>,
+}
+
+impl Edge {
+    /// Reads the model, and the anchors: a file, or what the model says of itself.
+    ///
+    /// # Errors
+    /// The model takes something else than pixels, or a file cannot be read.
+    pub fn open(path: &Path, anchors: Option<&Path>) -> Result<Edge, Error> {
+        let model = Fixed::open(path).map_err(|problem| Error::Model { path: path.into(), problem })?;
+        let anchors = match anchors {
+            Some(path) => Some(read_anchors(path)?),
+            None => model.anchors.clone(),
+        };
+        Ok(Edge { model, anchors })
+    }
+
+    /// What nothing told of the model.
+    pub fn note(&self) -> Option<&str> {
+        self.model.note.as_deref()
+    }
+
+    /// What the bundle's model and anchors are known by.
+    pub fn digest(&self) -> String {
+        let anchors = self.anchors.as_deref().unwrap_or_default();
+        let digest = Sha256::new().chain_update(&self.model.bytes).chain_update(anchors).finalize();
+        hex(&digest)[..16].to_string()
+    }
+
+    /// How pictures are prepared: as the model is fed, but for the numbers that toolchains scale pixels by themselves.
+    pub fn recipe(&self, encoding: Option<Encoding>, quality: Option<u8>) -> Recipe {
+        let preprocess = &self.model.preprocess;
+        Recipe {
+            size: Some((preprocess.width, preprocess.height)),
+            fit: preprocess.fit,
+            encoding: Some(encoding.unwrap_or(Encoding::Png)),
+            quality: quality.unwrap_or(image::JPEG_QUALITY),
+            background: preprocess.background,
+        }
+    }
+}
+
+fn read_anchors(path: &Path) -> Result<String, Error> {
+    let problem = |problem: String| Error::Model { path: path.into(), problem };
+    let length = std::fs::metadata(path).map_err(|source| IoError::Read { path: path.into(), source })?.len();
+    if length > MOST_ANCHORS {
+        return Err(problem("is too long for anchors".into()));
+    }
+    let text = std::fs::read_to_string(path).map_err(|source| IoError::Read { path: path.into(), source })?;
+    let numbers = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|cell| !cell.is_empty());
+    let wrong = numbers.clone().find(|cell| cell.parse::<f32>().is_err());
+    match (wrong, numbers.count()) {
+        (Some(wrong), _) => Err(problem(format!("`{wrong}` is no number"))),
+        (None, 0) => Err(problem("holds no anchors".into())),
+        (None, count) if count % 2 == 1 => Err(problem(format!("holds {count} numbers, and anchors are pairs"))),
+        _ => Ok(text),
+    }
+}
+
+impl Layout for Edge {
+    fn file(&self, place: &Place, extension: &str) -> Option<String> {
+        Some(format!("{CALIBRATION}/{}.{extension}", place.name))
+    }
+
+    fn packer<'a>(&self, folder: &'a Folder, plan: &'a Plan, _: &arrow_schema::SchemaRef) -> Box<dyn Packer + 'a> {
+        let names = if self.model.labels.is_empty() { plan.classes.names() } else { &self.model.labels };
+        let mut classes = names.join("\n");
+        if !classes.is_empty() {
+            classes.push('\n');
+        }
+        Box::new(Bundle {
+            folder,
+            bytes: self.model.bytes.clone(),
+            weights: self.model.weights.clone(),
+            about: about(&self.model),
+            classes,
+            anchors: self.anchors.clone(),
+            pictures: BTreeMap::new(),
+        })
+    }
+}
+
+/// What a toolchain must be told of the model.
+fn about(model: &Fixed) -> Value {
+    let preprocess = &model.preprocess;
+    // Toolchains have (pixel − mean) × scale, in steps of 255.
+    let mean = preprocess.mean.map(|mean| mean / preprocess.factor);
+    let scale = preprocess.std.map(|deviation| preprocess.factor / deviation);
+    let ports: Vec<Value> = model.outputs.iter().map(|(name, shape)| json!({ "name": name, "shape": shape })).collect();
+    json!({
+        "input": { "name": model.input, "shape": model.shape, "layout": "NCHW", "colour": "RGB",
+                   "mean": mean, "scale": scale, "prepared": preprocess.to_string() },
+        "outputs": ports,
+    })
+}
+
+struct Bundle<'a> {
+    folder: &'a Folder,
+    bytes: bytes::Bytes,
+    weights: Vec<PathBuf>,
+    about: Value,
+    classes: String,
+    anchors: Option<String>,
+    /// File → what it shows.
+    pictures: BTreeMap<String, Value>,
+}
+
+impl Packer for Bundle<'_> {
+    fn take(&mut self, item: &Item, _: &[u8], _: &arrow_array::RecordBatch) -> Result<Option<Whereabouts>, Error> {
+        let file = item.file.expect("every picture has a file of its own").to_string();
+        self.pictures.insert(file, json!({ "key": item.key, "label": item.label, "id": item.id }));
+        Ok(None)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Finished, Error> {
+        let mut files: Vec<(String, Value)> = Vec::new();
+        let mut write = |name: &str, bytes: &[u8]| -> Result<(), Error> {
+            self.folder.write(name, bytes)?;
+            files.push((name.into(), described(bytes)));
+            Ok(())
+        };
+        write("model.onnx", &self.bytes)?;
+        for path in &self.weights {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            write(&name, &map(path).map_err(|source| IoError::Read { path: path.clone(), source })?)?;
+        }
+        if !self.classes.is_empty() {
+            write("classes.txt", self.classes.as_bytes())?;
+        }
+        if let Some(anchors) = &self.anchors {
+            write("anchors.txt", anchors.as_bytes())?;
+        }
+        let list: String = self.pictures.keys().map(|file| format!("{file}\n")).collect();
+        write("calibration.txt", list.as_bytes())?;
+        let mut calibration = Vec::new();
+        for (file, shows) in &self.pictures {
+            let path = self.folder.join(file);
+            let bytes = std::fs::read(&path).map_err(|source| IoError::Read { path, source })?;
+            let mut picture = described(&bytes);
+            picture["file"] = file.as_str().into();
+            picture["shows"] = shows.clone();
+            calibration.push(picture);
+        }
+        let mut manifest = self.about.clone();
+        manifest["files"] = files.iter().map(|(name, described)| (name.clone(), described.clone())).collect();
+        manifest["calibration"] = calibration.into();
+        manifest["made_by"] = concat!("pokedex ", env!("CARGO_PKG_VERSION")).into();
+        self.folder.write("manifest.json", format!("{manifest:#}\n").as_bytes())?;
+        let mut names: Vec<String> = files.into_iter().map(|(name, _)| name).collect();
+        names.push("manifest.json".into());
+        Ok(Finished { files: names, ..Finished::default() })
+    }
+}
+
+fn described(bytes: &[u8]) -> Value {
+    json!({ "bytes": bytes.len(), "sha256": hex(&Sha256::digest(bytes)) })
+}

@@ -1,0 +1,74 @@
+//! A model of pixels with a fixed shape, as toolchains of devices take it.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::classifier::labels_of;
+use super::layout::Preprocess;
+use super::lone::{Lone, Purpose};
+use super::{literal, onnx};
+use crate::io::map;
+
+/// A model, and what must be known of it where no ONNX engine reads its metadata.
+#[derive(Debug)]
+pub struct Fixed {
+    /// The ONNX file, its input of one shape.
+    pub bytes: bytes::Bytes,
+    /// Files beside it that hold its weights.
+    pub weights: Vec<PathBuf>,
+    /// The input's name.
+    pub input: String,
+    /// Pictures, channels, height and width.
+    pub shape: [usize; 4],
+    /// Names and shapes of the outputs; `None` where a size follows from inside.
+    pub outputs: Vec<(String, Vec<Option<usize>>)>,
+    /// The classes that the model knows itself; none where it does not say.
+    pub labels: Vec<String>,
+    /// The anchors of its boxes, where it says them.
+    pub anchors: Option<String>,
+    pub preprocess: Preprocess,
+    /// What nothing told.
+    pub note: Option<String>,
+}
+
+impl Fixed {
+    /// Reads an ONNX file (or the one of a folder) and fixes its shape: one picture where it leaves that open, of the size
+    /// that its exporter tells.
+    ///
+    /// # Errors
+    /// It is no ONNX file, or takes something else than pixels.
+    pub fn open(path: &Path) -> Result<Fixed, String> {
+        let lone = Lone::read(path, Purpose::Classes)?;
+        let (port, preprocess) = (lone.input(), lone.preprocess.clone());
+        let pictures = port.shape[0].unwrap_or(1);
+        let shape = [pictures, 3, preprocess.height as usize, preprocess.width as usize];
+        let original = map(&lone.folder.join(&lone.file)).map_err(|e| e.to_string())?;
+        let bytes = onnx::with_shape(&original, &port.name, &shape)?;
+        let graph = onnx::Graph::read(&bytes)?;
+        let labels = labels_of(&lone)?.unwrap_or_default();
+        let numbers = |text: &String| -> Option<String> {
+            fn flat(value: &Value, out: &mut Vec<f64>) -> Option<()> {
+                match value {
+                    Value::Array(values) => values.iter().try_for_each(|value| flat(value, out)),
+                    value => value.as_f64().map(|x| out.push(x)),
+                }
+            }
+            let mut numbers = Vec::new();
+            flat(&literal::parse(text)?, &mut numbers)?;
+            let text = numbers.iter().map(f64::to_string).collect::<Vec<_>>().join(", ");
+            (!numbers.is_empty()).then(|| format!("{text}\n"))
+        };
+        Ok(Fixed {
+            weights: lone.graph.external.iter().map(|file| lone.folder.join(file)).collect(),
+            input: port.name.clone(),
+            shape,
+            outputs: graph.outputs.into_iter().map(|port| (port.name, port.shape)).collect(),
+            labels,
+            anchors: lone.graph.metadata.get("anchors").and_then(numbers),
+            preprocess,
+            note: lone.note.clone(),
+            bytes: bytes.into(),
+        })
+    }
+}
