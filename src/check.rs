@@ -11,7 +11,7 @@ mod picture;
 mod rows;
 mod summary;
 
-pub use picture::{Claims, Seen, look};
+pub use picture::{Claims, Depth, Seen, look};
 pub use rows::{Report, Row, Rows};
 pub use summary::{Class, Copies, Span, Summary};
 

@@ -93,6 +93,13 @@ impl Ui {
         self.line(Talk::Normal, message);
     }
 
+    /// What can be done about a warning: a command or a sentence.
+    pub fn hint(&self, hint: &str) {
+        if self.talk >= Talk::Normal {
+            self.print(&format!("hint: {}", printable(hint)));
+        }
+    }
+
     /// What was done, on success; only with `-v`.
     pub fn note(&self, message: &str) {
         self.line(Talk::Verbose, message);

@@ -50,10 +50,12 @@ pub fn find(rows: &mut Rows, ratios: Option<Ratios>, max_imbalance: f64) -> Vec<
     }
     if rows.are_divided() {
         undivided(rows, &mut found);
+        // What has no train at all is a part of a data set, to be tested with.
+        let is_trained = rows.splits.contains(&TRAIN);
         for class in &classes {
             let subject = || Subject::Class(class.name.clone());
             let [_, train, validation, test, other] = class.counts;
-            if train == 0 && validation + test + other > 0 {
+            if is_trained && train == 0 && validation + test + other > 0 {
                 found.push(Finding::new(Rule::NotInTrain, subject(), in_splits(class)));
             }
             let divided = train + validation + test;

@@ -2,7 +2,7 @@
 
 mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 use clap::Args;
@@ -10,7 +10,7 @@ use clap::Args;
 use super::args::{open_sink, threads};
 use super::failure::{Exit, Failure};
 use crate::check::layout::{self, Findings, Profile};
-use crate::check::{Claims, Report, Row, Rows, Rule, Seen, Settings, Severity, look};
+use crate::check::{Claims, Depth, Report, Row, Rows, Rule, Seen, Settings, Severity, look};
 use crate::duplicates::{MAX_REACH, PerceptualHash, REACH};
 use crate::io::Target;
 use crate::split::Ratios;
@@ -21,8 +21,9 @@ use crate::table::{Error, Images, Inputs, Table, dataset};
 use crate::ui::Ui;
 use report::Format;
 
-/// Rows that one thread works on at a time.
+/// Rows that one thread works on at a time, with their pictures and without.
 const SLICE_ROWS: usize = 16;
+const TABLE_SLICE_ROWS: usize = 1024;
 
 /// When `check` ends with 4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -118,7 +119,9 @@ impl Check {
         let sink = open_sink(&Target::parse(self.output.as_deref()), self.format == Format::Parquet)?;
         let profile = layout.as_ref().map(|(profile, _)| *profile);
         let what = What { name: table.name.clone(), profile, opened: self.opens(&table) };
-        let mut report = self.look_at_all(table, ui)?;
+        let depth = if what.opened { Depth::Pixels } else { Depth::Table };
+        let settings = self.settings(&table);
+        let mut report = look_at_all(table, settings, depth, threads(self.jobs), ui)?;
         if let Some((_, findings)) = layout {
             report.findings.append(&mut findings.take());
             report.findings.sort_unstable();
@@ -156,47 +159,17 @@ impl Check {
             }
             return Ok((inputs.images_or_vectors()?, None));
         };
-        let layout = layout::open(folder, profile)?;
-        // What wrote the folder says more of its rows than the files do; the files are looked through all the same.
-        let told = dataset::is_one(folder).then(|| inputs.images()).transpose()?;
-        let table = match told {
-            None => layout.table,
-            Some(told) => {
-                layout.table.into_iter().try_for_each(|batch| batch.map(drop))?;
-                told
-            }
-        };
-        Ok((table, Some((profile, layout.findings))))
+        let (table, findings) = open_folder(folder, profile)?;
+        Ok((table, Some((profile, findings))))
     }
 
-    fn look_at_all(&self, table: Table, ui: &mut Ui) -> Result<Report, Failure> {
-        let table = table.with_keys();
-        let noted = table.provenance.get("split").and_then(|settings| {
-            settings.split_whitespace().find_map(|word| word.strip_prefix("ratios=")?.parse().ok())
-        });
-        let settings = Settings {
+    fn settings(&self, table: &Table) -> Settings {
+        Settings {
             min_size: self.min_size,
             max_imbalance: self.max_imbalance,
-            ratios: self.ratios.or(noted),
+            ratios: self.ratios.or_else(|| noted_ratios(table)),
             hash_distance: (!self.no_near_duplicates).then_some(self.hash_distance),
-        };
-        let pictures = self.opens(&table);
-        let looking = Looking { pictures, near: settings.hash_distance.is_some(), min_size: settings.min_size };
-        let mut rows = Rows::new(settings);
-        ui.start("check", table.rows);
-        let slice = if pictures { SLICE_ROWS } else { 1024 };
-        let work = move |batch: Result<RecordBatch, Error>| {
-            let batch = batch?;
-            let seen = looking.at(&batch)?;
-            Ok::<_, Error>((batch, seen))
-        };
-        for done in in_order(pool(threads(self.jobs))?, slices(table, slice), work) {
-            let (batch, seen) = done?;
-            push(&mut rows, &batch, seen)?;
-            ui.advance(batch.num_rows() as u64);
         }
-        ui.finish();
-        Ok(rows.finish())
     }
 
     fn opens(&self, table: &Table) -> bool {
@@ -213,6 +186,61 @@ impl Check {
     }
 }
 
+/// What is wrong with a data set that was just written, whose pictures need not be decoded again.
+pub(super) fn of_export(folder: &Path, threads: usize, ui: &mut Ui) -> Result<Vec<(Rule, String)>, Failure> {
+    let inputs = Inputs { paths: vec![folder.into()], ..Inputs::default() };
+    let (table, findings) = match Profile::of(folder) {
+        Some(profile) => open_folder(folder, profile)?,
+        None => (inputs.images()?, Findings::default()),
+    };
+    let settings = Settings { min_size: 0, max_imbalance: f64::INFINITY, ratios: None, hash_distance: None };
+    let mut report = look_at_all(table, settings, Depth::Bytes, threads, ui)?;
+    report.findings.append(&mut findings.take());
+    report.findings.sort_unstable();
+    let errors = report.findings.iter().filter(|finding| finding.rule.severity() == Severity::Error);
+    Ok(errors.map(|finding| (finding.rule, report::sentence(&report, finding))).collect())
+}
+
+/// The rows of a data set's folder, and what is found in it while they are read.
+fn open_folder(folder: &Path, profile: Profile) -> Result<(Table, Findings), Failure> {
+    let layout = layout::open(folder, profile)?;
+    if !dataset::is_one(folder) {
+        return Ok((layout.table, layout.findings));
+    }
+    // What wrote the folder says more of its rows than the files do; the files are looked through all the same.
+    for batch in layout.table {
+        batch?;
+    }
+    Ok((Inputs { paths: vec![folder.into()], ..Inputs::default() }.images()?, layout.findings))
+}
+
+/// The ratios that `split` has noted in the table.
+fn noted_ratios(table: &Table) -> Option<Ratios> {
+    let settings = table.provenance.get("split")?;
+    settings.split_whitespace().find_map(|word| word.strip_prefix("ratios=")?.parse().ok())
+}
+
+/// Looks at all rows, then holds them against each other.
+fn look_at_all(table: Table, settings: Settings, depth: Depth, threads: usize, ui: &mut Ui) -> Result<Report, Failure> {
+    let table = table.with_keys();
+    let looking = Looking { depth, near: settings.hash_distance.is_some(), min_size: settings.min_size };
+    let mut rows = Rows::new(settings);
+    ui.start("check", table.rows);
+    let slice = if depth == Depth::Table { TABLE_SLICE_ROWS } else { SLICE_ROWS };
+    let work = move |batch: Result<RecordBatch, Error>| {
+        let batch = batch?;
+        let seen = looking.at(&batch)?;
+        Ok::<_, Error>((batch, seen))
+    };
+    for done in in_order(pool(threads)?, slices(table, slice), work) {
+        let (batch, seen) = done?;
+        push(&mut rows, &batch, seen)?;
+        ui.advance(batch.num_rows() as u64);
+    }
+    ui.finish();
+    Ok(rows.finish())
+}
+
 /// What was checked.
 struct What {
     name: String,
@@ -224,7 +252,7 @@ struct What {
 /// How a picture is looked at.
 #[derive(Clone, Copy)]
 struct Looking {
-    pictures: bool,
+    depth: Depth,
     near: bool,
     min_size: u32,
 }
@@ -242,7 +270,7 @@ impl Looking {
             Some((side(&sides.0)?, side(&sides.1)?))
         };
         let boxes = Boxes::of(batch)?;
-        let images = self.pictures.then(|| Images::of(batch)).transpose()?;
+        let images = (self.depth != Depth::Table).then(|| Images::of(batch)).transpose()?;
         let look_at = |i: usize| {
             let claims = Claims { name: "", content: contents[i], size: size(i) };
             let mut seen = match &images {
@@ -251,7 +279,8 @@ impl Looking {
                 Some(images) => match images.read(i) {
                     Ok(bytes) => {
                         let name = images.path(i).unwrap_or(images.key(i));
-                        look(&bytes, Claims { name, ..claims }, self.min_size, self.near && looks[i].is_none())
+                        let near = self.near && looks[i].is_none();
+                        look(&bytes, Claims { name, ..claims }, self.depth, self.min_size, near)
                     }
                     Err(problem) => Seen { problems: vec![(Rule::Missing, problem)], ..Seen::default() },
                 },

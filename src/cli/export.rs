@@ -86,7 +86,8 @@ impl From<Fit> for image::Fit {
 /// the sorted labels. yolo makes JPEGs of 416 x 416 pixels; the others keep the bytes of PNG, upright JPEG, WebP and BMP,
 /// unless --size or --encode is given. Boxes of the column `boxes` follow their pictures. OUT/manifest.parquet, written
 /// last, says where every row is: `pokedex scan OUT/` gives back keys, ids, labels and splits. A run that was killed goes
-/// on where it was; of an earlier export, files that are no part of the new one are removed, and nothing else is.
+/// on where it was; of an earlier export, files that are no part of the new one are removed, and nothing else is. What was
+/// written is read back and checked; where something is wrong, a leak between splits for example, the exit code is 4.
 ///
 /// --where takes an SQL expression on the table's columns: = <> < <= > >=, and, or, not, in, between, like, ilike, is
 /// null, + - * / %, lower, upper, length, starts_with, ends_with, contains. Text goes in single quotes; dates too. Names
@@ -169,6 +170,10 @@ struct Pictures {
     #[arg(long, value_name = "SIZE")]
     shard_size: Option<Bytes>,
 
+    /// Do not read back and check what was written
+    #[arg(long)]
+    no_check: bool,
+
     /// Write into a folder that holds other files too; those stay, unless one has a name of the data set
     #[arg(long)]
     force: bool,
@@ -243,6 +248,7 @@ impl Export {
             (self.device.calibration.is_some(), "--calibration", is(&[Edge]), "edge"),
             (self.device.anchors.is_some(), "--anchors", is(&[Edge]), "edge"),
             (flags.force, "--force", folder, "data sets"),
+            (flags.no_check, "--no-check", folder, "data sets"),
             (flags.val_name.is_some(), "--val-name", is(&[Yolo]), "yolo"),
             (flags.shard_size.is_some(), "--shard-size", is(&[Webdataset, Huggingface]), "webdataset and huggingface"),
         ] {

@@ -220,7 +220,7 @@ fn text(report: &Report, what: &What, limit: usize, out: &mut impl Write) -> std
 }
 
 /// A finding in a line.
-fn sentence(report: &Report, finding: &Finding) -> String {
+pub fn sentence(report: &Report, finding: &Finding) -> String {
     let row = |row: u32| match (report.split(row), report.label(row)) {
         (Some(split), Some(label)) => format!("{} ({split}, {label})", report.key(row)),
         (Some(one), None) | (None, Some(one)) => format!("{} ({one})", report.key(row)),

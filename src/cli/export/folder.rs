@@ -7,6 +7,7 @@ use arrow_array::{Array, BooleanArray, RecordBatch};
 use arrow_schema::SchemaRef;
 
 use super::super::args::{Tally, clean_up_when_interrupted};
+use super::super::check;
 use super::super::failure::{Exit, Failure};
 use super::{Export, Fit, Format};
 use crate::export::coco::Coco;
@@ -66,6 +67,9 @@ impl Export {
         let made = self.write(table, plan.clone(), folder.clone(), layout, recipe, settings, ui)?;
 
         self.report(&name, &out, &plan, &made, ui);
+        if !self.pictures.no_check && self.found_wrong(&out, ui)? {
+            return Ok(Exit::Found);
+        }
         Ok(self.work.exit(&made.tally))
     }
 
@@ -123,6 +127,24 @@ impl Export {
         }
         ui.warn(&format!("{}: has no column `split`, so all rows are for training ({hint})", table.name));
         Ok(())
+    }
+
+    /// Checks what was written, as `check` does, and says what is wrong.
+    fn found_wrong(&self, out: &Path, ui: &mut Ui) -> Result<bool, Failure> {
+        const SHOWN: usize = 3;
+        let errors = check::of_export(out, self.work.threads(), ui)?;
+        for same in errors.chunk_by(|a, b| a.0 == b.0) {
+            for (rule, sentence) in same.iter().take(SHOWN) {
+                ui.warn(&format!("{}: {}: {}", out.display(), rule.name(), sentence));
+            }
+            if same.len() > SHOWN {
+                ui.warn(&format!("{}: {}: and {} more", out.display(), same[0].0.name(), same.len() - SHOWN));
+            }
+        }
+        if !errors.is_empty() {
+            ui.hint(&format!("pokedex check {}", out.display()));
+        }
+        Ok(!errors.is_empty())
     }
 
     /// The model of a bundle for a device, whose pictures are chosen.
