@@ -1,12 +1,15 @@
 //! Dividing images into train, validation and test. Pure functions.
 //!
 //! An image's place follows from the seed, its contents and the contents of its class, never from the order in
-//! which the images come. Identical contents are one unit, so that they cannot end up on two sides.
+//! which the images come. Identical contents, and whatever else belongs together, are one unit, so that they cannot end
+//! up on two sides.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+
+use crate::duplicates::Groups;
 
 /// A part of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +32,11 @@ impl Split {
             Split::Validation => "validation",
             Split::Test => "test",
         }
+    }
+
+    /// The split of this name.
+    pub fn named(name: &str) -> Option<Split> {
+        SPLITS.into_iter().find(|split| split.name() == name)
     }
 }
 
@@ -61,65 +69,157 @@ impl fmt::Display for Ratios {
     }
 }
 
-/// What is known of one image: its content's hash, of which 64 bits do (equal ones would only stay together), and its
-/// class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// What is known of one image: its content's hash, of which 64 bits do (equal ones would only stay together), its class,
+/// and the split that it has already and keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Item {
     pub content: u64,
     pub class: u32,
+    pub kept: Option<Split>,
 }
 
-/// The split of every content.
+/// The splits of items.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Assignment(Vec<(u64, Split)>);
+pub struct Assignment {
+    /// The split of each item, in their order.
+    pub splits: Vec<Split>,
+    /// Units whose items keep splits on several sides.
+    pub torn: usize,
+    /// Two items of such a unit, by their places.
+    pub example: Option<(usize, usize)>,
+}
 
-impl Assignment {
-    /// The split of a content that was among the items.
-    pub fn get(&self, content: u64) -> Option<Split> {
-        self.0.binary_search_by_key(&content, |(content, _)| *content).ok().map(|at| self.0[at].1)
+/// Assigns every item to a split.
+///
+/// Items of one group (by their places), and those of equal content, are a unit and stay on one side. Each class is
+/// divided by itself: its units fill quotas that the largest remainder method (Hamilton) makes of the ratios; a class of
+/// one to three images gives train the first, test the second and validation the third. Large units are placed before
+/// small ones, since they are hard to place, those of several classes before those of one, and then in the order of a
+/// hash of seed and content; each goes where its classes lack it most. So every class is within one image of its ratio
+/// where units are single images, and else as near to it as the units allow.
+///
+/// What is kept stays where it is; the rest of its unit goes to it (to most of it, where a unit is torn), and other units
+/// fill what their classes then lack.
+///
+/// # Panics
+/// There are not as many items as numbers in `groups`.
+pub fn assign(items: &[Item], mut groups: Groups, ratios: Ratios, seed: u64) -> Assignment {
+    let mut order: Vec<u32> = (0..u32::try_from(items.len()).expect("fewer than 2^32 images")).collect();
+    let item = |place: u32| &items[place as usize];
+    order.sort_unstable_by_key(|&place| item(place).content);
+    for pair in order.windows(2).filter(|pair| item(pair[0]).content == item(pair[1]).content) {
+        groups.join(pair[0], pair[1]);
+    }
+    // The items of a unit lie side by side, and in it those of a class.
+    let roots: Vec<u32> = (0..order.len() as u32).map(|place| groups.root(place)).collect();
+    drop(groups);
+    order.sort_unstable_by_key(|&place| (roots[place as usize], item(place).class, item(place).content));
+    let units = order.chunk_by(|&a, &b| roots[a as usize] == roots[b as usize]);
+
+    let mut room = Room::of(items, ratios);
+    let mut assigned = Assignment { splits: vec![Split::Train; items.len()], torn: 0, example: None };
+    let mut free = Vec::new();
+    for unit in units {
+        if unit.iter().all(|&place| item(place).kept.is_none()) {
+            free.push(unit);
+            continue;
+        }
+        let kept = Kept::of(items, unit);
+        for &place in unit {
+            let split = item(place).kept.unwrap_or_else(|| kept.side(item(place).content));
+            assigned.splits[place as usize] = split;
+            if item(place).kept.is_none() {
+                room.take(item(place).class, split, 1);
+            }
+        }
+        if let Some(pair) = kept.torn() {
+            assigned.torn += 1;
+            assigned.example.get_or_insert(pair);
+        }
+    }
+    free.sort_by_cached_key(|unit| {
+        let classes = unit.chunk_by(|&a, &b| item(a).class == item(b).class).count();
+        let first = unit.iter().map(|&place| item(place).content).min().expect("a unit has an item");
+        (Reverse(unit.len()), Reverse(classes), shuffled(first, seed), first)
+    });
+    for unit in free {
+        let classes = unit.chunk_by(|&a, &b| item(a).class == item(b).class);
+        let needs: Vec<(u32, usize)> = classes.map(|own| (item(own[0]).class, own.len())).collect();
+        let split = room.best(&needs);
+        needs.iter().for_each(|&(class, count)| room.take(class, split, count));
+        unit.iter().for_each(|&place| assigned.splits[place as usize] = split);
+    }
+    assigned
+}
+
+/// How many images more each split of each class is to get.
+struct Room {
+    ratios: Ratios,
+    classes: BTreeMap<u32, [isize; 3]>,
+}
+
+impl Room {
+    /// What is kept has taken its place already.
+    fn of(items: &[Item], ratios: Ratios) -> Room {
+        let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
+        items.iter().for_each(|item| *sizes.entry(item.class).or_default() += 1);
+        let classes = sizes.iter().map(|(&class, &size)| (class, quotas(size, ratios))).collect();
+        let mut room = Room { ratios, classes };
+        for item in items {
+            if let Some(split) = item.kept {
+                room.take(item.class, split, 1);
+            }
+        }
+        room
+    }
+
+    fn take(&mut self, class: u32, split: Split, count: usize) {
+        self.classes.get_mut(&class).expect("every class has a quota")[split as usize] -= count as isize;
+    }
+
+    /// The split for so many images of these classes: where the fewest are too many, then where most is free.
+    fn best(&self, needs: &[(u32, usize)]) -> Split {
+        let score = |split: Split| {
+            let own = needs.iter().map(|(class, count)| (self.classes[class][split as usize], *count as isize));
+            let excess: isize = own.clone().map(|(room, count)| (count - room.max(0)).max(0)).sum();
+            (Reverse(excess), own.map(|(room, _)| room).sum::<isize>())
+        };
+        // `max_by_key` keeps the last of equals, so the preferred one must come last.
+        let wanted = PRIORITY.into_iter().rev().filter(|&split| self.ratios.0[split as usize] > 0.0);
+        wanted.max_by_key(|&split| score(split)).expect("a ratio is more than 0")
     }
 }
 
-/// Assigns every content to a split.
-///
-/// Each class is divided by itself: its images, in the order of a hash of seed and content, fill quotas that the
-/// largest remainder method (Hamilton) makes of the ratios; a class of one to three images gives train the first,
-/// test the second and validation the third. A content that occurs in several classes is placed before the others,
-/// and so is one that occurs often: what is hard to place is placed while there is room.
-pub fn assign(mut items: Vec<Item>, ratios: Ratios, seed: u64) -> Assignment {
-    items.sort_unstable();
-    let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
-    items.iter().for_each(|item| *sizes.entry(item.class).or_default() += 1);
-    let mut room: BTreeMap<u32, [isize; 3]> =
-        sizes.iter().map(|(&class, &size)| (class, quotas(size, ratios))).collect();
+/// The items of a unit that keep their splits.
+struct Kept {
+    /// Content, split and place, in that order.
+    items: Vec<(u64, Split, usize)>,
+    most: Split,
+}
 
-    // Equal contents lie side by side now; a unit is where they begin and end.
-    let mut units: Vec<(u32, u32)> = Vec::new();
-    for run in items.chunk_by(|a, b| a.content == b.content) {
-        let start = units.last().map_or(0, |(_, end)| *end);
-        units.push((start, start + u32::try_from(run.len()).expect("fewer than 2^32 images")));
+impl Kept {
+    fn of(items: &[Item], unit: &[u32]) -> Kept {
+        let kept = unit.iter().map(|&place| (items[place as usize], place as usize));
+        let mut kept: Vec<_> =
+            kept.filter_map(|(item, place)| item.kept.map(|split| (item.content, split, place))).collect();
+        kept.sort_unstable();
+        let count = |split: Split| kept.iter().filter(|(_, own, _)| *own == split).count();
+        let most = PRIORITY.into_iter().rev().max_by_key(|&split| count(split)).expect("there are three splits");
+        Kept { items: kept, most }
     }
-    let of = |&(start, end): &(u32, u32)| &items[start as usize..end as usize];
-    units.sort_by_cached_key(|unit| {
-        let run = of(unit);
-        let classes = run.chunk_by(|a, b| a.class == b.class).count();
-        (Reverse(classes), Reverse(run.len()), shuffled(run[0].content, seed))
-    });
-    let mut assigned = Vec::with_capacity(units.len());
-    for unit in &units {
-        let run = of(unit);
-        let classes = || run.chunk_by(|a, b| a.class == b.class);
-        let free = |split: Split| -> isize { classes().map(|own| room[&own[0].class][split as usize]).sum() };
-        // `max_by_key` keeps the last of equals, so the preferred one must come last.
-        let split = PRIORITY.into_iter().rev().max_by_key(|&split| free(split)).expect("there are three splits");
-        for own in classes() {
-            let room = room.get_mut(&own[0].class).expect("every class has a quota");
-            room[split as usize] -= own.len() as isize;
-        }
-        assigned.push((run[0].content, split));
+
+    /// Where a new item of this content goes: to its copies, else to most.
+    fn side(&self, content: u64) -> Split {
+        let at = self.items.partition_point(|(own, _, _)| *own < content);
+        self.items.get(at).filter(|(own, _, _)| *own == content).map_or(self.most, |(_, split, _)| *split)
     }
-    assigned.sort_unstable();
-    Assignment(assigned)
+
+    /// The first two that are not on one side.
+    fn torn(&self) -> Option<(usize, usize)> {
+        let (_, split, first) = self.items.first()?;
+        let other = self.items.iter().find(|(_, other, _)| other != split)?;
+        Some((*first, other.2))
+    }
 }
 
 /// How many of `size` images train, validation and test get: whole numbers by the largest remainder.
@@ -159,82 +259,4 @@ fn shuffled(content: u64, seed: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ratios(text: &str) -> Ratios {
-        text.parse().expect("valid ratios")
-    }
-
-    fn items(class: u32, count: u64) -> impl Iterator<Item = Item> {
-        (0..count).map(move |n| Item { class, content: u64::from(class) * 1_000_003 + n * 7919 })
-    }
-
-    fn sizes(splits: &Assignment, items: impl Iterator<Item = Item>) -> [usize; 3] {
-        let found: Vec<Split> = items.map(|i| splits.get(i.content).expect("every item has a split")).collect();
-        SPLITS.map(|split| found.iter().filter(|&&s| s == split).count())
-    }
-
-    #[test]
-    fn quotas_are_exact_and_small_classes_feed_train_first() {
-        for (size, expected) in [
-            (1, [1, 0, 0]),
-            (2, [1, 0, 1]),
-            (3, [1, 1, 1]),
-            (4, [3, 0, 1]),
-            (10, [7, 1, 2]),
-            (20, [14, 3, 3]),
-            (100, [70, 15, 15]),
-        ] {
-            assert_eq!(quotas(size, ratios("70/15/15")), expected, "{size}");
-        }
-        assert_eq!(quotas(2, ratios("80/0/20")), [1, 0, 1]);
-        assert_eq!(quotas(1, ratios("0/0/1")), [0, 0, 1]);
-    }
-
-    #[test]
-    fn every_class_is_divided_by_itself_so_no_class_is_missing_from_train() {
-        let all: Vec<Item> = (0..50).flat_map(|class| items(class, 20)).collect();
-        let splits = assign(all, ratios("70/15/15"), 7);
-        for class in 0..50 {
-            assert_eq!(sizes(&splits, items(class, 20)), [14, 3, 3]);
-        }
-        for size in 1..20 {
-            assert!(quotas(size, ratios("10/45/45"))[0] > 0, "{size}");
-        }
-    }
-
-    #[test]
-    fn the_order_of_the_images_does_not_matter_and_the_seed_does() {
-        let mut all: Vec<Item> = items(1, 101).chain(items(2, 13)).collect();
-        let forward = assign(all.clone(), ratios("70/15/15"), 1);
-        all.reverse();
-        assert_eq!(assign(all.clone(), ratios("70/15/15"), 1), forward);
-        assert_ne!(assign(all, ratios("70/15/15"), 2), forward);
-    }
-
-    #[test]
-    fn copies_count_as_often_as_they_occur_and_stay_together() {
-        let copies = std::iter::repeat_n(Item { class: 1, content: 5 }, 6).chain(items(1, 4));
-        let splits = assign(copies.collect(), ratios("60/20/20"), 3);
-        assert_eq!(splits.get(5), Some(Split::Train));
-        assert_eq!(sizes(&splits, items(1, 4)), [0, 2, 2]);
-    }
-
-    #[test]
-    fn a_content_of_two_classes_has_one_split() {
-        let shared = [Item { class: 1, content: 9 }, Item { class: 2, content: 9 }];
-        let all = shared.into_iter().chain(items(1, 9)).chain(items(2, 9)).collect();
-        let splits = assign(all, ratios("50/25/25"), 0);
-        assert_eq!(splits.0.len(), 19);
-    }
-
-    #[test]
-    fn ratios_parse() {
-        assert_eq!(ratios("70/15/15"), ratios("0.7/0.15/0.15"));
-        assert_eq!(ratios("70/15/15").to_string(), "70/15/15");
-        for wrong in ["", "70", "70/30", "a/b/c", "-1/1/1", "0/0/0", "1/2/3/4", "inf/1/1"] {
-            assert!(wrong.parse::<Ratios>().is_err(), "{wrong}");
-        }
-    }
-}
+mod tests;

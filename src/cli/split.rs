@@ -1,34 +1,48 @@
 //! `split`: adds train, validation or test to every row.
 
-use std::collections::HashMap;
+mod look;
+mod rows;
+
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
-use arrow_schema::{DataType, SchemaRef};
+use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use arrow_schema::DataType;
 use clap::Args;
 
-use super::args::{ImageInputs, TableOutput, Tally, Work};
+use self::look::Look;
+use self::rows::{Copies, Keep, Rows, Wanted, divided};
+use super::args::{ImageInputs, TableOutput, Tally, Work, number};
 use super::failure::{Exit, Failure};
-use crate::split::{Item, Ratios, SPLITS, Split, assign};
-use crate::stage::{Done, Skipped, in_order, pool, slices};
-use crate::table::column::{self, hashes, read_hashes};
-use crate::table::{Error, Images, Table};
+use crate::duplicates::{Groups, MAX_REACH, REACH};
+use crate::io::Sink;
+use crate::split::{Assignment, Ratios, SPLITS, Split, assign};
+use crate::stage::{Skipped, in_order, pool, slices};
+use crate::table::{Error, Provenance, Source, Table, column};
 use crate::ui::Ui;
 
 const SLICE_ROWS: usize = 32;
 
-/// Which column holds the class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum By {
-    Id,
-    Label,
-}
+/// The cosine that vectors of near copies have at least, where the built-in model made them. It sees what is shown more
+/// than how: drawings of one species in two styles reach 0.99 and more.
+const COSINE: f32 = 0.999;
+const BUILTIN: &str = "pokedex-mini";
 
 /// Divide images into train, validation and test
 ///
-/// Every class is divided by itself, so that each is present in train: a class of one, two or three images gives
-/// train the first, test the second, validation the third. The division depends on the seed and on what the images
-/// contain, not on their order or names, and identical images are always on one side. Rows with an error get none.
+/// Every class is divided by itself, by the largest remainders, so that each is present in train: a class of one, two or
+/// three images gives train the first, test the second, validation the third. The division depends on the seed and on
+/// what the images contain, not on their order or names, and identical images are always on one side. Rows with an
+/// error get no split, and neither do those with a reason in the column `excluded`.
+///
+/// --group and --near-duplicates keep more on one side. Such units go where their classes lack them most, the largest
+/// first, so that a class can miss its ratio by what its units force. With --keep, what belongs to images that have a
+/// split goes to their side; images that have one never move, even where they belong together.
+///
+/// Near copies are found by perceptual hashes of 256 bits, which go to the column `perceptual_hash`: resized, recompressed
+/// and slightly changed pictures, and the same drawing on another background of one colour; not mirror images. Where the
+/// table has vectors, images whose vectors nearly agree are near copies too; comparing them takes four times as long for
+/// twice the rows.
 #[derive(Debug, Args)]
 #[command(
     name = "split",
@@ -36,6 +50,9 @@ enum By {
 Examples:
   pokedex split manifest.parquet -o split.parquet
   pokedex split artwork/ --ratios 80/10/10 --seed 7 --by label -o split.parquet
+  pokedex split photos/ --near-duplicates --min-size 224 -o split.parquet
+  pokedex split frames.parquet --group video -o split.parquet
+  pokedex split more-photos/ --keep=split.parquet --near-duplicates -o split-2.parquet
   pokedex scan photos/ | pokedex split - | pokedex embed - -o embeddings.parquet"
 )]
 pub struct SplitArgs {
@@ -51,8 +68,40 @@ pub struct SplitArgs {
     seed: u64,
 
     /// The column that holds the class [default: id where there is one, else label]
-    #[arg(long, value_enum, value_name = "COLUMN")]
-    by: Option<By>,
+    #[arg(long, value_name = "COLUMN")]
+    by: Option<String>,
+
+    /// Keep rows with the same value in this column on one side
+    #[arg(long, value_name = "COLUMN")]
+    group: Option<String>,
+
+    /// Keep near copies on one side
+    #[arg(long)]
+    near_duplicates: bool,
+
+    /// In how many bits of 256 the perceptual hashes of near copies may differ, from 0 to 31; half of it where the whole
+    /// pictures are compared, background and all
+    #[arg(long, default_value_t = REACH, value_name = "N", requires = "near_duplicates",
+        value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_REACH)))]
+    hash_distance: u32,
+
+    /// The cosine that the vectors of near copies have at least [default: 0.999 for vectors of the built-in model, to
+    /// which another style is no other picture; those of others are compared only if this is given]
+    #[arg(long, value_name = "X", requires = "near_duplicates", value_parser = cosine)]
+    min_cosine: Option<f32>,
+
+    /// The column that holds the vectors, if there are any [default: embedding]
+    #[arg(long, value_name = "NAME", requires = "near_duplicates")]
+    vector_column: Option<String>,
+
+    /// Exclude images whose shorter side has fewer pixels; the column `excluded` says so
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    min_size: Option<u32>,
+
+    /// Images that have a split keep it, and new ones fill what their classes lack: the splits of the column `split`, or,
+    /// by content, those of an earlier TABLE
+    #[arg(long, value_name = "TABLE", num_args = 0..=1, require_equals = true)]
+    keep: Option<Option<PathBuf>>,
 
     #[command(flatten)]
     output: TableOutput,
@@ -64,52 +113,77 @@ pub struct SplitArgs {
 impl SplitArgs {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
         let table = self.inputs.to_inputs().images()?.with_unique_keys();
+        let wanted = self.wanted(&table)?;
         let sink = self.output.open()?;
-        let failed: Arc<Mutex<Vec<Skipped>>> = Arc::default();
-        ui.start("read", table.rows);
-        let table = self.with_hashes(table, failed.clone())?;
-
-        let mut classes = Classes::new(self.by);
-        let mut tally = Tally::default();
-        let table = table.spool(|batch| {
-            let failed = std::mem::take(&mut *failed.lock().expect("no thread panics with this lock"));
-            self.work.report(&failed, ui)?;
-            tally.skipped += failed.len() as u64;
-            ui.advance(batch.num_rows() as u64);
-            classes.look(batch)
-        })?;
-        ui.finish();
-        let splits = assign(classes.into_items()?, self.ratios, self.seed);
-
-        let schema = column::put_field(&table.schema, column::field(column::SPLIT, DataType::Utf8));
         let mut provenance = table.provenance.clone();
         if provenance.get("schema").is_none() {
             provenance.set("schema", "manifest");
         }
-        provenance.set("split", format!("ratios={} seed={}", self.ratios, self.seed));
-        let mut writer = self.output.start(sink, &schema, &provenance)?;
-        let mut counts: HashMap<Split, u64> = HashMap::new();
-        for batch in table {
-            let batch = batch?;
-            let own: Vec<Option<Split>> = contents(&batch)?.iter().map(|c| c.and_then(|c| splits.get(c))).collect();
-            own.iter().flatten().for_each(|split| *counts.entry(*split).or_default() += 1);
-            let names: StringArray = own.iter().map(|split| split.map(Split::name)).collect();
-            writer.write(&column::put(&batch, &schema, &[(column::SPLIT, Arc::new(names) as ArrayRef)]))?;
+
+        let mut tally = Tally::default();
+        let mut rows = Rows::new(wanted, &table.name)?;
+        ui.start("read", table.rows);
+        let failed: Arc<Mutex<Vec<Skipped>>> = Arc::default();
+        let table = self.looked_at(table, failed.clone())?.spool(|batch| {
+            let failed = std::mem::take(&mut *failed.lock().expect("no thread panics with this lock"));
+            self.work.report(&failed, ui)?;
+            tally.skipped += failed.len() as u64;
+            ui.advance(batch.num_rows() as u64);
+            rows.look(batch)
+        })?;
+        ui.finish();
+
+        let mut done = Counts { excluded: rows.excluded, ..Counts::default() };
+        let mut groups = Groups::new(rows.len());
+        if self.near_duplicates {
+            ui.start("compare", None);
+            done.copies = pool(self.work.threads())?
+                .install(|| rows.join_copies(self.hash_distance, |model| self.cosine(model), &mut groups))?;
+            ui.finish();
         }
-        writer.finish()?;
-        let counts = SPLITS.map(|split| format!("{} {}", counts.get(&split).unwrap_or(&0), split.name()));
-        ui.note(&format!("split: {}", counts.join(", ")));
+        done.groups = rows.join_groups(&mut groups);
+        let assignment = assign(&rows.into_items()?, groups, self.ratios, self.seed);
+
+        provenance.set("split", self.settings(done.copies.cosine));
+        self.write(table, sink, &provenance, &assignment, &mut done)?;
+        if assignment.torn > 0 {
+            let (units, example) = (assignment.torn, done.torn.join(" and "));
+            ui.warn(&format!("split: {units} groups or copies keep splits on several sides, as {example}"));
+        }
+        ui.done(&format!("split: {}", done.line(&self)));
         Ok(self.work.exit(&tally))
     }
 
-    /// The table with a content hash in every sound row; files are read only where it has none.
-    fn with_hashes(&self, table: Table, failed: Arc<Mutex<Vec<Skipped>>>) -> Result<Table, Failure> {
-        let hash = column::field(column::CONTENT_HASH, column::HASH_TYPE);
-        let schema = column::put_field(&table.schema, hash);
-        let schema = column::put_field(&schema, column::field(column::ERROR, DataType::Utf8));
-        let (name, rows, provenance, hashed) =
+    /// What is to be looked at in the rows, all of which the table has.
+    fn wanted(&self, table: &Table) -> Result<Wanted, Failure> {
+        for name in [&self.group, &self.by, &self.vector_column].into_iter().flatten() {
+            table.require(name)?;
+        }
+        let vectors = self.vector_column.as_deref().unwrap_or(column::EMBEDDING);
+        if self.min_cosine.is_some() {
+            table.require(vectors)?;
+        }
+        let vectors = (self.near_duplicates && table.has(vectors)).then(|| vectors.to_string());
+        let hint = "--keep=TABLE takes a table that `pokedex split` made";
+        let keep = match &self.keep {
+            None => None,
+            Some(None) => Some(Keep::Own),
+            Some(Some(path)) => {
+                let wanted = |name: &str| [column::CONTENT_HASH, column::SPLIT, column::ERROR].contains(&name);
+                Some(Keep::earlier(Source::open(path, hint)?.table(Some(&wanted))?)?)
+            }
+        };
+        Ok(Wanted { by: self.by.clone(), group: self.group.clone(), hashes: self.near_duplicates, vectors, keep })
+    }
+
+    /// The table with what is wanted of every picture; files are read only where it does not say it.
+    fn looked_at(&self, table: Table, failed: Arc<Mutex<Vec<Skipped>>>) -> Result<Table, Failure> {
+        let perceptual = self.near_duplicates && !table.has(column::PERCEPTUAL_HASH);
+        let look = Look { least: self.min_size, perceptual };
+        let schema = look.schema(&table.schema);
+        let (name, rows, provenance, looked) =
             (table.name.clone(), table.rows, table.provenance.clone(), schema.clone());
-        let work = move |batch: Result<RecordBatch, Error>| hash_rows(&batch?, &hashed);
+        let work = move |batch: Result<RecordBatch, Error>| look.rows(&batch?, &looked);
         let batches = in_order(pool(self.work.threads())?, slices(table, SLICE_ROWS), work).map(move |done| {
             let done = done?;
             failed.lock().expect("no thread panics with this lock").extend(done.skipped);
@@ -119,95 +193,106 @@ impl SplitArgs {
         table.provenance = provenance;
         Ok(table)
     }
-}
 
-/// Adds the hash of every image in a slice that has none.
-fn hash_rows(batch: &RecordBatch, schema: &SchemaRef) -> Result<Done, Error> {
-    let images = Images::of(batch)?;
-    let mut digests = read_hashes(batch, column::CONTENT_HASH)?;
-    let mut skipped = Vec::new();
-    let mut errors: Vec<Option<String>> = Vec::new();
-    for (i, digest) in digests.iter_mut().enumerate() {
-        let mut error = images.error(i).map(str::to_string);
-        if error.is_none() && digest.is_none() {
-            match images.read(i) {
-                Ok(bytes) => *digest = Some(*blake3::hash(&bytes).as_bytes()),
-                Err(problem) => {
-                    skipped.push(Skipped { key: images.key(i).into(), problem: problem.clone() });
-                    error = Some(problem);
+    /// The cosine of near copies among the vectors of a model; without one they are not compared.
+    fn cosine(&self, model: Option<&str>) -> Option<f32> {
+        let builtin = model.is_some_and(|id| id.split('@').next() == Some(BUILTIN));
+        self.min_cosine.or(builtin.then_some(COSINE))
+    }
+
+    /// All that the division depends on, for the footer.
+    fn settings(&self, cosine: Option<f32>) -> String {
+        let mut settings = format!("ratios={} seed={}", self.ratios, self.seed);
+        let mut note = |what: &str, value: &dyn std::fmt::Display| settings += &format!(" {what}={value}");
+        if let Some(by) = &self.by {
+            note("by", by);
+        }
+        if let Some(group) = &self.group {
+            note("group", group);
+        }
+        if self.near_duplicates {
+            note("hash_distance", &self.hash_distance);
+        }
+        if let Some(cosine) = cosine {
+            note("min_cosine", &cosine);
+        }
+        if let Some(least) = self.min_size {
+            note("min_size", &least);
+        }
+        match &self.keep {
+            None => {}
+            Some(None) => note("keep", &"own"),
+            Some(Some(_)) => note("keep", &"table"),
+        }
+        settings
+    }
+
+    /// Writes the table with its splits, and counts them.
+    fn write(
+        &self,
+        table: Table,
+        sink: Sink,
+        provenance: &Provenance,
+        assignment: &Assignment,
+        done: &mut Counts,
+    ) -> Result<(), Failure> {
+        let schema = column::put_field(&table.schema, column::field(column::SPLIT, DataType::Utf8));
+        let mut writer = self.output.start(sink, &schema, provenance)?;
+        let mut next = 0;
+        for batch in table {
+            let batch = batch?;
+            let keys = column::text(&batch, column::KEY)?;
+            let mut own: Vec<Option<Split>> = Vec::with_capacity(batch.num_rows());
+            for (i, divided) in divided(&batch)?.into_iter().enumerate() {
+                if !divided {
+                    own.push(None);
+                    continue;
                 }
-            }
-        }
-        errors.push(error);
-    }
-    let new: [(&str, ArrayRef); 2] =
-        [(column::CONTENT_HASH, hashes(&digests)), (column::ERROR, Arc::new(StringArray::from(errors)))];
-    Ok(Done { batch: column::put(batch, schema, &new), skipped })
-}
-
-/// Classes and contents of all rows: some thirty bytes a row.
-struct Classes {
-    by: Option<By>,
-    ids: Vec<Option<i32>>,
-    labels: Vec<Option<u32>>,
-    numbers: HashMap<String, u32>,
-    contents: Vec<Option<u64>>,
-}
-
-impl Classes {
-    fn new(by: Option<By>) -> Classes {
-        Classes { by, ids: Vec::new(), labels: Vec::new(), numbers: HashMap::new(), contents: Vec::new() }
-    }
-
-    fn look(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
-        let rows = batch.num_rows();
-        let ids = if self.by == Some(By::Label) { None } else { column::ints(batch, column::ID)? };
-        self.ids.extend(ids.map_or_else(|| vec![None; rows], |ids| ids.iter().collect()));
-        let labels = if self.by == Some(By::Id) { None } else { column::text(batch, column::LABEL)? };
-        match labels {
-            None => self.labels.extend(std::iter::repeat_n(None, rows)),
-            Some(labels) => {
-                for label in &labels {
-                    let next = u32::try_from(self.numbers.len()).expect("fewer than 2^32 labels");
-                    self.labels.push(label.map(|label| *self.numbers.entry(label.into()).or_insert(next)));
+                let split = assignment.splits[next];
+                done.splits[split as usize] += 1;
+                own.push(Some(split));
+                let is_example = assignment.example.is_some_and(|(a, b)| a == next || b == next);
+                if let Some(keys) = keys.as_ref().filter(|_| is_example) {
+                    done.torn.push(format!("{} in {}", keys.value(i), split.name()));
                 }
+                next += 1;
             }
+            let names: StringArray = own.iter().map(|split| split.map(Split::name)).collect();
+            writer.write(&column::put(&batch, &schema, &[(column::SPLIT, Arc::new(names) as ArrayRef)]))?;
         }
-        self.contents.extend(contents(batch)?);
-        Ok(())
-    }
-
-    /// The sound rows with their classes; numbers of labels follow their order in the alphabet, not in the table.
-    fn into_items(self) -> Result<Vec<Item>, Failure> {
-        let has = |by: By| match by {
-            By::Id => self.ids.iter().any(Option::is_some),
-            By::Label => self.labels.iter().any(Option::is_some),
-        };
-        if let Some(by) = self.by.filter(|&by| !has(by)) {
-            let name = if by == By::Id { "id" } else { "label" };
-            let hint = "without --by all images are one class; `pokedex scan --meta CSV` adds ids and labels";
-            return Err(Failure::failed(format!("no row has a value in column `{name}`"), Some(hint.into())));
-        }
-        let by = self.by.or_else(|| [By::Id, By::Label].into_iter().find(|&by| has(by)));
-        let mut names: Vec<(&String, u32)> = self.numbers.iter().map(|(name, number)| (name, *number)).collect();
-        names.sort();
-        let mut rank = vec![0; names.len()];
-        (1..).zip(&names).for_each(|(place, (_, number))| rank[*number as usize] = place);
-        let class = |i: usize| match by {
-            Some(By::Id) => self.ids[i].map_or(0, i32::cast_unsigned),
-            Some(By::Label) => self.labels[i].map_or(0, |label| rank[label as usize]),
-            None => 0,
-        };
-        let items = self.contents.iter().enumerate();
-        Ok(items.filter_map(|(i, content)| content.map(|content| Item { content, class: class(i) })).collect())
+        Ok(writer.finish()?)
     }
 }
 
-/// The contents of sound rows, by the first bytes of their hashes.
-fn contents(batch: &RecordBatch) -> Result<Vec<Option<u64>>, Error> {
-    let errors = column::text(batch, column::ERROR)?;
-    let sound = |i: usize| errors.as_ref().is_none_or(|e| e.is_null(i));
-    let digests = read_hashes(batch, column::CONTENT_HASH)?.into_iter().enumerate();
-    let start = |digest: [u8; 32]| u64::from_le_bytes(digest[..8].try_into().expect("a part of 32 bytes"));
-    Ok(digests.map(|(i, digest)| digest.filter(|_| sound(i)).map(start)).collect())
+/// What was done.
+#[derive(Debug, Default)]
+struct Counts {
+    splits: [u64; 3],
+    excluded: u64,
+    groups: usize,
+    copies: Copies,
+    /// Two rows that belong together and keep their splits.
+    torn: Vec<String>,
+}
+
+impl Counts {
+    fn line(&self, args: &SplitArgs) -> String {
+        let mut parts: Vec<String> = SPLITS.iter().zip(self.splits).map(|(s, n)| format!("{n} {}", s.name())).collect();
+        if args.min_size.is_some() || self.excluded > 0 {
+            parts.push(format!("{} excluded", self.excluded));
+        }
+        if let Some(group) = &args.group {
+            parts.push(format!("{} groups by {group}", self.groups));
+        }
+        if args.near_duplicates {
+            let Copies { rows, groups, largest, .. } = self.copies;
+            parts.push(format!("{rows} near copies in {groups} groups, of {largest} at most"));
+        }
+        parts.join(", ")
+    }
+}
+
+/// A cosine, for clap.
+fn cosine(text: &str) -> Result<f32, String> {
+    number(text, |x: &f32| *x > 0.0 && *x <= 1.0, "a number above 0 and up to 1")
 }

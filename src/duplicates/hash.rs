@@ -172,10 +172,15 @@ fn cut_out(mut picture: Rgb) -> Option<Rgb> {
         spread(y + 1 < height, at + width);
     }
     // Single specks, as JPEG strews them around edges, and rims that are mixed with the background are none of it.
+    let mut beside = vec![0u8; content.len()];
+    for (sums, row) in beside.chunks_exact_mut(width).zip(content.chunks_exact(width)) {
+        for x in 0..width {
+            sums[x] = row[x.saturating_sub(1)..width.min(x + 2)].iter().map(|is| u8::from(*is)).sum();
+        }
+    }
     let solid = |x: usize, y: usize| {
-        let around = (y.saturating_sub(1)..height.min(y + 2))
-            .map(|y| content[y * width + x.saturating_sub(1)..y * width + width.min(x + 2)].iter());
-        content[y * width + x] && around.flatten().filter(|is| **is).count() >= 6
+        let around = (y.saturating_sub(1)..height.min(y + 2)).map(|y| beside[y * width + x]);
+        content[y * width + x] && around.sum::<u8>() >= 6
     };
     let (mut left, mut right, mut top, mut bottom, mut count) = (width, 0, height, 0, 0);
     for y in 0..height {
@@ -212,7 +217,7 @@ mod tests {
         let blobs: Vec<[f64; 7]> = (0..9u32)
             .map(|b| {
                 let of = |i| value(b * 7 + i);
-                let colour = |i| 40.0 + 150.0 * of(i);
+                let colour = |i| 60.0 + 130.0 * of(i);
                 let (x, y) = (0.25 + 0.5 * of(0), 0.25 + 0.5 * of(1));
                 [x, y, 0.05 + 0.12 * of(2), 0.05 + 0.12 * of(3), colour(4), colour(5), colour(6)]
             })

@@ -8,6 +8,7 @@ use arrow_array::{Array, Int32Array, RecordBatch, StringArray};
 
 use super::super::failure::Failure;
 use super::beside::Beside;
+use crate::duplicates::Groups;
 use crate::head::{Class, Feature, Rows, RowsBuilder, STRANGER, UNSEEN};
 use crate::index::Check;
 use crate::split::{Item, Ratios, Split, assign};
@@ -303,13 +304,12 @@ impl Gather {
             None if share == 0.0 => (train, RowsBuilder::new(width)?.finish()?),
             None => {
                 let items = self.contents.iter().zip(&train.classes);
-                let items: Vec<Item> = items.map(|(&content, &class)| Item { content, class }).collect();
-                let assignment =
-                    assign(items, format!("{}/{share}/0", 1.0 - share).parse::<Ratios>().expect("three numbers"), seed);
-                let contents = &self.contents;
+                let items: Vec<Item> = items.map(|(&content, &class)| Item { content, class, kept: None }).collect();
+                let ratios: Ratios = format!("{}/{share}/0", 1.0 - share).parse().expect("three numbers");
+                let splits = assign(&items, Groups::new(items.len()), ratios, seed).splits;
                 let classes = &train.classes;
                 // Rows without a class can only show what it is not to know.
-                train.divide(|row| classes[row] != STRANGER && assignment.get(contents[row]) == Some(Split::Train))?
+                train.divide(|row| classes[row] != STRANGER && splits[row] == Split::Train)?
             }
         };
 
