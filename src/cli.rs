@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, and how a failure becomes an exit code.
 
 mod args;
+mod augment;
 mod cache;
 mod classify;
 mod completions;
@@ -54,6 +55,7 @@ enum Command {
     Scan(scan::Scan),
     ConvertRgb(convert_rgb::ConvertRgb),
     Split(split::SplitArgs),
+    Augment(augment::AugmentArgs),
     Embed(embed::Embed),
     Index(index::IndexArgs),
     Query(query::Query),
@@ -108,6 +110,7 @@ fn run(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Scan(c) => c.run(ui),
         Command::ConvertRgb(c) => c.run(ui),
         Command::Split(c) => c.run(ui),
+        Command::Augment(c) => c.run(ui),
         Command::Embed(c) => c.run(ui),
         Command::Index(c) => c.run(ui),
         Command::Query(c) => c.run(ui),

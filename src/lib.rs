@@ -15,6 +15,7 @@
 //! - [`head`], [`matrix`]: from vectors to probabilities of classes, and how that is learnt
 //! - [`embed`]: from images to vectors
 //! - [`model`]: towers, their identity, engines, the cache of vectors
+//! - [`augment`]: more pictures out of few, for training
 //! - [`convert`]: images to files, and what need not be done again
 //! - [`terminal`]: pictures as what a terminal shows
 //! - [`image`], [`split`], [`metrics`], [`species`]: pure functions
@@ -24,6 +25,7 @@
 //! - [`guard`]: panics of other people's code, turned into errors
 //! - [`io`]: `-`, files, folders, atomic writes
 
+pub mod augment;
 pub mod cli;
 pub mod convert;
 pub mod embed;
