@@ -149,14 +149,15 @@ impl Augmenter {
 
         let moves = draw.geometry.homography(frame);
         let mut shown = Rgba { width: frame.0, height: frame.1, pixels: vec![0; area(frame) * 4] };
-        let mut found = Vec::new();
+        let (mut found, with_boxes) = (Vec::new(), boxes.is_some());
         let mut put = |picture: &Picture, boxes: &[Bounds], place: Homography| {
             let map = place.then(&moves);
             let (width, height) = (f64::from(picture.rgba.width), f64::from(picture.rgba.height));
             let (full_width, full_height) = (f64::from(picture.full.0), f64::from(picture.full.1));
             let enlarged = Homography::scale(full_width / width, full_height / height);
-            let is_tile = draw.mosaic.is_some();
-            let border = if picture.is_transparent || is_tile { Border::Background } else { recipe.border };
+            // What a mirror shows has no box.
+            let is_plain = picture.is_transparent || with_boxes;
+            let border = if is_plain { Border::Background } else { recipe.border };
             warp(&picture.rgba, &enlarged.then(&map), border, &mut shown);
             found.extend(moved(boxes, &map, frame));
         };
@@ -185,8 +186,7 @@ impl Augmenter {
         if let (Some(MixupDraw { share, geometry, .. }), Some((other, partner))) = (&draw.mixup, &mixed) {
             let map = fitted(other.full, frame).then(&geometry.homography(frame));
             let (width, height) = (f64::from(other.rgba.width), f64::from(other.rgba.height));
-            let enlarged =
-                Homography::scale(f64::from(other.full.0) / width, f64::from(other.full.1) / height);
+            let enlarged = Homography::scale(f64::from(other.full.0) / width, f64::from(other.full.1) / height);
             let mut second = Rgba { width: frame.0, height: frame.1, pixels: vec![0; area(frame) * 4] };
             warp(&other.rgba, &enlarged.then(&map), Border::Background, &mut second);
             shine_through(&mut result, &over(&second, plain(self.background, frame)), *share);

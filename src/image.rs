@@ -617,9 +617,9 @@ impl Rgba {
         let mut target = resize::images::Image::new(width, height, kind);
         let filter = resize::ResizeAlg::Convolution(resize::FilterType::Bilinear);
         let options = resize::ResizeOptions::new().resize_alg(filter).use_alpha(false);
-        let scaled = source
-            .map_err(|e| e.to_string())
-            .and_then(|source| resize::Resizer::new().resize(&source, &mut target, &options).map_err(|e| e.to_string()));
+        let scaled = source.map_err(|e| e.to_string()).and_then(|source| {
+            resize::Resizer::new().resize(&source, &mut target, &options).map_err(|e| e.to_string())
+        });
         scaled.expect("four bytes a pixel, of both");
         Rgba { width, height, pixels: target.into_vec() }
     }
@@ -724,8 +724,10 @@ mod tests {
         image.put_pixel(0, 0, ::image::Rgba([200, 0, 0, 255]));
         image.put_pixel(1, 0, ::image::Rgba([200, 0, 0, 0]));
         image.put_pixel(2, 0, ::image::Rgba([200, 0, 0, 128]));
-        let rgb = decode(&png(&image.into()), Colour::WHITE).expect("decoded");
+        let rgb = decode(&png(&image.clone().into()), Colour::WHITE).expect("decoded");
         assert_eq!(rgb.pixels, [200, 0, 0, 255, 255, 255, 227, 127, 127]);
+        let rgba = decode_rgba(&png(&image.into())).expect("decoded");
+        assert_eq!(rgba.pixels, [200, 0, 0, 255, 0, 0, 0, 0, 100, 0, 0, 128], "multiplied by alpha");
     }
 
     #[test]

@@ -100,8 +100,8 @@ pub fn paint(backdrop: &Backdrop, picture: Option<&Rgba>, (width, height): (u32,
                 let (wide, high) = (f64::from(width), f64::from(height));
                 let factor = (wide / own_width).max(high / own_height) * zoom;
                 let (free_x, free_y) = (own_width * factor - wide, own_height * factor - high);
-                let mut map = Homography::scale(factor, factor)
-                    .then(&Homography::translation(-at[0] * free_x, -at[1] * free_y));
+                let mut map =
+                    Homography::scale(factor, factor).then(&Homography::translation(-at[0] * free_x, -at[1] * free_y));
                 if mirrored {
                     map = map.then(&Homography::scale(-1.0, 1.0)).then(&Homography::translation(wide, 0.0));
                 }

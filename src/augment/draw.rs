@@ -53,12 +53,27 @@ pub struct Geometry {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Backdrop {
-    Solid { colour: [u8; 3] },
-    Gradient { from: [u8; 3], to: [u8; 3], degrees: f64 },
-    Noise { from: [u8; 3], to: [u8; 3], cells: u32 },
+    Solid {
+        colour: [u8; 3],
+    },
+    Gradient {
+        from: [u8; 3],
+        to: [u8; 3],
+        degrees: f64,
+    },
+    Noise {
+        from: [u8; 3],
+        to: [u8; 3],
+        cells: u32,
+    },
     /// A part of a picture of the folder: `zoom` times as large as would just cover the frame, and where the frame lies
     /// in what is left over.
-    Picture { picture: String, zoom: f64, at: [f64; 2], mirrored: bool },
+    Picture {
+        picture: String,
+        zoom: f64,
+        at: [f64; 2],
+        mirrored: bool,
+    },
 }
 
 /// Other pictures around a point; they are named by their content.

@@ -59,7 +59,8 @@ fn recolour(picture: &mut Rgb, jitter: &Jitter, grey: bool) {
     // In parts of 2^16, so that a pixel costs nine products of whole numbers.
     let fixed = |x: f64| (x * 65536.0).round() as i32;
     let matrix = [0, 1, 2].map(|row: usize| {
-        [0, 1, 2].map(|column: usize| fixed(gain * ((1.0 - saturation) * LUMA[column] + saturation * turn[row][column])))
+        [0, 1, 2]
+            .map(|column: usize| fixed(gain * ((1.0 - saturation) * LUMA[column] + saturation * turn[row][column])))
     });
     let shift = fixed(shift) + (1 << 15);
     for pixel in pixels {
@@ -212,7 +213,8 @@ fn blur_by(picture: &mut Rgb, weights: &std::collections::BTreeMap<(i32, i32), f
 fn grain(picture: &mut Rgb, deviation: f64, mut random: Random) {
     // Drawn with replacement from a table: the numbers themselves are dear.
     const TABLE: usize = 4096;
-    let table: Vec<i16> = (0..TABLE).map(|_| (random.normal() * deviation).round().clamp(-255.0, 255.0) as i16).collect();
+    let table: Vec<i16> =
+        (0..TABLE).map(|_| (random.normal() * deviation).round().clamp(-255.0, 255.0) as i16).collect();
     for bytes in picture.pixels.chunks_mut(5) {
         let bits = random.bits();
         for (n, byte) in bytes.iter_mut().enumerate() {

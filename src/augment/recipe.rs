@@ -118,9 +118,7 @@ fn check_probability(effect: &str, key: &str, value: f64) -> Result<(), String> 
 fn check_range(effect: &str, key: &str, [from, to]: [f64; 2], least: f64, most: f64) -> Result<(), String> {
     match least <= from && from <= to && to <= most {
         true => Ok(()),
-        false => {
-            Err(format!("{effect}.{key}: expected [least, most] from {least} to {most}, found [{from}, {to}]"))
-        }
+        false => Err(format!("{effect}.{key}: expected [least, most] from {least} to {most}, found [{from}, {to}]")),
     }
 }
 

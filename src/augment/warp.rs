@@ -71,7 +71,8 @@ fn sample(picture: &Rgba, back: &Homography, steps: [f64; 2], border: Border, fr
                     wide * (v.min(height - v) * down + 0.5).clamp(0.0, 1.0)
                 }
             };
-            if !(covered > 0.0) {
+            let covered = (covered * 256.0 + 0.5) as u64;
+            if covered == 0 {
                 continue;
             }
             // In parts of 256 between the middles of pixels.
@@ -84,8 +85,8 @@ fn sample(picture: &Rgba, back: &Homography, steps: [f64; 2], border: Border, fr
             let above = mix(spread(source[upper + left]), spread(source[upper + right]), u);
             let below = mix(spread(source[lower + left]), spread(source[lower + right]), u);
             let mut colour = mix(above, below, v);
-            if covered < 1.0 {
-                colour = mix(0, colour, (covered * 256.0) as u64);
+            if covered < 256 {
+                colour = mix(0, colour, covered);
             }
             let [r, g, b, a] = [0, 16, 32, 48].map(|shift| (colour >> shift) as u8);
             let [red, green, blue, alpha] = pixel;
@@ -160,7 +161,8 @@ mod tests {
     fn a_quarter_turn_moves_a_marked_pixel_where_it_belongs() {
         let mut picture = Rgba { width: 20, height: 20, pixels: [9, 9, 9, 255].repeat(400) };
         picture.pixels[(3 * 20 + 1) * 4] = 200;
-        let turned = warped(&picture, &about_centre(Homography::rotation(90.0), 20.0, 20.0), 20, 20, Border::Background);
+        let turned =
+            warped(&picture, &about_centre(Homography::rotation(90.0), 20.0, 20.0), 20, 20, Border::Background);
         let marked: Vec<usize> = (0..400).filter(|i| turned.pixels[i * 4] == 200).collect();
         assert_eq!(marked, [20 + 16], "from x = 1, y = 3 to x = 16, y = 1");
         assert_eq!(turned.pixels.iter().filter(|&&byte| byte == 9).count(), 400 * 3 - 1);

@@ -1,5 +1,6 @@
 //! `augment`: more pictures out of those of train.
 
+mod make;
 mod rows;
 mod sheet;
 mod survey;
@@ -8,30 +9,25 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use arrow_array::RecordBatch;
-use arrow_schema::DataType;
+use arrow_schema::{DataType, SchemaRef};
 use clap::Args;
 
-use super::args::{Work, clean_up_when_interrupted, open_sink, print};
+use super::args::{Tally, Work, clean_up_when_interrupted, open_sink, print};
 use super::convert_rgb::Size;
 use super::failure::{Exit, Failure};
-use crate::augment::{
-    Augmenter, BackgroundImages, DEFAULT_RECIPE, Gathering, Partners, Plan, Recipe, Share,
-};
+use crate::augment::{Augmenter, BackgroundImages, Candidate, DEFAULT_RECIPE, Gathering, Partners, Plan, Recipe};
 use crate::convert::OutputNames;
-use crate::image::{self, Colour, Encoding};
-use crate::io::{self, Target, escape_bytes};
-use crate::stage::{Done, Skipped, in_order, pool, slices};
-use crate::table::boxes::{Boxes, Bounds};
-use crate::table::column::{self, read_hashes};
-use crate::table::{Error, Images, Inputs, Provenance, StreamFormat, Table, Writer};
-use crate::ui::{Ui, rows as count_rows};
-use rows::New;
+use crate::image::{Colour, Encoding};
+use crate::io::{self, Target};
+use crate::stage::{Skipped, in_order, pool, slices};
+use crate::table::column;
+use crate::table::{Error, Inputs, StreamFormat, Table, Writer};
+use crate::ui::Ui;
+use make::{Item, Maker, Planner};
 use survey::{By, Classes, Keys, Survey};
 
 /// Rows whose hashes one thread computes at a time.
 const SLICE_ROWS: usize = 32;
-/// Copies of one picture that are made and held at a time.
-const COPIES_AT_ONCE: u32 = 8;
 /// What an output folder holds.
 const MANIFEST: &str = "manifest.parquet";
 const PICTURES: &str = "augmented";
@@ -70,7 +66,7 @@ pub struct AugmentArgs {
     stdout_format: StreamFormat,
 
     /// Bring every class of train to at least N pictures
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     floor: Option<u32>,
 
     /// Make N copies of every picture of train [default: 1, or 0 with --floor]
@@ -155,7 +151,7 @@ impl AugmentArgs {
             let maker = Maker { augmenter, partners, encoding: self.encode };
             skipped += self.write(table, output, maker, plan, (&classes, survey.keys), ui)?;
         }
-        Ok(self.work.exit(&super::args::Tally { rows: 0, skipped }))
+        Ok(self.work.exit(&Tally { rows: 0, skipped }))
     }
 
     fn augmenter(&self) -> Result<Augmenter, Failure> {
@@ -181,7 +177,8 @@ impl AugmentArgs {
     fn ensure_table_suits(&self, table: &Table, recipe: &Recipe) -> Result<(), Failure> {
         let input = self.inputs.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ");
         if table.schema.index_of(column::SPLIT).is_err() {
-            let message = format!("{}: has no column `{}`, and only pictures of train are augmented", table.name, column::SPLIT);
+            let message =
+                format!("{}: has no column `{}`, and only pictures of train are augmented", table.name, column::SPLIT);
             return Err(Failure::failed(message, Some(format!("pokedex split {input} | pokedex augment -"))));
         }
         if recipe.needs_partners() && table.schema.index_of(column::BOXES).is_err() {
@@ -219,17 +216,7 @@ impl AugmentArgs {
         provenance.set("augment", self.described(augmenter));
         let schema = rows::schema(&table.schema, folder.is_some());
         let sink = open_sink(&target, true)?;
-        Ok(Some(Output { writer: self.start(sink, &schema, &provenance, format)?, schema, folder }))
-    }
-
-    fn start(
-        &self,
-        sink: io::Sink,
-        schema: &arrow_schema::SchemaRef,
-        provenance: &Provenance,
-        format: StreamFormat,
-    ) -> Result<Writer, Failure> {
-        Ok(Writer::new(sink, schema, provenance, format)?)
+        Ok(Some(Output { writer: Writer::new(sink, &schema, &provenance, format)?, schema, folder }))
     }
 
     /// What the copies follow from, for the table's footer.
@@ -341,7 +328,7 @@ impl AugmentArgs {
         let tally = self.work.drive(items, work, ui, |batch| Ok(writer.write(&batch)?))?;
         writer.finish()?;
         for row in lost.lock().expect("no thread panics with this lock").iter() {
-            if let crate::augment::Candidate::Parent { class, .. } = classes.rows[*row] {
+            if let Candidate::Parent { class, .. } = classes.rows[*row] {
                 let (before, after) = &mut counts[class as usize];
                 *before -= 1;
                 *after -= 1 + u64::from(shares[*row].count);
@@ -355,7 +342,7 @@ impl AugmentArgs {
     fn report(&self, counts: &[(u64, u64)], names: &[String], ui: &Ui) {
         const MOST: usize = 40;
         for (name, (before, after)) in names.iter().zip(counts).take(MOST) {
-            ui.note(&format!("{name}: {before} -> {after}"));
+            ui.note(&format!("class {name}: {before} -> {after}"));
         }
         if names.len() > MOST {
             ui.note(&format!("… and {} classes more", names.len() - MOST));
@@ -383,151 +370,7 @@ impl AugmentArgs {
 /// An opened output.
 struct Output {
     writer: Writer,
-    schema: arrow_schema::SchemaRef,
+    schema: SchemaRef,
     /// Where pictures go; `None` puts them into the table.
     folder: Option<PathBuf>,
-}
-
-/// A piece of work: rows that are handed on, or some copies of one.
-struct Item {
-    batch: RecordBatch,
-    /// Whether the rows themselves are written.
-    keep: bool,
-    /// The number of its first row in the table.
-    row: usize,
-    copies: Vec<Copy>,
-    /// Whether it is the one to say what is wrong with the picture.
-    is_first: bool,
-}
-
-/// A copy to be made.
-struct Copy {
-    number: u32,
-    key: String,
-    path: Option<PathBuf>,
-}
-
-/// Turns rows into pieces of work, and names the copies.
-struct Planner {
-    names: Option<OutputNames>,
-    extension: &'static str,
-    table: String,
-    keys: Keys,
-    keep: bool,
-}
-
-impl Planner {
-    fn items(
-        mut self,
-        table: Table,
-        shares: Arc<Vec<Share>>,
-    ) -> impl Iterator<Item = Result<Item, Failure>> {
-        let mut start = 0;
-        table.flat_map(move |batch| {
-            let items = batch.map_err(Failure::from).and_then(|batch| {
-                let own = &shares[start..start + batch.num_rows()];
-                let items = self.items_of(&batch, own, start);
-                start += batch.num_rows();
-                items
-            });
-            match items {
-                Ok(items) => items.into_iter().map(Ok).collect(),
-                Err(e) => vec![Err(e)],
-            }
-        })
-    }
-
-    fn items_of(&mut self, batch: &RecordBatch, shares: &[Share], start: usize) -> Result<Vec<Item>, Failure> {
-        let images = Images::of(batch)?;
-        let mut items: Vec<Item> = Vec::new();
-        let mut passed = 0;
-        let mut pass = |items: &mut Vec<Item>, from: usize, to: usize| {
-            if self.keep && to > from {
-                let batch = batch.slice(from, to - from);
-                items.push(Item { batch, keep: true, row: start + from, copies: Vec::new(), is_first: false });
-            }
-        };
-        for (row, share) in shares.iter().enumerate().filter(|(_, share)| share.count > 0) {
-            pass(&mut items, passed, row);
-            passed = row + 1;
-            let numbers: Vec<u32> = (share.first..share.first + share.count).collect();
-            for (n, numbers) in numbers.chunks(COPIES_AT_ONCE as usize).enumerate() {
-                let copies = numbers.iter().map(|&number| {
-                    let key = self.keys.name(images.key(row), number, self.extension, &self.table)?;
-                    let path = self.names.as_mut().map(|names| names.name(&key, images.path(row))).transpose()?;
-                    Ok::<_, Failure>(Copy { number, key, path: path.map(|output| output.path) })
-                });
-                let copies = copies.collect::<Result<Vec<_>, _>>()?;
-                let batch = batch.slice(row, 1);
-                items.push(Item { batch, keep: self.keep && n == 0, row: start + row, copies, is_first: n == 0 });
-            }
-        }
-        pass(&mut items, passed, shares.len());
-        Ok(items)
-    }
-}
-
-/// Makes the copies.
-struct Maker {
-    augmenter: Arc<Augmenter>,
-    partners: Arc<Partners>,
-    encoding: Encoding,
-}
-
-impl Maker {
-    fn make(&self, item: &Item, schema: &arrow_schema::SchemaRef) -> Result<Done, Failure> {
-        let Item { batch, keep, copies, .. } = item;
-        if copies.is_empty() {
-            return Ok(Done { batch: rows::assemble(batch, *keep, None, &[], schema)?, skipped: Vec::new() });
-        }
-        let images = Images::of(batch)?;
-        let boxes = Boxes::of(batch)?.and_then(|boxes| boxes.get(0));
-        let recorded = read_hashes(batch, column::CONTENT_HASH)?[0];
-        let made = images.read(0).and_then(|bytes| {
-            let content = *blake3::hash(&bytes).as_bytes();
-            if recorded.is_some_and(|recorded| recorded != content) {
-                return Err("the file has changed since its content_hash was written".to_string());
-            }
-            let picture = self.augmenter.decode(&bytes).map_err(|e| e.to_string())?;
-            Ok((picture, content))
-        });
-        let (picture, content) = match made {
-            Ok(made) => made,
-            Err(problem) => {
-                let batch = rows::assemble(batch, *keep, Some(&problem), &[], schema)?;
-                let skipped = Skipped { key: images.key(0).into(), problem };
-                return Ok(Done { batch, skipped: item.is_first.then_some(skipped).into_iter().collect() });
-            }
-        };
-        let new = copies.iter().map(|copy| self.copy(&picture, &content, boxes.as_deref(), copy));
-        let new = new.collect::<Result<Vec<_>, Failure>>()?;
-        Ok(Done { batch: rows::assemble(batch, *keep, None, &new, schema)?, skipped: Vec::new() })
-    }
-
-    fn copy(
-        &self,
-        picture: &crate::augment::Picture,
-        parent: &[u8; 32],
-        boxes: Option<&[Bounds]>,
-        copy: &Copy,
-    ) -> Result<New, Failure> {
-        let made = self.augmenter.copy(picture, parent, boxes, copy.number, &self.partners);
-        let bytes = image::encode(&made.picture, self.encoding)
-            .map_err(|e| Failure::failed(format!("{}: {e}", copy.key), Some("choose another --encode or --size".into())))?;
-        let content = *blake3::hash(&bytes).as_bytes();
-        if let Some(path) = &copy.path {
-            io::write_file(path, &bytes)?;
-        }
-        Ok(New {
-            key: copy.key.clone(),
-            path: copy.path.as_ref().map(|path| escape_bytes(path.as_os_str().as_encoded_bytes())),
-            bytes: copy.path.is_none().then_some(bytes),
-            width: made.picture.width,
-            height: made.picture.height,
-            content,
-            parent: *parent,
-            augmentation: serde_json::to_string(&made.draw).expect("numbers and texts"),
-            boxes: made.boxes,
-        })
-    }
 }

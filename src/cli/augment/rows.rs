@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt32Type;
-use arrow_array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, RecordBatch, StringArray, StructArray, UInt32Array,
-};
+use arrow_array::{Array, ArrayRef, BinaryArray, BooleanArray, RecordBatch, StringArray, StructArray, UInt32Array};
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
@@ -53,8 +51,11 @@ pub fn schema(input: &Schema, in_files: bool) -> SchemaRef {
             schema = column::put_field(&schema, field);
         }
     }
-    let describes: Vec<Arc<Field>> = schema.fields().iter().filter(|field| describes(field, &schema)).cloned().collect();
-    describes.into_iter().fold(schema, |schema, field| column::put_field(&schema, field.as_ref().clone().with_nullable(true)))
+    let describes: Vec<Arc<Field>> =
+        schema.fields().iter().filter(|field| describes(field, &schema)).cloned().collect();
+    describes
+        .into_iter()
+        .fold(schema, |schema, field| column::put_field(&schema, field.as_ref().clone().with_nullable(true)))
 }
 
 /// Whether a column says what a picture looks like, which is not true of its copies: vectors, hashes, predictions.
@@ -164,11 +165,13 @@ fn digests(
 /// The column `image`, which only rows have whose picture is in the table.
 fn images(batch: &RecordBatch, old: usize, new: &[New]) -> Result<ArrayRef, Error> {
     let own = Images::of(batch)?;
-    let names = batch.column_by_name(column::IMAGE).and_then(|image| image.as_struct_opt()?.column_by_name("path").cloned());
+    let names =
+        batch.column_by_name(column::IMAGE).and_then(|image| image.as_struct_opt()?.column_by_name("path").cloned());
     let names = names.and_then(|names| arrow_cast::cast(&names, &DataType::Utf8).ok());
     let names = names.as_ref().map(|names| names.as_string::<i32>());
     let name = |row: usize| names.filter(|names| names.is_valid(row)).map(|names| names.value(row));
-    let bytes: BinaryArray = (0..old).map(|row| own.bytes(row)).chain(new.iter().map(|new| new.bytes.as_deref())).collect();
+    let bytes: BinaryArray =
+        (0..old).map(|row| own.bytes(row)).chain(new.iter().map(|new| new.bytes.as_deref())).collect();
     let of_new = new.iter().map(|new| new.bytes.as_ref().map(|_| new.key.as_str()));
     let names: StringArray = (0..old).map(name).chain(of_new).collect();
     let valid = NullBuffer::from_iter((0..bytes.len()).map(|row| bytes.is_valid(row) || names.is_valid(row)));

@@ -50,11 +50,13 @@ fn cell(picture: &Rgb, boxes: Option<&[Bounds]>) -> Rgb {
             let at = ((y * CELL + x) * 3) as usize;
             cell.pixels[at..at + 3].copy_from_slice(&BOX);
         };
+        // Lines are two pixels wide.
+        let line = |at: u32| [at.saturating_sub(1), at];
         for x in x1.saturating_sub(1)..=x2 {
-            [y1.saturating_sub(1), y1, y2.saturating_sub(1), y2].map(|y| paint(x.min(CELL - 1), y.min(CELL - 1)));
+            line(y1).into_iter().chain(line(y2)).for_each(|y| paint(x, y));
         }
         for y in y1.saturating_sub(1)..=y2 {
-            [x1.saturating_sub(1), x1, x2.saturating_sub(1), x2].map(|x| paint(x.min(CELL - 1), y.min(CELL - 1)));
+            line(x1).into_iter().chain(line(x2)).for_each(|x| paint(x, y));
         }
     }
     cell

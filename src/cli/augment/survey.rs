@@ -112,7 +112,9 @@ impl Survey {
         let mut class = |row: &Row| {
             let (value, name) = match by {
                 Some(By::Id) => (row.id.map(i64::from), row.id.map(|id| id.to_string())),
-                Some(By::Label) => (row.label.map(i64::from), row.label.map(|label| labels[label as usize].to_string())),
+                Some(By::Label) => {
+                    (row.label.map(i64::from), row.label.map(|label| labels[label as usize].to_string()))
+                }
                 None => (None, None),
             };
             *numbers.entry(value).or_insert_with(|| {
@@ -132,7 +134,8 @@ impl Survey {
 /// The number of a copy, from what was drawn for it.
 fn number(drawn: &str) -> Option<u32> {
     let drawn: serde_json::Value = serde_json::from_str(drawn).ok()?;
-    drawn.get("copy")?.as_u64()?.try_into().ok()
+    // A number that nobody counted to was not written here.
+    drawn.get("copy")?.as_u64()?.try_into().ok().filter(|&number: &u32| number < 1 << 30)
 }
 
 /// Which rows are of train.
@@ -146,7 +149,8 @@ fn train(batch: &RecordBatch) -> Result<Vec<bool>, Error> {
 pub fn with_hashes(batch: &RecordBatch, schema: &arrow_schema::SchemaRef) -> Result<Done, Error> {
     let images = Images::of(batch)?;
     let mut digests = read_hashes(batch, column::CONTENT_HASH)?;
-    let mut errors: Vec<Option<String>> = (0..batch.num_rows()).map(|row| images.error(row).map(str::to_string)).collect();
+    let mut errors: Vec<Option<String>> =
+        (0..batch.num_rows()).map(|row| images.error(row).map(str::to_string)).collect();
     let mut skipped = Vec::new();
     for (row, is_train) in train(batch)?.into_iter().enumerate() {
         if is_train && errors[row].is_none() && digests[row].is_none() {
