@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, and how a failure becomes an exit code.
 
 mod args;
+mod augment;
 mod cache;
 mod check;
 mod classify;
@@ -56,6 +57,7 @@ enum Command {
     ConvertRgb(convert_rgb::ConvertRgb),
     Split(split::SplitArgs),
     Check(check::Check),
+    Augment(augment::AugmentArgs),
     Embed(embed::Embed),
     Index(index::IndexArgs),
     Query(query::Query),
@@ -111,6 +113,7 @@ fn run(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::ConvertRgb(c) => c.run(ui),
         Command::Split(c) => c.run(ui),
         Command::Check(c) => c.run(ui),
+        Command::Augment(c) => c.run(ui),
         Command::Embed(c) => c.run(ui),
         Command::Index(c) => c.run(ui),
         Command::Query(c) => c.run(ui),

@@ -88,14 +88,46 @@ pub struct Rgb {
 const LARGE: u64 = 16_000_000;
 static ONE_LARGE_IMAGE: Mutex<()> = Mutex::new(());
 
+/// An upright image of 8 bits a channel with transparency, row by row from the top.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rgba {
+    pub width: u32,
+    pub height: u32,
+    /// `4 × width × height` bytes; the colours are multiplied by alpha.
+    pub pixels: Vec<u8>,
+}
+
 /// Decodes the first frame of an image of any supported format, turned upright, over a background.
 ///
 /// # Errors
 /// The bytes are no image, of a format that is not built in, damaged, or have more than [`MAX_PIXELS`].
 pub fn decode(bytes: &[u8], background: Colour) -> Result<Rgb, Error> {
+    upright(bytes, |image, premultiplied| composite(image, background, premultiplied))
+}
+
+/// Decodes as [`decode`] does, and keeps what is transparent.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_rgba(bytes: &[u8]) -> Result<Rgba, Error> {
+    upright(bytes, |image, premultiplied| {
+        let (width, height) = (image.width(), image.height());
+        let multiply = image.color().has_alpha() && !premultiplied;
+        let mut pixels = image.into_rgba8().into_raw();
+        if multiply {
+            for [r, g, b, a] in pixels.as_chunks_mut().0 {
+                [*r, *g, *b] = [*r, *g, *b].map(|colour| blend(colour, 0, *a));
+            }
+        }
+        Rgba { width, height, pixels }
+    })
+}
+
+/// Decodes the first frame, turns it upright and hands it on, with whether its colours are multiplied by alpha already.
+fn upright<T>(bytes: &[u8], finish: impl FnOnce(DynamicImage, bool) -> T) -> Result<T, Error> {
     guarded(bytes, |format| {
         if format == ImageFormat::Gif {
-            return Ok(composite(first_gif_frame(bytes)?, background, false));
+            return Ok(finish(first_gif_frame(bytes)?, false));
         }
         let mut decoder = open(bytes, format)?;
         let (width, height) = decoder.dimensions();
@@ -105,7 +137,7 @@ pub fn decode(bytes: &[u8], background: Colour) -> Result<Rgb, Error> {
         let mut image = DynamicImage::from_decoder(decoder).map_err(|e| damaged(format, &e))?;
         image.apply_orientation(orientation);
         let premultiplied = format == ImageFormat::Tiff && image.color().has_alpha() && has_associated_alpha(bytes);
-        Ok(composite(image, background, premultiplied))
+        Ok(finish(image, premultiplied))
     })
 }
 
@@ -119,6 +151,20 @@ pub fn decode_for(bytes: &[u8], background: Colour, edge: Option<u32>) -> Result
     match edge.and_then(|edge| reduced_jpeg(bytes, edge)) {
         Some(rgb) => Ok(rgb),
         None => decode(bytes, background),
+    }
+}
+
+/// Decodes as [`decode_rgba`] does, a large JPEG as [`decode_for`] does.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_rgba_for(bytes: &[u8], edge: Option<u32>) -> Result<Rgba, Error> {
+    match edge.and_then(|edge| reduced_jpeg(bytes, edge)) {
+        Some(Rgb { width, height, pixels }) => {
+            let opaque = pixels.as_chunks().0.iter().flat_map(|&[r, g, b]| [r, g, b, 255]);
+            Ok(Rgba { width, height, pixels: opaque.collect() })
+        }
+        None => decode_rgba(bytes),
     }
 }
 
@@ -675,6 +721,22 @@ impl Rgb {
     }
 }
 
+impl Rgba {
+    /// Scaled to `width × height`, antialiased, its shape lost. No side may be 0.
+    pub fn scale(&self, width: u32, height: u32) -> Rgba {
+        let kind = resize::PixelType::U8x4;
+        let source = resize::images::ImageRef::new(self.width, self.height, &self.pixels, kind);
+        let mut target = resize::images::Image::new(width, height, kind);
+        let filter = resize::ResizeAlg::Convolution(resize::FilterType::Bilinear);
+        let options = resize::ResizeOptions::new().resize_alg(filter).use_alpha(false);
+        let scaled = source.map_err(|e| e.to_string()).and_then(|source| {
+            resize::Resizer::new().resize(&source, &mut target, &options).map_err(|e| e.to_string())
+        });
+        scaled.expect("four bytes a pixel, of both");
+        Rgba { width, height, pixels: target.into_vec() }
+    }
+}
+
 /// A format that images are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Encoding {
@@ -774,8 +836,10 @@ mod tests {
         image.put_pixel(0, 0, ::image::Rgba([200, 0, 0, 255]));
         image.put_pixel(1, 0, ::image::Rgba([200, 0, 0, 0]));
         image.put_pixel(2, 0, ::image::Rgba([200, 0, 0, 128]));
-        let rgb = decode(&png(&image.into()), Colour::WHITE).expect("decoded");
+        let rgb = decode(&png(&image.clone().into()), Colour::WHITE).expect("decoded");
         assert_eq!(rgb.pixels, [200, 0, 0, 255, 255, 255, 227, 127, 127]);
+        let rgba = decode_rgba(&png(&image.into())).expect("decoded");
+        assert_eq!(rgba.pixels, [200, 0, 0, 255, 0, 0, 0, 0, 100, 0, 0, 128], "multiplied by alpha");
     }
 
     #[test]

@@ -17,6 +17,7 @@
 //! - [`model`]: towers, their identity, engines, the cache of vectors
 //! - [`check`]: what is wrong with a data set
 //! - [`export`]: data sets in the layouts of training tools
+//! - [`augment`]: more pictures out of few, for training
 //! - [`convert`]: images to files, and what need not be done again
 //! - [`terminal`]: pictures as what a terminal shows
 //! - [`image`], [`split`], [`duplicates`], [`metrics`], [`species`]: pure functions
@@ -27,6 +28,7 @@
 //! - [`io`]: `-`, files, folders, atomic writes
 
 pub mod check;
+pub mod augment;
 pub mod cli;
 pub mod convert;
 pub mod duplicates;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use crate::{convert, embed, export, filter, head, index, io, model, runs, table};
+use crate::{augment, convert, embed, export, filter, head, index, io, model, runs, table};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +66,7 @@ macro_rules! failed {
 }
 
 failed!(
+    augment::Error,
     embed::Error,
     head::Error,
     io::Error,

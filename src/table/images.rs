@@ -59,6 +59,11 @@ impl Images {
         self.paths.as_ref().filter(|p| p.is_valid(i)).map(|p| p.value(i))
     }
 
+    /// The bytes of the image inside the table, if it is there.
+    pub fn bytes(&self, i: usize) -> Option<&[u8]> {
+        self.bytes.as_ref().filter(|b| b.is_valid(i) && !b.value(i).is_empty()).map(|b| b.value(i))
+    }
+
     /// Why an earlier stage could not process the row.
     pub fn error(&self, i: usize) -> Option<&str> {
         self.errors.as_ref().filter(|e| e.is_valid(i)).map(|e| e.value(i))
@@ -69,8 +74,8 @@ impl Images {
     /// # Errors
     /// Why there are none, for the row's `error`.
     pub fn read(&self, i: usize) -> Result<Cow<'_, [u8]>, String> {
-        if let Some(bytes) = self.bytes.as_ref().filter(|b| b.is_valid(i) && !b.value(i).is_empty()) {
-            return Ok(Cow::Borrowed(bytes.value(i)));
+        if let Some(bytes) = self.bytes(i) {
+            return Ok(Cow::Borrowed(bytes));
         }
         let path = self.path(i).ok_or("the row has neither an image nor a path")?;
         read_image(path).map(Cow::Owned).map_err(|e| format!("cannot read {path}: {e}"))

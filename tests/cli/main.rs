@@ -2,6 +2,7 @@
 
 mod workdir;
 
+mod augment;
 mod beside;
 mod cache;
 mod check;

@@ -1,0 +1,376 @@
+//! `augment`: more pictures out of those of train.
+
+mod make;
+mod rows;
+mod sheet;
+mod survey;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use arrow_array::RecordBatch;
+use arrow_schema::{DataType, SchemaRef};
+use clap::Args;
+
+use super::args::{Tally, Work, clean_up_when_interrupted, open_sink, print, Size};
+
+use super::failure::{Exit, Failure};
+use crate::augment::{Augmenter, BackgroundImages, Candidate, DEFAULT_RECIPE, Gathering, Partners, Plan, Recipe};
+use crate::convert::OutputNames;
+use crate::image::{Colour, Encoding};
+use crate::io::{self, Target};
+use crate::stage::{Skipped, in_order, pool, slices};
+use crate::table::column;
+use crate::table::{Error, Inputs, StreamFormat, Table, Writer};
+use crate::ui::Ui;
+use make::{Item, Maker, Planner};
+use survey::{By, Classes, Keys, Survey};
+
+/// Rows whose hashes one thread computes at a time.
+const SLICE_ROWS: usize = 32;
+/// What an output folder holds.
+const MANIFEST: &str = "manifest.parquet";
+const PICTURES: &str = "augmented";
+
+/// Make more pictures of the train split: moved, recoloured, blurred, on other backgrounds
+///
+/// Reads a table with a column `split` and makes copies of its train pictures, each changed by chance as the recipe
+/// says; boxes follow. All other rows pass through and are never augmented, nor are copies of an earlier run. A copy
+/// depends on the seed, the recipe, the content of its parent and its number, not on other rows or on -j. Its row has
+/// the id and label of its parent, parent_hash, and in augmentation what was drawn. --floor brings every class to N
+/// pictures, from its own in turn; --copies makes N of every picture (1, where neither is given).
+///
+/// Into a folder (-o DIR/) it writes the pictures under augmented/ and manifest.parquet, which lists the originals where
+/// they are; into a table (-o FILE.parquet, or a pipe) the new pictures travel inside, in the column `image`.
+#[derive(Debug, Args)]
+#[command(
+    name = "augment",
+    after_help = "\
+Examples:
+  pokedex augment split.parquet --floor 20 --preview sheet.png
+  pokedex augment split.parquet --floor 20 --size 416 -o train/
+  pokedex augment --print-recipe > recipe.toml
+  pokedex split artwork/ | pokedex augment - --copies 5 --recipe recipe.toml | pokedex embed - -o e.parquet"
+)]
+pub struct AugmentArgs {
+    /// Tables with a column `split`, or - for standard input
+    #[arg(required_unless_present = "print_recipe", value_name = "TABLE")]
+    inputs: Vec<PathBuf>,
+
+    /// Write to this table, or to this folder when it ends in / or exists [default: a table on standard output]
+    #[arg(short, long, value_name = "FILE|DIR/")]
+    output: Option<PathBuf>,
+
+    /// Format of a table on standard output; arrow (an IPC stream) never touches the disk
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    stdout_format: StreamFormat,
+
+    /// Bring every class of train to at least N pictures
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    floor: Option<u32>,
+
+    /// Make N copies of every picture of train [default: 1, or 0 with --floor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    copies: Option<u32>,
+
+    /// What is done to pictures, as --print-recipe shows it
+    #[arg(long, value_name = "FILE")]
+    recipe: Option<PathBuf>,
+
+    /// Print the default recipe, to be edited, and end
+    #[arg(long)]
+    print_recipe: bool,
+
+    /// Another number draws other changes
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    seed: u64,
+
+    /// The column that holds the class [default: id where there is one, else label]
+    #[arg(long, value_enum, value_name = "COLUMN")]
+    by: Option<By>,
+
+    /// The colour behind transparent pixels and around what was moved: white, black, grey or #rrggbb
+    #[arg(long, default_value = "white", value_name = "COLOUR")]
+    background: Colour,
+
+    /// Put pictures with transparency before pictures of this folder too
+    #[arg(long, value_name = "DIR")]
+    background_images: Option<PathBuf>,
+
+    /// Make copies of N x N or W x H pixels [default: the size of their parents]
+    #[arg(long, value_name = "N|WxH")]
+    size: Option<Size>,
+
+    /// How copies are written
+    #[arg(long, value_enum, default_value = "jpeg", value_name = "FORMAT")]
+    encode: Encoding,
+
+    /// Leave out the rows that were read: write the copies alone
+    #[arg(long)]
+    only_new: bool,
+
+    /// Draw a contact sheet (PNG): the first pictures of train and their copies, with boxes; without -o nothing else
+    #[arg(long, value_name = "PNG")]
+    preview: Option<PathBuf>,
+
+    #[command(flatten)]
+    work: Work,
+}
+
+impl AugmentArgs {
+    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+        if self.print_recipe {
+            print(DEFAULT_RECIPE.as_bytes())?;
+            return Ok(Exit::Done);
+        }
+        let augmenter = self.augmenter()?;
+        let inputs = Inputs { paths: self.inputs.clone(), ..Inputs::default() };
+        let table = inputs.images()?.with_unique_keys();
+        let name = table.name.clone();
+        self.ensure_table_suits(&table, &augmenter.recipe)?;
+        let output = self.open(&table, &augmenter)?;
+
+        let partners = if augmenter.recipe.needs_partners() { Some(Gathering::new()?) } else { None };
+        let samples = if self.preview.is_some() { sheet::LINES } else { 0 };
+        let mut survey = Survey::new(samples, partners);
+        let (table, mut skipped) = self.look(table, &mut survey, ui)?;
+        let classes = survey.classes(self.by)?;
+        let copies = self.copies.unwrap_or(u32::from(self.floor.is_none()));
+        let plan = Plan::new(&classes.rows, self.floor.unwrap_or(0).into(), copies, self.seed);
+        if plan.classes.is_empty() {
+            let hint = "pokedex split INPUT | pokedex augment -";
+            return Err(Failure::failed(format!("{name}: no row of train has a picture"), Some(hint.into())));
+        }
+        let partners = Arc::new(survey.partners.take().map(Gathering::finish).transpose()?.unwrap_or_default());
+        let augmenter = Arc::new(augmenter);
+
+        if let Some(path) = &self.preview {
+            self.draw_preview(path, std::mem::take(&mut survey.samples), &augmenter, &partners, ui)?;
+        }
+        if let Some(output) = output {
+            let maker = Maker { augmenter, partners, encoding: self.encode };
+            skipped += self.write(table, output, maker, plan, (&classes, survey.keys), ui)?;
+        }
+        Ok(self.work.exit(&Tally { rows: 0, skipped }))
+    }
+
+    fn augmenter(&self) -> Result<Augmenter, Failure> {
+        let recipe = match &self.recipe {
+            None => Recipe::default(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path);
+                let text = text.map_err(|source| io::Error::Read { path: path.clone(), source })?;
+                Recipe::parse(&text, &path.display().to_string())?
+            }
+        };
+        let background_images = self.background_images.as_deref().map(BackgroundImages::of).transpose()?;
+        Ok(Augmenter {
+            recipe,
+            seed: self.seed,
+            size: self.size.map(|Size(width, height)| (width, height)),
+            background: self.background,
+            background_images: background_images.unwrap_or_default(),
+        })
+    }
+
+    /// Without a split nobody could tell what must not be augmented.
+    fn ensure_table_suits(&self, table: &Table, recipe: &Recipe) -> Result<(), Failure> {
+        let input = self.inputs.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ");
+        if table.schema.index_of(column::SPLIT).is_err() {
+            let message =
+                format!("{}: has no column `{}`, and only pictures of train are augmented", table.name, column::SPLIT);
+            return Err(Failure::failed(message, Some(format!("pokedex split {input} | pokedex augment -"))));
+        }
+        if recipe.needs_partners() && table.schema.index_of(column::BOXES).is_err() {
+            let message = format!("{}: has no column `{}`, and mosaic and mixup need it", table.name, column::BOXES);
+            let hint = "pictures that show several things need boxes; set the probability of [mosaic] and [mixup] to 0";
+            return Err(Failure::failed(message, Some(hint.into())));
+        }
+        Ok(())
+    }
+
+    /// Opens the output before any work is done; `None` where only a preview is wanted.
+    fn open(&self, table: &Table, augmenter: &Augmenter) -> Result<Option<Output>, Failure> {
+        clean_up_when_interrupted();
+        if self.output.is_none() && self.preview.is_some() {
+            return Ok(None);
+        }
+        let target = Target::parse(self.output.as_deref());
+        let folder = match &target {
+            Target::Directory(folder) => Some(folder.clone()),
+            _ => None,
+        };
+        let (target, format) = match (target, &folder) {
+            (_, Some(folder)) => {
+                let fail = |source| io::Error::Write { path: folder.clone(), source };
+                std::fs::create_dir_all(folder).map_err(fail)?;
+                (Target::File(folder.join(MANIFEST)), StreamFormat::Parquet)
+            }
+            (Target::Stdout, None) => (Target::Stdout, self.stdout_format),
+            (target, None) => (target, StreamFormat::Parquet),
+        };
+        let mut provenance = table.provenance.clone();
+        if provenance.get("schema").is_none() {
+            provenance.set("schema", "manifest");
+        }
+        provenance.set("augment", self.described(augmenter));
+        let schema = rows::schema(&table.schema, folder.is_some());
+        let sink = open_sink(&target, true)?;
+        Ok(Some(Output { writer: Writer::new(sink, &schema, &provenance, format)?, schema, folder }))
+    }
+
+    /// What the copies follow from, for the table's footer.
+    fn described(&self, augmenter: &Augmenter) -> String {
+        let size = augmenter.size.map_or("original".into(), |(width, height)| format!("{width}x{height}"));
+        let recipe = blake3::hash(format!("{:?}", augmenter.recipe).as_bytes()).to_hex();
+        let number = |number: Option<u32>| number.map_or("none".into(), |number| number.to_string());
+        format!(
+            "seed={} floor={} copies={} recipe={} size={size} background={} encode={}",
+            self.seed,
+            number(self.floor),
+            number(self.copies),
+            &recipe[..16],
+            self.background,
+            self.encode.extension(),
+        )
+    }
+
+    /// Reads the whole table once, hashes what has no hash, and gives it back to be read again.
+    fn look(&self, table: Table, survey: &mut Survey, ui: &mut Ui) -> Result<(Table, u64), Failure> {
+        ui.start("read", table.rows);
+        let schema = column::put_field(&table.schema, column::field(column::CONTENT_HASH, column::HASH_TYPE));
+        let schema = column::put_field(&schema, column::field(column::ERROR, DataType::Utf8));
+        let (name, rows, provenance, hashed) =
+            (table.name.clone(), table.rows, table.provenance.clone(), schema.clone());
+        let failed: Arc<Mutex<Vec<Skipped>>> = Arc::default();
+        let told = failed.clone();
+        let work = move |batch: Result<RecordBatch, Error>| survey::with_hashes(&batch?, &hashed);
+        let batches = in_order(pool(self.work.threads())?, slices(table, SLICE_ROWS), work).map(move |done| {
+            let done = done?;
+            told.lock().expect("no thread panics with this lock").extend(done.skipped);
+            Ok(done.batch)
+        });
+        let mut table = Table::new(name, schema, rows, Box::new(batches));
+        table.provenance = provenance;
+        let mut skipped = 0;
+        let table = table.spool(|batch| {
+            let failed = std::mem::take(&mut *failed.lock().expect("no thread panics with this lock"));
+            self.work.report(&failed, ui)?;
+            skipped += failed.len() as u64;
+            ui.advance(batch.num_rows() as u64);
+            survey.look(batch)
+        })?;
+        ui.finish();
+        Ok((table, skipped))
+    }
+
+    fn draw_preview(
+        &self,
+        path: &Path,
+        samples: Vec<RecordBatch>,
+        augmenter: &Arc<Augmenter>,
+        partners: &Arc<Partners>,
+        ui: &mut Ui,
+    ) -> Result<(), Failure> {
+        ui.start("preview", Some(samples.len() as u64));
+        let (augmenter, partners) = (augmenter.clone(), partners.clone());
+        let drawn = in_order(pool(self.work.threads())?, samples.into_iter(), move |sample| {
+            sheet::line(&sample, &augmenter, &partners)
+        });
+        let mut lines = Vec::new();
+        for line in drawn {
+            ui.advance(1);
+            lines.extend(line?);
+        }
+        ui.finish();
+        if lines.is_empty() {
+            return Err(Failure::failed("no picture of train can be read", Some("pokedex scan --verify INPUT".into())));
+        }
+        io::write_file(path, &sheet::sheet(&lines)?)?;
+        ui.done(&format!("{}: {} pictures and their copies", path.display(), lines.len()));
+        Ok(())
+    }
+
+    /// Writes the rows with their copies; how many pictures could not be read.
+    fn write(
+        &self,
+        table: Table,
+        output: Output,
+        maker: Maker,
+        plan: Plan,
+        (classes, keys): (&Classes, Keys),
+        ui: &mut Ui,
+    ) -> Result<u64, Failure> {
+        let Output { mut writer, schema, folder } = output;
+        let copies: u64 = plan.shares.iter().map(|share| u64::from(share.count)).sum();
+        let old = if self.only_new { 0 } else { plan.shares.len() as u64 };
+        ui.start("augment", Some(old + copies));
+        let Plan { shares, classes: mut counts } = plan;
+        let lost: Arc<Mutex<Vec<usize>>> = Arc::default();
+        let planner = Planner {
+            names: folder.as_deref().map(|folder| OutputNames::new(&folder.join(PICTURES), self.encode)),
+            extension: self.encode.extension(),
+            table: table.name.clone(),
+            keys,
+            keep: !self.only_new,
+        };
+        let shares = Arc::new(shares);
+        let items = planner.items(table, shares.clone());
+        let told = lost.clone();
+        let work = move |item: Result<Item, Failure>| {
+            let item = item?;
+            let done = maker.make(&item, &schema)?;
+            if !done.skipped.is_empty() {
+                told.lock().expect("no thread panics with this lock").push(item.row);
+            }
+            Ok(done)
+        };
+        let tally = self.work.drive(items, work, ui, |batch| Ok(writer.write(&batch)?))?;
+        writer.finish()?;
+        for row in lost.lock().expect("no thread panics with this lock").iter() {
+            if let Candidate::Parent { class, .. } = classes.rows[*row] {
+                let (before, after) = &mut counts[class as usize];
+                *before -= 1;
+                *after -= 1 + u64::from(shares[*row].count);
+            }
+        }
+        self.report(&counts, &classes.names, ui);
+        Ok(tally.skipped)
+    }
+
+    /// What became of the classes.
+    fn report(&self, counts: &[(u64, u64)], names: &[String], ui: &Ui) {
+        const MOST: usize = 40;
+        for (name, (before, after)) in names.iter().zip(counts).take(MOST) {
+            ui.note(&format!("class {name}: {before} -> {after}"));
+        }
+        if names.len() > MOST {
+            ui.note(&format!("… and {} classes more", names.len() - MOST));
+        }
+        let floor = u64::from(self.floor.unwrap_or(0));
+        let short = names.iter().zip(counts).filter(|(_, (_, after))| *after < floor);
+        let short: Vec<String> = short.map(|(name, (_, after))| format!("{name} ({after})")).collect();
+        if !short.is_empty() {
+            let more = if short.len() > 5 { ", …" } else { "" };
+            let first = short.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+            ui.warn(&format!("{} of {} classes stay below {floor}: {first}{more}", short.len(), names.len()));
+        }
+        let sum = |of: fn(&(u64, u64)) -> u64| counts.iter().map(of).sum::<u64>();
+        let least = |of: fn(&(u64, u64)) -> u64| counts.iter().map(of).min().unwrap_or(0);
+        let (before, after) = (sum(|c| c.0), sum(|c| c.1));
+        ui.done(&format!(
+            "augment: train {before} -> {after} pictures; the smallest of {} classes {} -> {}",
+            names.len(),
+            least(|c| c.0),
+            least(|c| c.1)
+        ));
+    }
+}
+
+/// An opened output.
+struct Output {
+    writer: Writer,
+    schema: SchemaRef,
+    /// Where pictures go; `None` puts them into the table.
+    folder: Option<PathBuf>,
+}

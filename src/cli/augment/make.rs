@@ -1,0 +1,166 @@
+//! The work of `augment`: rows are handed on, copies are named and made.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+
+use super::rows::{self, New};
+use super::survey::Keys;
+use crate::augment::{Augmenter, Partners, Picture, Share};
+use crate::cli::failure::Failure;
+use crate::convert::OutputNames;
+use crate::image::{self, Encoding};
+use crate::io::{self, escape_bytes};
+use crate::stage::{Done, Skipped};
+use crate::table::boxes::{Bounds, Boxes};
+use crate::table::column::{self, read_hashes};
+use crate::table::{Images, Table};
+
+/// Copies of one picture that are made and held at a time.
+const COPIES_AT_ONCE: usize = 8;
+
+/// A piece of work: rows that are handed on, or some copies of one.
+pub struct Item {
+    batch: RecordBatch,
+    /// Whether the rows themselves are written.
+    keep: bool,
+    /// The number of its first row in the table.
+    pub row: usize,
+    copies: Vec<Copy>,
+    /// Whether it is the one to say what is wrong with the picture.
+    is_first: bool,
+}
+
+/// A copy to be made.
+struct Copy {
+    number: u32,
+    key: String,
+    path: Option<PathBuf>,
+}
+
+/// Turns rows into pieces of work, and names the copies.
+pub struct Planner {
+    pub names: Option<OutputNames>,
+    pub extension: &'static str,
+    pub table: String,
+    pub keys: Keys,
+    /// Whether the rows themselves are written.
+    pub keep: bool,
+}
+
+impl Planner {
+    /// The pieces of work, in the order of the rows.
+    pub fn items(mut self, table: Table, shares: Arc<Vec<Share>>) -> impl Iterator<Item = Result<Item, Failure>> {
+        let mut start = 0;
+        table.flat_map(move |batch| {
+            let items = batch.map_err(Failure::from).and_then(|batch| {
+                let own = &shares[start..start + batch.num_rows()];
+                let items = self.items_of(&batch, own, start);
+                start += batch.num_rows();
+                items
+            });
+            match items {
+                Ok(items) => items.into_iter().map(Ok).collect(),
+                Err(e) => vec![Err(e)],
+            }
+        })
+    }
+
+    fn items_of(&mut self, batch: &RecordBatch, shares: &[Share], start: usize) -> Result<Vec<Item>, Failure> {
+        let images = Images::of(batch)?;
+        let mut items: Vec<Item> = Vec::new();
+        let mut passed = 0;
+        let pass = |items: &mut Vec<Item>, from: usize, to: usize| {
+            if self.keep && to > from {
+                let batch = batch.slice(from, to - from);
+                items.push(Item { batch, keep: true, row: start + from, copies: Vec::new(), is_first: false });
+            }
+        };
+        for (row, share) in shares.iter().enumerate().filter(|(_, share)| share.count > 0) {
+            pass(&mut items, passed, row);
+            passed = row + 1;
+            let numbers: Vec<u32> = (share.first..share.first + share.count).collect();
+            for (n, numbers) in numbers.chunks(COPIES_AT_ONCE).enumerate() {
+                let copies = numbers.iter().map(|&number| {
+                    let key = self.keys.name(images.key(row), number, self.extension, &self.table)?;
+                    let path = self.names.as_mut().map(|names| names.name(&key, images.path(row))).transpose()?;
+                    Ok::<_, Failure>(Copy { number, key, path: path.map(|output| output.path) })
+                });
+                let copies = copies.collect::<Result<Vec<_>, _>>()?;
+                let batch = batch.slice(row, 1);
+                items.push(Item { batch, keep: self.keep && n == 0, row: start + row, copies, is_first: n == 0 });
+            }
+        }
+        pass(&mut items, passed, shares.len());
+        Ok(items)
+    }
+}
+
+/// Makes the copies.
+pub struct Maker {
+    pub augmenter: Arc<Augmenter>,
+    pub partners: Arc<Partners>,
+    pub encoding: Encoding,
+}
+
+impl Maker {
+    /// Makes the copies of a piece, and lays it out as rows.
+    pub fn make(&self, item: &Item, schema: &SchemaRef) -> Result<Done, Failure> {
+        let Item { batch, keep, copies, .. } = item;
+        if copies.is_empty() {
+            return Ok(Done { batch: rows::assemble(batch, *keep, None, &[], schema)?, skipped: Vec::new() });
+        }
+        let images = Images::of(batch)?;
+        let boxes = Boxes::of(batch)?.and_then(|boxes| boxes.get(0));
+        let recorded = read_hashes(batch, column::CONTENT_HASH)?[0];
+        let made = images.read(0).and_then(|bytes| {
+            let content = *blake3::hash(&bytes).as_bytes();
+            if recorded.is_some_and(|recorded| recorded != content) {
+                return Err("the file has changed since its content_hash was written".to_string());
+            }
+            let picture = self.augmenter.decode(&bytes).map_err(|e| e.to_string())?;
+            Ok((picture, content))
+        });
+        let (picture, content) = match made {
+            Ok(made) => made,
+            Err(problem) => {
+                let batch = rows::assemble(batch, *keep, Some(&problem), &[], schema)?;
+                let skipped = Skipped { key: images.key(0).into(), problem };
+                return Ok(Done { batch, skipped: item.is_first.then_some(skipped).into_iter().collect() });
+            }
+        };
+        let new = copies.iter().map(|copy| self.copy(&picture, &content, boxes.as_deref(), copy));
+        let new = new.collect::<Result<Vec<_>, Failure>>()?;
+        Ok(Done { batch: rows::assemble(batch, *keep, None, &new, schema)?, skipped: Vec::new() })
+    }
+
+    fn copy(
+        &self,
+        picture: &Picture,
+        parent: &[u8; 32],
+        boxes: Option<&[Bounds]>,
+        copy: &Copy,
+    ) -> Result<New, Failure> {
+        let made = self.augmenter.copy(picture, parent, boxes, copy.number, &self.partners);
+        let bytes = image::encode(&made.picture, self.encoding).map_err(|e| {
+            Failure::failed(format!("{}: {e}", copy.key), Some("choose another --encode or --size".into()))
+        })?;
+        let content = *blake3::hash(&bytes).as_bytes();
+        if let Some(path) = &copy.path {
+            io::write_file(path, &bytes)?;
+        }
+        Ok(New {
+            key: copy.key.clone(),
+            path: copy.path.as_ref().map(|path| escape_bytes(path.as_os_str().as_encoded_bytes())),
+            bytes: copy.path.is_none().then_some(bytes),
+            width: made.picture.width,
+            height: made.picture.height,
+            content,
+            parent: *parent,
+            augmentation: serde_json::to_string(&made.draw).expect("numbers and texts"),
+            boxes: made.boxes,
+        })
+    }
+}

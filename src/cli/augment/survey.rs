@@ -1,0 +1,212 @@
+//! What `augment` must know of the whole table before it makes the first copy: classes, contents, names.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use arrow_array::{Array, RecordBatch};
+use clap::ValueEnum;
+
+use crate::augment::{Candidate, Gathering};
+use crate::cli::failure::Failure;
+use crate::stage::{Done, Skipped};
+use crate::table::boxes::Boxes;
+use crate::table::column::{self, hashes, read_hashes};
+use crate::table::{Error, Images};
+
+/// Which column holds the class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum By {
+    Id,
+    Label,
+}
+
+/// The only split whose pictures are augmented.
+const TRAIN: &str = "train";
+
+/// Facts about every row: some hundred bytes each.
+pub struct Survey {
+    rows: Vec<Row>,
+    labels: HashMap<String, u32>,
+    pub keys: Keys,
+    /// The first parents, for the preview.
+    pub samples: Vec<RecordBatch>,
+    most_samples: usize,
+    /// Pictures that others may be mixed with, where that is wanted.
+    pub partners: Option<Gathering>,
+}
+
+#[derive(Clone, Copy)]
+struct Row {
+    id: Option<i32>,
+    label: Option<u32>,
+    /// Its class is not settled yet.
+    candidate: Candidate,
+}
+
+/// The classes: what is counted, and what each is called.
+pub struct Classes {
+    pub rows: Vec<Candidate>,
+    pub names: Vec<String>,
+}
+
+impl Survey {
+    pub fn new(samples: usize, partners: Option<Gathering>) -> Survey {
+        let (rows, labels, keys) = (Vec::new(), HashMap::new(), Keys::default());
+        Survey { rows, labels, keys, samples: Vec::new(), most_samples: samples, partners }
+    }
+
+    pub fn look(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
+        let images = Images::of(batch)?;
+        let (ids, labels) = (column::ints(batch, column::ID)?, column::text(batch, column::LABEL)?);
+        let (contents, parents) = (read_hashes(batch, column::CONTENT_HASH)?, read_hashes(batch, column::PARENT_HASH)?);
+        let drawn = column::text(batch, column::AUGMENTATION)?;
+        let boxes = if self.partners.is_some() { Boxes::of(batch)? } else { None };
+        for (row, is_train) in train(batch)?.into_iter().enumerate() {
+            let key = images.key(row);
+            self.keys.all.insert(hash(key));
+            let id = ids.as_ref().filter(|ids| ids.is_valid(row)).map(|ids| ids.value(row));
+            let label = labels.as_ref().filter(|labels| labels.is_valid(row)).map(|labels| {
+                let next = self.labels.len() as u32;
+                *self.labels.entry(labels.value(row).into()).or_insert(next)
+            });
+            let is_sound = is_train && images.error(row).is_none();
+            let candidate = match (parents[row], contents[row]) {
+                _ if !is_sound => Candidate::Other,
+                (Some(parent), _) => {
+                    let drawn = drawn.as_ref().filter(|drawn| drawn.is_valid(row)).map(|drawn| drawn.value(row));
+                    Candidate::Copy { class: 0, parent, number: drawn.and_then(number).unwrap_or(1) }
+                }
+                (None, Some(content)) => Candidate::Parent { class: 0, content, key: hash(key) },
+                (None, None) => Candidate::Other,
+            };
+            self.rows.push(Row { id, label, candidate });
+            let Candidate::Parent { content, .. } = candidate else { continue };
+            *self.keys.stems.entry(hash(stem(key).0)).or_default() += 1;
+            if self.samples.len() < self.most_samples {
+                self.samples.push(batch.slice(row, 1));
+            }
+            if let (Some(partners), Some(boxes)) = (&mut self.partners, &boxes)
+                && boxes.get(row).is_some()
+            {
+                partners.add(batch, row, content)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Settles the classes, as `split` does: ids where there are any, else labels.
+    pub fn classes(&self, by: Option<By>) -> Result<Classes, Failure> {
+        let has = |by: By| match by {
+            By::Id => self.rows.iter().any(|row| row.id.is_some()),
+            By::Label => self.rows.iter().any(|row| row.label.is_some()),
+        };
+        if let Some(by) = by.filter(|&by| !has(by)) {
+            let name = if by == By::Id { column::ID } else { column::LABEL };
+            let hint = "without --by all pictures are one class; `pokedex scan --meta CSV` adds ids and labels";
+            return Err(Failure::failed(format!("no row has a value in column `{name}`"), Some(hint.into())));
+        }
+        let by = by.or_else(|| [By::Id, By::Label].into_iter().find(|&by| has(by)));
+        let mut labels = vec![""; self.labels.len()];
+        self.labels.iter().for_each(|(label, &number)| labels[number as usize] = label);
+        let (mut numbers, mut names) = (HashMap::new(), Vec::new());
+        let mut class = |row: &Row| {
+            let (value, name) = match by {
+                Some(By::Id) => (row.id.map(i64::from), row.id.map(|id| id.to_string())),
+                Some(By::Label) => {
+                    (row.label.map(i64::from), row.label.map(|label| labels[label as usize].to_string()))
+                }
+                None => (None, None),
+            };
+            *numbers.entry(value).or_insert_with(|| {
+                names.push(name.unwrap_or_else(|| "(no class)".into()));
+                names.len() as u32 - 1
+            })
+        };
+        let rows = self.rows.iter().map(|row| match row.candidate {
+            Candidate::Other => Candidate::Other,
+            Candidate::Copy { parent, number, .. } => Candidate::Copy { class: class(row), parent, number },
+            Candidate::Parent { content, key, .. } => Candidate::Parent { class: class(row), content, key },
+        });
+        Ok(Classes { rows: rows.collect(), names })
+    }
+}
+
+/// The number of a copy, from what was drawn for it.
+fn number(drawn: &str) -> Option<u32> {
+    let drawn: serde_json::Value = serde_json::from_str(drawn).ok()?;
+    // A number that nobody counted to was not written here.
+    drawn.get("copy")?.as_u64()?.try_into().ok().filter(|&number: &u32| number < 1 << 30)
+}
+
+/// Which rows are of train.
+fn train(batch: &RecordBatch) -> Result<Vec<bool>, Error> {
+    let splits = column::text(batch, column::SPLIT)?;
+    let splits = splits.ok_or_else(|| column::missing(&batch.schema(), column::SPLIT, "table"))?;
+    Ok(splits.iter().map(|split| split == Some(TRAIN)).collect())
+}
+
+/// Adds the hash of every picture of train that has none.
+pub fn with_hashes(batch: &RecordBatch, schema: &arrow_schema::SchemaRef) -> Result<Done, Error> {
+    let images = Images::of(batch)?;
+    let mut digests = read_hashes(batch, column::CONTENT_HASH)?;
+    let mut errors: Vec<Option<String>> =
+        (0..batch.num_rows()).map(|row| images.error(row).map(str::to_string)).collect();
+    let mut skipped = Vec::new();
+    for (row, is_train) in train(batch)?.into_iter().enumerate() {
+        if is_train && errors[row].is_none() && digests[row].is_none() {
+            match images.read(row) {
+                Ok(bytes) => digests[row] = Some(*blake3::hash(&bytes).as_bytes()),
+                Err(problem) => {
+                    skipped.push(Skipped { key: images.key(row).into(), problem: problem.clone() });
+                    errors[row] = Some(problem);
+                }
+            }
+        }
+    }
+    let errors: arrow_array::ArrayRef = std::sync::Arc::new(arrow_array::StringArray::from(errors));
+    let batch = column::put(batch, schema, &[(column::CONTENT_HASH, hashes(&digests)), (column::ERROR, errors)]);
+    Ok(Done { batch, skipped })
+}
+
+/// The keys of the table, and those of the copies.
+#[derive(Default)]
+pub struct Keys {
+    all: HashSet<u64>,
+    /// How many parents there are by their keys without extension.
+    stems: HashMap<u64, u32>,
+}
+
+impl Keys {
+    /// The key of a copy: that of its parent with the number before the extension, and with the parent's own extension
+    /// too where it takes that to tell two parents apart.
+    ///
+    /// # Errors
+    /// A row of the table has it.
+    pub fn name(&mut self, parent: &str, copy: u32, extension: &str, table: &str) -> Result<String, Error> {
+        let (stem, own) = stem(parent);
+        let own = if self.stems.get(&hash(stem)).is_some_and(|&parents| parents > 1) && !own.is_empty() {
+            format!("_{own}")
+        } else {
+            String::new()
+        };
+        let key = format!("{stem}{own}_aug{copy:02}.{extension}");
+        match self.all.insert(hash(&key)) {
+            true => Ok(key),
+            false => Err(Error::DuplicateKey { name: table.into(), key }),
+        }
+    }
+}
+
+/// A key without its extension, and that.
+fn stem(key: &str) -> (&str, &str) {
+    match key.rsplit_once('.') {
+        Some((stem, end)) if !stem.is_empty() && !stem.ends_with('/') && !end.contains('/') => (stem, end),
+        _ => (key, ""),
+    }
+}
+
+fn hash(key: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
+}
