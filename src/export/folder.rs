@@ -18,10 +18,34 @@ use crate::io;
 
 const JOURNAL: &str = ".export.journal";
 const PREVIOUS: &str = ".export-previous.parquet";
+/// So many folders of sources are remembered.
+const MOST_PLACES: usize = 1024;
 /// So many foreign files are named.
 const NAMED: usize = 3;
 /// Files that others leave in a data set and that are in nobody's way: Ultralytics' lists of labels, and file managers'.
 const HARMLESS: &[&str] = &["Thumbs.db", "desktop.ini"];
+
+/// What earlier runs of the same settings made.
+#[derive(Debug, Default)]
+struct Known {
+    /// Pictures by the hashes of their files' names.
+    files: HashMap<u64, Made>,
+    /// Pictures whose bytes were kept, so that they are known to be sound: by the first bytes of their hashes.
+    sound: HashMap<u64, (u32, u32)>,
+}
+
+impl Known {
+    fn insert(&mut self, file: &str, made: Made) {
+        if made.source == made.content {
+            self.sound.insert(start(&made.source), (made.width, made.height));
+        }
+        self.files.insert(hash(file), made);
+    }
+}
+
+fn start(digest: &[u8; 32]) -> u64 {
+    u64::from_le_bytes(digest[..8].try_into().expect("a part of 32 bytes"))
+}
 
 /// A folder that is being written.
 #[derive(Debug)]
@@ -30,10 +54,11 @@ pub struct Folder {
     /// The folder as the system names it.
     canonical: PathBuf,
     journal: Mutex<File>,
+    /// Folders of sources, and whether they lie in this one.
+    places: Mutex<HashMap<PathBuf, bool>>,
     /// What earlier runs made: hashes of names.
     earlier: HashSet<u64>,
-    /// Files of pictures that were made in the same way.
-    known: HashMap<u64, Made>,
+    known: Known,
     /// What this run has made.
     own: Mutex<HashSet<u64>>,
 }
@@ -48,14 +73,14 @@ impl Folder {
         fs::create_dir_all(path).map_err(fail)?;
         let canonical = path.canonicalize().map_err(fail)?;
         let settings = format!("{} {settings}", env!("CARGO_PKG_VERSION"));
-        let (mut earlier, mut known) = (HashSet::new(), HashMap::new());
+        let (mut earlier, mut known) = (HashSet::new(), Known::default());
         for name in [PREVIOUS, MANIFEST] {
             let Some(manifest) = manifest::Record::read(&path.join(name)) else { continue };
             let same = manifest.settings == settings;
             manifest.files(|file, made| {
                 earlier.insert(hash(file));
                 if let Some(made) = made.filter(|_| same) {
-                    known.insert(hash(file), made);
+                    known.insert(file, made);
                 }
             });
         }
@@ -79,7 +104,15 @@ impl Folder {
             fs::rename(path.join(MANIFEST), path.join(PREVIOUS)).map_err(fail)?;
         }
         let journal = Mutex::new(journal);
-        Ok(Folder { path: path.into(), canonical, journal, earlier, known, own: Mutex::default() })
+        Ok(Folder {
+            path: path.into(),
+            canonical,
+            journal,
+            places: Mutex::default(),
+            earlier,
+            known,
+            own: Mutex::default(),
+        })
     }
 
     /// The file of this name.
@@ -89,14 +122,29 @@ impl Folder {
 
     /// Whether a source lies in the folder, and could be overwritten before it is read.
     pub fn holds(&self, source: &str) -> bool {
-        Path::new(source).canonicalize().is_ok_and(|source| source.starts_with(&self.canonical))
+        let parent = Path::new(source).parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut places = self.places.lock().expect("no thread panics with this lock");
+        if let Some(&inside) = places.get(parent) {
+            return inside;
+        }
+        let inside = parent.canonicalize().is_ok_and(|parent| parent.starts_with(&self.canonical));
+        if places.len() >= MOST_PLACES {
+            places.clear();
+        }
+        places.insert(parent.into(), inside);
+        inside
     }
 
     /// The facts of a picture's file that was made from these bytes and is still what it was.
     pub fn up_to_date(&self, file: &str, source: &[u8; 32]) -> Option<Made> {
-        let made = self.known.get(&hash(file)).filter(|made| made.source == *source)?;
+        let made = self.known.files.get(&hash(file)).filter(|made| made.source == *source)?;
         let bytes = fs::read(self.join(file)).ok()?;
         (*blake3::hash(&bytes).as_bytes() == made.content).then_some(Made { length: bytes.len() as u64, ..*made })
+    }
+
+    /// Width and height of a picture whose bytes were kept by an earlier run, which found it sound.
+    pub fn sound(&self, source: &[u8; 32]) -> Option<(u32, u32)> {
+        self.known.sound.get(&start(source)).copied()
     }
 
     /// Notes that these files are about to be made.
@@ -113,7 +161,7 @@ impl Folder {
         self.note(&lines)
     }
 
-    /// Notes that these files of pictures are there.
+    /// Notes that these files of pictures are there; of pictures that lie in a shard, that they are sound.
     ///
     /// # Errors
     /// The journal cannot be written.
@@ -214,7 +262,7 @@ impl Folder {
 }
 
 /// Reads a journal as far as it goes; its last line may be torn.
-fn read_journal(path: &Path, settings: &str, earlier: &mut HashSet<u64>, known: &mut HashMap<u64, Made>) {
+fn read_journal(path: &Path, settings: &str, earlier: &mut HashSet<u64>, known: &mut Known) {
     let Ok(file) = File::open(path) else { return };
     let mut same = false;
     for line in BufReader::new(file).split(b'\n').map_while(Result::ok) {
@@ -224,7 +272,7 @@ fn read_journal(path: &Path, settings: &str, earlier: &mut HashSet<u64>, known: 
         } else if let Some(file) = line.strip_prefix("+ ") {
             earlier.insert(hash(file));
         } else if let Some((file, made)) = line.strip_prefix("= ").filter(|_| same).and_then(parse_made) {
-            known.insert(hash(file), made);
+            known.insert(file, made);
         }
     }
 }
