@@ -88,7 +88,7 @@ impl Folder {
         let journal_path = path.join(JOURNAL);
         if !force {
             let mut foreign = Vec::new();
-            walk(path, &mut |file| {
+            walk(path, false, &mut |file| {
                 if !earlier.contains(&hash(file)) && !is_harmless(file) && foreign.len() < NAMED {
                     foreign.push(file.to_string());
                 }
@@ -235,11 +235,13 @@ impl Folder {
     pub fn remove_stale(&self) -> Result<u64, Error> {
         let own = self.own.lock().expect("no thread panics with this lock");
         let mut removed = 0;
-        walk(&self.path, &mut |file| {
-            let name = hash(file);
-            if self.earlier.contains(&name) && !own.contains(&name) && file != MANIFEST {
+        walk(&self.path, true, &mut |file| {
+            let is_ours = |file: &str| self.earlier.contains(&hash(file)) && file != MANIFEST;
+            let stale = is_ours(file) && !own.contains(&hash(file));
+            let torn = unfinished(file).is_some_and(|file| file == MANIFEST || is_ours(&file));
+            if stale || torn {
                 fs::remove_file(self.join(file))?;
-                removed += 1;
+                removed += u64::from(stale);
                 // A folder that is not empty stays.
                 let mut folder = Path::new(file).parent();
                 while let Some(empty) = folder.filter(|f| !f.as_os_str().is_empty()) {
@@ -290,26 +292,35 @@ fn is_harmless(file: &str) -> bool {
     name.ends_with(".cache") || HARMLESS.contains(&name)
 }
 
-/// Shows every file below a folder but hidden ones, by its name below it.
-fn walk(folder: &Path, see: &mut impl FnMut(&str) -> std::io::Result<()>) -> Result<(), Error> {
+/// What a sink that was killed would have been renamed to: `.NAME.XXXXXX.part` is left of it.
+fn unfinished(file: &str) -> Option<String> {
+    let (folder, name) = file.rsplit_once('/').map_or(("", file), |(folder, name)| (&file[..=folder.len()], name));
+    let (name, _random) = name.strip_prefix('.')?.strip_suffix(".part")?.rsplit_once('.')?;
+    Some(format!("{folder}{name}"))
+}
+
+/// Shows every file below a folder by its name below it; of hidden ones none, or only those that lie in no hidden folder.
+fn walk(folder: &Path, hidden: bool, see: &mut impl FnMut(&str) -> std::io::Result<()>) -> Result<(), Error> {
     fn below(
         folder: &Path,
         prefix: &str,
+        hidden: bool,
         see: &mut impl FnMut(&str) -> std::io::Result<()>,
     ) -> Result<(), std::io::Error> {
         let mut entries: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
             let name = entry.file_name().to_string_lossy().into_owned();
-            match entry.file_type()?.is_dir() {
-                _ if name.starts_with('.') => {}
-                true => below(&entry.path(), &format!("{prefix}{name}/"), see)?,
+            let is_folder = entry.file_type()?.is_dir();
+            match is_folder {
+                _ if name.starts_with('.') && (is_folder || !hidden) => {}
+                true => below(&entry.path(), &format!("{prefix}{name}/"), hidden, see)?,
                 false => see(&format!("{prefix}{name}"))?,
             }
         }
         Ok(())
     }
-    Ok(below(folder, "", see).map_err(|source| io::Error::Read { path: folder.into(), source })?)
+    Ok(below(folder, "", hidden, see).map_err(|source| io::Error::Read { path: folder.into(), source })?)
 }
 
 pub(super) fn hash(name: &str) -> u64 {

@@ -284,6 +284,7 @@ fn a_run_that_was_cut_short_goes_on_where_it_was() {
     std::fs::rename(dir.path("out/manifest.parquet"), dir.path("out/.export-previous.parquet")).expect("renamed");
     dir.write("out/.export.journal", "# another run\n+ images/train/0009_000.jpg\n+ labels/tr");
     dir.write("out/images/train/0009_000.jpg", "of a run that was killed");
+    dir.write("out/images/train/.0009_000.jpg.aBcDeF.part", "half of it");
     let said = again();
     assert!(said.contains("; 8 were there; 1 file of an earlier export removed"), "{said}");
     assert!(contents(&dir, "out") == whole);
