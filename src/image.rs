@@ -4,6 +4,7 @@
 //! [`decode`] returns within bounded memory an image or an error, and never panics; the pixels are those that
 //! Pillow's `paste` over the background gives, to within one step of 255.
 
+mod jpeg;
 mod linear;
 
 use std::borrow::Cow;
@@ -630,7 +631,10 @@ impl Rgb {
         let source = resize::images::ImageRef::new(self.width, self.height, &self.pixels, kind);
         let source = source.expect("three bytes a pixel");
         let mut target = resize::images::Image::new(inner.0, inner.1, kind);
-        resize::Resizer::new().resize(&source, &mut target, &options).expect("the part lies in the picture");
+        // It keeps what lies between its two passes, which is large enough to be given back to the system each time.
+        thread_local!(static RESIZER: std::cell::RefCell<resize::Resizer> = std::cell::RefCell::default());
+        let resized = RESIZER.with_borrow_mut(|resizer| resizer.resize(&source, &mut target, &options));
+        resized.expect("the part lies in the picture");
         Rgb { width: inner.0, height: inner.1, pixels: target.into_vec() }.framed(width, height, background)
     }
 
@@ -783,19 +787,18 @@ pub fn encode(image: &Rgb, encoding: Encoding) -> Result<Vec<u8>, Error> {
 /// The quality of a JPEG that nobody asked another of.
 pub const JPEG_QUALITY: u8 = 90;
 
-/// Encodes a baseline JPEG as Pillow does: quality from 1 to 100, chroma at half the resolution.
+/// Encodes a baseline JPEG as Pillow does: quality from 1 to 100, chroma at half the resolution, each the mean of four.
 ///
 /// # Errors
 /// The format cannot hold more than 65535 pixels a side.
 pub fn encode_jpeg(image: &Rgb, quality: u8) -> Result<Vec<u8>, Error> {
     let (width, height) = (image.width, image.height);
     let problem = |e: String| Error::Unsupported(format!("{width} x {height} pixels as jpg: {e}"));
-    let side = |side: u32| u16::try_from(side).map_err(|_| problem("at most 65535 pixels a side".into()));
+    let averaged = jpeg::Averaged::of(image).ok_or_else(|| problem("at most 65535 pixels a side".into()))?;
     let mut out = Vec::with_capacity(image.pixels.len() / 8);
     let mut encoder = jpeg_encoder::Encoder::new(&mut out, quality);
     encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_2);
-    let encoded = encoder.encode(&image.pixels, side(width)?, side(height)?, jpeg_encoder::ColorType::Rgb);
-    encoded.map_err(|e| problem(e.to_string()))?;
+    encoder.encode_image(averaged).map_err(|e| problem(e.to_string()))?;
     Ok(out)
 }
 

@@ -269,7 +269,13 @@ impl Export {
                 return Err(Failure::usage(format!("{flag}: changes nothing here"), hint));
             }
         }
-        Ok(())
+        match flags.val_name.as_deref() {
+            Some("train" | "test") => Err(Failure::usage(
+                "--val-name: is the name of another split",
+                "the usual ones are: --val-name val or valid",
+            )),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -18,10 +18,34 @@ use crate::io;
 
 const JOURNAL: &str = ".export.journal";
 const PREVIOUS: &str = ".export-previous.parquet";
+/// So many folders of sources are remembered.
+const MOST_PLACES: usize = 1024;
 /// So many foreign files are named.
 const NAMED: usize = 3;
 /// Files that others leave in a data set and that are in nobody's way: Ultralytics' lists of labels, and file managers'.
 const HARMLESS: &[&str] = &["Thumbs.db", "desktop.ini"];
+
+/// What earlier runs of the same settings made.
+#[derive(Debug, Default)]
+struct Known {
+    /// Pictures by the hashes of their files' names.
+    files: HashMap<u64, Made>,
+    /// Pictures whose bytes were kept, so that they are known to be sound: by the first bytes of their hashes.
+    sound: HashMap<u64, (u32, u32)>,
+}
+
+impl Known {
+    fn insert(&mut self, file: &str, made: Made) {
+        if made.source == made.content {
+            self.sound.insert(start(&made.source), (made.width, made.height));
+        }
+        self.files.insert(hash(file), made);
+    }
+}
+
+fn start(digest: &[u8; 32]) -> u64 {
+    u64::from_le_bytes(digest[..8].try_into().expect("a part of 32 bytes"))
+}
 
 /// A folder that is being written.
 #[derive(Debug)]
@@ -30,10 +54,11 @@ pub struct Folder {
     /// The folder as the system names it.
     canonical: PathBuf,
     journal: Mutex<File>,
+    /// Folders of sources, and whether they lie in this one.
+    places: Mutex<HashMap<PathBuf, bool>>,
     /// What earlier runs made: hashes of names.
     earlier: HashSet<u64>,
-    /// Files of pictures that were made in the same way.
-    known: HashMap<u64, Made>,
+    known: Known,
     /// What this run has made.
     own: Mutex<HashSet<u64>>,
 }
@@ -48,14 +73,14 @@ impl Folder {
         fs::create_dir_all(path).map_err(fail)?;
         let canonical = path.canonicalize().map_err(fail)?;
         let settings = format!("{} {settings}", env!("CARGO_PKG_VERSION"));
-        let (mut earlier, mut known) = (HashSet::new(), HashMap::new());
+        let (mut earlier, mut known) = (HashSet::new(), Known::default());
         for name in [PREVIOUS, MANIFEST] {
             let Some(manifest) = manifest::Record::read(&path.join(name)) else { continue };
             let same = manifest.settings == settings;
             manifest.files(|file, made| {
                 earlier.insert(hash(file));
                 if let Some(made) = made.filter(|_| same) {
-                    known.insert(hash(file), made);
+                    known.insert(file, made);
                 }
             });
         }
@@ -63,7 +88,7 @@ impl Folder {
         let journal_path = path.join(JOURNAL);
         if !force {
             let mut foreign = Vec::new();
-            walk(path, &mut |file| {
+            walk(path, false, &mut |file| {
                 if !earlier.contains(&hash(file)) && !is_harmless(file) && foreign.len() < NAMED {
                     foreign.push(file.to_string());
                 }
@@ -79,7 +104,15 @@ impl Folder {
             fs::rename(path.join(MANIFEST), path.join(PREVIOUS)).map_err(fail)?;
         }
         let journal = Mutex::new(journal);
-        Ok(Folder { path: path.into(), canonical, journal, earlier, known, own: Mutex::default() })
+        Ok(Folder {
+            path: path.into(),
+            canonical,
+            journal,
+            places: Mutex::default(),
+            earlier,
+            known,
+            own: Mutex::default(),
+        })
     }
 
     /// The file of this name.
@@ -89,14 +122,29 @@ impl Folder {
 
     /// Whether a source lies in the folder, and could be overwritten before it is read.
     pub fn holds(&self, source: &str) -> bool {
-        Path::new(source).canonicalize().is_ok_and(|source| source.starts_with(&self.canonical))
+        let parent = Path::new(source).parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut places = self.places.lock().expect("no thread panics with this lock");
+        if let Some(&inside) = places.get(parent) {
+            return inside;
+        }
+        let inside = parent.canonicalize().is_ok_and(|parent| parent.starts_with(&self.canonical));
+        if places.len() >= MOST_PLACES {
+            places.clear();
+        }
+        places.insert(parent.into(), inside);
+        inside
     }
 
     /// The facts of a picture's file that was made from these bytes and is still what it was.
     pub fn up_to_date(&self, file: &str, source: &[u8; 32]) -> Option<Made> {
-        let made = self.known.get(&hash(file)).filter(|made| made.source == *source)?;
+        let made = self.known.files.get(&hash(file)).filter(|made| made.source == *source)?;
         let bytes = fs::read(self.join(file)).ok()?;
         (*blake3::hash(&bytes).as_bytes() == made.content).then_some(Made { length: bytes.len() as u64, ..*made })
+    }
+
+    /// Width and height of a picture whose bytes were kept by an earlier run, which found it sound.
+    pub fn sound(&self, source: &[u8; 32]) -> Option<(u32, u32)> {
+        self.known.sound.get(&start(source)).copied()
     }
 
     /// Notes that these files are about to be made.
@@ -113,7 +161,7 @@ impl Folder {
         self.note(&lines)
     }
 
-    /// Notes that these files of pictures are there.
+    /// Notes that these files of pictures are there; of pictures that lie in a shard, that they are sound.
     ///
     /// # Errors
     /// The journal cannot be written.
@@ -187,11 +235,13 @@ impl Folder {
     pub fn remove_stale(&self) -> Result<u64, Error> {
         let own = self.own.lock().expect("no thread panics with this lock");
         let mut removed = 0;
-        walk(&self.path, &mut |file| {
-            let name = hash(file);
-            if self.earlier.contains(&name) && !own.contains(&name) && file != MANIFEST {
+        walk(&self.path, true, &mut |file| {
+            let is_ours = |file: &str| self.earlier.contains(&hash(file)) && file != MANIFEST;
+            let stale = is_ours(file) && !own.contains(&hash(file));
+            let torn = unfinished(file).is_some_and(|file| file == MANIFEST || is_ours(&file));
+            if stale || torn {
                 fs::remove_file(self.join(file))?;
-                removed += 1;
+                removed += u64::from(stale);
                 // A folder that is not empty stays.
                 let mut folder = Path::new(file).parent();
                 while let Some(empty) = folder.filter(|f| !f.as_os_str().is_empty()) {
@@ -214,7 +264,7 @@ impl Folder {
 }
 
 /// Reads a journal as far as it goes; its last line may be torn.
-fn read_journal(path: &Path, settings: &str, earlier: &mut HashSet<u64>, known: &mut HashMap<u64, Made>) {
+fn read_journal(path: &Path, settings: &str, earlier: &mut HashSet<u64>, known: &mut Known) {
     let Ok(file) = File::open(path) else { return };
     let mut same = false;
     for line in BufReader::new(file).split(b'\n').map_while(Result::ok) {
@@ -224,7 +274,7 @@ fn read_journal(path: &Path, settings: &str, earlier: &mut HashSet<u64>, known: 
         } else if let Some(file) = line.strip_prefix("+ ") {
             earlier.insert(hash(file));
         } else if let Some((file, made)) = line.strip_prefix("= ").filter(|_| same).and_then(parse_made) {
-            known.insert(hash(file), made);
+            known.insert(file, made);
         }
     }
 }
@@ -242,26 +292,35 @@ fn is_harmless(file: &str) -> bool {
     name.ends_with(".cache") || HARMLESS.contains(&name)
 }
 
-/// Shows every file below a folder but hidden ones, by its name below it.
-fn walk(folder: &Path, see: &mut impl FnMut(&str) -> std::io::Result<()>) -> Result<(), Error> {
+/// What a sink that was killed would have been renamed to: `.NAME.XXXXXX.part` is left of it.
+fn unfinished(file: &str) -> Option<String> {
+    let (folder, name) = file.rsplit_once('/').map_or(("", file), |(folder, name)| (&file[..=folder.len()], name));
+    let (name, _random) = name.strip_prefix('.')?.strip_suffix(".part")?.rsplit_once('.')?;
+    Some(format!("{folder}{name}"))
+}
+
+/// Shows every file below a folder by its name below it; of hidden ones none, or only those that lie in no hidden folder.
+fn walk(folder: &Path, hidden: bool, see: &mut impl FnMut(&str) -> std::io::Result<()>) -> Result<(), Error> {
     fn below(
         folder: &Path,
         prefix: &str,
+        hidden: bool,
         see: &mut impl FnMut(&str) -> std::io::Result<()>,
     ) -> Result<(), std::io::Error> {
         let mut entries: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
             let name = entry.file_name().to_string_lossy().into_owned();
-            match entry.file_type()?.is_dir() {
-                _ if name.starts_with('.') => {}
-                true => below(&entry.path(), &format!("{prefix}{name}/"), see)?,
+            let is_folder = entry.file_type()?.is_dir();
+            match is_folder {
+                _ if name.starts_with('.') && (is_folder || !hidden) => {}
+                true => below(&entry.path(), &format!("{prefix}{name}/"), hidden, see)?,
                 false => see(&format!("{prefix}{name}"))?,
             }
         }
         Ok(())
     }
-    Ok(below(folder, "", see).map_err(|source| io::Error::Read { path: folder.into(), source })?)
+    Ok(below(folder, "", hidden, see).map_err(|source| io::Error::Read { path: folder.into(), source })?)
 }
 
 pub(super) fn hash(name: &str) -> u64 {

@@ -172,7 +172,7 @@ impl Record {
         Some(Record { table, settings })
     }
 
-    /// Names every file; of those that are one picture with its facts.
+    /// Names every file, with the facts of the picture that it is or that it holds.
     pub fn files(self, mut see: impl FnMut(&str, Option<Made>)) {
         self.table.provenance.get(FILES).unwrap_or_default().lines().for_each(|file| see(file, None));
         see(MANIFEST, None);
@@ -184,11 +184,11 @@ impl Record {
             else {
                 continue;
             };
-            let (members, labels) = (text(MEMBER), text(LABEL_FILE));
+            let labels = text(LABEL_FILE);
             let (sources, contents) = (digests(column::SOURCE_HASH), digests(column::CONTENT_HASH));
             for i in (0..batch.num_rows()).filter(|&i| files.is_valid(i)) {
                 let made = match (sources[i], contents[i]) {
-                    (Some(source), Some(content)) if members.as_ref().is_none_or(|m| m.is_null(i)) => {
+                    (Some(source), Some(content)) => {
                         let (width, height) = (widths.value(i).cast_unsigned(), heights.value(i).cast_unsigned());
                         Some(Made { source, content, width, height, length: 0 })
                     }

@@ -53,6 +53,14 @@ impl Recipe {
         }
     }
 
+    /// Whether the bytes of this picture stay as they are.
+    ///
+    /// # Errors
+    /// The bytes are no image.
+    pub fn keeps(&self, bytes: &[u8]) -> Result<bool, image::Error> {
+        Ok(self.encoding(bytes)?.is_none())
+    }
+
     /// How a picture of these bytes is written; `None`: as it is. Bytes stay, but those of a picture that lies on its
     /// side until EXIF is heeded, which most training tools do not, and of formats that one of them does not list. Else a
     /// JPEG stays one, and all others are written without loss.

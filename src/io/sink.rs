@@ -153,7 +153,10 @@ impl Sink {
 impl Drop for Sink {
     fn drop(&mut self) {
         if let Inner::File { temporary: Some(temporary), .. } = &self.0 {
-            UNFINISHED.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).remove(&**temporary);
+            // The lock is never given back once the process is about to end; the file is removed all the same.
+            if let Ok(mut unfinished) = UNFINISHED.try_lock() {
+                unfinished.remove(&**temporary);
+            }
         }
     }
 }
@@ -187,10 +190,13 @@ impl Write for Sink {
 /// The folder cannot be made or the file cannot be written.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let fail = |source| Error::Write { path: path.to_path_buf(), source };
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(fail)?;
-    }
-    let mut sink = Sink::create(path)?;
+    let mut sink = match (Sink::create(path), path.parent()) {
+        (Err(Error::Write { source, .. }), Some(folder)) if source.kind() == io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(folder).map_err(fail)?;
+            Sink::create(path)?
+        }
+        (sink, _) => sink?,
+    };
     sink.write_all(bytes).map_err(fail)?;
     sink.finish()
 }

@@ -66,7 +66,9 @@ pub fn open(folder: &Path) -> Result<Table, Error> {
         fields.push(column::image_field().into());
     }
     let replaced = |name: &str| OWN.contains(&name) || [column::KEY, column::PATH, column::IMAGE].contains(&name);
-    fields.extend(manifest.schema.fields().iter().filter(|f| !replaced(f.name())).cloned());
+    // Whatever the table was, a picture that was added since has nothing but a name.
+    let others = manifest.schema.fields().iter().filter(|f| !replaced(f.name()));
+    fields.extend(others.map(|f| Arc::new(f.as_ref().clone().with_nullable(true))));
     let schema: SchemaRef = Arc::new(Schema::new(fields));
 
     let (rows, mut provenance) = (manifest.rows, manifest.provenance.clone());

@@ -1,5 +1,8 @@
 //! Writing tables: Parquet, or an Arrow IPC stream for pipes that must not touch the disk.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, DataType, SchemaRef};
 use arrow_select::coalesce::BatchCoalescer;
@@ -60,7 +63,11 @@ impl Writer {
         let format = match format {
             StreamFormat::Parquet => {
                 let properties = properties(schema, provenance);
-                let writer = ArrowWriter::try_new(sink, schema.clone(), Some(properties))
+                // What others look for in the footer, they look for in the Arrow schema that is stored there.
+                let foreign = provenance.0.iter().filter(|(key, _)| !key.starts_with("pokedex."));
+                let foreign: HashMap<_, _> = foreign.map(|(key, value)| (key.clone(), value.clone())).collect();
+                let stored = Arc::new(schema.as_ref().clone().with_metadata(foreign));
+                let writer = ArrowWriter::try_new(sink, stored, Some(properties))
                     .map_err(|source| parquet_error(&name, source))?;
                 Format::Parquet(Box::new(writer))
             }

@@ -1,3 +1,5 @@
+mod dataset;
+
 use crate::workdir::Workdir;
 
 #[test]

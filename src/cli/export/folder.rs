@@ -1,5 +1,6 @@
 //! A data set in a folder: all rows are looked at, then planned, then their pictures are made and written.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -296,7 +297,8 @@ impl Export {
 
     fn report(&self, name: &str, out: &Path, plan: &Plan, outcome: &Outcome, ui: &Ui) {
         if outcome.vanished > 0 {
-            ui.warn(&format!("{name}: {} boxes lie outside of what is shown of their pictures", outcome.vanished));
+            let boxes = if outcome.vanished == 1 { "box lies" } else { "boxes lie" };
+            ui.warn(&format!("{name}: {} {boxes} outside of what is shown of a picture", outcome.vanished));
         }
         if plan.places().all(|place| place.split != Split::Validation) && self.format == Format::Yolo {
             ui.warn(&format!("{name}: no row is for validation, so data.yaml validates with what it trains on"));
@@ -307,6 +309,7 @@ impl Export {
         let splits = SPLITS.map(|split| format!("{} {}", outcome.counts[split as usize], split.name()));
         let removed = match outcome.removed {
             0 => String::new(),
+            1 => "; 1 file of an earlier export removed".into(),
             files => format!("; {files} files of an earlier export removed"),
         };
         let found = if outcome.found > 0 { format!("; {} were there", outcome.found) } else { String::new() };
@@ -439,7 +442,14 @@ impl Job {
         let source = *blake3::hash(bytes).as_bytes();
         let file = self.layout.file(row.place, self.recipe.extension(bytes)?);
         let known = file.as_ref().and_then(|file| self.folder.up_to_date(file, &source));
+        let sound = self.folder.sound(&source).filter(|_| known.is_none());
         let (made, new, from) = match known {
+            None if sound.is_some() && self.recipe.keeps(bytes)? => {
+                slice.found += 1;
+                let (width, height) = sound.unwrap_or_default();
+                let made = Made { source, content: source, width, height, length: bytes.len() as u64 };
+                (made, Some(Cow::Borrowed(bytes)), (width, height))
+            }
             Some(made) => {
                 slice.found += 1;
                 let from = if row.boxes.is_some() { image::dimensions(bytes)? } else { (made.width, made.height) };
@@ -478,9 +488,7 @@ impl Job {
         if let Some((name, text)) = &label {
             self.folder.write_begun(name, text.as_bytes())?;
         }
-        if let Some(file) = &file {
-            self.folder.made([(file.as_str(), &made)])?;
-        }
+        self.folder.made([(file.as_deref().unwrap_or("-"), &made)])?;
         let label_file = label.map(|(name, _)| name);
         Ok(Picture { row: row.number, made, bytes, file, label_file, boxes })
     }
