@@ -27,8 +27,8 @@
 //! - [`guard`]: panics of other people's code, turned into errors
 //! - [`io`]: `-`, files, folders, atomic writes
 
-pub mod check;
 pub mod augment;
+pub mod check;
 pub mod cli;
 pub mod convert;
 pub mod duplicates;

@@ -12,7 +12,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::{DataType, SchemaRef};
 use clap::Args;
 
-use super::args::{Tally, Work, clean_up_when_interrupted, open_sink, print, Size};
+use super::args::{Size, Tally, Work, clean_up_when_interrupted, open_sink, print};
 
 use super::failure::{Exit, Failure};
 use crate::augment::{Augmenter, BackgroundImages, Candidate, DEFAULT_RECIPE, Gathering, Partners, Plan, Recipe};
