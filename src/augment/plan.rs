@@ -37,39 +37,49 @@ impl Plan {
     /// order of the rows. Numbers go on where an earlier augmentation ended, and rows of the same content do not share
     /// any: they would be the same picture.
     pub fn new(rows: &[Candidate], floor: u64, copies: u32, seed: u64) -> Plan {
-        let mut parents: Vec<(u32, u64, [u8; 32], u64, usize)> = Vec::new();
+        // Class, turn and row of every parent.
+        let mut parents: Vec<(u32, u64, u32)> = Vec::new();
         let mut classes: Vec<(u64, u64)> = Vec::new();
-        let mut next: HashMap<[u8; 32], u32> = HashMap::new();
+        // By the first bytes of the contents: where two share them, some numbers are left out, and no harm is done.
+        let mut next: HashMap<u64, u32> = HashMap::new();
+        let start = |content: &[u8; 32]| u64::from_le_bytes(*content.first_chunk().expect("a part of 32 bytes"));
         let mut count = |class: u32| {
             classes.resize(classes.len().max(class as usize + 1), (0, 0));
             classes[class as usize].0 += 1;
         };
-        for (row, candidate) in rows.iter().enumerate() {
+        for (row, candidate) in (0..).zip(rows) {
             match *candidate {
                 Candidate::Other => {}
                 Candidate::Copy { class, parent, number } => {
                     count(class);
-                    let next = next.entry(parent).or_insert(1);
+                    let next = next.entry(start(&parent)).or_insert(1);
                     *next = (*next).max(number.saturating_add(1));
                 }
-                Candidate::Parent { class, content, key } => {
+                Candidate::Parent { class, content, .. } => {
                     count(class);
-                    parents.push((class, Random::new(seed, &content, 0, "turn").bits(), content, key, row));
+                    parents.push((class, Random::new(seed, &content, 0, "turn").bits(), row));
                 }
             }
         }
-        parents.sort_unstable();
+        let identity = |row: u32| match &rows[row as usize] {
+            Candidate::Parent { content, key, .. } => (*content, *key),
+            _ => unreachable!("the row of a parent"),
+        };
+        parents.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| identity(a.2).cmp(&identity(b.2))));
         let mut shares = vec![Share::default(); rows.len()];
         classes.iter_mut().for_each(|class| class.1 = class.0);
         for parents in parents.chunk_by(|a, b| a.0 == b.0) {
             let (before, after) = &mut classes[parents[0].0 as usize];
             let own = parents.len() as u64;
             let lacking = floor.saturating_sub(*before + own * u64::from(copies));
-            for (turn, &(.., content, _, row)) in (0..).zip(parents) {
+            for (turn, &(.., row)) in (0..).zip(parents) {
                 let more = lacking / own + u64::from(turn < lacking % own);
                 let count = copies.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
-                let next = next.entry(content).or_insert(1);
-                shares[row] = Share { first: *next, count };
+                if count == 0 {
+                    continue;
+                }
+                let next = next.entry(start(&identity(row).0)).or_insert(1);
+                shares[row as usize] = Share { first: *next, count };
                 *next = next.saturating_add(count);
                 *after += u64::from(count);
             }

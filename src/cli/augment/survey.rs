@@ -23,24 +23,19 @@ pub enum By {
 /// The only split whose pictures are augmented.
 const TRAIN: &str = "train";
 
-/// Facts about every row: some hundred bytes each.
+/// Facts about every row: some hundred bytes each, and no longer than needed.
 pub struct Survey {
-    rows: Vec<Row>,
-    labels: HashMap<String, u32>,
+    /// Their classes are not settled yet.
+    rows: Vec<Candidate>,
+    ids: Vec<Option<i32>>,
+    labels: Vec<Option<u32>>,
+    numbers: HashMap<String, u32>,
     pub keys: Keys,
     /// The first parents, for the preview.
     pub samples: Vec<RecordBatch>,
     most_samples: usize,
     /// Pictures that others may be mixed with, where that is wanted.
     pub partners: Option<Gathering>,
-}
-
-#[derive(Clone, Copy)]
-struct Row {
-    id: Option<i32>,
-    label: Option<u32>,
-    /// Its class is not settled yet.
-    candidate: Candidate,
 }
 
 /// The classes: what is counted, and what each is called.
@@ -51,8 +46,16 @@ pub struct Classes {
 
 impl Survey {
     pub fn new(samples: usize, partners: Option<Gathering>) -> Survey {
-        let (rows, labels, keys) = (Vec::new(), HashMap::new(), Keys::default());
-        Survey { rows, labels, keys, samples: Vec::new(), most_samples: samples, partners }
+        Survey {
+            rows: Vec::new(),
+            ids: Vec::new(),
+            labels: Vec::new(),
+            numbers: HashMap::new(),
+            keys: Keys::default(),
+            samples: Vec::new(),
+            most_samples: samples,
+            partners,
+        }
     }
 
     pub fn look(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
@@ -64,10 +67,10 @@ impl Survey {
         for (row, is_train) in train(batch)?.into_iter().enumerate() {
             let key = images.key(row);
             self.keys.all.insert(hash(key));
-            let id = ids.as_ref().filter(|ids| ids.is_valid(row)).map(|ids| ids.value(row));
+            self.ids.push(ids.as_ref().filter(|ids| ids.is_valid(row)).map(|ids| ids.value(row)));
             let label = labels.as_ref().filter(|labels| labels.is_valid(row)).map(|labels| {
-                let next = self.labels.len() as u32;
-                *self.labels.entry(labels.value(row).into()).or_insert(next)
+                let next = self.numbers.len() as u32;
+                *self.numbers.entry(labels.value(row).into()).or_insert(next)
             });
             let is_sound = is_train && images.error(row).is_none();
             let candidate = match (parents[row], contents[row]) {
@@ -79,7 +82,8 @@ impl Survey {
                 (None, Some(content)) => Candidate::Parent { class: 0, content, key: hash(key) },
                 (None, None) => Candidate::Other,
             };
-            self.rows.push(Row { id, label, candidate });
+            self.labels.push(label);
+            self.rows.push(candidate);
             let Candidate::Parent { content, .. } = candidate else { continue };
             *self.keys.stems.entry(hash(stem(key).0)).or_default() += 1;
             if self.samples.len() < self.most_samples {
@@ -95,10 +99,10 @@ impl Survey {
     }
 
     /// Settles the classes, as `split` does: ids where there are any, else labels.
-    pub fn classes(&self, by: Option<By>) -> Result<Classes, Failure> {
+    pub fn classes(&mut self, by: Option<By>) -> Result<Classes, Failure> {
         let has = |by: By| match by {
-            By::Id => self.rows.iter().any(|row| row.id.is_some()),
-            By::Label => self.rows.iter().any(|row| row.label.is_some()),
+            By::Id => self.ids.iter().any(Option::is_some),
+            By::Label => self.labels.iter().any(Option::is_some),
         };
         if let Some(by) = by.filter(|&by| !has(by)) {
             let name = if by == By::Id { column::ID } else { column::LABEL };
@@ -106,28 +110,31 @@ impl Survey {
             return Err(Failure::failed(format!("no row has a value in column `{name}`"), Some(hint.into())));
         }
         let by = by.or_else(|| [By::Id, By::Label].into_iter().find(|&by| has(by)));
-        let mut labels = vec![""; self.labels.len()];
-        self.labels.iter().for_each(|(label, &number)| labels[number as usize] = label);
+        let mut labels = vec![""; self.numbers.len()];
+        self.numbers.iter().for_each(|(label, &number)| labels[number as usize] = label);
+        let (ids, own_labels) = (std::mem::take(&mut self.ids), std::mem::take(&mut self.labels));
         let (mut numbers, mut names) = (HashMap::new(), Vec::new());
-        let mut class = |row: &Row| {
+        let mut settled = |row: usize| {
             let (value, name) = match by {
-                Some(By::Id) => (row.id.map(i64::from), row.id.map(|id| id.to_string())),
+                Some(By::Id) => (ids[row].map(i64::from), ids[row].map(|id| id.to_string())),
                 Some(By::Label) => {
-                    (row.label.map(i64::from), row.label.map(|label| labels[label as usize].to_string()))
+                    (own_labels[row].map(i64::from), own_labels[row].map(|label| labels[label as usize].to_string()))
                 }
                 None => (None, None),
             };
             *numbers.entry(value).or_insert_with(|| {
-                names.push(name.unwrap_or_else(|| "(no class)".into()));
+                names.push(name.unwrap_or_else(|| "(none)".into()));
                 names.len() as u32 - 1
             })
         };
-        let rows = self.rows.iter().map(|row| match row.candidate {
-            Candidate::Other => Candidate::Other,
-            Candidate::Copy { parent, number, .. } => Candidate::Copy { class: class(row), parent, number },
-            Candidate::Parent { content, key, .. } => Candidate::Parent { class: class(row), content, key },
-        });
-        Ok(Classes { rows: rows.collect(), names })
+        let mut rows = std::mem::take(&mut self.rows);
+        for (row, candidate) in rows.iter_mut().enumerate() {
+            match candidate {
+                Candidate::Other => {}
+                Candidate::Copy { class, .. } | Candidate::Parent { class, .. } => *class = settled(row),
+            }
+        }
+        Ok(Classes { rows, names })
     }
 }
 
