@@ -14,6 +14,8 @@ pub struct Class {
     pub id: Option<i32>,
     /// In no split, train, validation, test, and in a split of another name.
     pub counts: [u64; 5],
+    /// Those of train that were drawn from others.
+    pub augmented: u64,
 }
 
 impl Class {
@@ -28,6 +30,7 @@ pub fn find(rows: &mut Rows, ratios: Option<Ratios>, max_imbalance: f64) -> Vec<
     let by_id = rows.by_id();
     contradictions(rows, &mut found);
     let mut classes: HashMap<u32, Class> = HashMap::new();
+    let augmented = rows.augmented();
     let (mut first_without, mut without) = (None, 0u64);
     for row in 0..rows.len() {
         let class = rows.class(by_id, row);
@@ -40,8 +43,10 @@ pub fn find(rows: &mut Rows, ratios: Option<Ratios>, max_imbalance: f64) -> Vec<
             name: name(rows, by_id, row, class),
             id: by_id.then_some(class.cast_signed()),
             counts: [0; 5],
+            augmented: 0,
         });
         known.counts[(rows.splits[row] % LEFT_OUT) as usize] += 1;
+        known.augmented += u64::from(augmented[row] && rows.splits[row] == TRAIN);
     }
     let mut classes: Vec<Class> = classes.into_values().collect();
     classes.sort_by(|a, b| (a.id, &a.name).cmp(&(b.id, &b.name)));
@@ -58,6 +63,7 @@ pub fn find(rows: &mut Rows, ratios: Option<Ratios>, max_imbalance: f64) -> Vec<
             if is_trained && train == 0 && validation + test + other > 0 {
                 found.push(Finding::new(Rule::NotInTrain, subject(), in_splits(class)));
             }
+            let train = train - class.augmented;
             let divided = train + validation + test;
             let Some(ratios) = ratios.filter(|_| divided > 0) else { continue };
             let wanted = quotas(divided as usize, ratios).map(|n| n.max(0) as u64);

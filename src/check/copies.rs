@@ -75,18 +75,23 @@ fn redrawn(rows: &Rows, contents: &[(u64, u32)], found: &mut Vec<Finding>) {
 fn near(rows: &Rows, by_id: bool, reach: u32, found: &mut Vec<Finding>) -> u64 {
     let mut nearest: std::collections::BTreeMap<(u32, Rule), (u32, u32)> = std::collections::BTreeMap::new();
     let mut is_copy = vec![false; rows.len()];
+    let augmented = rows.augmented();
     duplicates::near(&rows.looks, reach, |a, b, distance| {
         let (i, j) = (a as usize, b as usize);
         if rows.contents[i].is_some() && rows.contents[i] == rows.contents[j] {
             return;
         }
-        is_copy[j] = true;
         let (one, other) = (rows.class(by_id, i), rows.class(by_id, j));
         let rule = match (rows.splits[i], rows.splits[j]) {
             _ if one != other && one != NO_CLASS && other != NO_CLASS => Rule::NearTwoClasses,
             (a, b) if a == b || !is_divided(a) || !is_divided(b) => Rule::NearDuplicate,
             _ => Rule::NearLeak,
         };
+        // That augmented pictures look like what they were drawn from is no news.
+        if rule == Rule::NearDuplicate && (augmented[i] || augmented[j]) {
+            return;
+        }
+        is_copy[j] = true;
         let known = nearest.entry((b, rule)).or_insert((distance, a));
         *known = (*known).min((distance, a));
     });

@@ -156,6 +156,13 @@ impl Rows {
         if by_id { self.ids[row].map_or(NO_CLASS, i32::cast_unsigned) } else { self.labels[row] }
     }
 
+    /// Of every row whether it was drawn from another.
+    pub(super) fn augmented(&self) -> Vec<bool> {
+        let mut augmented = vec![false; self.len()];
+        self.parents.iter().for_each(|&(_, row)| augmented[row as usize] = true);
+        augmented
+    }
+
     /// Whether ids are the classes.
     pub(super) fn by_id(&self) -> bool {
         self.ids.iter().any(Option::is_some)
