@@ -96,7 +96,7 @@ fn near(rows: &Rows, by_id: bool, reach: u32, found: &mut Vec<Finding>) -> u64 {
         *known = (*known).min((distance, a));
     });
     for ((row, rule), (distance, other)) in nearest {
-        let detail = format!("{distance} of 128 bits differ");
+        let detail = format!("their hashes differ in {distance} bits");
         found.push(Finding::pair(rule, row, other, detail));
     }
     is_copy.into_iter().filter(|&copy| copy).count() as u64

@@ -66,7 +66,7 @@ pub struct Check {
     #[arg(long)]
     no_near_duplicates: bool,
 
-    /// Pictures whose perceptual hashes differ in at most N of 128 bits are near copies
+    /// In how many bits of 256 the perceptual hashes of near copies may differ, as for `split`
     #[arg(long, default_value_t = REACH, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_REACH)), conflicts_with = "no_near_duplicates")]
     hash_distance: u32,
 

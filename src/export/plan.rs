@@ -207,7 +207,7 @@ impl Survey {
     }
 }
 
-/// `{prefix:04}_{nnn}` in the order of the keys.
+/// `{prefix:04}_{nnn}`, from 001, in the order of the keys.
 fn numbered(keys: &[Box<str>], exported: &[usize], prefix: impl Fn(usize) -> Option<u32>) -> Vec<Box<str>> {
     let mut order: Vec<usize> = (0..exported.len()).collect();
     order.sort_by(|&a, &b| keys[exported[a]].cmp(&keys[exported[b]]));
@@ -216,12 +216,12 @@ fn numbered(keys: &[Box<str>], exported: &[usize], prefix: impl Fn(usize) -> Opt
     for at in order {
         let prefix = prefix(exported[at]);
         let count = counts.entry(prefix).or_default();
+        *count += 1;
         names[at] = match prefix {
             Some(prefix) => format!("{prefix:04}_{count:03}"),
             None => format!("none_{count:03}"),
         }
         .into();
-        *count += 1;
     }
     names
 }

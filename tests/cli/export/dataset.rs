@@ -89,7 +89,7 @@ fn yolo_has_the_layout_that_ultralytics_reads() {
     let dir = Workdir::new();
     labelled(&dir);
     dir.pokedex("export t.parquet --format yolo -o out").ok();
-    let names = ["0000_000", "0000_001", "0000_002", "0000_003", "0001_000", "0001_001", "0001_002", "0001_003"];
+    let names = ["0000_001", "0000_002", "0000_003", "0000_004", "0001_001", "0001_002", "0001_003", "0001_004"];
     let splits = ["train", "validation", "train", "validation", "train", "test", "train", "test"];
     // `Birne` comes before `apple`, and has 01, 03, 05 and 07, which are train, test, train, test.
     let splits = [&splits[4..], &splits[..4]].concat();
@@ -113,13 +113,13 @@ fn yolo_has_the_layout_that_ultralytics_reads() {
         "  1: \"apple\"",
     ];
     assert_eq!(lines, expected, "and no path: that would be taken for one below the working directory");
-    assert_eq!(text(&dir, "out/labels/train/0001_000.txt"), "1 0.5 0.5 1.0 1.0\n");
-    let picture = dir.read("out/images/train/0000_000.jpg");
+    assert_eq!(text(&dir, "out/labels/train/0001_001.txt"), "1 0.5 0.5 1.0 1.0\n");
+    let picture = dir.read("out/images/train/0000_001.jpg");
     assert!(picture.starts_with(&[0xff, 0xd8, 0xff]));
     assert_eq!(pixels(&picture).dimensions(), (416, 416));
     dir.pokedex("export t.parquet --format yolo -o val --val-name val --size 32x16").ok();
-    assert!(dir.files("val").contains(&"images/val/0001_001.jpg".to_string()));
-    assert_eq!(pixels(&dir.read("val/images/train/0000_000.jpg")).dimensions(), (32, 16));
+    assert!(dir.files("val").contains(&"images/val/0001_002.jpg".to_string()));
+    assert_eq!(pixels(&dir.read("val/images/train/0000_001.jpg")).dimensions(), (32, 16));
 }
 
 #[test]
@@ -131,8 +131,8 @@ fn numbers_of_the_pokedex_are_classes_and_names_whatever_the_order_of_the_rows()
     dir.pokedex("split pics --ratios 1/0/0 -o s.parquet").ok();
     dir.pokedex("export s.parquet --format yolo -o out").ok();
     let labels: Vec<String> = dir.files("out/labels/train");
-    assert_eq!(labels, ["0001_000.txt", "0025_000.txt", "0025_001.txt", "1025_000.txt"]);
-    assert_eq!(text(&dir, "out/labels/train/1025_000.txt"), "1024 0.5 0.5 1.0 1.0\n");
+    assert_eq!(labels, ["0001_001.txt", "0025_001.txt", "0025_002.txt", "1025_001.txt"]);
+    assert_eq!(text(&dir, "out/labels/train/1025_001.txt"), "1024 0.5 0.5 1.0 1.0\n");
     assert_eq!(text(&dir, "out/classes.txt").lines().count(), 1025);
     assert_eq!(text(&dir, "out/classes.txt").lines().nth(24), Some("Pikachu"));
     assert!(text(&dir, "out/data.yaml").contains("  771: \"Type: Null\"\n"));
@@ -273,18 +273,18 @@ fn a_run_that_was_cut_short_goes_on_where_it_was() {
     let whole = contents(&dir, "out");
     let again = || dir.pokedex(export).ok().stderr;
     assert!(again().contains("; 8 were there"));
-    for file in ["out/images/train/0000_000.jpg", "out/labels/train/0000_001.txt", "out/data.yaml"] {
+    for file in ["out/images/train/0000_001.jpg", "out/labels/train/0000_002.txt", "out/data.yaml"] {
         std::fs::remove_file(dir.path(file)).ok();
     }
-    dir.write("out/images/train/0001_000.jpg", "damaged");
+    dir.write("out/images/train/0001_001.jpg", "damaged");
     assert!(again().contains("; 6 were there"));
     assert!(contents(&dir, "out") == whole);
 
     // Killed before there was a manifest: the journal and the manifest of the run before are there.
     std::fs::rename(dir.path("out/manifest.parquet"), dir.path("out/.export-previous.parquet")).expect("renamed");
-    dir.write("out/.export.journal", "# another run\n+ images/train/0009_000.jpg\n+ labels/tr");
-    dir.write("out/images/train/0009_000.jpg", "of a run that was killed");
-    dir.write("out/images/train/.0009_000.jpg.aBcDeF.part", "half of it");
+    dir.write("out/.export.journal", "# another run\n+ images/train/0009_001.jpg\n+ labels/tr");
+    dir.write("out/images/train/0009_001.jpg", "of a run that was killed");
+    dir.write("out/images/train/.0009_001.jpg.aBcDeF.part", "half of it");
     let said = again();
     assert!(said.contains("; 8 were there; 1 file of an earlier export removed"), "{said}");
     assert!(contents(&dir, "out") == whole);
@@ -354,7 +354,7 @@ fn strangers_in_the_folder_are_rows_and_what_is_gone_is_named() {
         assert_eq!((keys.len(), keys.last().map(String::as_str)), (9, Some("added/new.png")), "{format}");
     }
     for (format, gone) in [
-        ("yolo", "images/train/0000_000.jpg"),
+        ("yolo", "images/train/0000_001.jpg"),
         ("webdataset", "validation-000000.tar"),
         ("huggingface", "data/validation-00000-of-00001.parquet"),
     ] {
@@ -445,7 +445,7 @@ fn rows_that_cannot_be_exported_are_counted_or_named() {
     let left = "3 rows were left out: 1 with an error, 1 excluded, 1 of another split than train, validation and test";
     assert!(said.contains(left), "{said}");
     assert!(said.contains("pics/torn.png: damaged PNG"), "{said}");
-    assert_eq!(dir.files("out/images"), ["train/0001_000.jpg"]);
+    assert_eq!(dir.files("out/images"), ["train/0001_001.jpg"]);
     assert_eq!(dir.keys("out/manifest.parquet"), ["pics/000.png"]);
     dir.pokedex("export t.parquet --format yolo -o strict --strict").failed(1);
     assert!(!dir.path("strict/manifest.parquet").exists());
