@@ -1,5 +1,7 @@
 //! Pairs of hashes that differ in few bits, without comparing all with all.
 
+use std::ops::Range;
+
 use multiversion::multiversion;
 use rayon::prelude::*;
 
@@ -15,6 +17,8 @@ const WORDS: u32 = 8;
 const VALUES: usize = 1 << 16;
 /// Rows that a thread compares with others at a time; few, so that little is kept where everything is near everything.
 const BLOCK: usize = 64;
+/// About as many pairs are kept before they are handed on.
+const PAIRS: usize = 1 << 21;
 
 /// Calls `found(a, b, distance)` for the pairs `a < b` of hashes within `reach` of each other (at most [`MAX_REACH`]),
 /// each pair once.
@@ -96,11 +100,19 @@ fn join(values: &[u128], reach: u32, mut found: impl FnMut(u32, u32)) {
     let masks: Vec<u16> = (0..=u16::MAX).filter(|mask| mask.count_ones() <= radius).collect();
     for word in 0..WORDS {
         let sorted = Sorted::by(values, word);
-        let blocks: Vec<usize> = (0..values.len()).step_by(BLOCK).collect();
-        for wave in blocks.chunks(64 * rayon::current_num_threads()) {
-            let compare = |&start: &usize| {
+        let mut start = 0;
+        while start < values.len() {
+            // As many blocks as there is work for all threads, but few where there are many pairs to be kept.
+            let (mut wave, mut pairs) = (Vec::new(), 0);
+            while start < values.len() && pairs < PAIRS && wave.len() < 64 * rayon::current_num_threads() {
+                let block = start..values.len().min(start + BLOCK);
+                pairs += sorted.alike(block.clone());
+                start = block.end;
+                wave.push(block);
+            }
+            let compare = |block: &Range<usize>| {
                 let mut near = Vec::new();
-                sorted.compare(start..values.len().min(start + BLOCK), &masks, reach, &mut near);
+                sorted.compare(block.clone(), &masks, reach, &mut near);
                 near.retain(|&(a, b)| {
                     let differs = values[a as usize] ^ values[b as usize];
                     (0..word).all(|earlier| part(differs, earlier).count_ones() > radius)
@@ -143,8 +155,14 @@ impl Sorted {
         Sorted { word, values: sorted, places, starts }
     }
 
+    /// How many pairs the values of a block make with those of the same word.
+    fn alike(&self, block: Range<usize>) -> usize {
+        let with_word = |word: usize| (self.starts[word + 1] - self.starts[word]) as usize;
+        self.values[block].iter().map(|value| with_word(usize::from(part(*value, self.word)))).sum()
+    }
+
     /// Adds the places of all near pairs of which the first lies in `block`, and whose words differ by one of the masks.
-    fn compare(&self, block: std::ops::Range<usize>, masks: &[u16], reach: u32, near: &mut Vec<(u32, u32)>) {
+    fn compare(&self, block: Range<usize>, masks: &[u16], reach: u32, near: &mut Vec<(u32, u32)>) {
         let mut start = block.start;
         while start < block.end {
             let word = part(self.values[start], self.word);
@@ -168,8 +186,8 @@ impl Sorted {
 fn within(
     values: &[u128],
     places: &[u32],
-    own: std::ops::Range<usize>,
-    others: std::ops::Range<usize>,
+    own: Range<usize>,
+    others: Range<usize>,
     reach: u32,
     near: &mut Vec<(u32, u32)>,
 ) {
