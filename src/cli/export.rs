@@ -16,7 +16,9 @@ use crate::ui::Ui;
 /// What a table is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
+    /// Cells separated by commas
     Csv,
+    /// Cells separated by tabs, nothing quoted
     Tsv,
     /// One JSON object a line
     Jsonl,
@@ -147,7 +149,7 @@ struct Pictures {
     size: Option<Size>,
 
     /// How a picture fills that size [default: stretch]
-    #[arg(long, value_enum, value_name = "HOW", hide_possible_values = false)]
+    #[arg(long, value_enum, value_name = "HOW")]
     fit: Option<Fit>,
 
     /// How pictures are written [default: jpeg for yolo, else as they are]

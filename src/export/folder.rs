@@ -323,7 +323,7 @@ fn walk(folder: &Path, hidden: bool, see: &mut impl FnMut(&str) -> std::io::Resu
     Ok(below(folder, "", hidden, see).map_err(|source| io::Error::Read { path: folder.into(), source })?)
 }
 
-pub(super) fn hash(name: &str) -> u64 {
+fn hash(name: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     name.hash(&mut hasher);
     hasher.finish()

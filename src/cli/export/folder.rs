@@ -234,17 +234,23 @@ impl Export {
 
         ui.start("export", Some(plan.rows() as u64));
         let mut first = 0;
-        let numbered = slices(table, SLICE_ROWS).map(move |batch| {
+        let counted = slices(table, SLICE_ROWS).map(move |batch| {
             let from = first;
             first += batch.as_ref().map_or(0, RecordBatch::num_rows);
             (from, batch)
         });
-        let job =
-            Job { plan: plan.clone(), folder: folder.clone(), layout: layout.clone(), recipe, kept: kept.clone() };
+        let job = Job {
+            plan: plan.clone(),
+            folder: folder.clone(),
+            layout: layout.clone(),
+            recipe,
+            kept: kept.clone(),
+            numbered: self.naming().boxes,
+        };
         let mut outcome = Outcome::default();
         let work = move |(from, batch): (usize, Result<RecordBatch, table::Error>)| job.slice(from, &batch?);
         let mut seen = 0;
-        for slice in in_order(pool(self.work.threads())?, numbered, work) {
+        for slice in in_order(pool(self.work.threads())?, counted, work) {
             let slice = slice?;
             self.work.report(&slice.skipped, ui)?;
             outcome.tally.skipped += slice.skipped.len() as u64;
@@ -362,6 +368,8 @@ struct Job {
     layout: Arc<dyn Layout>,
     recipe: Recipe,
     kept: SchemaRef,
+    /// Whether boxes have the numbers of classes.
+    numbered: bool,
 }
 
 /// What became of a slice of rows.
@@ -463,7 +471,7 @@ impl Job {
         let boxes = row.boxes.as_ref().map(|boxes| {
             let mut moved = self.recipe.move_boxes(from, boxes);
             slice.vanished += (boxes.len() - moved.len()) as u64;
-            for bounds in &mut moved {
+            for bounds in moved.iter_mut().filter(|_| self.numbered) {
                 bounds.class = class_of(bounds.label.as_deref(), row.place.class, &self.plan.classes);
             }
             moved

@@ -173,6 +173,12 @@ fn boxes_follow_their_pictures() {
     assert_eq!((first[0].label.as_deref(), first[0].xyxy.map(f32::round)), (Some("dog"), [13.0, 0.0, 67.0, 40.0]));
     assert_eq!((back.get(1), back.get(2)), (Some(vec![]), None));
 
+    // Where classes are those of whole pictures, boxes keep what they are called.
+    dir.pokedex("export t.parquet --format huggingface -o hf").ok();
+    dir.pokedex("scan hf -o back.parquet").ok();
+    let back = boxes::Boxes::of(&dir.table("back.parquet")).expect("boxes").expect("the column");
+    assert_eq!(back.get(0).expect("boxes")[0], bounds(Some("dog"), [10.0, 0.0, 30.0, 15.0]));
+
     dir.pokedex("export t.parquet --format coco -o coco").ok();
     let coco: serde_json::Value =
         serde_json::from_slice(&dir.read("coco/annotations/instances_train.json")).expect("JSON");
