@@ -48,6 +48,7 @@ peers data="../shared/data":
     python3 benches/peers/search.py target/release/pokedex
     python3 benches/peers/annoy.py
     python3 benches/peers/load_exports.py target/release/pokedex {{data}}/front_sprites --model tests/data/yolo/wide.onnx
+    python3 benches/peers/training_tools.py --source {{data}}/front_sprites
     python3 benches/peers/yolo_export.py
 
 # Beside usearch, on a million vectors: takes half an hour and 10 GB

@@ -87,7 +87,12 @@ def yolo(out, args):
     data = check_det_dataset(str(out / "data.yaml"))
     found = Counter()
     for key, split in zip(("train", "val", "test"), SPLITS):
-        for label in YOLODataset(img_path=data[key], data=data, task="detect", imgsz=64, augment=False).labels:
+        loaded = YOLODataset(img_path=data[key], data=data, task="detect", imgsz=64, augment=False)
+        cache = loaded.get_cache() if hasattr(loaded, "get_cache") else loaded.cache_labels(out.parent / "labels.cache")
+        labelled, missing, empty, corrupt, total = cache["results"]
+        assert (labelled, missing, empty, corrupt) == (total, 0, 0, 0), cache["results"]
+        assert not [message for message in cache["msgs"] if message], cache["msgs"]
+        for label in loaded.labels:
             assert label["bboxes"].tolist() == [[0.5, 0.5, 1.0, 1.0]]
             found[split, data["names"][int(label["cls"][0][0])]] += 1
     if args.train:
