@@ -17,8 +17,8 @@ const WORDS: u32 = 8;
 const VALUES: usize = 1 << 16;
 /// Rows that a thread compares with others at a time; few, so that little is kept where everything is near everything.
 const BLOCK: usize = 64;
-/// About as many pairs are kept before they are handed on.
-const PAIRS: usize = 1 << 21;
+/// From this many pairs on that can be near, no more are looked at before those found are handed on.
+const PAIRS: usize = 1 << 22;
 
 /// Calls `found(a, b, distance)` for the pairs `a < b` of hashes within `reach` of each other (at most [`MAX_REACH`]),
 /// each pair once.
@@ -106,7 +106,7 @@ fn join(values: &[u128], reach: u32, mut found: impl FnMut(u32, u32)) {
             let (mut wave, mut pairs) = (Vec::new(), 0);
             while start < values.len() && pairs < PAIRS && wave.len() < 64 * rayon::current_num_threads() {
                 let block = start..values.len().min(start + BLOCK);
-                pairs += sorted.alike(block.clone());
+                pairs += sorted.most(block.clone(), &masks);
                 start = block.end;
                 wave.push(block);
             }
@@ -155,10 +155,18 @@ impl Sorted {
         Sorted { word, values: sorted, places, starts }
     }
 
-    /// How many pairs the values of a block make with those of the same word.
-    fn alike(&self, block: Range<usize>) -> usize {
-        let with_word = |word: usize| (self.starts[word + 1] - self.starts[word]) as usize;
-        self.values[block].iter().map(|value| with_word(usize::from(part(*value, self.word)))).sum()
+    /// How many pairs there can be of which the first lies in `block`.
+    fn most(&self, block: Range<usize>, masks: &[u16]) -> usize {
+        let (mut start, mut most) = (block.start, 0);
+        while start < block.end {
+            let word = part(self.values[start], self.word);
+            let end = block.end.min(self.starts[usize::from(word) + 1] as usize);
+            let others = masks.iter().map(|mask| usize::from(word ^ mask)).filter(|other| *other >= usize::from(word));
+            let others: u32 = others.map(|other| self.starts[other + 1] - self.starts[other]).sum();
+            most += (end - start) * others as usize;
+            start = end;
+        }
+        most
     }
 
     /// Adds the places of all near pairs of which the first lies in `block`, and whose words differ by one of the masks.
