@@ -8,6 +8,7 @@ mod jpeg;
 mod linear;
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::io::Cursor;
 use std::num::NonZeroU64;
 use std::sync::Mutex;
@@ -523,6 +524,16 @@ pub enum Filter {
     Lanczos,
 }
 
+/// More memory than this is not kept for the next picture.
+const MOST_LEFT: usize = 1 << 22;
+
+// What the system would have to clear again for each picture, page by page: what lies between the two passes of a
+// resizer, and a picture that nobody needs any more.
+thread_local! {
+    static RESIZER: RefCell<resize::Resizer> = RefCell::default();
+    static LEFT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 /// What surrounds the picture in a letterbox.
 const LETTERBOX_GREY: Colour = Colour([114; 3]);
 
@@ -630,12 +641,20 @@ impl Rgb {
         let kind = resize::PixelType::U8x3;
         let source = resize::images::ImageRef::new(self.width, self.height, &self.pixels, kind);
         let source = source.expect("three bytes a pixel");
-        let mut target = resize::images::Image::new(inner.0, inner.1, kind);
-        // It keeps what lies between its two passes, which is large enough to be given back to the system each time.
-        thread_local!(static RESIZER: std::cell::RefCell<resize::Resizer> = std::cell::RefCell::default());
+        let mut pixels = LEFT.take();
+        pixels.resize(inner.0 as usize * inner.1 as usize * 3, 0);
+        let target = resize::images::Image::from_slice_u8(inner.0, inner.1, &mut pixels, kind);
+        let mut target = target.expect("three bytes a pixel");
         let resized = RESIZER.with_borrow_mut(|resizer| resizer.resize(&source, &mut target, &options));
         resized.expect("the part lies in the picture");
-        Rgb { width: inner.0, height: inner.1, pixels: target.into_vec() }.framed(width, height, background)
+        Rgb { width: inner.0, height: inner.1, pixels }.framed(width, height, background)
+    }
+
+    /// Keeps the memory for this thread's next [`Rgb::resize_quickly`].
+    pub fn give_back(self) {
+        if self.pixels.capacity() <= MOST_LEFT {
+            LEFT.set(self.pixels);
+        }
     }
 
     /// Only what the frame shows is computed: a picture of extreme shape would fill the memory otherwise.

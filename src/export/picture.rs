@@ -94,6 +94,7 @@ impl Recipe {
         };
         let content = if encoding.is_none() { source } else { *blake3::hash(&new).as_bytes() };
         let made = Made { source, content, width: rgb.width, height: rgb.height, length: new.len() as u64 };
+        rgb.give_back();
         Ok(Picture { made, bytes: new, from })
     }
 

@@ -437,6 +437,7 @@ impl Job {
                 Err(fatal) => return Err(fatal.into()),
             }
         }
+        self.folder.made(slice.pictures.iter().map(|p| (p.file.as_deref().unwrap_or("-"), &p.made)))?;
         let mut made = vec![false; batch.num_rows()];
         slice.pictures.iter().for_each(|picture| made[picture.row - from] = true);
         let kept = column::put(batch, &self.kept, &[]);
@@ -496,7 +497,6 @@ impl Job {
         if let Some((name, text)) = &label {
             self.folder.write_begun(name, text.as_bytes())?;
         }
-        self.folder.made([(file.as_deref().unwrap_or("-"), &made)])?;
         let label_file = label.map(|(name, _)| name);
         Ok(Picture { row: row.number, made, bytes, file, label_file, boxes })
     }
