@@ -83,6 +83,7 @@ rules! {
     LabelSyntax      Error   "label-syntax"       "lines of label files that cannot be read"
     LabelRange       Error   "label-range"        "boxes outside 0 to 1"
     LabelClass       Error   "label-class"        "classes of label files that there are not"
+    Stray            Warning "stray"              "files that nobody reads"
     Failed           Warning "failed"             "rows that an earlier stage could not process"
     Format           Warning "format"             "pictures of another format than their name says"
     Small            Warning "small"              "pictures with a very short side"

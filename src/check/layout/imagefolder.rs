@@ -18,7 +18,7 @@ pub fn open(folder: &Path) -> Result<Layout, Error> {
     };
     if !splits.is_empty() {
         for stray in tops.iter().filter(|name| split_of(name).is_none()) {
-            findings.file(Rule::Layout, stray, "a folder beside the splits that is none");
+            findings.file(Rule::Stray, stray, "a folder beside the splits that is none");
         }
         let all: Vec<(&String, BTreeSet<String>)> =
             splits.iter().map(|&split| (split, classes_of(&folder.join(split)))).collect();
@@ -55,7 +55,7 @@ pub fn open(folder: &Path) -> Result<Layout, Error> {
         let class_at = usize::from(split.is_some());
         let label = (parts.len() > class_at + 1).then(|| parts[class_at].to_string());
         match &label {
-            None => found.file(Rule::Layout, &key, "lies in no folder of a class, where nobody looks for it"),
+            None => found.file(Rule::Stray, &key, "lies in no folder of a class"),
             Some(_) => {
                 seen.insert(parts[..=class_at].join("/"));
             }
