@@ -265,7 +265,7 @@ fn an_imagefolder_is_read_as_torchvision_reads_it() {
     assert_eq!(report["profile"], "imagefolder");
     let text = dir.pokedex("check set").text();
     assert!(text.contains("train/empty: a class without a picture, at which torchvision stops"), "{text}");
-    assert!(text.contains("stray (1)), "{text}");
+    assert!(text.contains("warning stray (1): files that nobody reads\n  train/loose.png: "), "{text}");
     assert_eq!(count(&report, "numbering"), 2, "{report:#}");
     assert_eq!(report["summary"]["splits"]["train"], 4);
 }
