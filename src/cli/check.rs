@@ -4,7 +4,7 @@ mod report;
 
 use std::path::{Path, PathBuf};
 
-use arrow_array::RecordBatch;
+use arrow_array::{Array, Int32Array, RecordBatch, StringArray};
 use clap::Args;
 
 use super::args::{open_sink, threads};
@@ -263,12 +263,10 @@ impl Looking {
         let contents = read_hashes(batch, column::CONTENT_HASH)?;
         let looks = read_looks(batch)?;
         let sides = (column::ints(batch, column::WIDTH)?, column::ints(batch, column::HEIGHT)?);
-        let size = |i: usize| {
-            let side = |side: &Option<arrow_array::Int32Array>| {
-                side.as_ref().and_then(|side| side.iter().nth(i).flatten()).map(i32::cast_unsigned)
-            };
-            Some((side(&sides.0)?, side(&sides.1)?))
+        let side = |side: &Option<Int32Array>, i: usize| {
+            side.as_ref().filter(|side| side.is_valid(i)).map(|side| side.value(i).cast_unsigned())
         };
+        let size = |i: usize| side(&sides.0, i).zip(side(&sides.1, i));
         let boxes = Boxes::of(batch)?;
         let images = (self.depth != Depth::Table).then(|| Images::of(batch)).transpose()?;
         let look_at = |i: usize| {
@@ -325,22 +323,20 @@ fn push(rows: &mut Rows, batch: &RecordBatch, seen: Vec<Seen>) -> Result<(), Err
     let ids = column::ints(batch, column::ID)?;
     let parents = read_hashes(batch, column::PARENT_HASH)?;
     for (i, seen) in seen.into_iter().enumerate() {
-        let cell = |column: &'_ Option<arrow_array::StringArray>| {
-            column
-                .as_ref()
-                .filter(|column| arrow_array::Array::is_valid(*column, i))
-                .map(|column| column.value(i).to_string())
-        };
         rows.push(Row {
             key: keys.value(i),
-            id: ids.as_ref().and_then(|ids| arrow_array::Array::is_valid(ids, i).then(|| ids.value(i))),
-            label: cell(&labels).as_deref(),
-            split: cell(&splits).as_deref(),
-            excluded: cell(&excluded).is_some(),
-            error: cell(&errors).as_deref(),
+            id: ids.as_ref().filter(|ids| ids.is_valid(i)).map(|ids| ids.value(i)),
+            label: cell(labels.as_ref(), i),
+            split: cell(splits.as_ref(), i),
+            excluded: cell(excluded.as_ref(), i).is_some(),
+            error: cell(errors.as_ref(), i),
             parent: parents[i],
             seen,
         });
     }
     Ok(())
+}
+
+fn cell(column: Option<&StringArray>, i: usize) -> Option<&str> {
+    column.filter(|column| column.is_valid(i)).map(|column| column.value(i))
 }

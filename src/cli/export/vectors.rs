@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Seek, Write};
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, RecordBatch, StringArray};
 use serde_json::json;
 
 use super::super::args::open_sink;
@@ -154,15 +154,11 @@ impl Export {
             let models = column::text(&batch, &column::model_column(self.vectors()))?;
             let ids = column::ints(&batch, column::ID)?;
             for i in 0..batch.num_rows() {
-                let text = |column: &'_ Option<arrow_array::StringArray>| {
-                    column.as_ref().filter(|column| column.is_valid(i)).map(|column| column.value(i).to_string())
-                };
-                let (label, model) = (text(&labels), text(&models));
                 let row = Row {
                     key: keys.value(i),
                     id: ids.as_ref().filter(|ids| ids.is_valid(i)).map(|ids| ids.value(i)),
-                    label: label.as_deref(),
-                    model: model.as_deref(),
+                    label: cell(labels.as_ref(), i),
+                    model: cell(models.as_ref(), i),
                 };
                 match vectors.get(i) {
                     Some(vector) => see(&row, vector)?,
@@ -173,6 +169,10 @@ impl Export {
         }
         Ok(without)
     }
+}
+
+fn cell(column: Option<&StringArray>, i: usize) -> Option<&str> {
+    column.filter(|column| column.is_valid(i)).map(|column| column.value(i))
 }
 
 /// What is said of a vector beside its numbers.
