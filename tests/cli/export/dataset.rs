@@ -161,9 +161,9 @@ fn boxes_follow_their_pictures() {
     ] {
         let run = dir.pokedex(&format!("export t.parquet --format yolo -o {fit} --size 80 --fit {fit}")).ok();
         assert_eq!(text(&dir, &format!("{fit}/classes.txt")), "cat\ndog\nscene\n");
-        assert_eq!(text(&dir, &format!("{fit}/{}", label(0))), lines, "{fit}");
-        assert_eq!(text(&dir, &format!("{fit}/{}", label(1))), "", "{fit}");
-        assert_eq!(text(&dir, &format!("{fit}/{}", label(2))), "2 0.5 0.5 1.0 1.0\n", "{fit}");
+        assert_eq!(text(&dir, &format!("{fit}/{}", label(1))), lines, "{fit}");
+        assert_eq!(text(&dir, &format!("{fit}/{}", label(2))), "", "{fit}");
+        assert_eq!(text(&dir, &format!("{fit}/{}", label(3))), "2 0.5 0.5 1.0 1.0\n", "{fit}");
         assert_eq!(run.stderr.contains("1 box lies outside"), fit == "crop", "{}", run.stderr);
     }
     // The boxes of the manifest are those of the new pictures.
