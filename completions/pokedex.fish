@@ -31,13 +31,15 @@ complete -c pokedex -n "__fish_pokedex_needs_command" -s V -l version -d 'Print 
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "scan" -d 'List image files in a table: key, path, id, label, size, content hash, error'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "convert-rgb" -d 'Turn any image into upright RGB over a background'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "split" -d 'Divide images into train, validation and test'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "check" -d 'Say what is wrong with a data set: damaged pictures, copies, leaks between splits, classes, labels'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "augment" -d 'Make more pictures of the train split: moved, recoloured, blurred, on other backgrounds'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "embed" -d 'Add the vectors of a model to images, or to a text column'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "index" -d 'Make a searchable index of an embedding table'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "query" -d 'Find what is nearest to words, pictures or stored rows'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "train" -d 'Learn to classify from a table of embeddings'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "classify" -d 'Say which class each image is of'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "evaluate" -d 'Say how good predictions are'
-complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "export" -d 'Write a table as CSV, TSV, JSON lines or a NumPy array'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "export" -d 'Write a table as CSV, TSV, JSON lines or NumPy, or its pictures as a data set that training tools load'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "model" -d 'List models, explain them, and get more of them'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "cache" -d 'Show what is kept of earlier runs, or remove it'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
@@ -92,18 +94,75 @@ none\t'No class numbers'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l root -d 'Make the keys of a list of paths relative to this folder' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l ratios -d 'Shares of train, validation and test' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l seed -d 'Another number gives another division' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l by -d 'The column that holds the class [default: id where there is one, else label]' -r -f -a "id\t''
-label\t''"
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l by -d 'The column that holds the class [default: id where there is one, else label]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l group -d 'Keep rows with the same value in this column on one side' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l hash-distance -d 'In how many bits of 256 the perceptual hashes of near copies may differ, from 0 to 31; half of it where the whole pictures are compared, background and all' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l min-cosine -d 'The cosine that the vectors of near copies have at least [default: 0.999 for vectors of the built-in model, to which another style is no other picture; those of others are compared only if this is given]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l vector-column -d 'The column that holds the vectors, if there are any [default: embedding]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l min-size -d 'Exclude images whose shorter side has fewer pixels; the column `excluded` says so' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l keep -d 'Images that have a split keep it, and new ones fill what their classes lack: the splits of the column `split`, or, by content, those of an earlier TABLE' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -s o -l output -d 'Write the table to this file [default: standard output, when it is not a terminal]' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
 arrow\t''"
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -s 0 -l null -d 'Paths in a list end with NUL bytes, as `find -print0` writes them'
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l near-duplicates -d 'Keep near copies on one side'
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l skip-ok -d 'Exit with 0 although inputs were skipped'
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l strict -d 'Fail at the first input that cannot be processed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l profile -d 'How the folder is laid out [default: told by its files]' -r -f -a "yolo\t'images/ and labels/ with a text file for each picture, and data.yaml'
+imagefolder\t'A folder for each class, in a folder for each split'
+coco\t'annotations/*.json and their pictures'
+webdataset\t'Shards: tar files in which the files of a sample share a name'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l hash-distance -d 'In how many bits of 256 the perceptual hashes of near copies may differ, as for `split`' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l min-size -d 'Warn of pictures with a side of fewer pixels' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l max-imbalance -d 'Warn where the largest class has more than X times the pictures of the smallest' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l ratios -d 'Warn of classes that are not divided so [default: as `split` has noted in the table]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l ignore -d 'Leave out these rules: names separated by commas' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l fail-on -d 'What makes the exit code 4' -r -f -a "error\t'At an error'
+warning\t'At a warning too'
+never\t'Never'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l format -d 'How the report is written' -r -f -a "text\t'For people'
+json\t'One object: a summary, and all findings'
+jsonl\t'The findings, one object a line'
+tsv\t'The findings, tab-separated, with a header'
+csv\t'The findings'
+parquet\t'The findings'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l limit -d 'How many findings of a rule the text shows' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -s o -l output -d 'Write the report to this file [default: standard output]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l findings -d 'Write all findings to this table as well: .csv, .tsv, .jsonl or .parquet' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l no-pictures -d 'Do not open pictures: hold only the table\'s columns against each other'
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l no-near-duplicates -d 'Do not look for near copies'
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -s o -l output -d 'Write to this table, or to this folder when it ends in / or exists [default: a table on standard output]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
+arrow\t''"
+complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l floor -d 'Bring every class of train to at least N pictures' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l copies -d 'Make N copies of every picture of train [default: 1, or 0 with --floor]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l recipe -d 'What is done to pictures, as --print-recipe shows it' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l seed -d 'Another number draws other changes' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l by -d 'The column that holds the class [default: id where there is one, else label]' -r -f -a "id\t''
+label\t''"
+complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l background -d 'The colour behind transparent pixels and around what was moved: white, black, grey or #rrggbb' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l background-images -d 'Put pictures with transparency before pictures of this folder too' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l size -d 'Make copies of N x N or W x H pixels [default: the size of their parents]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l encode -d 'How copies are written' -r -f -a "png\t'Lossless, and as small as other programs\' PNG'
+jpeg\t'Lossy, quality 90'
+webp\t'Lossless WebP, smaller than PNG'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l preview -d 'Draw a contact sheet (PNG): the first pictures of train and their copies, with boxes; without -o nothing else' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l print-recipe -d 'Print the default recipe, to be edited, and end'
+complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l only-new -d 'Leave out the rows that were read: write the copies alone'
+complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l skip-ok -d 'Exit with 0 although inputs were skipped'
+complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l strict -d 'Fail at the first input that cannot be processed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number (0001 to 1025)'
 name\t'From the file\'s name; one without a number is an error'
 dir\t'From the folder\'s name; one without a number is an error'
@@ -282,14 +341,41 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -s j -l jobs -
 complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l format -d 'What to write' -r -f -a "csv\t''
-tsv\t''
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l format -d 'What to write' -r -f -a "csv\t'Cells separated by commas'
+tsv\t'Cells separated by tabs, nothing quoted'
 jsonl\t'One JSON object a line'
-npy\t'The vectors as a NumPy array: float32, rows × dimension'"
+npy\t'The vectors as a NumPy array: float32, rows × dimension; FILE.keys.csv says which row is which'
+faiss\t'The vectors as a flat inner-product index of FAISS; FILE.keys.csv says which row is which'
+web-json\t'The vectors as a JSON array by Pokédex number, for web pages: the first is of id 1'
+yolo\t'Folder for Ultralytics: images and labels by split, data.yaml, classes.txt'
+imagefolder\t'Folder for torchvision and Hugging Face: SPLIT/CLASS/picture'
+coco\t'Folder with images by split and annotations/instances_SPLIT.json'
+webdataset\t'Folder of tar shards: picture, class and JSON of a row side by side'
+huggingface\t'Folder for the Hugging Face hub: Parquet shards with pictures, README.md'
+edge\t'Folder for a device\'s toolchain: the --model with a fixed shape, its classes, pictures to calibrate it with'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l columns -d 'Write only these columns, in this order: names separated by commas' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l where -d 'Write only the rows for which this SQL condition is true: "type1 = \'fire\' and generation < 3"' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l vector-column -d 'The column that holds the vectors, for npy' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s o -l output -d 'Write to this file [default: standard output]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l vector-column -d 'The column that holds the vectors, for npy, faiss and web-json [default: embedding]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s o -l output -d 'Write to this file, or data sets to this folder [default: standard output]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l size -d 'Scale to N x N or W x H pixels [default: 416 for yolo, else the original size]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l fit -d 'How a picture fills that size [default: stretch]' -r -f -a "stretch\t'Its shape is lost'
+pad\t'Scaled to lie inside, the rest is background'
+crop\t'Scaled until the frame is covered, the middle cut out'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l encode -d 'How pictures are written [default: jpeg for yolo, else as they are]' -r -f -a "png\t'Lossless, and as small as other programs\' PNG'
+jpeg\t'Lossy, quality 90'
+webp\t'Lossless WebP, smaller than PNG'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l quality -d 'Quality of JPEGs, 1 to 100 [default: 90]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l background -d 'The colour behind transparent pixels and around padded pictures [default: white]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l val-name -d 'What the split `validation` is called in folders, for yolo: val, for example' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l shard-size -d 'Begin another shard at so many bytes, for webdataset and huggingface: 200MB, 1GB [default: 200MB]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l model -d 'The ONNX file that is to run there' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l calibration -d 'How many pictures of train to calibrate it with, the classes in turn [default: 200]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l anchors -d 'Anchors of its boxes, a file of numbers, which becomes anchors.txt' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l no-check -d 'Do not read back and check what was written'
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l force -d 'Write into a folder that holds other files too; those stay, unless one has a name of the data set'
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l skip-ok -d 'Exit with 0 although inputs were skipped'
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l strict -d 'Fail at the first input that cannot be processed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
