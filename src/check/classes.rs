@@ -32,7 +32,7 @@ pub fn find(rows: &mut Rows, ratios: Option<Ratios>, max_imbalance: f64) -> Vec<
     let mut classes: HashMap<u32, Class> = HashMap::new();
     let augmented = rows.augmented();
     let (mut first_without, mut without) = (None, 0u64);
-    for row in 0..rows.len() {
+    for (row, augmented) in augmented.into_iter().enumerate() {
         let class = rows.class(by_id, row);
         if class == NO_CLASS {
             first_without.get_or_insert(row as u32);
@@ -46,7 +46,7 @@ pub fn find(rows: &mut Rows, ratios: Option<Ratios>, max_imbalance: f64) -> Vec<
             augmented: 0,
         });
         known.counts[(rows.splits[row] % LEFT_OUT) as usize] += 1;
-        known.augmented += u64::from(augmented[row] && rows.splits[row] == TRAIN);
+        known.augmented += u64::from(augmented && rows.splits[row] == TRAIN);
     }
     let mut classes: Vec<Class> = classes.into_values().collect();
     classes.sort_by(|a, b| (a.id, &a.name).cmp(&(b.id, &b.name)));

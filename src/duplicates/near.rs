@@ -236,7 +236,7 @@ mod tests {
         for i in 0..count {
             let mut words = [next(), next(), next(), next()];
             if i > 0
-                && next() % 3 > 0
+                && !next().is_multiple_of(3)
                 && let Some(PerceptualHash(other)) = hashes[(next() % i as u64) as usize]
             {
                 let half = (next() % 2) as usize * 2;
@@ -249,7 +249,7 @@ mod tests {
                     words = other;
                 }
             }
-            hashes.push((next() % 50 > 0).then_some(PerceptualHash(words)));
+            hashes.push((!next().is_multiple_of(50)).then_some(PerceptualHash(words)));
         }
         hashes
     }
