@@ -45,7 +45,9 @@ pub fn find(rows: &mut Rows, ratios: Option<Ratios>, max_imbalance: f64) -> Vec<
             counts: [0; 5],
             augmented: 0,
         });
-        known.counts[(rows.splits[row] % LEFT_OUT) as usize] += 1;
+        if rows.splits[row] != LEFT_OUT {
+            known.counts[rows.splits[row] as usize] += 1;
+        }
         known.augmented += u64::from(augmented && rows.splits[row] == TRAIN);
     }
     let mut classes: Vec<Class> = classes.into_values().collect();

@@ -1,11 +1,11 @@
 //! A data set in a folder: all rows are looked at, then planned, then their pictures are made and written.
 
-use std::borrow::Cow;
+mod make;
+
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{Array, BooleanArray, RecordBatch};
-use arrow_schema::SchemaRef;
+use arrow_array::{Array, RecordBatch};
 
 use super::super::args::{Tally, clean_up_when_interrupted};
 use super::super::check;
@@ -17,16 +17,16 @@ use crate::export::huggingface::HuggingFace;
 use crate::export::imagefolder::ImageFolder;
 use crate::export::manifest::{self, Entry, MANIFEST, Manifest};
 use crate::export::webdataset::WebDataset;
-use crate::export::yolo::{self, Yolo, class_of};
-use crate::export::{self, Folder, Item, Layout, Made, Place, Plan, Recipe, Survey, Whereabouts};
+use crate::export::yolo::{self, Yolo};
+use crate::export::{self, Folder, Item, Layout, Plan, Recipe, Survey, Whereabouts};
 use crate::filter::Filter;
 use crate::image::{self, Colour, Encoding};
 use crate::io::Target;
 use crate::split::{SPLITS, Split};
-use crate::stage::{Skipped, in_order, pool, slices};
-use crate::table::boxes::{Bounds, Boxes};
-use crate::table::{self, Images, Table, column};
+use crate::stage::{in_order, pool, slices};
+use crate::table::{self, Table, column};
 use crate::ui::{Ui, rows};
+use make::Job;
 
 /// Rows that one thread works on at a time.
 const SLICE_ROWS: usize = 4;
@@ -65,7 +65,9 @@ impl Export {
             Some(device) => Arc::new(device),
             None => self.layout(&plan).into(),
         };
-        let made = self.write(table, plan.clone(), folder.clone(), layout, recipe, settings, ui)?;
+        let kept = manifest::kept(&table.schema);
+        let job = Job { plan: plan.clone(), folder, layout, recipe, kept, numbered: self.naming().boxes };
+        let made = self.write(table, job, settings, ui)?;
 
         self.report(&name, &out, &plan, &made, ui);
         if !self.pictures.no_check && self.found_wrong(&out, ui)? {
@@ -214,23 +216,14 @@ impl Export {
     }
 
     /// Makes and writes all pictures, and what goes with them; the manifest last.
-    #[expect(clippy::too_many_arguments, reason = "each is settled by now, and used here only")]
-    fn write(
-        &self,
-        table: Table,
-        plan: Arc<Plan>,
-        folder: Arc<Folder>,
-        layout: Arc<dyn Layout>,
-        recipe: Recipe,
-        settings: String,
-        ui: &mut Ui,
-    ) -> Result<Outcome, Failure> {
+    fn write(&self, table: Table, job: Job, settings: String, ui: &mut Ui) -> Result<Outcome, Failure> {
+        let job = Arc::new(job);
+        let (plan, folder) = (&job.plan, &job.folder);
         let (name, mut provenance) = (table.name.clone(), table.provenance.clone());
-        let kept = manifest::kept(&table.schema);
-        let has_files = layout.file(plan.places().next().expect("a row is exported"), "png").is_some();
+        let has_files = job.layout.file(plan.places().next().expect("a row is exported"), "png").is_some();
         let has_labels = self.format == Format::Yolo;
         let mut manifest = Manifest::new(&table.schema, !has_files, has_labels)?;
-        let mut packer = layout.packer(&folder, &plan, &kept);
+        let mut packer = job.layout.packer(folder, plan, &job.kept);
 
         ui.start("export", Some(plan.rows() as u64));
         let mut first = 0;
@@ -239,16 +232,9 @@ impl Export {
             first += batch.as_ref().map_or(0, RecordBatch::num_rows);
             (from, batch)
         });
-        let job = Job {
-            plan: plan.clone(),
-            folder: folder.clone(),
-            layout: layout.clone(),
-            recipe,
-            kept: kept.clone(),
-            numbered: self.naming().boxes,
-        };
         let mut outcome = Outcome::default();
-        let work = move |(from, batch): (usize, Result<RecordBatch, table::Error>)| job.slice(from, &batch?);
+        let maker = job.clone();
+        let work = move |(from, batch): (usize, Result<RecordBatch, table::Error>)| maker.slice(from, &batch?);
         let mut seen = 0;
         for slice in in_order(pool(self.work.threads())?, counted, work) {
             let slice = slice?;
@@ -359,155 +345,4 @@ fn warn_of_absent_classes(name: &str, plan: &Plan, ui: &Ui) {
             ));
         }
     }
-}
-
-/// What every thread needs.
-struct Job {
-    plan: Arc<Plan>,
-    folder: Arc<Folder>,
-    layout: Arc<dyn Layout>,
-    recipe: Recipe,
-    kept: SchemaRef,
-    /// Whether boxes have the numbers of classes.
-    numbered: bool,
-}
-
-/// What became of a slice of rows.
-struct Slice {
-    /// The rows whose pictures were made, without what no export keeps.
-    rows: RecordBatch,
-    pictures: Vec<Picture>,
-    skipped: Vec<Skipped>,
-    seen: usize,
-    vanished: u64,
-    found: u64,
-}
-
-/// A picture that was made.
-struct Picture {
-    /// Number of its row.
-    row: usize,
-    made: Made,
-    /// Empty where it is in its file.
-    bytes: Vec<u8>,
-    file: Option<String>,
-    label_file: Option<String>,
-    boxes: Option<Vec<Bounds>>,
-}
-
-impl Job {
-    fn slice(&self, from: usize, batch: &RecordBatch) -> Result<Slice, Failure> {
-        let images = Images::of(batch)?;
-        let boxes = Boxes::of(batch)?;
-        let labels = column::text(batch, column::LABEL)?;
-        let ids = column::ints(batch, column::ID)?;
-        let mut slice = Slice {
-            rows: RecordBatch::new_empty(self.kept.clone()),
-            pictures: Vec::new(),
-            skipped: Vec::new(),
-            seen: batch.num_rows(),
-            vanished: 0,
-            found: 0,
-        };
-        for i in 0..batch.num_rows() {
-            let Some(place) = self.plan.place(from + i) else { continue };
-            if let Some(path) = images.path(i).filter(|path| self.folder.holds(path)) {
-                return Err(export::Error::SourceInside { path: path.into() }.into());
-            }
-            let row = Row {
-                number: from + i,
-                place,
-                key: images.key(i),
-                id: ids.as_ref().filter(|ids| ids.is_valid(i)).map(|ids| ids.value(i)),
-                label: labels.as_ref().filter(|labels| labels.is_valid(i)).map(|labels| labels.value(i)),
-                boxes: boxes.as_ref().and_then(|boxes| boxes.get(i)),
-            };
-            let bytes = match images.read(i) {
-                Ok(bytes) => bytes,
-                Err(problem) => {
-                    slice.skipped.push(Skipped { key: row.key.into(), problem });
-                    continue;
-                }
-            };
-            match self.picture(&row, &bytes, &mut slice) {
-                Ok(picture) => slice.pictures.push(picture),
-                Err(export::Error::Image(problem)) => {
-                    slice.skipped.push(Skipped { key: row.key.into(), problem: problem.to_string() });
-                }
-                Err(fatal) => return Err(fatal.into()),
-            }
-        }
-        self.folder.made(slice.pictures.iter().map(|p| (p.file.as_deref().unwrap_or("-"), &p.made)))?;
-        let mut made = vec![false; batch.num_rows()];
-        slice.pictures.iter().for_each(|picture| made[picture.row - from] = true);
-        let kept = column::put(batch, &self.kept, &[]);
-        let rows = arrow_select::filter::filter_record_batch(&kept, &BooleanArray::from(made));
-        slice.rows = rows.expect("as many marks as rows");
-        Ok(slice)
-    }
-
-    /// Makes one picture, and its files where it has some of its own.
-    fn picture(&self, row: &Row, bytes: &[u8], slice: &mut Slice) -> Result<Picture, export::Error> {
-        let source = *blake3::hash(bytes).as_bytes();
-        let file = self.layout.file(row.place, self.recipe.extension(bytes)?);
-        let known = file.as_ref().and_then(|file| self.folder.up_to_date(file, &source));
-        let sound = self.folder.sound(&source).filter(|_| known.is_none());
-        let (made, new, from) = match known {
-            None if sound.is_some() && self.recipe.keeps(bytes)? => {
-                slice.found += 1;
-                let (width, height) = sound.unwrap_or_default();
-                let made = Made { source, content: source, width, height, length: bytes.len() as u64 };
-                (made, Some(Cow::Borrowed(bytes)), (width, height))
-            }
-            Some(made) => {
-                slice.found += 1;
-                let from = if row.boxes.is_some() { image::dimensions(bytes)? } else { (made.width, made.height) };
-                (made, None, from)
-            }
-            None => {
-                let picture = self.recipe.apply(bytes, source)?;
-                (picture.made, Some(picture.bytes), picture.from)
-            }
-        };
-        let boxes = row.boxes.as_ref().map(|boxes| {
-            let mut moved = self.recipe.move_boxes(from, boxes);
-            slice.vanished += (boxes.len() - moved.len()) as u64;
-            for bounds in moved.iter_mut().filter(|_| self.numbered) {
-                bounds.class = class_of(bounds.label.as_deref(), row.place.class, &self.plan.classes);
-            }
-            moved
-        });
-        let item = Item {
-            place: row.place,
-            key: row.key,
-            id: row.id,
-            label: row.label,
-            made: &made,
-            file: file.as_deref(),
-            boxes: boxes.as_deref(),
-        };
-        let label = self.layout.beside(&item, &self.plan.classes).filter(|_| file.is_some());
-        self.folder.begin(file.as_deref().into_iter().chain(label.as_ref().map(|(name, _)| name.as_str())))?;
-        let mut bytes = Vec::new();
-        match (&file, new) {
-            (Some(file), Some(new)) => crate::io::write_file(&self.folder.join(file), &new)?,
-            (None, Some(new)) => bytes = new.into_owned(),
-            (_, None) => {}
-        }
-        if let Some((name, text)) = &label {
-            self.folder.write_begun(name, text.as_bytes())?;
-        }
-        let label_file = label.map(|(name, _)| name);
-        Ok(Picture { row: row.number, made, bytes, file, label_file, boxes })
-    }
-}
-
-/// A row that is exported.
-struct Row<'a> {
-    number: usize,
-    place: &'a Place,
-    key: &'a str,
-    id: Option<i32>,
-    label: Option<&'a str>,
-    boxes: Option<Vec<Bounds>>,
 }

@@ -1,0 +1,167 @@
+//! The pictures of a slice of rows: made on a thread, written where they have files of their own.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arrow_array::{Array, BooleanArray, RecordBatch};
+use arrow_schema::SchemaRef;
+
+use super::super::super::failure::Failure;
+use crate::export::yolo::class_of;
+use crate::export::{self, Folder, Item, Layout, Made, Place, Plan, Recipe};
+use crate::image;
+use crate::stage::Skipped;
+use crate::table::boxes::{Bounds, Boxes};
+use crate::table::{Images, column};
+
+/// What every thread needs.
+pub struct Job {
+    pub plan: Arc<Plan>,
+    pub folder: Arc<Folder>,
+    pub layout: Arc<dyn Layout>,
+    pub recipe: Recipe,
+    pub kept: SchemaRef,
+    /// Whether boxes have the numbers of classes.
+    pub numbered: bool,
+}
+
+/// What became of a slice of rows.
+pub struct Slice {
+    /// The rows whose pictures were made, without what no export keeps.
+    pub rows: RecordBatch,
+    pub pictures: Vec<Picture>,
+    pub skipped: Vec<Skipped>,
+    pub seen: usize,
+    pub vanished: u64,
+    pub found: u64,
+}
+
+/// A picture that was made.
+pub struct Picture {
+    /// Number of its row.
+    pub row: usize,
+    pub made: Made,
+    /// Empty where it is in its file.
+    pub bytes: Vec<u8>,
+    pub file: Option<String>,
+    pub label_file: Option<String>,
+    pub boxes: Option<Vec<Bounds>>,
+}
+
+impl Job {
+    /// Makes the pictures of rows, the first of which has this number.
+    pub fn slice(&self, from: usize, batch: &RecordBatch) -> Result<Slice, Failure> {
+        let images = Images::of(batch)?;
+        let boxes = Boxes::of(batch)?;
+        let labels = column::text(batch, column::LABEL)?;
+        let ids = column::ints(batch, column::ID)?;
+        let mut slice = Slice {
+            rows: RecordBatch::new_empty(self.kept.clone()),
+            pictures: Vec::new(),
+            skipped: Vec::new(),
+            seen: batch.num_rows(),
+            vanished: 0,
+            found: 0,
+        };
+        for i in 0..batch.num_rows() {
+            let Some(place) = self.plan.place(from + i) else { continue };
+            if let Some(path) = images.path(i).filter(|path| self.folder.holds(path)) {
+                return Err(export::Error::SourceInside { path: path.into() }.into());
+            }
+            let row = Row {
+                number: from + i,
+                place,
+                key: images.key(i),
+                id: ids.as_ref().filter(|ids| ids.is_valid(i)).map(|ids| ids.value(i)),
+                label: labels.as_ref().filter(|labels| labels.is_valid(i)).map(|labels| labels.value(i)),
+                boxes: boxes.as_ref().and_then(|boxes| boxes.get(i)),
+            };
+            let bytes = match images.read(i) {
+                Ok(bytes) => bytes,
+                Err(problem) => {
+                    slice.skipped.push(Skipped { key: row.key.into(), problem });
+                    continue;
+                }
+            };
+            match self.picture(&row, &bytes, &mut slice) {
+                Ok(picture) => slice.pictures.push(picture),
+                Err(export::Error::Image(problem)) => {
+                    slice.skipped.push(Skipped { key: row.key.into(), problem: problem.to_string() });
+                }
+                Err(fatal) => return Err(fatal.into()),
+            }
+        }
+        self.folder.made(slice.pictures.iter().map(|p| (p.file.as_deref().unwrap_or("-"), &p.made)))?;
+        let mut made = vec![false; batch.num_rows()];
+        slice.pictures.iter().for_each(|picture| made[picture.row - from] = true);
+        let kept = column::put(batch, &self.kept, &[]);
+        let rows = arrow_select::filter::filter_record_batch(&kept, &BooleanArray::from(made));
+        slice.rows = rows.expect("as many marks as rows");
+        Ok(slice)
+    }
+
+    /// Makes one picture, and its files where it has some of its own.
+    fn picture(&self, row: &Row, bytes: &[u8], slice: &mut Slice) -> Result<Picture, export::Error> {
+        let source = *blake3::hash(bytes).as_bytes();
+        let file = self.layout.file(row.place, self.recipe.extension(bytes)?);
+        let known = file.as_ref().and_then(|file| self.folder.up_to_date(file, &source));
+        let sound = self.folder.sound(&source).filter(|_| known.is_none());
+        let (made, new, from) = match known {
+            None if sound.is_some() && self.recipe.keeps(bytes)? => {
+                slice.found += 1;
+                let (width, height) = sound.unwrap_or_default();
+                let made = Made { source, content: source, width, height, length: bytes.len() as u64 };
+                (made, Some(Cow::Borrowed(bytes)), (width, height))
+            }
+            Some(made) => {
+                slice.found += 1;
+                let from = if row.boxes.is_some() { image::dimensions(bytes)? } else { (made.width, made.height) };
+                (made, None, from)
+            }
+            None => {
+                let picture = self.recipe.apply(bytes, source)?;
+                (picture.made, Some(picture.bytes), picture.from)
+            }
+        };
+        let boxes = row.boxes.as_ref().map(|boxes| {
+            let mut moved = self.recipe.move_boxes(from, boxes);
+            slice.vanished += (boxes.len() - moved.len()) as u64;
+            for bounds in moved.iter_mut().filter(|_| self.numbered) {
+                bounds.class = class_of(bounds.label.as_deref(), row.place.class, &self.plan.classes);
+            }
+            moved
+        });
+        let item = Item {
+            place: row.place,
+            key: row.key,
+            id: row.id,
+            label: row.label,
+            made: &made,
+            file: file.as_deref(),
+            boxes: boxes.as_deref(),
+        };
+        let label = self.layout.beside(&item, &self.plan.classes).filter(|_| file.is_some());
+        self.folder.begin(file.as_deref().into_iter().chain(label.as_ref().map(|(name, _)| name.as_str())))?;
+        let mut bytes = Vec::new();
+        match (&file, new) {
+            (Some(file), Some(new)) => crate::io::write_file(&self.folder.join(file), &new)?,
+            (None, Some(new)) => bytes = new.into_owned(),
+            (_, None) => {}
+        }
+        if let Some((name, text)) = &label {
+            self.folder.write_begun(name, text.as_bytes())?;
+        }
+        let label_file = label.map(|(name, _)| name);
+        Ok(Picture { row: row.number, made, bytes, file, label_file, boxes })
+    }
+}
+
+/// A row that is exported.
+struct Row<'a> {
+    number: usize,
+    place: &'a Place,
+    key: &'a str,
+    id: Option<i32>,
+    label: Option<&'a str>,
+    boxes: Option<Vec<Bounds>>,
+}
