@@ -50,6 +50,7 @@ peers data="../shared/data":
     python3 benches/peers/load_exports.py target/release/pokedex {{data}}/front_sprites --model tests/data/yolo/wide.onnx
     python3 benches/peers/training_tools.py --source {{data}}/front_sprites
     python3 benches/peers/yolo_export.py
+    python3 benches/peers/augment.py target/release/pokedex {{data}}/artwork_475
 
 # Beside usearch, on a million vectors: takes half an hour and 10 GB
 peers-graph:
@@ -57,4 +58,4 @@ peers-graph:
 
 # Hostile bytes for what opens files and reads queries (needs nightly and cargo-fuzz), some seconds each
 fuzz seconds="300":
-    for target in terms condition index_open; do cargo +nightly fuzz run -s none $target -- -max_total_time={{seconds}} || exit 1; done
+    for target in terms condition index_open layout; do cargo +nightly fuzz run -s none $target -- -max_total_time={{seconds}} || exit 1; done

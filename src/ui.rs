@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// Work that takes less than this shows no bar.
 const A_MOMENT: Duration = Duration::from_millis(600);
@@ -36,8 +36,8 @@ impl Ui {
     /// Begins a piece of work of so many rows.
     pub fn start(&mut self, what: &'static str, rows: Option<u64>) {
         let template = match rows {
-            Some(_) => "{msg} {wide_bar} {human_pos}/{human_len} {per_sec:.dim} {eta:.dim}",
-            None => "{msg} {spinner} {human_pos} {per_sec:.dim}",
+            Some(_) => "{msg} {wide_bar} {human_pos}/{human_len} {rate:.dim} {eta:.dim}",
+            None => "{msg} {spinner} {human_pos} {rate:.dim}",
         };
         self.begin(what, rows, template);
     }
@@ -53,7 +53,10 @@ impl Ui {
             return;
         }
         let bar = ProgressBar::with_draw_target(amount, ProgressDrawTarget::hidden());
-        bar.set_style(ProgressStyle::with_template(template).expect("a valid template"));
+        let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = write!(out, "{}/s", HumanCount(state.per_sec().round() as u64));
+        };
+        bar.set_style(ProgressStyle::with_template(template).expect("a valid template").with_key("rate", rate));
         bar.set_message(what);
         self.bar = Some(Bar { bar, started: Instant::now(), shown: false });
     }
