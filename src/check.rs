@@ -22,6 +22,8 @@ pub enum Severity {
     Error,
     /// Worth a look.
     Warning,
+    /// Good to know.
+    Note,
 }
 
 impl Severity {
@@ -30,6 +32,7 @@ impl Severity {
         match self {
             Severity::Error => "error",
             Severity::Warning => "warning",
+            Severity::Note => "note",
         }
     }
 }
@@ -87,8 +90,6 @@ rules! {
     Failed           Warning "failed"             "rows that an earlier stage could not process"
     Format           Warning "format"             "pictures of another format than their name says"
     Small            Warning "small"              "pictures with a very short side"
-    Duplicate        Warning "duplicate"          "identical pictures"
-    NearDuplicate    Warning "near-duplicate"     "near copies"
     NearTwoClasses   Warning "near-two-classes"   "near copies of different classes"
     NoClass          Warning "no-class"           "pictures without a class among others with one"
     NoSplit          Warning "no-split"           "pictures in no split among others in one"
@@ -96,6 +97,8 @@ rules! {
     Imbalance        Warning "imbalance"          "classes of very different size"
     Numbering        Warning "numbering"          "splits in which classes have other numbers than in train"
     LabelRepeated    Warning "label-repeated"     "lines of label files that stand there twice"
+    Duplicate        Note    "duplicate"          "identical pictures"
+    NearDuplicate    Note    "near-duplicate"     "near copies"
 }
 
 /// What breaks a rule.

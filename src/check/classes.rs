@@ -33,6 +33,10 @@ pub fn find(rows: &mut Rows, ratios: Option<Ratios>, max_imbalance: f64) -> Vec<
     let augmented = rows.augmented();
     let (mut first_without, mut without) = (None, 0u64);
     for (row, augmented) in augmented.into_iter().enumerate() {
+        // Of a picture with boxes the boxes' classes count.
+        if rows.boxed[row] {
+            continue;
+        }
         let class = rows.class(by_id, row);
         if class == NO_CLASS {
             first_without.get_or_insert(row as u32);
@@ -49,6 +53,17 @@ pub fn find(rows: &mut Rows, ratios: Option<Ratios>, max_imbalance: f64) -> Vec<
             known.counts[rows.splits[row] as usize] += 1;
         }
         known.augmented += u64::from(augmented && rows.splits[row] == TRAIN);
+    }
+    let mut by_name: HashMap<String, u32> =
+        classes.iter().map(|(number, class)| (class.name.clone(), *number)).collect();
+    for &(row, label) in &rows.inside {
+        let (name, split) = (&rows.names[label as usize], rows.splits[row as usize]);
+        let next = u32::MAX - 1 - by_name.len() as u32;
+        let number = *by_name.entry(name.clone()).or_insert(next);
+        let known = classes.entry(number).or_insert_with(|| Class { name: name.clone(), ..Class::default() });
+        if split != LEFT_OUT {
+            known.counts[split as usize] += 1;
+        }
     }
     let mut classes: Vec<Class> = classes.into_values().collect();
     classes.sort_by(|a, b| (a.id, &a.name).cmp(&(b.id, &b.name)));

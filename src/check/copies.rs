@@ -83,17 +83,22 @@ fn near(rows: &Rows, by_id: bool, reach: u32, found: &mut Vec<Finding>) -> u64 {
         }
         let (one, other) = (rows.class(by_id, i), rows.class(by_id, j));
         let rule = match (rows.splits[i], rows.splits[j]) {
-            _ if one != other && one != NO_CLASS && other != NO_CLASS => Rule::NearTwoClasses,
             (a, b) if a == b || !is_divided(a) || !is_divided(b) => Rule::NearDuplicate,
             _ => Rule::NearLeak,
         };
+        let mut note = |rule| {
+            let known = nearest.entry((b, rule)).or_insert((distance, a));
+            *known = (*known).min((distance, a));
+        };
+        if one != other && one != NO_CLASS && other != NO_CLASS {
+            note(Rule::NearTwoClasses);
+        }
         // That augmented pictures look like what they were drawn from is no news.
         if rule == Rule::NearDuplicate && (augmented[i] || augmented[j]) {
             return;
         }
         is_copy[j] = true;
-        let known = nearest.entry((b, rule)).or_insert((distance, a));
-        *known = (*known).min((distance, a));
+        note(rule);
     });
     for ((row, rule), (distance, other)) in nearest {
         let detail = format!("their hashes differ in {distance} bits");

@@ -9,7 +9,8 @@ mod yolo;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use arrow_array::{ArrayRef, Int32Array, RecordBatch, StringArray};
+use arrow_array::builder::{ListBuilder, StringBuilder};
+use arrow_array::{ArrayRef, Int32Array, RecordBatch, StringArray, UInt32Array};
 use arrow_schema::{DataType, Schema, SchemaRef};
 
 use super::{Finding, Rule, Subject};
@@ -43,8 +44,7 @@ impl Profile {
         if ends(".tar") {
             return Some(Profile::Webdataset);
         }
-        let split = children(folder).into_iter().any(|name| split_of(&name).is_some() && folder.join(&name).is_dir());
-        split.then_some(Profile::Imagefolder)
+        (!imagefolder::splits(folder).is_empty()).then_some(Profile::Imagefolder)
     }
 
     /// Its name on the command line.
@@ -81,22 +81,31 @@ impl Findings {
         ));
     }
 
+    /// Whether nothing was found so far.
+    fn is_empty(&self) -> bool {
+        self.0.lock().expect("no thread panics with this lock").is_empty()
+    }
+
     /// What was found since the last time.
     pub fn take(&self) -> Vec<Finding> {
         std::mem::take(&mut *self.0.lock().expect("no thread panics with this lock"))
     }
 }
 
-/// Reads a folder of this layout.
+/// Reads a folder of this layout. Where there is no picture, the findings say why.
 ///
 /// # Errors
-/// It cannot be read, or there is no picture.
+/// It cannot be read, or there is nothing of the layout.
 pub fn open(folder: &Path, profile: Profile) -> Result<Layout, Error> {
-    match profile {
+    let layout = match profile {
         Profile::Yolo => yolo::open(folder),
         Profile::Imagefolder => imagefolder::open(folder),
         Profile::Coco => coco::open(folder),
         Profile::Webdataset => webdataset::open(folder),
+    }?;
+    match layout.table.rows {
+        Some(0) if layout.findings.is_empty() => Err(Error::NoImages { name: folder.display().to_string() }),
+        _ => Ok(layout),
     }
 }
 
@@ -108,7 +117,14 @@ struct Picture {
     id: Option<i32>,
     label: Option<String>,
     split: Option<&'static str>,
+    /// Width and height, where the layout says them.
+    size: Option<(u32, u32)>,
+    /// The classes of its boxes, in layouts that have boxes.
+    inside: Option<Vec<String>>,
 }
+
+/// The column of the classes of a picture's boxes: `list<utf8>`, null where nobody has looked.
+pub const INSIDE: &str = "classes_inside";
 
 const BATCH_ROWS: usize = 256;
 
@@ -120,6 +136,9 @@ fn table(folder: &Path, rows: usize, pictures: impl Iterator<Item = Picture> + S
         column::field(column::ID, DataType::Int32),
         column::field(column::LABEL, DataType::Utf8),
         column::field(column::SPLIT, DataType::Utf8),
+        column::field(column::WIDTH, DataType::UInt32),
+        column::field(column::HEIGHT, DataType::UInt32),
+        column::field(INSIDE, DataType::List(Arc::new(column::field("item", DataType::Utf8)))),
     ]));
     let mut pictures = pictures;
     let batch_schema = schema.clone();
@@ -135,10 +154,22 @@ fn table(folder: &Path, rows: usize, pictures: impl Iterator<Item = Picture> + S
             Arc::new(some.iter().map(|p| p.id).collect::<Int32Array>()),
             Arc::new(some.iter().map(|p| p.label.as_deref()).collect::<StringArray>()),
             Arc::new(some.iter().map(|p| p.split).collect::<StringArray>()),
+            Arc::new(some.iter().map(|p| p.size.map(|(width, _)| width)).collect::<UInt32Array>()),
+            Arc::new(some.iter().map(|p| p.size.map(|(_, height)| height)).collect::<UInt32Array>()),
+            inside(&some),
         ];
         Some(Ok(RecordBatch::try_new(batch_schema.clone(), columns).expect("the columns of the schema above")))
     });
     Table::new(folder.display().to_string(), schema, Some(rows as u64), Box::new(batches))
+}
+
+fn inside(pictures: &[Picture]) -> ArrayRef {
+    let mut list = ListBuilder::new(StringBuilder::new());
+    for picture in pictures {
+        picture.inside.iter().flatten().for_each(|class| list.values().append_value(class));
+        list.append(picture.inside.is_some());
+    }
+    Arc::new(list.finish())
 }
 
 /// The split that a folder of this name holds.
@@ -163,7 +194,10 @@ fn children(folder: &Path) -> Vec<String> {
 /// A text file of at most 64 megabytes.
 fn read_text(path: &Path) -> Result<String, String> {
     const MOST: u64 = 64 << 20;
-    match std::fs::metadata(path).map_err(|e| e.to_string())?.len() {
+    let about = std::fs::metadata(path).map_err(|e| e.to_string())?;
+    match about.len() {
+        // Reading a pipe could wait for ever.
+        _ if !about.is_file() => Err("is no file".into()),
         length if length > MOST => Err(format!("{length} bytes are more than the {} megabytes allowed", MOST >> 20)),
         _ => {
             let bytes = std::fs::read(path).map_err(|e| e.to_string())?;

@@ -15,6 +15,8 @@ pub struct Row<'a> {
     pub split: Option<&'a str>,
     /// Why it belongs to no split.
     pub excluded: bool,
+    /// The classes of its boxes, where somebody has drawn them: then these count, and not that of the whole picture.
+    pub inside: Option<Vec<String>>,
     /// What an earlier stage says is wrong with it.
     pub error: Option<&'a str>,
     /// BLAKE3 of the picture that this one was drawn from.
@@ -52,6 +54,10 @@ pub struct Rows {
     pub(super) labels: Vec<u32>,
     pub(super) names: Vec<String>,
     numbers: HashMap<String, u32>,
+    /// Classes of boxes: the row, and the number of the label.
+    pub(super) inside: Vec<(u32, u32)>,
+    /// Rows whose boxes are known.
+    pub(super) boxed: Vec<bool>,
     pub(super) parents: Vec<(u64, u32)>,
     unknown_splits: HashMap<String, (u32, u64)>,
     formats: HashMap<&'static str, u64>,
@@ -74,6 +80,8 @@ impl Rows {
             labels: Vec::new(),
             names: Vec::new(),
             numbers: HashMap::new(),
+            inside: Vec::new(),
+            boxed: Vec::new(),
             parents: Vec::new(),
             unknown_splits: HashMap::new(),
             formats: HashMap::new(),
@@ -116,6 +124,11 @@ impl Rows {
         self.ids.push(row.id);
         let label = row.label.map_or(NO_CLASS, |label| self.label(label));
         self.labels.push(label);
+        self.boxed.push(row.inside.is_some());
+        let mut inside: Vec<u32> = row.inside.unwrap_or_default().iter().map(|label| self.label(label)).collect();
+        inside.sort_unstable();
+        inside.dedup();
+        self.inside.extend(inside.into_iter().map(|label| (number, label)));
         self.parents.extend(row.parent.map(|parent| (start(parent), number)));
         self.excluded += u64::from(row.excluded);
         let place = match row.split {
@@ -170,6 +183,9 @@ impl Rows {
 
     /// Holds the rows against each other.
     pub fn finish(mut self) -> Report {
+        if self.is_empty() {
+            self.findings.push(Finding::new(Rule::Layout, Subject::Set, "there is no row"));
+        }
         for (row, first) in self.keys.repeated() {
             self.findings.push(Finding::pair(Rule::DuplicateKey, row, first, ""));
         }

@@ -4,10 +4,11 @@ mod report;
 
 use std::path::{Path, PathBuf};
 
+use arrow_array::cast::AsArray;
 use arrow_array::{Array, Int32Array, RecordBatch, StringArray};
 use clap::Args;
 
-use super::args::{open_sink, threads};
+use super::args::{number, open_sink, threads};
 use super::failure::{Exit, Failure};
 use crate::check::layout::{self, Findings, Profile};
 use crate::check::{Claims, Depth, Report, Row, Rows, Rule, Seen, Settings, Severity, look};
@@ -75,7 +76,7 @@ pub struct Check {
     min_size: u32,
 
     /// Warn where the largest class has more than X times the pictures of the smallest
-    #[arg(long, default_value_t = 10.0, value_name = "X")]
+    #[arg(long, default_value_t = 10.0, value_name = "X", value_parser = imbalance)]
     max_imbalance: f64,
 
     /// Warn of classes that are not divided so [default: as `split` has noted in the table]
@@ -114,7 +115,11 @@ pub struct Check {
 impl Check {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
         let ignored = self.ignored()?;
-        let beside = self.findings.as_deref().map(|path| Ok::<_, Failure>((path, Format::of(path)?))).transpose()?;
+        self.refuse_to_overwrite()?;
+        let beside = match self.findings.as_deref() {
+            Some(path) => Some((Format::of(path)?, open_sink(&Target::File(path.into()), true)?)),
+            None => None,
+        };
         let (table, layout) = self.open()?;
         let sink = open_sink(&Target::parse(self.output.as_deref()), self.format == Format::Parquet)?;
         let profile = layout.as_ref().map(|(profile, _)| *profile);
@@ -126,13 +131,31 @@ impl Check {
             report.findings.append(&mut findings.take());
             report.findings.sort_unstable();
         }
+        report.findings.dedup();
         report.findings.retain(|finding| !ignored.contains(&finding.rule));
         report::write(&report, &what, self.format, self.limit, sink)?;
-        if let Some((path, format)) = beside {
-            let sink = open_sink(&Target::File(path.into()), true)?;
+        if let Some((format, sink)) = beside {
             report::write(&report, &what, format, 0, sink)?;
         }
         Ok(self.verdict(&report))
+    }
+
+    /// A report in the place of what it is about is a slip.
+    fn refuse_to_overwrite(&self) -> Result<(), Failure> {
+        let outputs = [self.output.as_deref(), self.findings.as_deref()];
+        for output in outputs.into_iter().flatten().filter_map(|path| path.canonicalize().ok()) {
+            if self.inputs.iter().any(|input| input.canonicalize().is_ok_and(|input| input == output)) {
+                let message = format!("{}: is what is to be checked", output.display());
+                return Err(Failure::usage(message, "write the report to another file"));
+            }
+        }
+        match outputs {
+            [Some(one), Some(other)] if one == other => {
+                let message = format!("{}: both the report and the findings would go there", one.display());
+                Err(Failure::usage(message, "give one of them another name"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn ignored(&self) -> Result<Vec<Rule>, Failure> {
@@ -186,6 +209,10 @@ impl Check {
     }
 }
 
+fn imbalance(text: &str) -> Result<f64, String> {
+    number(text, |x: &f64| *x >= 1.0 && x.is_finite(), "a number of 1 or more")
+}
+
 /// What is wrong with a data set that was just written, whose pictures need not be decoded again.
 pub(super) fn of_export(folder: &Path, threads: usize, ui: &mut Ui) -> Result<Vec<(Rule, String)>, Failure> {
     let inputs = Inputs { paths: vec![folder.into()], ..Inputs::default() };
@@ -217,6 +244,10 @@ fn open_folder(folder: &Path, profile: Profile) -> Result<(Table, Findings), Fai
 /// The ratios that `split` has noted in the table.
 fn noted_ratios(table: &Table) -> Option<Ratios> {
     let settings = table.provenance.get("split")?;
+    // Units that stay together, and what was assigned before, leave classes where they are.
+    if ["group=", "hash_distance=", "min_cosine=", "keep="].iter().any(|unit| settings.contains(unit)) {
+        return None;
+    }
     settings.split_whitespace().find_map(|word| word.strip_prefix("ratios=")?.parse().ok())
 }
 
@@ -322,6 +353,7 @@ fn push(rows: &mut Rows, batch: &RecordBatch, seen: Vec<Seen>) -> Result<(), Err
     let excluded = text(column::EXCLUDED)?;
     let ids = column::ints(batch, column::ID)?;
     let parents = read_hashes(batch, column::PARENT_HASH)?;
+    let boxes = Boxes::of(batch)?;
     for (i, seen) in seen.into_iter().enumerate() {
         rows.push(Row {
             key: keys.value(i),
@@ -331,10 +363,22 @@ fn push(rows: &mut Rows, batch: &RecordBatch, seen: Vec<Seen>) -> Result<(), Err
             excluded: cell(excluded.as_ref(), i).is_some(),
             error: cell(errors.as_ref(), i),
             parent: parents[i],
+            inside: inside(batch, boxes.as_ref(), i),
             seen,
         });
     }
     Ok(())
+}
+
+/// The classes of a picture's boxes; `None` where the whole picture is of the row's class.
+fn inside(batch: &RecordBatch, boxes: Option<&Boxes>, i: usize) -> Option<Vec<String>> {
+    if let Some(list) = batch.column_by_name(layout::INSIDE).and_then(|column| column.as_list_opt::<i32>()) {
+        let names = list.is_valid(i).then(|| list.value(i))?;
+        return Some(names.as_string_opt::<i32>()?.iter().flatten().map(str::to_string).collect());
+    }
+    let boxes = boxes?.get(i)?;
+    // A box without a label is of the row's class.
+    boxes.into_iter().map(|bounds| bounds.label).collect()
 }
 
 fn cell(column: Option<&StringArray>, i: usize) -> Option<&str> {

@@ -169,7 +169,7 @@ fn findings_come_in_every_format_with_the_same_rows() {
         error,two-classes,b/2.png,,b,a/1.png,,a,\n\
         warning,small,a/1.png,,a,,,,40 x 30 pixels\n\
         warning,small,b/2.png,,b,,,,40 x 30 pixels\n\
-        warning,duplicate,b/2.png,,b,a/1.png,,a,\n";
+        note,duplicate,b/2.png,,b,a/1.png,,a,\n";
     assert_eq!(csv, expected);
     let tsv = dir.pokedex("check photos --format tsv");
     assert_eq!(tsv.text(), expected.replace(',', "\t"));
@@ -294,8 +294,10 @@ fn annotations_of_coco_are_held_against_their_pictures() {
         let (code, found) = report(&dir, "set");
         assert_eq!((code, count(&found, rule)), (4, 1), "{bbox} {category} {image}: {found:#}");
     }
+    dir.write("set/annotations/instances_train.json", annotations("[0,0,9,9]", 1, 1).replace("160", "161"));
+    assert_eq!(count(&report(&dir, "set").1, "changed"), 1, "its size is not what the annotations say");
     dir.write("set/annotations/instances_train.json", "{");
-    dir.pokedex("check set").failed(1);
+    assert!(dir.pokedex("check set").text().contains("error layout (1): files that the layout wants otherwise\n"));
 }
 
 #[test]
@@ -322,11 +324,111 @@ fn torn_samples_of_a_shard_are_found() {
         shard(&[("c.cls", b"0".to_vec()), ("d.png", picture(2)), ("a.cls", b"0".to_vec())]),
     );
     let text = dir.pokedex("check set").text();
-    assert!(text.contains("the sample a is torn"), "{text}");
+    assert!(text.contains("the sample a has no picture"), "{text}");
     assert!(text.contains("the sample c has no picture"), "{text}");
     assert!(text.contains("the sample d has no class"), "{text}");
     dir.write("set/train-000001.tar", &shard(&sound)[..700]);
     assert_eq!(dir.pokedex("check set").code, 4);
+}
+
+#[test]
+fn samples_of_a_shard_lie_together_and_shards_may_number_theirs_anew() {
+    let dir = Workdir::new();
+    let shard = |members: &[(&str, Vec<u8>)]| {
+        let mut tar = tar::Builder::new(Vec::new());
+        for (name, bytes) in members {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, name, bytes.as_slice()).expect("writable");
+        }
+        tar.into_inner().expect("written")
+    };
+    dir.write("set/train-0.tar", shard(&[("0.png", png(&scene(0)))]));
+    dir.write("set/val-0.tar", shard(&[("0.png", png(&scene(1)))]));
+    let (code, sound) = report(&dir, "set");
+    assert_eq!((code, rules(&sound).len()), (0, 0), "no class is wanted where none has one: {sound:#}");
+    dir.write(
+        "set/val-0.tar",
+        shard(&[("0.png", png(&scene(1))), ("1.png", png(&scene(2))), ("0.cls", b"1".to_vec())]),
+    );
+    assert!(dir.pokedex("check set").text().contains("the sample 0 is torn"));
+    dir.write("set/val-0.tar", "");
+    assert!(dir.pokedex("check set").text().contains("val-0.tar: holds no sample"));
+}
+
+#[test]
+fn pictures_of_several_classes_and_of_none_are_sound() {
+    let dir = Workdir::new();
+    yolo(&dir);
+    for (split, number) in [("train", 0), ("train", 1), ("val", 2)] {
+        dir.write(&format!("yolo/labels/{split}/{number}.txt"), "0 0.5 0.5 1 1\n1 0.25 0.5 0.5 1\n");
+    }
+    dir.write("yolo/labels/val/3.txt", "");
+    let (code, sound) = report(&dir, "yolo");
+    assert_eq!((code, rules(&sound).len()), (0, 0), "{sound:#}");
+    assert_eq!(sound["summary"]["classes"][0]["splits"]["train"], 2);
+    // A class that only validation has is one that train lacks, whatever else is in the picture.
+    dir.write("yolo/labels/train/0.txt", "0 0.5 0.5 1 1\n");
+    dir.write("yolo/labels/train/1.txt", "0 0.5 0.5 1 1\n");
+    let text = dir.pokedex("check yolo").text();
+    assert!(
+        text.contains("error not-in-train (1): classes that train has no picture of\n  dog: 1 in validation"),
+        "{text}"
+    );
+}
+
+#[test]
+fn yolo_folders_of_other_programs_are_found_as_ultralytics_finds_them() {
+    let dir = Workdir::new();
+    yolo(&dir);
+    let names = "nc: 2\nnames: [cat, dog]\n";
+    for paths in [
+        "train: ../images/train\nval: ../images/val\n",
+        "path: ../datasets/elsewhere\ntrain: images/train\nval: images/val\n",
+        "train: train.txt\nval: [images/val]\n",
+    ] {
+        dir.write("yolo/train.txt", "./images/train/0.png\nimages/train/1.png\n");
+        dir.write("yolo/data.yaml", format!("{paths}{names}"));
+        let (code, sound) = report(&dir, "yolo");
+        assert_eq!((code, sound["summary"]["rows"].as_u64()), (0, Some(4)), "{paths}: {sound:#}");
+    }
+    dir.write("yolo/data.yaml", format!("train: nowhere/train\nval: nowhere/val\n{names}"));
+    let text = dir.pokedex("check yolo").text();
+    assert!(text.contains("nowhere/train: the folder of pictures is not there"), "{text}");
+}
+
+#[test]
+fn a_class_may_be_called_train() {
+    let dir = Workdir::new();
+    for (number, class) in ["bus", "car", "train"].iter().enumerate() {
+        dir.write(&format!("set/{class}/{number}.png"), png(&scene(number as u32)));
+    }
+    let (_, found) = report(&dir, "set --profile imagefolder");
+    assert_eq!(found["summary"]["classes"].as_array().map(Vec::len), Some(3), "{found:#}");
+    assert_eq!(count(&found, "stray"), 0);
+}
+
+#[test]
+fn a_report_does_not_replace_what_it_is_about() {
+    let dir = Workdir::new();
+    divided(&dir);
+    let before = dir.read("split.parquet");
+    for arguments in ["-o split.parquet", "--findings split.parquet", "-o x.csv --findings x.csv"] {
+        let said = dir.pokedex(&format!("check split.parquet {arguments}")).failed(2);
+        assert!(said.contains("\nhint: "), "{said}");
+    }
+    assert_eq!(dir.read("split.parquet"), before);
+}
+
+#[test]
+fn near_copies_in_two_splits_are_a_leak_whatever_they_are_called() {
+    let dir = Workdir::new();
+    dir.write("set/train/a/0.png", png(&scene(0)));
+    dir.write("set/train/b/1.png", png(&scene(1)));
+    dir.write("set/test/b/0.png", png(&scene(0).resize(100, 75, image::imageops::FilterType::Triangle)));
+    let (code, found) = report(&dir, "set");
+    assert_eq!((code, count(&found, "near-leak"), count(&found, "near-two-classes")), (4, 1, 1), "{found:#}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `annotations/*.json` in COCO's format, as pycocotools and torchvision's `CocoDetection` read it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -47,7 +47,13 @@ pub fn annotations(folder: &Path) -> Vec<PathBuf> {
         let names = children(&folder).into_iter().filter(|name| name.ends_with(".json"));
         names.map(move |name| folder.join(name)).collect::<Vec<_>>()
     };
-    let usual = inside(folder.join("annotations"));
+    let mut usual = inside(folder.join("annotations"));
+    // Captions and key points lie beside them, of the same pictures.
+    let is_instances =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("instances"));
+    if usual.iter().any(is_instances) {
+        usual.retain(is_instances);
+    }
     let exported = children(folder).into_iter().map(|name| folder.join(name).join("_annotations.coco.json"));
     usual.into_iter().chain(exported.filter(|path| path.exists())).collect()
 }
@@ -64,9 +70,6 @@ pub fn open(folder: &Path) -> Result<Layout, Error> {
             Ok(annotations) => one(folder, &path, &name, annotations, &findings, &mut pictures),
             Err(problem) => findings.file(Rule::Layout, name, problem),
         }
-    }
-    if pictures.is_empty() {
-        return Err(Error::NoImages { name: folder.display().to_string() });
     }
     Ok(Layout { table: table(folder, pictures.len(), pictures.into_iter()), findings })
 }
@@ -86,8 +89,10 @@ fn one(folder: &Path, path: &Path, name: &str, all: Annotations, found: &Finding
         let beside = path.parent().unwrap_or(folder).to_path_buf();
         vec![folder.join("images").join(part), folder.join(part), folder.join("images"), folder.to_path_buf(), beside]
     };
-    let first = all.images.first().map(|image| image.file_name.as_str()).unwrap_or_default();
-    let pictures_in = folders.iter().find(|folder| folder.join(first).exists()).unwrap_or(&folders[0]);
+    // The folder where most of the first pictures are.
+    let there =
+        |folder: &&PathBuf| all.images.iter().take(16).filter(|image| folder.join(&image.file_name).exists()).count();
+    let pictures_in = folders.iter().rev().max_by_key(there).unwrap_or(&folders[0]);
 
     let mut categories: HashMap<i64, &str> = HashMap::new();
     for category in &all.categories {
@@ -101,7 +106,7 @@ fn one(folder: &Path, path: &Path, name: &str, all: Annotations, found: &Finding
             wrong(Rule::Layout, format!("two images have the id {}", image.id));
         }
     }
-    let mut classes: HashMap<i64, HashSet<i64>> = HashMap::new();
+    let mut classes: HashMap<i64, BTreeSet<i64>> = HashMap::new();
     let mut ids = HashSet::new();
     for annotation in &all.annotations {
         let id = annotation.id;
@@ -122,14 +127,17 @@ fn one(folder: &Path, path: &Path, name: &str, all: Annotations, found: &Finding
     }
     for image in all.images {
         let path = pictures_in.join(&image.file_name);
-        let own = classes.get(&image.id);
-        let category = own.and_then(|own| own.iter().next().copied().filter(|_| own.len() == 1));
+        let name = |id: &i64| categories.get(id).map_or_else(|| format!("category {id}"), |name| name.to_string());
+        let own: Vec<String> = classes.get(&image.id).into_iter().flatten().map(name).collect();
+        let side = |side: Option<f64>| side.filter(|side| (1.0..1e9).contains(side)).map(|side| side as u32);
         pictures.push(Picture {
             key: below(folder, &path),
             path,
-            id: None,
-            label: category.and_then(|id| categories.get(&id)).map(|name| name.to_string()),
+            label: own.first().cloned().filter(|_| own.len() == 1),
             split,
+            size: side(image.width).zip(side(image.height)),
+            inside: (own.len() != 1).then_some(own),
+            id: None,
         });
     }
 }

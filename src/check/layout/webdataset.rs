@@ -41,22 +41,22 @@ pub fn open(folder: &Path) -> Result<Layout, Error> {
         column::field(column::SPLIT, DataType::Utf8),
     ]));
     let (found, batch_schema) = (findings.clone(), schema.clone());
-    let mut known: HashSet<u64> = HashSet::new();
     let mut shards = shards.into_iter();
     // A shard is read as a whole, its pictures one batch: readers open one shard at a time too.
     let batches = std::iter::from_fn(move || {
         let shard = shards.next()?;
         let name = shard.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let split = name.split(['-', '_', '.']).find_map(split_of);
-        let samples = read_shard(&shard, &name, &mut known, &found);
-        Some(Ok(batch(&batch_schema, samples, split)))
+        let samples = read_shard(&shard, &name, &found);
+        Some(Ok(batch(&batch_schema, &name, samples, split)))
     });
     let table = Table::new(folder.display().to_string(), schema, None, Box::new(batches));
     Ok(Layout { table, findings })
 }
 
-fn read_shard(shard: &Path, name: &str, known: &mut HashSet<u64>, found: &Findings) -> Vec<Sample> {
+fn read_shard(shard: &Path, name: &str, found: &Findings) -> Vec<Sample> {
     let mut samples: Vec<Sample> = Vec::new();
+    let mut known: HashSet<String> = HashSet::new();
     let mut read = || -> std::io::Result<()> {
         let mut archive = tar::Archive::new(BufReader::new(File::open(shard)?));
         for member in archive.entries()? {
@@ -69,9 +69,7 @@ fn read_shard(shard: &Path, name: &str, known: &mut HashSet<u64>, found: &Findin
             let (stem, extension) = base.split_once('.').unwrap_or((base, ""));
             let key = if folder.is_empty() { stem.to_string() } else { format!("{folder}/{stem}") };
             if samples.last().is_none_or(|sample| sample.key != key) {
-                let digest = blake3::hash(key.as_bytes());
-                let start = u64::from_le_bytes(digest.as_bytes()[..8].try_into().expect("a digest is longer"));
-                if !known.insert(start) {
+                if !known.insert(key.clone()) {
                     found.file(Rule::Layout, name, format!("the sample {key} is torn: its files do not lie together"));
                 }
                 samples.push(Sample { key: key.clone(), ..Sample::default() });
@@ -90,10 +88,15 @@ fn read_shard(shard: &Path, name: &str, known: &mut HashSet<u64>, found: &Findin
     if let Err(problem) = read() {
         found.file(Rule::Layout, name, problem.to_string());
     }
+    if samples.is_empty() {
+        found.file(Rule::Layout, name, "holds no sample");
+    }
+    // Where no sample has a class, none is wanted.
+    let classified = samples.iter().any(|sample| sample.label.is_some() || sample.id.is_some());
     for sample in &samples {
         if sample.picture.is_none() {
             found.file(Rule::Layout, name, format!("the sample {} has no picture", sample.key));
-        } else if sample.label.is_none() && sample.id.is_none() {
+        } else if classified && sample.label.is_none() && sample.id.is_none() {
             found.file(Rule::LabelMissing, name, format!("the sample {} has no class (.cls or .json)", sample.key));
         }
     }
@@ -121,13 +124,14 @@ fn take(sample: &mut Sample, path: &str, extension: &str, bytes: Vec<u8>, shard:
     }
 }
 
-fn batch(schema: &SchemaRef, samples: Vec<Sample>, split: Option<&str>) -> RecordBatch {
+fn batch(schema: &SchemaRef, shard: &str, samples: Vec<Sample>, split: Option<&str>) -> RecordBatch {
     let pictures: Vec<&(String, Vec<u8>)> = samples.iter().filter_map(|sample| sample.picture.as_ref()).collect();
     let DataType::Struct(fields) = column::image_field().data_type().clone() else { unreachable!("it is a struct") };
     let bytes: ArrayRef = Arc::new(BinaryArray::from_iter_values(pictures.iter().map(|(_, bytes)| bytes)));
     let paths: ArrayRef = Arc::new(StringArray::from_iter_values(pictures.iter().map(|(path, _)| path)));
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from_iter_values(samples.iter().map(|sample| &sample.key))),
+        // Shards may number their samples from the beginning each.
+        Arc::new(StringArray::from_iter_values(samples.iter().map(|sample| format!("{shard}/{}", sample.key)))),
         Arc::new(StructArray::new(fields, vec![bytes, paths], None)),
         Arc::new(samples.iter().map(|sample| sample.id).collect::<Int32Array>()),
         Arc::new(samples.iter().map(|sample| sample.label.as_deref()).collect::<StringArray>()),

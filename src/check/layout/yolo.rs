@@ -1,6 +1,6 @@
 //! `images/SPLIT/*.jpg`, `labels/SPLIT/*.txt` and `data.yaml`, as Ultralytics reads them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use saphyr::{LoadableYamlNode, YamlOwned as Yaml};
@@ -24,6 +24,10 @@ pub fn open(folder: &Path) -> Result<Layout, Error> {
     let data = read_data(folder, &findings);
     let mut pictures = Vec::new();
     for (images, split) in &data.folders {
+        if images.extension().is_some_and(|extension| extension == "txt") && images.is_file() {
+            pictures.extend(listed(folder, images, &findings).into_iter().map(|path| (path, *split)));
+            continue;
+        }
         if !images.is_dir() {
             let name = below(folder, images);
             findings.file(Rule::Layout, name, "the folder of pictures is not there");
@@ -32,23 +36,34 @@ pub fn open(folder: &Path) -> Result<Layout, Error> {
         let listing = Listing::of(std::slice::from_ref(images))?;
         pictures.extend(listing.entries().iter().map(|entry| (listing.path(entry), *split)));
     }
-    if pictures.is_empty() {
-        return Err(Error::NoImages { name: folder.display().to_string() });
-    }
     orphans(folder, &data, &pictures, &findings);
     let pokedex = data.names.iter().map(String::as_str).eq(species::names());
     let (root, found, rows) = (folder.to_path_buf(), findings.clone(), pictures.len());
     let pictures = pictures.into_iter().map(move |(path, split)| {
         let key = below(&root, &path);
-        let class = label_file(&path).and_then(|labels| read_labels(&root, &labels, &key, &data.names, &found));
-        let id = class.filter(|_| pokedex).and_then(|class| i32::try_from(class + 1).ok());
+        let classes = label_file(&path).and_then(|labels| read_labels(&root, &labels, &key, &data.names, &found));
+        let one = classes.as_ref().filter(|classes| classes.len() == 1).and_then(|classes| classes.first().copied());
+        let id = one.filter(|_| pokedex).and_then(|class| i32::try_from(class + 1).ok());
         if let Some(id) = id {
             check_number(&path, id, &key, &found);
         }
-        let label = class.and_then(|class| data.names.get(class as usize).cloned());
-        Picture { key, id, label, split: Some(split), path }
+        let name = |class: u32| data.names.get(class as usize).cloned().unwrap_or_else(|| format!("class {class}"));
+        let label = one.map(name);
+        // A picture of one class has that class; of several, or of none (background), the boxes say it.
+        let inside = classes.filter(|_| one.is_none()).map(|classes| classes.into_iter().map(name).collect());
+        Picture { key, id, label, split: Some(split), path, inside, size: None }
     });
     Ok(Layout { table: table(folder, rows, pictures), findings })
+}
+
+/// The pictures that a list names, a path in each line, from the list's folder.
+fn listed(folder: &Path, list: &Path, findings: &Findings) -> Vec<PathBuf> {
+    let text = read_text(list).unwrap_or_else(|problem| {
+        findings.file(Rule::Layout, below(folder, list), problem);
+        String::new()
+    });
+    let beside = list.parent().unwrap_or(folder);
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(|line| beside.join(line)).collect()
 }
 
 /// A path as it is named from the data set's folder.
@@ -79,14 +94,21 @@ fn read_data(folder: &Path, findings: &Findings) -> Data {
     };
     let text = |key: &str| document.as_mapping_get(key).and_then(|value| value.as_str());
     let root = text("path").map_or(folder.to_path_buf(), |path| folder.join(path));
+    // Where `path` leads nowhere, it is one of another machine or below a folder of the tool's own.
+    let root = if root.is_dir() { root } else { folder.to_path_buf() };
+    // As Ultralytics does: a `../` that leads out of the data set is left off.
+    let join = |part: &str| match part.strip_prefix("../") {
+        Some(inside) if !root.join(part).exists() => root.join(inside),
+        _ => root.join(part),
+    };
     let mut folders = Vec::new();
     for (key, split) in [("train", "train"), ("val", "validation"), ("validation", "validation"), ("test", "test")] {
         match document.as_mapping_get(key) {
             None => {}
             Some(Yaml::Sequence(parts)) => {
-                folders.extend(parts.iter().filter_map(|part| Some((root.join(part.as_str()?), split))));
+                folders.extend(parts.iter().filter_map(|part| Some((join(part.as_str()?), split))));
             }
-            Some(value) => folders.extend(value.as_str().map(|part| (root.join(part), split))),
+            Some(value) => folders.extend(value.as_str().map(|part| (join(part), split))),
         }
     }
     for wanted in ["train", "val"] {
@@ -96,8 +118,17 @@ fn read_data(folder: &Path, findings: &Findings) -> Data {
         }
     }
     let names = names(&document, &wrong);
-    if let Some(listed) = classes_txt(folder).filter(|listed| !names.is_empty() && *listed != names) {
-        let at = listed.iter().zip(&names).position(|(a, b)| a != b).unwrap_or(listed.len().min(names.len()));
+    let mut sorted: Vec<&String> = names.iter().collect();
+    sorted.sort();
+    if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        wrong(format!("two classes are called {}", twice[0]));
+    }
+    // A list has a name a line, so it cannot hold all that a name can.
+    let plain: Vec<String> = names.iter().map(|name| name.replace(char::is_control, " ")).collect();
+    let listed =
+        classes_txt(folder).map(|listed| listed.iter().map(|name| name.replace(char::is_control, " ")).collect());
+    if let Some(listed) = listed.filter(|listed: &Vec<String>| !names.is_empty() && *listed != plain) {
+        let at = listed.iter().zip(&plain).position(|(a, b)| a != b).unwrap_or(listed.len().min(names.len()));
         findings.file(Rule::Layout, "classes.txt", format!("differs from the names of {name} at class {at}"));
     }
     if folders.is_empty() {
@@ -110,9 +141,19 @@ fn read_data(folder: &Path, findings: &Findings) -> Data {
 const MOST_NESTED: usize = 64;
 
 fn parse(text: &str) -> Result<Yaml, String> {
-    let depth = text.bytes().fold((0usize, 0usize), |(depth, most), byte| match byte {
-        b'[' | b'{' => (depth + 1, most.max(depth + 1)),
-        b']' | b'}' => (depth.saturating_sub(1), most),
+    let mut quote = None;
+    let depth = text.bytes().fold((0usize, 0usize), |(depth, most), byte| match (quote, byte) {
+        (None, b'"' | b'\'') => {
+            quote = Some(byte);
+            (depth, most)
+        }
+        (Some(open), _) => {
+            // Quotes end with their line at the latest, for an apostrophe may be none.
+            quote = Some(open).filter(|open| *open != byte && byte != b'\n');
+            (depth, most)
+        }
+        (None, b'[' | b'{') => (depth + 1, most.max(depth + 1)),
+        (None, b']' | b'}') => (depth.saturating_sub(1), most),
         _ => (depth, most),
     });
     let indented = text.lines().map(|line| line.len() - line.trim_start_matches([' ', '-']).len()).max();
@@ -172,8 +213,8 @@ fn label_file(image: &Path) -> Option<PathBuf> {
     Some(labels)
 }
 
-/// Reads a picture's labels; gives the class where all boxes are of one.
-fn read_labels(root: &Path, labels: &Path, image: &str, names: &[String], found: &Findings) -> Option<u32> {
+/// Reads a picture's labels; gives the classes of its boxes, or `None` where nothing can be read.
+fn read_labels(root: &Path, labels: &Path, image: &str, names: &[String], found: &Findings) -> Option<Vec<u32>> {
     let name = below(root, labels);
     if !labels.exists() {
         found.file(Rule::LabelMissing, image, format!("{name} is not there"));
@@ -186,7 +227,7 @@ fn read_labels(root: &Path, labels: &Path, image: &str, names: &[String], found:
             return None;
         }
     };
-    let mut classes = HashSet::new();
+    let mut classes = BTreeSet::new();
     let mut lines = HashSet::new();
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         let wrong = |rule, detail: String| found.file(rule, &name, format!("line {number}: {detail}"));
@@ -206,7 +247,7 @@ fn read_labels(root: &Path, labels: &Path, image: &str, names: &[String], found:
             }
         }
     }
-    classes.iter().next().copied().filter(|_| classes.len() == 1)
+    Some(classes.into_iter().collect())
 }
 
 /// A class and four numbers of a box, or the corners of a polygon.
@@ -261,7 +302,8 @@ fn orphans(root: &Path, data: &Data, pictures: &[(PathBuf, &'static str)], found
         while let Some(folder) = folders.pop() {
             for name in children(&folder) {
                 let path = folder.join(&name);
-                if path.is_dir() {
+                // A link to a folder may lead back up.
+                if path.is_dir() && !path.is_symlink() {
                     folders.push(path);
                 } else if name.ends_with(".txt") && name != "classes.txt" && !known.contains(&path) {
                     found.file(Rule::LabelOrphan, below(root, &path), "");

@@ -36,7 +36,7 @@ pub enum Format {
 impl Format {
     /// The format of a table of this name.
     pub fn of(path: &Path) -> Result<Format, Failure> {
-        match path.extension().and_then(|extension| extension.to_str()) {
+        match path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).as_deref() {
             Some("csv") => Ok(Format::Csv),
             Some("tsv") => Ok(Format::Tsv),
             Some("jsonl") => Ok(Format::Jsonl),
@@ -144,6 +144,7 @@ fn object(report: &Report, what: &What) -> Value {
         "profile": what.profile.map(|profile| profile.name()),
         "errors": count(Severity::Error),
         "warnings": count(Severity::Warning),
+        "notes": count(Severity::Note),
         "rules": rules,
         "summary": {
             "rows": summary.rows,
@@ -212,10 +213,14 @@ fn text(report: &Report, what: &What, limit: usize, out: &mut impl Write) -> std
         }
     }
     let count = |severity| report.findings.iter().filter(|f| f.rule.severity() == severity).count() as u64;
-    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    let (errors, warnings, notes) = (count(Severity::Error), count(Severity::Warning), count(Severity::Note));
+    let notes = if notes > 0 { format!(", {}", several(notes, "note", "notes")) } else { String::new() };
     match (errors, warnings) {
-        (0, 0) => writeln!(out, "\nnothing is wrong"),
-        _ => writeln!(out, "\n{}, {}", several(errors, "error", "errors"), several(warnings, "warning", "warnings")),
+        (0, 0) => writeln!(out, "\nnothing is wrong{notes}"),
+        _ => {
+            let (errors, warnings) = (several(errors, "error", "errors"), several(warnings, "warning", "warnings"));
+            writeln!(out, "\n{errors}, {warnings}{notes}")
+        }
     }
 }
 
