@@ -206,3 +206,66 @@ fn read_text(path: &Path) -> Result<String, String> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads a folder to its end: nothing may panic, whatever its files hold.
+    fn read(folder: &Path, profile: Profile) {
+        if let Ok(layout) = open(folder, profile) {
+            layout.table.for_each(drop);
+            layout.findings.take();
+        }
+    }
+
+    #[test]
+    fn damaged_files_are_findings_or_errors_and_never_a_panic() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let write = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("below the folder")).expect("writable");
+            std::fs::write(path, bytes).expect("writable");
+        };
+        let picture = crate::image::Rgb { width: 2, height: 2, pixels: vec![7; 12] };
+        let png = crate::image::encode(&picture, crate::image::Encoding::Png).expect("a picture");
+        write("yolo/images/train/a.png", &png);
+        write("coco/images/train/a.png", &png);
+        let mut shard = tar::Builder::new(Vec::new());
+        for (name, bytes) in [("a.png", png.as_slice()), ("a.cls", b"1"), ("a.json", br#"{"id":1,"label":"b"}"#)] {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(bytes.len() as u64);
+            shard.append_data(&mut header, name, bytes).expect("written");
+        }
+        let yaml = b"path: .\ntrain: images/train\nval: [images/train]\nnc: 2\nnames: {0: 'a', 1: \"b\"}\n";
+        let json = br#"{"images":[{"id":1,"file_name":"a.png","width":2,"height":2}],
+            "annotations":[{"id":1,"image_id":1,"category_id":1,"bbox":[0,0,2,2]}],"categories":[{"id":1,"name":"a"}]}"#;
+        let sound: [(&str, &str, Profile, Vec<u8>); 4] = [
+            ("yolo", "data.yaml", Profile::Yolo, yaml.to_vec()),
+            ("yolo", "labels/train/a.txt", Profile::Yolo, b"0 0.5 0.5 1 1\n1 0 0 1 0 1 1\n".to_vec()),
+            ("coco", "annotations/instances_train.json", Profile::Coco, json.to_vec()),
+            ("shards", "train-0.tar", Profile::Webdataset, shard.into_inner().expect("written")),
+        ];
+        let mut state = 7u64;
+        let mut next = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        for (set, file, profile, sound) in sound {
+            for _ in 0..400 {
+                let mut bytes = sound.clone();
+                for _ in 0..=next(4) {
+                    let at = next(bytes.len().min(1 << 12));
+                    match next(4) {
+                        0 => bytes[at] = next(256) as u8,
+                        1 => bytes[at] ^= 1 << next(8),
+                        2 => bytes.truncate(at + 1),
+                        _ => bytes.insert(at, b"[]{}:,'\"&*!|>-0 9e\n"[next(18)]),
+                    }
+                }
+                write(&format!("{set}/{file}"), &bytes);
+                read(&folder.path().join(set), profile);
+            }
+        }
+    }
+}

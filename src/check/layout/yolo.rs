@@ -292,7 +292,7 @@ fn check_number(path: &Path, id: i32, key: &str, found: &Findings) {
 /// Label files to which no picture belongs.
 fn orphans(root: &Path, data: &Data, pictures: &[(PathBuf, &'static str)], found: &Findings) {
     let known: HashSet<PathBuf> = pictures.iter().filter_map(|(path, _)| label_file(path)).collect();
-    for (images, _) in &data.folders {
+    for (images, _) in data.folders.iter().filter(|(images, _)| !images.is_file()) {
         let Some(labels) = label_file(&images.join("x.txt")).and_then(|file| Some(file.parent()?.to_path_buf())) else {
             let detail = "no folder of its path is called `images`, so nobody finds its labels";
             found.file(Rule::Layout, below(root, images), detail);
