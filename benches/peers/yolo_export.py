@@ -47,7 +47,7 @@ if __name__ == "__main__":
     counts, jobs = {}, []
     for i, path in enumerate(sorted(source.iterdir())):
         number = int(path.name[:4])
-        count = counts[number] = counts.get(number, -1) + 1
+        count = counts[number] = counts.get(number, 0) + 1
         jobs.append((path, ("train", "train", "validation", "test")[i % 4], f"{number:04}_{count:03}", number - 1))
     with Pool() as pool:
         for _ in pool.imap_unordered(make, jobs, chunksize=16):
@@ -150,7 +150,7 @@ def main():
         counts, some = {}, []
         for path in sorted(pictures.iterdir()):
             number = path.name[:4]
-            count = counts[number] = counts.get(number, -1) + 1
+            count = counts[number] = counts.get(number, 0) + 1
             some.append((path, f"{number}_{count:03}.jpg"))
         some = some[:: max(1, len(some) // 200)]
         chosen = getattr(Image, args.filter)
