@@ -46,6 +46,10 @@ pub enum Error {
     Foreign { folder: PathBuf, files: Vec<String> },
     #[error("{}: lies in the folder that is being written", path.display())]
     SourceInside { path: PathBuf },
+    #[error("{}: another export is writing here", folder.display())]
+    Busy { folder: PathBuf },
+    #[error("{name}: no picture could be read")]
+    NothingRead { name: String },
     #[error("{}: {problem}", path.display())]
     Model { path: PathBuf, problem: String },
     #[error("{name}: changed while it was read")]
@@ -63,6 +67,11 @@ impl Error {
                 Some("choose an empty folder, or export beside them with --force, which removes none of them".into())
             }
             Error::SourceInside { .. } => Some("choose another folder with -o".into()),
+            Error::Busy { .. } => Some("wait until it is done, or choose another folder with -o".into()),
+            Error::NothingRead { .. } => Some(
+                "paths in a table are relative to the working directory at the time of writing: run it from there"
+                    .into(),
+            ),
             Error::Model { .. } => Some("an ONNX model of one input, pixels, can be fixed to a shape".into()),
             Error::Changed { .. } => Some("run the export again when nothing writes to it".into()),
         }

@@ -79,6 +79,8 @@ pub enum Error {
     MixedInputs { path: PathBuf },
     #[error("-: standard input cannot be read beside other inputs")]
     StdinBesideOthers,
+    #[error("{}: an export was not finished here", folder.display())]
+    Unfinished { folder: PathBuf },
     #[error("{name}: no image found")]
     NoImages { name: String },
     #[error("{name}: this stage reads a table, and this is {found}")]
@@ -99,6 +101,10 @@ impl Error {
         match self {
             Error::Io(e) => e.hint(),
             Error::Filter(e) => e.hint(),
+            Error::Unfinished { folder } => Some(format!(
+                "run that export again, or delete {} to read the files as they are",
+                folder.join(dataset::JOURNAL).display()
+            )),
             Error::NoImages { .. } => Some(
                 "hidden files and files without an image extension are skipped; name such a file itself to read it"
                     .into(),

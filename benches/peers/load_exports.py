@@ -9,11 +9,13 @@ after its shape was fixed. Ends with 1 where anything differs.
 """
 
 import argparse
+import atexit
 import csv
 import io
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -50,6 +52,7 @@ def rows(table, columns="key,id,label,split"):
 start = pathlib.Path.cwd()
 root = pathlib.Path(tempfile.mkdtemp(prefix="pokedex-datasets-"))
 os.chdir(root)
+atexit.register(lambda: (os.chdir(start), shutil.rmtree(root)))
 source = (start / arguments.pictures).resolve()
 pokedex("scan", source, "-o", "all.parquet", code=(0, 3))
 taken = {}
@@ -78,7 +81,7 @@ import numpy  # noqa: E402
 index = faiss.read_index("vectors.faiss")
 array = numpy.load("vectors.npy")
 check("faiss: the vectors of NumPy's file", numpy.array_equal(index.reconstruct_n(0, index.ntotal), array), array.shape)
-keys = [row["key"] for row in csv.DictReader(open("vectors.keys.csv", encoding="utf-8"))]
+keys = [row["key"] for row in csv.DictReader(open("vectors.npy.keys.csv", encoding="utf-8"))]
 agree = 0
 for row in range(0, len(keys), max(1, len(keys) // 25)):
     scores, found = index.search(array[row : row + 1], 6)
@@ -108,6 +111,15 @@ if all(row["id"] for row in truth.values()):
     pokedex("export", "vectors.parquet", "--format", "web-json", "-o", "pokemon_embeddings.json")
     web = json.load(open("pokemon_embeddings.json", encoding="utf-8"))
     check("web-json: an array by id", len(web) >= 1025 and len({len(vector) for vector in web}) == 1, len(web))
+    listed = list(csv.DictReader(open("vectors.npy.keys.csv", encoding="utf-8")))
+    means = {}
+    for row in listed:
+        means.setdefault(int(row["id"]), []).append(array[int(row["row"])])
+    means = {number: numpy.mean(vectors, axis=0, dtype=numpy.float64) for number, vectors in means.items()}
+    worst = max(numpy.abs(web[number - 1] - mean / numpy.linalg.norm(mean)).max() for number, mean in means.items())
+    check("web-json: the normalised mean of an id's vectors", worst < 1e-6, f"{worst:.1e}")
+    empty = [number for number in range(1, len(web) + 1) if number not in means and any(web[number - 1])]
+    check("web-json: zeros where an id has none", not empty, empty[:3])
 
 # A device
 if arguments.model:
@@ -129,5 +141,5 @@ if arguments.model:
     sizes = {Image.open(root / "device" / line).size for line in open("device/calibration.txt", encoding="utf-8").read().split()}
     check("edge: pictures are of the input's size", sizes == {(shape[3], shape[2])}, sizes)
 
-print(f"{root}: {len(failures)} failures")
+print(f"{len(failures)} failures")
 sys.exit(bool(failures))

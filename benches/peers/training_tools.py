@@ -2,7 +2,8 @@
 
 The pictures of a folder are divided, exported in every layout, and loaded from another working directory: by
 Ultralytics' own check and data loader (with --train for an epoch of a nano model, too), torchvision, pycocotools,
-webdataset and Hugging Face's datasets. Each must find every picture, in its split, with its class.
+webdataset and Hugging Face's datasets. Each must find every picture, in its split, with its class. Pictures for YOLO must
+be those that Pillow makes of the sources.
 
 Exit status: 0 when all that is installed finds all, or there is no data; 1 else. What is not installed is named.
 """
@@ -68,6 +69,14 @@ def main():
             missing, strange = expected - found, found - expected
             detail = "" if same else f"; missing {missing.most_common(3)}, strange {strange.most_common(3)}"
             print(f"{check.__name__:12} {'met' if same else 'MISSED'}: {sum(found.values())} of {len(rows)} pictures{detail}")
+            if check is yolo:
+                columns = ("--format", "csv", "--columns")
+                made = csv.DictReader(io.StringIO(run("export", out / "manifest.parquet", *columns, "key,file")))
+                paths = csv.DictReader(io.StringIO(run("export", "split.parquet", *columns, "key,path")))
+                worst = worst_picture(out, list(made), {row["key"]: row["path"] for row in paths})
+                failed |= worst >= MOST_DIFFERENCE
+                verdict = "met" if worst < MOST_DIFFERENCE else "MISSED"
+                print(f"{'':12} {verdict}: pictures differ from Pillow's by {worst:.1f} of 255 in the mean at most")
             # What comes back is what went in.
             back = run("scan", out, "--skip-ok", "-o", "back.parquet")
             back = csv.DictReader(io.StringIO(run("export", "back.parquet", "--format", "csv", "--columns", "key,id,label,split")))
@@ -75,6 +84,28 @@ def main():
             failed |= not same
             print(f"{'':12} {'met' if same else 'MISSED'}: keys, ids, labels and splits come back by scan")
     return 1 if failed else 0
+
+
+# Of 255, in the mean over a picture: JPEG and another bilinear filter.
+MOST_DIFFERENCE = 6
+COMPARED = 20
+
+
+def worst_picture(out, made, paths):
+    """The greatest mean difference between some exported pictures and what Pillow makes of their sources."""
+    import numpy
+    from PIL import Image
+
+    worst = 0.0
+    for row in made[:: max(1, len(made) // COMPARED)]:
+        with Image.open(out / row["file"]) as picture:
+            ours = numpy.asarray(picture.convert("RGB"), dtype=numpy.float32)
+        with Image.open(paths[row["key"]]) as source:
+            source = source.convert("RGBA")
+        white = Image.new("RGBA", source.size, "white")
+        theirs = Image.alpha_composite(white, source).convert("RGB").resize(ours.shape[1::-1], Image.Resampling.BILINEAR)
+        worst = max(worst, float(numpy.abs(ours - numpy.asarray(theirs, dtype=numpy.float32)).mean()))
+    return worst
 
 
 SIZES = {"webdataset": ("--shard-size", "2MB"), "huggingface": ("--shard-size", "2MB"), "yolo": ("--size", "64")}

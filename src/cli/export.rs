@@ -10,7 +10,9 @@ use clap::Args;
 
 use super::args::{Size, TableInputs, Work};
 use super::failure::{Exit, Failure};
+use crate::export::names;
 use crate::image::{self, Colour, Encoding};
+use crate::split::Split;
 use crate::ui::Ui;
 
 /// What a table is written as.
@@ -85,11 +87,16 @@ impl From<Fit> for image::Fit {
 ///
 /// Data sets (yolo, imagefolder, coco, webdataset, huggingface, edge) are folders. Rows with an error, excluded ones and those
 /// without a split are left out. Classes are the 1025 species where every row has a Pokédex number (class = id − 1), else
-/// the sorted labels. yolo makes JPEGs of 416 x 416 pixels; the others keep the bytes of PNG, upright JPEG, WebP and BMP,
-/// unless --size or --encode is given. Boxes of the column `boxes` follow their pictures. OUT/manifest.parquet, written
-/// last, says where every row is: `pokedex scan OUT/` gives back keys, ids, labels and splits. A run that was killed goes
-/// on where it was; of an earlier export, files that are no part of the new one are removed, and nothing else is. What was
-/// written is read back and checked; where something is wrong, a leak between splits for example, the exit code is 4.
+/// the sorted labels. Splits called val, valid or dev are for validation. Boxes of the column `boxes` follow their
+/// pictures. yolo makes JPEGs of 416 x 416 pixels; the others keep the bytes of PNGs of 8 bits, upright JPEGs, WebP
+/// and BMP, unless --size or --encode is given. Kept PNGs keep their transparency; --encode png puts them on the
+/// --background.
+///
+/// OUT/manifest.parquet, written last, says where every row is: `pokedex scan OUT/` gives back keys, ids, labels and
+/// splits. A run that was killed goes on where it was; of an earlier export, files that are no part of the new one are
+/// removed, and nothing else is. No source may lie in OUT. What was written is read back and checked; where something
+/// is wrong, a leak between splits for example, the exit code is 4. Near copies are not looked for there: `pokedex
+/// check OUT/` does.
 ///
 /// --where takes an SQL expression on the table's columns: = <> < <= > >=, and, or, not, in, between, like, ilike, is
 /// null, + - * / %, lower, upper, length, starts_with, ends_with, contains. Text goes in single quotes; dates too. Names
@@ -271,13 +278,14 @@ impl Export {
                 return Err(Failure::usage(format!("{flag}: changes nothing here"), hint));
             }
         }
-        match flags.val_name.as_deref() {
-            Some("train" | "test") => Err(Failure::usage(
-                "--val-name: is the name of another split",
-                "the usual ones are: --val-name val or valid",
-            )),
-            _ => Ok(()),
-        }
+        let Some(name) = flags.val_name.as_deref() else { return Ok(()) };
+        let is = |split: Split| names::folded(&names::safe(name)) == split.name();
+        let problem = match () {
+            () if name.trim().is_empty() || name.contains('/') => "is not the name of a folder",
+            () if is(Split::Train) || is(Split::Test) => "is the name of another split",
+            () => return Ok(()),
+        };
+        Err(Failure::usage(format!("--val-name: {problem}"), "the usual ones are: --val-name val or valid"))
     }
 }
 

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::manifest::MANIFEST;
+use super::names::folded;
 use super::plan::{Names, Naming};
 use super::{Error, Finished, Folder, Item, Layout, Packer, Place, Plan, Recipe, Whereabouts};
 use crate::image::{self, Encoding};
@@ -18,6 +20,9 @@ pub const NAMING: Naming = Naming { names: Names::Stem, boxes: false, classified
 
 /// The pictures' folder.
 const CALIBRATION: &str = "calibration";
+/// The bundle's own files and folders, beside which the weights lie.
+const OWN: &[&str] =
+    &["model.onnx", "manifest.json", "classes.txt", "anchors.txt", "calibration.txt", CALIBRATION, MANIFEST];
 /// Longer files of anchors hold something else.
 const MOST_ANCHORS: u64 = 1 << 20;
 
@@ -31,9 +36,18 @@ impl Edge {
     /// Reads the model, and the anchors: a file, or what the model says of itself.
     ///
     /// # Errors
-    /// The model takes something else than pixels, or a file cannot be read.
+    /// The model takes something else than pixels, its files have names of the bundle's own, or one cannot be read.
     pub fn open(path: &Path, anchors: Option<&Path>) -> Result<Edge, Error> {
         let model = Fixed::open(path).map_err(|problem| Error::Model { path: path.into(), problem })?;
+        let mut taken: Vec<String> = OWN.iter().map(|name| (*name).to_string()).collect();
+        for file in &model.weights {
+            let name = file.file_name().map(|name| folded(&name.to_string_lossy())).unwrap_or_default();
+            if taken.contains(&name) {
+                let problem = format!("its weights file {} has the name of another file of the bundle", file.display());
+                return Err(Error::Model { path: path.into(), problem });
+            }
+            taken.push(name);
+        }
         let anchors = match anchors {
             Some(path) => Some(read_anchors(path)?),
             None => model.anchors.clone(),
@@ -74,9 +88,9 @@ fn read_anchors(path: &Path) -> Result<String, Error> {
     }
     let text = std::fs::read_to_string(path).map_err(|source| IoError::Read { path: path.into(), source })?;
     let numbers = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|cell| !cell.is_empty());
-    let wrong = numbers.clone().find(|cell| cell.parse::<f32>().is_err());
+    let wrong = numbers.clone().find(|cell| !cell.parse::<f32>().is_ok_and(f32::is_finite));
     match (wrong, numbers.count()) {
-        (Some(wrong), _) => Err(problem(format!("`{wrong}` is no number"))),
+        (Some(wrong), _) => Err(problem(format!("`{wrong}` is no finite number"))),
         (None, 0) => Err(problem("holds no anchors".into())),
         (None, count) if count % 2 == 1 => Err(problem(format!("holds {count} numbers, and anchors are pairs"))),
         _ => Ok(text),

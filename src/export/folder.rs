@@ -3,10 +3,11 @@
 //! While a run is under way its folder has a journal, `.export.journal`: a line `+ FILE` before a file is begun, a line
 //! `= …` when a picture's file is there, with the hashes of its source and of itself. The manifest of the run before is
 //! `.export-previous.parquet` for so long. So a run that was killed at any moment knows on the next time what is its
-//! own, and what it need not do again; a folder with a manifest is one that is complete.
+//! own, and what it need not do again; a folder with a manifest and no journal is one that is complete. The run that
+//! writes holds a lock on the journal. A run that fails before it has made anything leaves the folder as it was.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -15,8 +16,8 @@ use std::sync::Mutex;
 use super::manifest::{self, MANIFEST};
 use super::{Error, Made};
 use crate::io;
+use crate::table::dataset::JOURNAL;
 
-const JOURNAL: &str = ".export.journal";
 const PREVIOUS: &str = ".export-previous.parquet";
 /// So many folders of sources are remembered.
 const MOST_PLACES: usize = 1024;
@@ -47,15 +48,57 @@ fn start(digest: &[u8; 32]) -> u64 {
     u64::from_le_bytes(digest[..8].try_into().expect("a part of 32 bytes"))
 }
 
+/// Tells which sources lie in a folder that is to be written, and could be overwritten before they are read.
+#[derive(Debug)]
+pub struct Within {
+    /// The folder as the system names it; `None` where there is none yet.
+    canonical: Option<PathBuf>,
+    /// Folders of sources, and whether they lie in this one.
+    places: HashMap<PathBuf, bool>,
+}
+
+impl Within {
+    pub fn new(folder: &Path) -> Within {
+        Within { canonical: folder.canonicalize().ok(), places: HashMap::new() }
+    }
+
+    /// Refuses a source that lies in the folder, be it by links, or is the folder.
+    ///
+    /// # Errors
+    /// It does.
+    pub fn refuse(&mut self, source: &Path) -> Result<(), Error> {
+        if self.holds(source) { Err(Error::SourceInside { path: source.into() }) } else { Ok(()) }
+    }
+
+    fn holds(&mut self, source: &Path) -> bool {
+        let Some(folder) = &self.canonical else { return false };
+        let lies_in = |path: &Path| path.canonicalize().is_ok_and(|path| path.starts_with(folder));
+        // Whatever else is known of a folder, a link or a folder in it may be anywhere.
+        let is_file = fs::symlink_metadata(source).is_ok_and(|about| about.is_file());
+        if !is_file {
+            return lies_in(source);
+        }
+        let parent = source.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if let Some(&inside) = self.places.get(parent) {
+            return inside;
+        }
+        let inside = lies_in(parent);
+        if self.places.len() >= MOST_PLACES {
+            self.places.clear();
+        }
+        self.places.insert(parent.into(), inside);
+        inside
+    }
+}
+
 /// A folder that is being written.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    /// The folder as the system names it.
-    canonical: PathBuf,
+    /// Locked for as long as it is open.
     journal: Mutex<File>,
-    /// Folders of sources, and whether they lie in this one.
-    places: Mutex<HashMap<PathBuf, bool>>,
+    /// What this run has done so far, and undoes where it makes nothing.
+    before: Before,
     /// What earlier runs made: hashes of names.
     earlier: HashSet<u64>,
     known: Known,
@@ -63,15 +106,29 @@ pub struct Folder {
     own: Mutex<HashSet<u64>>,
 }
 
+/// What was there before this run.
+#[derive(Debug, Clone, Copy)]
+struct Before {
+    folder: bool,
+    /// Of a run that was killed.
+    journal: bool,
+    /// A manifest, which was put aside.
+    manifest: bool,
+}
+
 impl Folder {
     /// Opens a folder for an export of these settings, making it where it is not there.
     ///
     /// # Errors
-    /// It holds files that no export made (unless `force`), or cannot be read or written.
+    /// It holds files that no export made (unless `force`), another export writes to it, or it cannot be read or
+    /// written. Then it is as it was.
     pub fn open(path: &Path, settings: &str, force: bool) -> Result<Folder, Error> {
         let fail = |source| io::Error::Write { path: path.to_path_buf(), source };
+        let journal_path = path.join(JOURNAL);
+        let mut before = Before { folder: path.exists(), journal: journal_path.exists(), manifest: false };
         fs::create_dir_all(path).map_err(fail)?;
-        let canonical = path.canonicalize().map_err(fail)?;
+        // Where a run was killed or is under way, this is settled before anything is read.
+        let journal = before.journal.then(|| lock(path)).transpose()?;
         let settings = format!("{} {settings}", env!("CARGO_PKG_VERSION"));
         let (mut earlier, mut known) = (HashSet::new(), Known::default());
         for name in [PREVIOUS, MANIFEST] {
@@ -84,8 +141,9 @@ impl Folder {
                 }
             });
         }
-        read_journal(&path.join(JOURNAL), &settings, &mut earlier, &mut known);
-        let journal_path = path.join(JOURNAL);
+        if let Some(journal) = &journal {
+            read_journal(journal, &settings, &mut earlier, &mut known);
+        }
         if !force {
             let mut foreign = Vec::new();
             walk(path, false, &mut |file| {
@@ -98,41 +156,46 @@ impl Folder {
                 return Err(Error::Foreign { folder: path.into(), files: foreign });
             }
         }
-        let mut journal = File::options().create(true).append(true).open(&journal_path).map_err(fail)?;
-        writeln!(journal, "# {settings}").map_err(fail)?;
-        if path.join(MANIFEST).exists() && !path.join(PREVIOUS).exists() {
-            fs::rename(path.join(MANIFEST), path.join(PREVIOUS)).map_err(fail)?;
-        }
+        let mut journal = journal.map_or_else(|| lock(path), Ok)?;
+        let mut begin = || -> std::io::Result<()> {
+            writeln!(journal, "# {settings}")?;
+            if path.join(MANIFEST).exists() && !path.join(PREVIOUS).exists() {
+                fs::rename(path.join(MANIFEST), path.join(PREVIOUS))?;
+                before.manifest = true;
+            }
+            Ok(())
+        };
+        let begun = begin().map_err(fail);
         let journal = Mutex::new(journal);
-        Ok(Folder {
-            path: path.into(),
-            canonical,
-            journal,
-            places: Mutex::default(),
-            earlier,
-            known,
-            own: Mutex::default(),
-        })
+        let folder = Folder { path: path.into(), journal, before, earlier, known, own: Mutex::default() };
+        if let Err(e) = begun {
+            folder.abandon();
+            return Err(e.into());
+        }
+        Ok(folder)
+    }
+
+    /// The run has failed: where it has made nothing, the folder is as it was before; else its journal stays, for the
+    /// next run.
+    pub fn abandon(&self) {
+        if !self.own.lock().expect("no thread panics with this lock").is_empty() {
+            return;
+        }
+        // What cannot be undone is found by the next run.
+        if self.before.manifest {
+            let _ = fs::rename(self.path.join(PREVIOUS), self.path.join(MANIFEST));
+        }
+        if !self.before.journal {
+            let _ = fs::remove_file(self.path.join(JOURNAL));
+        }
+        if !self.before.folder {
+            let _ = fs::remove_dir(&self.path);
+        }
     }
 
     /// The file of this name.
     pub fn join(&self, file: &str) -> PathBuf {
         self.path.join(file)
-    }
-
-    /// Whether a source lies in the folder, and could be overwritten before it is read.
-    pub fn holds(&self, source: &str) -> bool {
-        let parent = Path::new(source).parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut places = self.places.lock().expect("no thread panics with this lock");
-        if let Some(&inside) = places.get(parent) {
-            return inside;
-        }
-        let inside = parent.canonicalize().is_ok_and(|parent| parent.starts_with(&self.canonical));
-        if places.len() >= MOST_PLACES {
-            places.clear();
-        }
-        places.insert(parent.into(), inside);
-        inside
     }
 
     /// The facts of a picture's file that was made from these bytes and is still what it was.
@@ -223,11 +286,6 @@ impl Folder {
             .map_err(|source| io::Error::Write { path: self.join(to), source })?)
     }
 
-    /// A file that was begun was not made.
-    pub fn give_up(&self, file: &str) {
-        self.own.lock().expect("no thread panics with this lock").remove(&hash(file));
-    }
-
     /// Removes what earlier runs made and this one did not; says how many files.
     ///
     /// # Errors
@@ -263,9 +321,19 @@ impl Folder {
     }
 }
 
+/// Opens the journal of a folder for this run alone, making it where it is not there. File systems without locks have
+/// none to take.
+fn lock(folder: &Path) -> Result<File, Error> {
+    let path = folder.join(JOURNAL);
+    let open = File::options().read(true).create(true).append(true).open(&path);
+    let journal = open.map_err(|source| io::Error::Write { path: path.clone(), source })?;
+    let is_taken = matches!(journal.try_lock(), Err(TryLockError::WouldBlock));
+    // Gone meanwhile: another run is just done with it.
+    if is_taken || !path.exists() { Err(Error::Busy { folder: folder.into() }) } else { Ok(journal) }
+}
+
 /// Reads a journal as far as it goes; its last line may be torn.
-fn read_journal(path: &Path, settings: &str, earlier: &mut HashSet<u64>, known: &mut Known) {
-    let Ok(file) = File::open(path) else { return };
+fn read_journal(file: &File, settings: &str, earlier: &mut HashSet<u64>, known: &mut Known) {
     let mut same = false;
     for line in BufReader::new(file).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line);

@@ -11,15 +11,18 @@ const MOST_BYTES: usize = 120;
 const DEVICES: &[&str] = &["con", "prn", "aux", "nul", "com", "lpt"];
 
 /// A text as the name of a file or folder. `/ \ : * ? " < > |` and control characters are `_`, and so is a dot at the
-/// beginning; dots and spaces at the ends fall away; names of devices get a `_`; what is too long is cut.
+/// beginning, where several `_` are one (Hugging Face's reader skips `__`); dots and spaces at the ends fall away; names
+/// of devices get a `_`; what is too long is cut.
 pub fn safe(text: &str) -> String {
-    let mut name: String =
-        text.nfc().map(|c| if c.is_control() || "/\\:*?\"<>|".contains(c) { '_' } else { c }).collect();
+    let clean: String = text.nfc().map(|c| if c.is_control() || "/\\:*?\"<>|".contains(c) { '_' } else { c }).collect();
+    let trimmed = clean.trim_start().trim_end_matches(|c: char| c == '.' || c.is_whitespace());
+    let mut name = if trimmed.is_empty() { "_".to_string() } else { trimmed.to_string() };
     if name.starts_with('.') {
         name.replace_range(..1, "_");
     }
-    let trimmed = name.trim_start().trim_end_matches(|c: char| c == '.' || c.is_whitespace());
-    let mut name = if trimmed.is_empty() { "_".to_string() } else { trimmed.to_string() };
+    if name.starts_with("__") {
+        name = format!("_{}", name.trim_start_matches('_'));
+    }
     let stem = name.split('.').next().unwrap_or_default().trim_end_matches(|c: char| c.is_ascii_digit());
     if DEVICES.iter().any(|device| stem.eq_ignore_ascii_case(device)) {
         name.push('_');
@@ -32,7 +35,7 @@ pub fn safe(text: &str) -> String {
 }
 
 /// What two names have in common that a file system may take for one.
-fn folded(name: &str) -> String {
+pub fn folded(name: &str) -> String {
     name.nfkc().flat_map(char::to_lowercase).collect()
 }
 
@@ -93,6 +96,10 @@ mod tests {
             ("a/b\\c", "a_b_c"),
             ("", "_"),
             (" . ", "_"),
+            (" .hid", "_hid"),
+            ("__init__", "_init__"),
+            ("._x", "_x"),
+            ("_x", "_x"),
             ("con", "con_"),
             ("COM1.x", "COM1.x_"),
             ("Mr. Mime", "Mr. Mime"),

@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use crate::image::{self, Colour, Encoding, Filter, Fit, Format};
 use crate::table::boxes::Bounds;
 
+/// Where a PNG says the bits of a sample: in its first chunk, which is IHDR.
+const PNG_DEPTH: usize = 24;
+
 /// What is done to every picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Recipe {
@@ -62,15 +65,17 @@ impl Recipe {
     }
 
     /// How a picture of these bytes is written; `None`: as it is. Bytes stay, but those of a picture that lies on its
-    /// side until EXIF is heeded, which most training tools do not, and of formats that one of them does not list. Else a
-    /// JPEG stays one, and all others are written without loss.
+    /// side until EXIF is heeded, which most training tools do not, of PNGs of 16 bits, which Pillow and torchvision clip
+    /// to white, and of formats that one of them does not list. Else a JPEG stays one, and all others are written without
+    /// loss, in 8 bits.
     fn encoding(&self, bytes: &[u8]) -> Result<Option<Encoding>, image::Error> {
         if self.encoding.is_some() {
             return Ok(self.encoding);
         }
         let format = image::format(bytes)?;
         let common = matches!(format, Format::Png | Format::Jpeg | Format::WebP | Format::Bmp);
-        if self.size.is_none() && common && image::is_upright(bytes)? {
+        let deep = format == Format::Png && bytes.get(PNG_DEPTH) == Some(&16);
+        if self.size.is_none() && common && !deep && image::is_upright(bytes)? {
             return Ok(None);
         }
         Ok(Some(if format == Format::Jpeg { Encoding::Jpeg } else { Encoding::Png }))

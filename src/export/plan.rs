@@ -1,15 +1,16 @@
 //! Which rows are exported, to which split, class and name: decided from all rows before any picture is read.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 use arrow_array::{Array, RecordBatch};
 
-use super::Classes;
-use super::names;
+use super::folder::Within;
+use super::{Classes, Error, names};
 use crate::species;
 use crate::split::{SPLITS, Split};
 use crate::table::boxes::Boxes;
-use crate::table::{Error, column};
+use crate::table::{Images, column};
 
 /// Why a row is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,6 +76,7 @@ pub struct Survey {
     numbers: HashMap<String, u32>,
     /// Of every label, whether something that is exported is called so.
     used: Vec<bool>,
+    within: Within,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -87,14 +89,16 @@ struct Row {
 }
 
 impl Survey {
-    pub fn new(naming: Naming) -> Survey {
-        Survey { naming, keys: vec![], rows: vec![], labels: vec![], numbers: HashMap::new(), used: vec![] }
+    /// `within` knows the folder that is to be written.
+    pub fn new(naming: Naming, within: Within) -> Survey {
+        Survey { naming, keys: vec![], rows: vec![], labels: vec![], numbers: HashMap::new(), used: vec![], within }
     }
 
     /// Takes the next rows. Where the table has no column `split`, all are for training.
     ///
     /// # Errors
-    /// A column is of another type than it should be.
+    /// A column is of another type than it should be, or a picture that is to be read lies in the folder that is to be
+    /// written.
     pub fn look(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         let text = |name| column::text(batch, name);
         let keys = text(column::KEY)?.ok_or_else(|| column::missing(&batch.schema(), column::KEY, "table"))?;
@@ -102,15 +106,14 @@ impl Survey {
         let (errors, excluded) = (text(column::ERROR)?, text(column::EXCLUDED)?);
         let ids = column::ints(batch, column::ID)?;
         let boxes = if self.naming.boxes { Boxes::of(batch)? } else { None };
+        let images = Images::of(batch)?;
         let set = |column: &Option<arrow_array::StringArray>, i: usize| column.as_ref().is_some_and(|c| c.is_valid(i));
         for i in 0..batch.num_rows() {
             self.keys.push(keys.value(i).into());
             let split = match &splits {
                 None => Ok(Split::Train),
                 Some(splits) if splits.is_null(i) => Err(Reason::NoSplit),
-                Some(splits) => {
-                    SPLITS.into_iter().find(|split| split.name() == splits.value(i)).ok_or(Reason::UnknownSplit)
-                }
+                Some(splits) => meant(splits.value(i)).ok_or(Reason::UnknownSplit),
             };
             let split = match () {
                 () if set(&errors, i) => Err(Reason::Error),
@@ -124,6 +127,9 @@ impl Survey {
                     continue;
                 }
             };
+            if let (None, Some(path)) = (images.bytes(i), images.path(i)) {
+                self.within.refuse(Path::new(path))?;
+            }
             let label = labels.as_ref().filter(|l| l.is_valid(i)).map(|l| self.number(l.value(i)));
             let drawn = boxes.as_ref().and_then(|boxes| boxes.get(i));
             let whole = match &drawn {
@@ -204,6 +210,14 @@ impl Survey {
             places[i] = Some(Place { split: row.split, class: of[i], name });
         }
         Plan { classes, left, exported: exported.len() as u64, places }
+    }
+}
+
+/// The split that a name means, as other tools write it.
+fn meant(name: &str) -> Option<Split> {
+    match name.to_lowercase().as_str() {
+        "val" | "valid" | "dev" => Some(Split::Validation),
+        name => SPLITS.into_iter().find(|split| split.name() == name),
     }
 }
 

@@ -79,9 +79,9 @@ fn lines(item: &Item, classes: &Classes) -> String {
     lines
 }
 
-/// The class of a box: by its label, else that of the row.
+/// The class of a box: by its label; that of the row only where the box has none.
 pub fn class_of(label: Option<&str>, row: Option<u32>, classes: &Classes) -> Option<u32> {
-    label.and_then(|label| classes.number(label)).or(row)
+    label.map_or(row, |label| classes.number(label))
 }
 
 /// Six decimals, a millionth of the picture, without zeros at the end.

@@ -57,7 +57,8 @@ impl Fixed {
             let mut numbers = Vec::new();
             flat(&literal::parse(text)?, &mut numbers)?;
             let text = numbers.iter().map(f64::to_string).collect::<Vec<_>>().join(", ");
-            (!numbers.is_empty()).then(|| format!("{text}\n"))
+            let sound = !numbers.is_empty() && numbers.iter().all(|x| x.is_finite());
+            sound.then(|| format!("{text}\n"))
         };
         Ok(Fixed {
             weights: lone.graph.external.iter().map(|file| lone.folder.join(file)).collect(),

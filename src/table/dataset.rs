@@ -1,8 +1,9 @@
-//! A data set that `export` wrote, read back: the rows of its manifest, with their pictures.
+//! A folder that `export` or `augment` wrote, read back: the rows of its manifest, with their pictures.
 //!
 //! Hides: how each format keeps pictures (files, members of tar shards, rows of Parquet shards). Promises: keys, ids,
 //! labels and splits are those of the table that was exported; pictures that somebody put into the folder since are rows
-//! of their own; one that is gone, or lies where it should not, is for its reader to name; memory is bounded.
+//! of their own; one that is gone, or lies where it should not, is for its reader to name; a folder that an export has
+//! not finished is never taken for one that is whole; memory is bounded.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -16,11 +17,16 @@ use arrow_array::{Array, ArrayRef, BinaryArray, RecordBatch, StringArray, Struct
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
+use super::inputs::is_table;
 use super::{Error, Images, Table, column};
 use crate::io::{self, Listing};
 
 /// The manifest's name in the folder.
 pub const MANIFEST: &str = "manifest.parquet";
+/// What a folder holds while an export is under way, and after one that was killed.
+pub const JOURNAL: &str = ".export.journal";
+/// The footer's key for what augmented the pictures.
+const AUGMENT: &str = "augment";
 /// The footer's key for the format and what it was told.
 pub const EXPORT: &str = "export";
 /// The footer's key for the files beside those of the pictures, one a line.
@@ -47,9 +53,41 @@ const MOST_BYTES: u64 = 1 << 30;
 
 /// Whether a folder is a data set that `export` wrote, to its end.
 pub fn is_one(folder: &Path) -> bool {
+    matches!(manifest(folder), Ok(Some(manifest)) if is_export(&manifest))
+}
+
+/// The rows of a folder that `export` or `augment` wrote; `None` of any other.
+///
+/// # Errors
+/// An export was not finished there, or the manifest cannot be read.
+pub fn find(folder: &Path) -> Result<Option<Table>, Error> {
+    match manifest(folder)? {
+        Some(manifest) if is_export(&manifest) => open(folder).map(Some),
+        // Its paths are those that `augment` was given: relative to the working directory.
+        Some(manifest) if manifest.provenance.get(AUGMENT).is_some() && manifest.has(column::PATH) => {
+            Ok(Some(manifest))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Whether no export is under way in a folder, or was killed there.
+///
+/// # Errors
+/// One is, or was.
+pub fn require_finished(folder: &Path) -> Result<(), Error> {
+    if folder.join(JOURNAL).is_file() { Err(Error::Unfinished { folder: folder.into() }) } else { Ok(()) }
+}
+
+/// The table that a folder has for a manifest, whoever wrote it.
+fn manifest(folder: &Path) -> Result<Option<Table>, Error> {
+    require_finished(folder)?;
     let manifest = folder.join(MANIFEST);
-    let is_export = |table: Table| table.provenance.get(EXPORT).is_some() && table.has(FILE) && table.has(column::KEY);
-    manifest.is_file() && Table::open(&manifest).is_ok_and(is_export)
+    if is_table(&manifest) { Table::open(&manifest).map(Some) } else { Ok(None) }
+}
+
+fn is_export(manifest: &Table) -> bool {
+    manifest.provenance.get(EXPORT).is_some() && manifest.has(FILE) && manifest.has(column::KEY)
 }
 
 /// The rows of a data set.

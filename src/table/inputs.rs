@@ -69,12 +69,9 @@ impl Inputs {
         }
     }
 
-    /// The image files of the arguments; of a folder that an export made, the rows that it was made of.
+    /// The image files of the arguments.
     fn files(&self) -> Result<Table, Error> {
-        match self.paths.as_slice() {
-            [folder] if dataset::is_one(folder) => dataset::open(folder),
-            paths => self.list(Listing::of(paths)?),
-        }
+        self.list(Listing::of(&self.paths)?)
     }
 
     /// Rows of tables only; `hint` is the command that makes a table from what was given instead.
@@ -105,7 +102,8 @@ impl Inputs {
         self.paths.len() == 1 && self.paths[0] == Path::new("-")
     }
 
-    /// The inputs as one table, or `None` where they are image files and folders.
+    /// The inputs as one table, or `None` where they are image files and folders. A folder that `export` or `augment`
+    /// made is the table of its rows.
     fn tables(&self) -> Result<Option<Table>, Error> {
         if self.is_stdin() {
             return match io::read_stdin()? {
@@ -116,6 +114,12 @@ impl Inputs {
                 Stdin::Empty => Err(Error::Empty { name: "standard input".into() }),
                 other => Self::stdin_table(other).map(Some),
             };
+        }
+        self.paths.iter().try_for_each(|path| dataset::require_finished(path))?;
+        if let [folder] = self.paths.as_slice()
+            && let Some(table) = dataset::find(folder)?
+        {
+            return Ok(Some(table));
         }
         let mut tables = Vec::new();
         let mut images = None;

@@ -1,4 +1,9 @@
 mod dataset;
+mod untouched;
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, TimestampMicrosecondArray};
 
 use crate::workdir::Workdir;
 
@@ -33,6 +38,18 @@ fn json_lines_have_types() {
 }
 
 #[test]
+fn times_of_a_named_zone_are_shown_in_utc() {
+    let dir = Workdir::new();
+    let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![0]).with_timezone("UTC"));
+    let dawns: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![0]).with_timezone("Asia/Tokyo"));
+    dir.foreign("t.parquet", &RecordBatch::try_from_iter([("time", times), ("dawn", dawns)]).expect("a batch"));
+    let csv = dir.pokedex("export t.parquet --format csv").ok().text();
+    assert_eq!(csv, "time,dawn\n1970-01-01T00:00:00Z,1970-01-01T00:00:00Z\n");
+    let json = dir.pokedex("export t.parquet --format jsonl").ok().text();
+    assert!(json.contains("\"time\":\"1970-01-01T00:00:00Z\""), "{json}");
+}
+
+#[test]
 fn a_numpy_array_holds_the_vectors() {
     let dir = Workdir::new();
     dir.pictures("in", 3);
@@ -44,6 +61,7 @@ fn a_numpy_array_holds_the_vectors() {
     assert!(bytes.starts_with(b"\x93NUMPY\x01\x00"));
     assert!(String::from_utf8_lossy(&bytes[..128]).contains("'shape': (3, 256)"));
     assert_eq!(bytes.len(), 128 + 3 * 256 * 4);
+    assert_eq!(dir.read("v.npy.keys.csv").iter().filter(|&&b| b == b'\n').count(), 4);
 }
 
 #[test]

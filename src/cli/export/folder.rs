@@ -13,6 +13,7 @@ use super::super::failure::{Exit, Failure};
 use super::{Export, Fit, Format};
 use crate::export::coco::Coco;
 use crate::export::edge::Edge;
+use crate::export::folder::Within;
 use crate::export::huggingface::HuggingFace;
 use crate::export::imagefolder::ImageFolder;
 use crate::export::manifest::{self, Entry, MANIFEST, Manifest};
@@ -40,7 +41,7 @@ impl Export {
     pub(super) fn to_folder(&self, ui: &mut Ui) -> Result<Exit, Failure> {
         let out = self.folder()?;
         let filter = self.condition.as_deref().map(Filter::parse).transpose()?;
-        let (table, survey) = self.survey(filter.as_ref(), ui)?;
+        let (table, survey) = self.survey(filter.as_ref(), &out, ui)?;
         let name = table.name.clone();
         self.require_split(&table, ui)?;
         let mut plan = survey.plan();
@@ -66,8 +67,9 @@ impl Export {
             None => self.layout(&plan).into(),
         };
         let kept = manifest::kept(&table.schema);
-        let job = Job { plan: plan.clone(), folder, layout, recipe, kept, numbered: self.naming().boxes };
-        let made = self.write(table, job, settings, ui)?;
+        let job =
+            Job { plan: plan.clone(), folder: folder.clone(), layout, recipe, kept, numbered: self.naming().boxes };
+        let made = self.write(table, job, settings, ui).inspect_err(|_| folder.abandon())?;
 
         self.report(&name, &out, &plan, &made, ui);
         if !self.pictures.no_check && self.found_wrong(&out, ui)? {
@@ -90,8 +92,8 @@ impl Export {
         }
     }
 
-    /// Reads all rows once, and gives them back to be read again.
-    fn survey(&self, filter: Option<&Filter>, ui: &mut Ui) -> Result<(Table, Survey), Failure> {
+    /// Reads all rows once, and gives them back to be read again. None may lie in the folder `out`.
+    fn survey(&self, filter: Option<&Filter>, out: &Path, ui: &mut Ui) -> Result<(Table, Survey), Failure> {
         let inputs = self.inputs.to_inputs();
         let open = || -> Result<Table, Failure> {
             let table = inputs.images()?.with_unique_keys();
@@ -100,7 +102,9 @@ impl Export {
                 None => table,
             })
         };
-        let mut survey = Survey::new(self.naming());
+        let mut within = Within::new(out);
+        inputs.paths.iter().try_for_each(|path| within.refuse(path))?;
+        let mut survey = Survey::new(self.naming(), within);
         let table = open()?;
         ui.start("read", table.rows);
         let mut look = |batch: &RecordBatch| -> Result<(), Failure> {
@@ -241,6 +245,7 @@ impl Export {
             self.work.report(&slice.skipped, ui)?;
             outcome.tally.skipped += slice.skipped.len() as u64;
             outcome.vanished += slice.vanished;
+            outcome.classless.extend(slice.classless);
             outcome.found += slice.found;
             outcome.tally.rows += slice.pictures.len() as u64;
             seen += slice.seen;
@@ -277,6 +282,9 @@ impl Export {
         if seen != plan.rows() {
             return Err(export::Error::Changed { name }.into());
         }
+        if outcome.tally.rows == 0 {
+            return Err(export::Error::NothingRead { name }.into());
+        }
         let finished = packer.finish()?;
         outcome.removed = folder.remove_stale()?;
         provenance.set("schema", "manifest");
@@ -291,6 +299,9 @@ impl Export {
         if outcome.vanished > 0 {
             let boxes = if outcome.vanished == 1 { "box lies" } else { "boxes lie" };
             ui.warn(&format!("{name}: {} {boxes} outside of what is shown of a picture", outcome.vanished));
+        }
+        if outcome.classless.count > 0 {
+            ui.warn(&format!("{name}: {}", outcome.classless));
         }
         if plan.places().all(|place| place.split != Split::Validation) && self.format == Format::Yolo {
             ui.warn(&format!("{name}: no row is for validation, so data.yaml validates with what it trains on"));
@@ -319,8 +330,39 @@ struct Outcome {
     found: u64,
     /// Boxes that are not seen any more.
     vanished: u64,
+    classless: Classless,
     /// Files of an earlier export that were removed.
     removed: u64,
+}
+
+/// Boxes that are left out because they are of no class.
+#[derive(Debug, Default)]
+struct Classless {
+    count: u64,
+    /// What the first of them are called, each once; one more than is said.
+    names: Vec<String>,
+}
+
+impl Classless {
+    const SAID: usize = 3;
+
+    fn extend(&mut self, labels: Vec<String>) {
+        self.count += labels.len() as u64;
+        for label in labels {
+            if self.names.len() <= Self::SAID && !self.names.contains(&label) {
+                self.names.push(label);
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Classless {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let boxes = if self.count == 1 { "box is" } else { "boxes are" };
+        let said = &self.names[..self.names.len().min(Self::SAID)];
+        let more = if self.names.len() > said.len() { ", …" } else { "" };
+        write!(f, "{} {boxes} of no class of the data set: {}{more}", self.count, said.join(", "))
+    }
 }
 
 fn report_left_out(name: &str, plan: &Plan, ui: &Ui) {

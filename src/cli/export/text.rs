@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use arrow_array::cast::AsArray;
+use arrow_array::timezone::Tz;
 use arrow_array::types::Float32Type;
 use arrow_array::{Array, ArrayRef};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
@@ -60,7 +61,8 @@ impl Export {
         writer.write_record(columns.iter().map(|&i| table.schema.field(i).name())).map_err(failed)?;
         for batch in table {
             let batch = batch?;
-            let cells = columns.iter().map(|&i| Cells::of(batch.column(i))).collect::<Result<Vec<_>, _>>()?;
+            let arrays = columns.iter().map(|&i| showable(batch.column(i))).collect::<Result<Vec<_>, _>>()?;
+            let cells = arrays.iter().map(Cells::of).collect::<Result<Vec<_>, _>>()?;
             for row in 0..batch.num_rows() {
                 let cells = cells.iter().map(|c| c.text(row).unwrap_or_default());
                 match delimiter {
@@ -81,7 +83,8 @@ impl Export {
         let names: Vec<String> = columns.iter().map(|&i| table.schema.field(i).name().clone()).collect();
         for batch in table {
             let batch = batch?;
-            let cells = columns.iter().map(|&i| Cells::of(batch.column(i))).collect::<Result<Vec<_>, _>>()?;
+            let arrays = columns.iter().map(|&i| showable(batch.column(i))).collect::<Result<Vec<_>, _>>()?;
+            let cells = arrays.iter().map(Cells::of).collect::<Result<Vec<_>, _>>()?;
             for row in 0..batch.num_rows() {
                 let object = names.iter().cloned().zip(cells.iter().map(|c| c.json(row))).collect();
                 serde_json::to_writer(&mut sink, &Value::Object(object)).map_err(|e| failure(&name, e.into()))?;
@@ -140,13 +143,26 @@ impl<'a> Cells<'a> {
     }
 }
 
+/// A column whose values can be shown: times of a named zone, of which the program has no list, are shown in UTC.
+fn showable(array: &ArrayRef) -> Result<ArrayRef, Failure> {
+    match array.data_type() {
+        DataType::Timestamp(unit, Some(zone)) if zone.parse::<Tz>().is_err() => {
+            let utc = DataType::Timestamp(*unit, Some("+00:00".into()));
+            let failed = |e| Failure::failed(format!("a column of {}: {e}", array.data_type()), None);
+            arrow_cast::cast(array, &utc).map_err(failed)
+        }
+        _ => Ok(array.clone()),
+    }
+}
+
 fn list(values: &ArrayRef) -> Value {
     if let Some(numbers) = values.as_primitive_opt::<Float32Type>() {
         let number =
             |x: Option<f32>| x.map_or(Value::Null, |x| x.to_string().parse::<f64>().map_or(Value::Null, Value::from));
         return numbers.iter().map(number).collect();
     }
-    match Cells::of(values) {
+    let Ok(values) = showable(values) else { return Value::Null };
+    match Cells::of(&values) {
         Ok(cells) => (0..values.len()).map(|i| cells.json(i)).collect(),
         Err(_) => Value::Null,
     }

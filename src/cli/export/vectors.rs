@@ -28,14 +28,16 @@ impl Export {
         let failed = |e| failure(&name, e);
         let mut keys = match target {
             Target::File(path) => {
-                let sink = open_sink(&Target::File(path.with_extension("keys.csv")), false)?;
+                let mut beside = path.clone().into_os_string();
+                beside.push(".keys.csv");
+                let sink = open_sink(&Target::File(beside.into()), false)?;
                 let mut writer = csv::Writer::from_writer(sink);
                 writer.write_record(["row", "key", "id", "label"]).map_err(|e| failed(e.into()))?;
                 Some(writer)
             }
             _ => None,
         };
-        let (mut rows, mut dimension) = (0u64, 0);
+        let (mut rows, mut dimension, mut unsound) = (0u64, 0, 0u64);
         let mut numbers = BufWriter::new(tempfile::tempfile().map_err(Error::temporary)?);
         let without = self.each_vector(table.with_keys(), ui, |row, vector| {
             if rows > 0 && vector.len() != dimension {
@@ -43,6 +45,7 @@ impl Export {
                 return Err(table::Error::RaggedVectors { column: self.vectors().into(), first, other }.into());
             }
             dimension = vector.len();
+            unsound += u64::from(vector.iter().any(|x| !x.is_finite()));
             if let Some(keys) = &mut keys {
                 let id = row.id.map(|id| id.to_string()).unwrap_or_default();
                 let record = [&rows.to_string(), row.key, &id, row.label.unwrap_or_default()];
@@ -63,6 +66,10 @@ impl Export {
         }
         if without > 0 {
             ui.warn(&format!("{name}: {}", left_out(without)));
+        }
+        if unsound > 0 {
+            let vectors = if unsound == 1 { "vector has" } else { "vectors have" };
+            ui.warn(&format!("{name}: {unsound} {vectors} numbers that are not finite (NaN or infinite)"));
         }
         Ok(())
     }

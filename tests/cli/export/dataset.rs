@@ -13,7 +13,7 @@ use crate::workdir::{Workdir, encode, pattern, pixels};
 const FORMATS: [&str; 5] = ["yolo", "imagefolder", "coco", "webdataset", "huggingface"];
 
 /// A table of pictures that are there, of three splits and two labels.
-fn labelled(dir: &Workdir) {
+pub fn labelled(dir: &Workdir) {
     let rows: Vec<(String, &str, &str)> = (0..8u32)
         .map(|n| {
             let split = ["train", "train", "validation", "test"][n as usize % 4];
@@ -57,7 +57,7 @@ fn boxed(dir: &Workdir, rows: &[(&str, Option<Vec<Bounds>>)]) {
     );
 }
 
-fn bounds(label: Option<&str>, xyxy: [f32; 4]) -> Bounds {
+pub fn bounds(label: Option<&str>, xyxy: [f32; 4]) -> Bounds {
     Bounds { label: label.map(str::to_string), class: None, score: None, xyxy }
 }
 
@@ -66,7 +66,7 @@ fn text(dir: &Workdir, file: &str) -> String {
 }
 
 /// Every file of a folder with its bytes.
-fn contents(dir: &Workdir, folder: &str) -> BTreeMap<String, Vec<u8>> {
+pub fn contents(dir: &Workdir, folder: &str) -> BTreeMap<String, Vec<u8>> {
     dir.files(folder).into_iter().map(|file| (file.clone(), dir.read(&format!("{folder}/{file}")))).collect()
 }
 
@@ -442,7 +442,7 @@ fn rows_that_cannot_be_exported_are_counted_or_named() {
     let columns: Vec<(&str, ArrayRef, bool)> = vec![
         ("path", text([0, 1, 2, 3, 4].map(|n| Some(paths[n].as_str()))), true),
         ("id", ids, true),
-        ("split", text([train, None, train, Some("dev"), train]), true),
+        ("split", text([train, None, train, Some("holdout"), train]), true),
         ("error", text([None, None, Some("broken"), None, None]), true),
         ("excluded", text([None, Some("too small"), None, None, None]), true),
     ];
@@ -488,6 +488,10 @@ fn flags_that_change_nothing_are_refused() {
         ("--format coco --background red -o out", "expected white, black, grey"),
         ("--format yolo --shard-size 1MB -o out", "webdataset and huggingface"),
         ("--format yolo --val-name train -o out", "is the name of another split"),
+        ("--format yolo --val-name Train -o out", "is the name of another split"),
+        ("--format yolo --val-name test. -o out", "is the name of another split"),
+        ("--format yolo --val-name a/b -o out", "is not the name of a folder"),
+        ("--format yolo --val-name= -o out", "is not the name of a folder"),
         ("--format yolo", "a data set is a folder"),
         ("--format yolo -o t.parquet", "is a file"),
     ] {

@@ -33,6 +33,8 @@ pub struct Slice {
     pub skipped: Vec<Skipped>,
     pub seen: usize,
     pub vanished: u64,
+    /// What boxes are called that are of no class of the data set, box by box.
+    pub classless: Vec<String>,
     pub found: u64,
 }
 
@@ -61,13 +63,11 @@ impl Job {
             skipped: Vec::new(),
             seen: batch.num_rows(),
             vanished: 0,
+            classless: Vec::new(),
             found: 0,
         };
         for i in 0..batch.num_rows() {
             let Some(place) = self.plan.place(from + i) else { continue };
-            if let Some(path) = images.path(i).filter(|path| self.folder.holds(path)) {
-                return Err(export::Error::SourceInside { path: path.into() }.into());
-            }
             let row = Row {
                 number: from + i,
                 place,
@@ -128,6 +128,9 @@ impl Job {
             slice.vanished += (boxes.len() - moved.len()) as u64;
             for bounds in moved.iter_mut().filter(|_| self.numbered) {
                 bounds.class = class_of(bounds.label.as_deref(), row.place.class, &self.plan.classes);
+                if bounds.class.is_none() {
+                    slice.classless.extend(bounds.label.clone());
+                }
             }
             moved
         });
