@@ -17,6 +17,7 @@ mod warp;
 
 pub use backdrop::BackgroundImages;
 pub use draw::Draw;
+pub use geometry::is_box;
 pub use partners::{Gathering, Partner, Partners};
 pub use plan::{Candidate, Plan, Share};
 pub use recipe::{DEFAULT_RECIPE, Recipe};

@@ -5,7 +5,7 @@
 //! up on two sides.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -43,6 +43,13 @@ impl Split {
 /// Shares of train, validation and test, which sum to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ratios([f64; 3]);
+
+impl Ratios {
+    /// Whether the split is to get anything.
+    pub fn has(self, split: Split) -> bool {
+        self.0[split as usize] > 0.0
+    }
+}
 
 impl FromStr for Ratios {
     type Err = String;
@@ -95,8 +102,9 @@ pub struct Assignment {
 /// divided by itself: its units fill quotas that the largest remainder method (Hamilton) makes of the ratios; a class of
 /// one to three images gives train the first, test the second and validation the third. Large units are placed before
 /// small ones, since they are hard to place, those of several classes before those of one, and then in the order of a
-/// hash of seed and content; each goes where its classes lack it most. So every class is within one image of its ratio
-/// where units are single images, and else as near to it as the units allow.
+/// hash of seed and content; each goes where its classes lack it most, except that the last unit of a class of which
+/// nothing is in train goes there, if train has a share. So every class is within one image of its ratio where units are
+/// single images, and else as near to it as the units allow.
 ///
 /// What is kept stays where it is; the rest of its unit goes to it (to most of it, where a unit is torn), and other units
 /// fill what their classes then lack.
@@ -142,10 +150,22 @@ pub fn assign(items: &[Item], mut groups: Groups, ratios: Ratios, seed: u64) -> 
         let first = unit.iter().map(|&place| item(place).content).min().expect("a unit has an item");
         (Reverse(unit.len()), Reverse(classes), shuffled(first, seed), first)
     });
+    let mut left: BTreeMap<u32, usize> = BTreeMap::new();
+    for unit in &free {
+        let classes = unit.chunk_by(|&a, &b| item(a).class == item(b).class);
+        classes.for_each(|own| *left.entry(item(own[0]).class).or_default() += 1);
+    }
     for unit in free {
         let classes = unit.chunk_by(|&a, &b| item(a).class == item(b).class);
         let needs: Vec<(u32, usize)> = classes.map(|own| (item(own[0]).class, own.len())).collect();
-        let split = room.best(&needs);
+        let mut is_last = false;
+        for (class, _) in &needs {
+            let left = left.get_mut(class).expect("its units were counted");
+            *left -= 1;
+            is_last |= *left == 0 && !room.trained.contains(class);
+        }
+        let may_train = room.ratios.has(Split::Train);
+        let split = if is_last && may_train { Split::Train } else { room.best(&needs) };
         needs.iter().for_each(|&(class, count)| room.take(class, split, count));
         unit.iter().for_each(|&place| assigned.splits[place as usize] = split);
     }
@@ -156,6 +176,8 @@ pub fn assign(items: &[Item], mut groups: Groups, ratios: Ratios, seed: u64) -> 
 struct Room {
     ratios: Ratios,
     classes: BTreeMap<u32, [isize; 3]>,
+    /// Classes of which something is in train.
+    trained: BTreeSet<u32>,
 }
 
 impl Room {
@@ -164,7 +186,7 @@ impl Room {
         let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
         items.iter().for_each(|item| *sizes.entry(item.class).or_default() += 1);
         let classes = sizes.iter().map(|(&class, &size)| (class, quotas(size, ratios))).collect();
-        let mut room = Room { ratios, classes };
+        let mut room = Room { ratios, classes, trained: BTreeSet::new() };
         for item in items {
             if let Some(split) = item.kept {
                 room.take(item.class, split, 1);
@@ -174,6 +196,9 @@ impl Room {
     }
 
     fn take(&mut self, class: u32, split: Split, count: usize) {
+        if split == Split::Train {
+            self.trained.insert(class);
+        }
         self.classes.get_mut(&class).expect("every class has a quota")[split as usize] -= count as isize;
     }
 
@@ -185,7 +210,7 @@ impl Room {
             (Reverse(excess), own.map(|(room, _)| room).sum::<isize>())
         };
         // `max_by_key` keeps the last of equals, so the preferred one must come last.
-        let wanted = PRIORITY.into_iter().rev().filter(|&split| self.ratios.0[split as usize] > 0.0);
+        let wanted = PRIORITY.into_iter().rev().filter(|&split| self.ratios.has(split));
         wanted.max_by_key(|&split| score(split)).expect("a ratio is more than 0")
     }
 }
@@ -225,7 +250,7 @@ impl Kept {
 /// How many of `size` images train, validation and test get: whole numbers by the largest remainder.
 pub fn quotas(size: usize, ratios: Ratios) -> [isize; 3] {
     let mut quotas = [0isize; 3];
-    let wanted = PRIORITY.into_iter().filter(|&s| ratios.0[s as usize] > 0.0);
+    let wanted = PRIORITY.into_iter().filter(|&s| ratios.has(s));
     if size <= wanted.clone().count() {
         wanted.take(size).for_each(|s| quotas[s as usize] += 1);
         return quotas;

@@ -71,12 +71,21 @@ const LEAST_LEFT: f64 = 0.1;
 const LEAST_SIDE: f64 = 2.0;
 
 /// The boxes where the map puts them: the box around the four corners, cut off at the frame. Those of which the frame
-/// shows too little are left out.
+/// shows too little are left out, and so is what is no box.
 pub fn moved(boxes: &[Bounds], map: &Homography, (width, height): (u32, u32)) -> Vec<Bounds> {
     boxes.iter().filter_map(|bounds| moved_one(bounds, map, (width.into(), height.into()))).collect()
 }
 
+/// Whether it is a box at all: of numbers, and not inside out.
+pub fn is_box(bounds: &Bounds) -> bool {
+    let [x1, y1, x2, y2] = bounds.xyxy;
+    bounds.xyxy.iter().all(|x| x.is_finite()) && x1 < x2 && y1 < y2
+}
+
 fn moved_one(bounds: &Bounds, map: &Homography, (width, height): (f64, f64)) -> Option<Bounds> {
+    if !is_box(bounds) {
+        return None;
+    }
     let [left, top, right, bottom] = bounds.xyxy.map(f64::from);
     let corners = [(left, top), (right, top), (left, bottom), (right, bottom)].map(|(x, y)| map.apply(x, y));
     if corners.iter().any(|&(x, y, depth)| !(x.is_finite() && y.is_finite() && depth > 0.0)) {
@@ -156,5 +165,6 @@ mod tests {
         assert_eq!(moved(&[bounds([47.0, 0.0, 97.0, 40.0])], &right, (100, 100)), []);
         assert_eq!(moved(&[bounds([10.0, 10.0, 11.5, 40.0])], &Homography::IDENTITY, (100, 100)), []);
         assert_eq!(moved(&[bounds([f32::NAN, 0.0, 9.0, 9.0])], &Homography::IDENTITY, (100, 100)), []);
+        assert_eq!(moved(&[bounds([30.0, 9.0, 10.0, 40.0])], &Homography::IDENTITY, (100, 100)), []);
     }
 }

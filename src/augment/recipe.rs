@@ -143,6 +143,12 @@ impl Recipe {
         Ok(recipe)
     }
 
+    /// Whether nothing can be put behind a picture but another one.
+    pub fn needs_background_images(&self) -> bool {
+        let is_picture = |kind: &BackgroundKind| *kind == BackgroundKind::Picture;
+        self.background.as_ref().is_some_and(|own| own.probability > 0.0 && own.kinds.iter().all(is_picture))
+    }
+
     /// Whether copies may need other pictures of the table.
     pub fn needs_partners(&self) -> bool {
         self.mosaic.as_ref().is_some_and(|mosaic| mosaic.probability > 0.0)

@@ -1,10 +1,12 @@
 //! `augment`: more pictures out of those of train.
 
+mod earlier;
 mod make;
 mod rows;
 mod sheet;
 mod survey;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -13,16 +15,16 @@ use arrow_schema::{DataType, SchemaRef};
 use clap::Args;
 
 use super::args::{Size, Tally, Work, clean_up_when_interrupted, open_sink, print};
-
 use super::failure::{Exit, Failure};
 use crate::augment::{Augmenter, BackgroundImages, Candidate, DEFAULT_RECIPE, Gathering, Partners, Plan, Recipe};
 use crate::convert::OutputNames;
 use crate::image::{Colour, Encoding};
-use crate::io::{self, Target};
+use crate::io::{self, Sink, Target};
 use crate::stage::{Skipped, in_order, pool, slices};
 use crate::table::column;
 use crate::table::{Error, Inputs, StreamFormat, Table, Writer};
-use crate::ui::Ui;
+use crate::ui::{self, Ui};
+use earlier::Earlier;
 use make::{Item, Maker, Planner};
 use survey::{By, Classes, Keys, Survey};
 
@@ -41,7 +43,8 @@ const PICTURES: &str = "augmented";
 /// pictures, from its own in turn; --copies makes N of every picture (1, where neither is given).
 ///
 /// Into a folder (-o DIR/) it writes the pictures under augmented/ and manifest.parquet, which lists the originals where
-/// they are; into a table (-o FILE.parquet, or a pipe) the new pictures travel inside, in the column `image`.
+/// they are; what the manifest of an earlier run lists there and this one did not write is removed. Into a table
+/// (-o FILE.parquet, or a pipe) the new pictures travel inside, in the column `image`.
 #[derive(Debug, Args)]
 #[command(
     name = "augment",
@@ -50,7 +53,8 @@ Examples:
   pokedex augment split.parquet --floor 20 --preview sheet.png
   pokedex augment split.parquet --floor 20 --size 416 -o train/
   pokedex augment --print-recipe > recipe.toml
-  pokedex split artwork/ | pokedex augment - --copies 5 --recipe recipe.toml | pokedex embed - -o e.parquet"
+  pokedex split artwork/ | pokedex augment - --copies 5 --recipe recipe.toml \
+      | pokedex embed - --keep-images -o e.parquet"
 )]
 pub struct AugmentArgs {
     /// Tables with a column `split`, or - for standard input
@@ -128,12 +132,15 @@ impl AugmentArgs {
         let table = inputs.images()?.with_unique_keys();
         let name = table.name.clone();
         self.ensure_table_suits(&table, &augmenter.recipe)?;
-        let output = self.open(&table, &augmenter)?;
+        let sheet = self.preview.clone().map(|path| open_sink(&Target::File(path), true)).transpose()?;
+        let mut output = self.open(&table, &augmenter)?;
 
         let partners = if augmenter.recipe.needs_partners() { Some(Gathering::new()?) } else { None };
         let samples = if self.preview.is_some() { sheet::LINES } else { 0 };
         let mut survey = Survey::new(samples, partners);
-        let (table, mut skipped) = self.look(table, &mut survey, ui)?;
+        let mut none = Earlier::default();
+        let earlier = output.as_mut().map_or(&mut none, |output| &mut output.earlier);
+        let (table, mut skipped) = self.look(table, &mut survey, earlier, ui)?;
         let classes = survey.classes(self.by)?;
         let copies = self.copies.unwrap_or(u32::from(self.floor.is_none()));
         let plan = Plan::new(&classes.rows, self.floor.unwrap_or(0).into(), copies, self.seed);
@@ -141,11 +148,18 @@ impl AugmentArgs {
             let hint = "pokedex split INPUT | pokedex augment -";
             return Err(Failure::failed(format!("{name}: no row of train has a picture"), Some(hint.into())));
         }
+        let broken = survey.broken.iter().filter(|(row, _)| plan.shares[*row].count > 0);
+        let broken: u64 = broken.map(|(_, boxes)| *boxes as u64).sum();
+        if broken > 0 {
+            let none = ui::several(broken, "box is none and was", "boxes are none and were");
+            let table = if inputs.is_stdin() { "TABLE" } else { &name };
+            ui.warn(&format!("{name}: {none} left out of the copies; `pokedex check {table}` names them"));
+        }
         let partners = Arc::new(survey.partners.take().map(Gathering::finish).transpose()?.unwrap_or_default());
         let augmenter = Arc::new(augmenter);
 
-        if let Some(path) = &self.preview {
-            self.draw_preview(path, std::mem::take(&mut survey.samples), &augmenter, &partners, ui)?;
+        if let (Some(path), Some(sheet)) = (&self.preview, sheet) {
+            self.draw_preview((path, sheet), std::mem::take(&mut survey.samples), &augmenter, &partners, ui)?;
         }
         if let Some(output) = output {
             let maker = Maker { augmenter, partners, encoding: self.encode };
@@ -163,6 +177,13 @@ impl AugmentArgs {
                 Recipe::parse(&text, &path.display().to_string())?
             }
         };
+        if recipe.needs_background_images() && self.background_images.is_none() {
+            let name = self.recipe.as_ref().map_or("recipe".into(), |path| path.display().to_string());
+            let message = format!("{name}: background.kinds: only `picture`, and there are no pictures to choose from");
+            let hint =
+                "name a folder of them with --background-images DIR, or add \"solid\", \"gradient\" or \"noise\"";
+            return Err(Failure::failed(message, Some(hint.into())));
+        }
         let background_images = self.background_images.as_deref().map(BackgroundImages::of).transpose()?;
         Ok(Augmenter {
             recipe,
@@ -216,7 +237,8 @@ impl AugmentArgs {
         provenance.set("augment", self.described(augmenter));
         let schema = rows::schema(&table.schema, folder.is_some());
         let sink = open_sink(&target, true)?;
-        Ok(Some(Output { writer: Writer::new(sink, &schema, &provenance, format)?, schema, folder }))
+        let earlier = folder.as_ref().map(|folder| Earlier::of(&folder.join(MANIFEST))).unwrap_or_default();
+        Ok(Some(Output { writer: Writer::new(sink, &schema, &provenance, format)?, schema, folder, earlier }))
     }
 
     /// What the copies follow from, for the table's footer.
@@ -236,7 +258,13 @@ impl AugmentArgs {
     }
 
     /// Reads the whole table once, hashes what has no hash, and gives it back to be read again.
-    fn look(&self, table: Table, survey: &mut Survey, ui: &mut Ui) -> Result<(Table, u64), Failure> {
+    fn look(
+        &self,
+        table: Table,
+        survey: &mut Survey,
+        earlier: &mut Earlier,
+        ui: &mut Ui,
+    ) -> Result<(Table, u64), Failure> {
         ui.start("read", table.rows);
         let schema = column::put_field(&table.schema, column::field(column::CONTENT_HASH, column::HASH_TYPE));
         let schema = column::put_field(&schema, column::field(column::ERROR, DataType::Utf8));
@@ -258,6 +286,7 @@ impl AugmentArgs {
             self.work.report(&failed, ui)?;
             skipped += failed.len() as u64;
             ui.advance(batch.num_rows() as u64);
+            earlier.spare(batch)?;
             survey.look(batch)
         })?;
         ui.finish();
@@ -266,7 +295,7 @@ impl AugmentArgs {
 
     fn draw_preview(
         &self,
-        path: &Path,
+        (path, mut sheet): (&Path, Sink),
         samples: Vec<RecordBatch>,
         augmenter: &Arc<Augmenter>,
         partners: &Arc<Partners>,
@@ -286,7 +315,9 @@ impl AugmentArgs {
         if lines.is_empty() {
             return Err(Failure::failed("no picture of train can be read", Some("pokedex scan --verify INPUT".into())));
         }
-        io::write_file(path, &sheet::sheet(&lines)?)?;
+        let fail = |source| io::Error::Write { path: path.into(), source };
+        sheet.write_all(&sheet::sheet(&lines)?).map_err(fail)?;
+        sheet.finish()?;
         ui.done(&format!("{}: {} pictures and their copies", path.display(), lines.len()));
         Ok(())
     }
@@ -301,7 +332,8 @@ impl AugmentArgs {
         (classes, keys): (&Classes, Keys),
         ui: &mut Ui,
     ) -> Result<u64, Failure> {
-        let Output { mut writer, schema, folder } = output;
+        let Output { mut writer, schema, folder, mut earlier } = output;
+        earlier.remove_manifest()?;
         let copies: u64 = plan.shares.iter().map(|share| u64::from(share.count)).sum();
         let old = if self.only_new { 0 } else { plan.shares.len() as u64 };
         ui.start("augment", Some(old + copies));
@@ -325,8 +357,12 @@ impl AugmentArgs {
             }
             Ok(done)
         };
-        let tally = self.work.drive(items, work, ui, |batch| Ok(writer.write(&batch)?))?;
+        let tally = self.work.drive(items, work, ui, |batch| {
+            earlier.spare(&batch)?;
+            Ok(writer.write(&batch)?)
+        })?;
         writer.finish()?;
+        let stale = folder.as_deref().map_or(0, |folder| earlier.remove_pictures(&folder.join(PICTURES)));
         for row in lost.lock().expect("no thread panics with this lock").iter() {
             if let Candidate::Parent { class, .. } = classes.rows[*row] {
                 let (before, after) = &mut counts[class as usize];
@@ -334,12 +370,12 @@ impl AugmentArgs {
                 *after -= 1 + u64::from(shares[*row].count);
             }
         }
-        self.report(&counts, &classes.names, ui);
+        self.report(&counts, &classes.names, stale, ui);
         Ok(tally.skipped)
     }
 
     /// What became of the classes.
-    fn report(&self, counts: &[(u64, u64)], names: &[String], ui: &Ui) {
+    fn report(&self, counts: &[(u64, u64)], names: &[String], stale: u64, ui: &Ui) {
         const MOST: usize = 40;
         for (name, (before, after)) in names.iter().zip(counts).take(MOST) {
             ui.note(&format!("class {name}: {before} -> {after}"));
@@ -358,8 +394,12 @@ impl AugmentArgs {
         let sum = |of: fn(&(u64, u64)) -> u64| counts.iter().map(of).sum::<u64>();
         let least = |of: fn(&(u64, u64)) -> u64| counts.iter().map(of).min().unwrap_or(0);
         let (before, after) = (sum(|c| c.0), sum(|c| c.1));
+        let removed = match stale {
+            0 => String::new(),
+            _ => format!("; {} removed", ui::several(stale, "stale copy", "stale copies")),
+        };
         ui.done(&format!(
-            "augment: train {before} -> {after} pictures; the smallest of {} classes {} -> {}",
+            "augment: train {before} -> {after} pictures; the smallest of {} classes {} -> {}{removed}",
             names.len(),
             least(|c| c.0),
             least(|c| c.1)
@@ -373,4 +413,6 @@ struct Output {
     schema: SchemaRef,
     /// Where pictures go; `None` puts them into the table.
     folder: Option<PathBuf>,
+    /// What lies there already.
+    earlier: Earlier,
 }

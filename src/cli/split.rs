@@ -3,7 +3,9 @@
 mod look;
 mod rows;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
@@ -11,17 +13,19 @@ use arrow_schema::DataType;
 use clap::Args;
 
 use self::look::Look;
-use self::rows::{Copies, Keep, Rows, Wanted, divided};
+use self::rows::{Classes, Copies, Keep, Rows, Wanted, divided};
 use super::args::{ImageInputs, TableOutput, Tally, Work, number};
 use super::failure::{Exit, Failure};
 use crate::duplicates::{Groups, MAX_REACH, REACH};
 use crate::io::Sink;
-use crate::split::{Assignment, Ratios, SPLITS, Split, assign};
+use crate::split::{Assignment, Item, Ratios, SPLITS, Split, assign};
 use crate::stage::{Skipped, in_order, pool, slices};
 use crate::table::{Error, Provenance, Source, Table, column};
-use crate::ui::Ui;
+use crate::ui::{self, Ui};
 
 const SLICE_ROWS: usize = 32;
+/// So many classes are named in a warning.
+const NAMES: usize = 5;
 
 /// The cosine that vectors of near copies have at least, where the built-in model made them. It sees what is shown more
 /// than how: drawings of one species in two styles reach 0.99 and more.
@@ -37,10 +41,14 @@ const BUILTIN: &str = "pokedex-mini";
 ///
 /// --group and --near-duplicates keep more on one side. Such units go where their classes lack them most, the largest
 /// first, so that a class can miss its ratio by what its units force. With --keep, what belongs to images that have a
-/// split goes to their side; images that have one never move, even where they belong together.
+/// split goes to their side; images that have one never move, even where they belong together. --keep=TABLE counts the
+/// pictures of TABLE that are not among the new ones too, and knows near copies of them by its column `perceptual_hash`.
+///
+/// Pictures that `pokedex augment` made (rows with `parent_hash`) are always of train, and so are those they were made of.
 ///
 /// Near copies are found by perceptual hashes of 256 bits, which go to the column `perceptual_hash`: resized, recompressed
-/// and slightly changed pictures, and the same drawing on another background of one colour; not mirror images. Where the
+/// and slightly changed pictures, and the same drawing on another background of one colour. Not found are crops, turned
+/// and mirrored pictures, and other drawings or photographs of the same thing: --group keeps those together. Where the
 /// table has vectors, images whose vectors nearly agree are near copies too; comparing them takes four times as long for
 /// twice the rows.
 #[derive(Debug, Args)]
@@ -121,10 +129,12 @@ impl SplitArgs {
         }
 
         let mut tally = Tally::default();
+        let (wanted, earlier) = wanted;
         let mut rows = Rows::new(wanted, &table.name)?;
         ui.start("read", table.rows);
         let failed: Arc<Mutex<Vec<Skipped>>> = Arc::default();
-        let table = self.looked_at(table, failed.clone())?.spool(|batch| {
+        let unseen: Arc<AtomicU64> = Arc::default();
+        let table = self.looked_at(table, failed.clone(), unseen.clone())?.spool(|batch| {
             let failed = std::mem::take(&mut *failed.lock().expect("no thread panics with this lock"));
             self.work.report(&failed, ui)?;
             tally.skipped += failed.len() as u64;
@@ -132,6 +142,14 @@ impl SplitArgs {
             rows.look(batch)
         })?;
         ui.finish();
+        let unseen = unseen.load(Ordering::Relaxed);
+        if unseen > 0 {
+            let rows = ui::rows(unseen);
+            ui.warn(&format!("split: no perceptual hash for {rows} that cannot be read: near copies are not found"));
+        }
+        if let Some(earlier) = &earlier {
+            self.look_at_earlier(earlier, &mut rows, ui)?;
+        }
 
         let mut done = Counts { excluded: rows.excluded, ..Counts::default() };
         let mut groups = Groups::new(rows.len());
@@ -142,11 +160,25 @@ impl SplitArgs {
             ui.finish();
         }
         done.groups = rows.join_groups(&mut groups);
-        let assignment = assign(&rows.into_items()?, groups, self.ratios, self.seed);
+        rows.join_parents(&mut groups);
+        let written = rows.len() - rows.earlier();
+        let (items, classes) = rows.into_items()?;
+        let assignment = assign(&items, groups, self.ratios, self.seed);
+        let mut untrained = self.untrained(&items, &assignment, written);
+        let (lacking, mut names) = (untrained.len(), Vec::new());
 
         provenance.set("split", self.settings(done.copies.cosine));
-        self.write(table, sink, &provenance, &assignment, &mut done)?;
+        self.write(table, sink, &provenance, &assignment, &mut done, |batch, row, place| {
+            if names.len() < NAMES && untrained.remove(&items[place].class) {
+                names.push(classes.name(batch, row));
+            }
+        })?;
+        self.warn(&classes, lacking, &names, &assignment, ui);
         if assignment.torn > 0 {
+            for place in assignment.example.iter().flat_map(|&(a, b)| [a, b]).filter(|&place| place >= written) {
+                let name = earlier.as_ref().map_or("", |earlier| &earlier.name);
+                done.torn.push(format!("one of {name} in {}", assignment.splits[place].name()));
+            }
             let (units, example) = (assignment.torn, done.torn.join(" and "));
             ui.warn(&format!("split: {units} groups or copies keep splits on several sides, as {example}"));
         }
@@ -155,7 +187,7 @@ impl SplitArgs {
     }
 
     /// What is to be looked at in the rows, all of which the table has.
-    fn wanted(&self, table: &Table) -> Result<Wanted, Failure> {
+    fn wanted(&self, table: &Table) -> Result<(Wanted, Option<Source>), Failure> {
         for name in [&self.group, &self.by, &self.vector_column].into_iter().flatten() {
             table.require(name)?;
         }
@@ -165,21 +197,90 @@ impl SplitArgs {
         }
         let vectors = (self.near_duplicates && table.has(vectors)).then(|| vectors.to_string());
         let hint = "--keep=TABLE takes a table that `pokedex split` made";
-        let keep = match &self.keep {
-            None => None,
-            Some(None) => Some(Keep::Own),
+        let (keep, earlier) = match &self.keep {
+            None => (None, None),
+            Some(None) => (Some(Keep::Own), None),
             Some(Some(path)) => {
+                let source = Source::open(path, hint)?;
                 let wanted = |name: &str| [column::CONTENT_HASH, column::SPLIT, column::ERROR].contains(&name);
-                Some(Keep::earlier(Source::open(path, hint)?.table(Some(&wanted))?)?)
+                (Some(Keep::earlier(source.table(Some(&wanted))?)?), Some(source))
             }
         };
-        Ok(Wanted { by: self.by.clone(), group: self.group.clone(), hashes: self.near_duplicates, vectors, keep })
+        let (by, group) = (self.by.clone(), self.group.clone());
+        Ok((Wanted { by, group, hashes: self.near_duplicates, vectors, keep }, earlier))
+    }
+
+    /// Lets the rows of the table that is kept take part which are not among the new ones.
+    fn look_at_earlier(&self, earlier: &Source, rows: &mut Rows, ui: &Ui) -> Result<(), Failure> {
+        let own = [&self.by, &self.group].map(|name| name.as_deref().unwrap_or(column::CONTENT_HASH));
+        let known = [
+            column::CONTENT_HASH,
+            column::SPLIT,
+            column::ERROR,
+            column::PERCEPTUAL_HASH,
+            column::PARENT_HASH,
+            column::ID,
+            column::LABEL,
+        ];
+        let table = earlier.table(Some(&|name: &str| known.contains(&name) || own.contains(&name)))?;
+        let is_hashed = table.has(column::PERCEPTUAL_HASH);
+        rows.look_at_earlier(table)?;
+        if self.near_duplicates && !is_hashed && rows.earlier() > 0 {
+            let name = &earlier.name;
+            ui.warn(&format!("{name}: has no column `perceptual_hash`, so near copies of its pictures are not found"));
+            ui.hint(&format!("pokedex split {name} --keep --near-duplicates -o hashed.parquet"));
+        }
+        Ok(())
+    }
+
+    /// The classes of the first rows of which nothing is in train, though there is one.
+    fn untrained(&self, items: &[Item], assignment: &Assignment, rows: usize) -> HashSet<u32> {
+        if !self.ratios.has(Split::Train) {
+            return HashSet::new();
+        }
+        let mut classes: HashSet<u32> =
+            items[..rows].iter().map(|item| item.class).filter(|&class| class > 0).collect();
+        for (item, split) in items.iter().zip(&assignment.splits) {
+            if *split == Split::Train {
+                classes.remove(&item.class);
+            }
+        }
+        classes
+    }
+
+    /// What about the classes and the splits is not as it should be.
+    fn warn(&self, classes: &Classes, lacking: usize, names: &[String], assignment: &Assignment, ui: &Ui) {
+        if let Some(column) = classes.column.as_ref().filter(|_| classes.nameless > 0) {
+            let rows = ui::rows(classes.nameless);
+            let (have, are) = if classes.nameless == 1 { ("has", "is") } else { ("have", "are") };
+            let advice = match column == column::ID && self.by.is_none() && classes.has_labels {
+                true => "; --by label divides by label",
+                false => "",
+            };
+            ui.warn(&format!("split: {rows} {have} no value in column `{column}` and {are} one class{advice}"));
+        }
+        if lacking > 0 {
+            let more = if lacking > names.len() { ", …" } else { "" };
+            let (count, names) = (ui::several(lacking as u64, "class has", "classes have"), names.join(", "));
+            ui.warn(&format!("split: {count} no picture in train: {names}{more}"));
+        }
+        let wanted = SPLITS.into_iter().filter(|&split| self.ratios.has(split));
+        if assignment.splits.len() >= wanted.clone().count() {
+            for split in wanted.filter(|split| !assignment.splits.contains(split)) {
+                ui.warn(&format!("split: no picture is in {}, though it has a share", split.name()));
+            }
+        }
     }
 
     /// The table with what is wanted of every picture; files are read only where it does not say it.
-    fn looked_at(&self, table: Table, failed: Arc<Mutex<Vec<Skipped>>>) -> Result<Table, Failure> {
-        let perceptual = self.near_duplicates && !table.has(column::PERCEPTUAL_HASH);
-        let look = Look { least: self.min_size, perceptual };
+    fn looked_at(
+        &self,
+        table: Table,
+        failed: Arc<Mutex<Vec<Skipped>>>,
+        unseen: Arc<AtomicU64>,
+    ) -> Result<Table, Failure> {
+        let is_hashed = table.has(column::PERCEPTUAL_HASH);
+        let look = Look { least: self.min_size, perceptual: self.near_duplicates, is_hashed, unseen };
         let schema = look.schema(&table.schema);
         let (name, rows, provenance, looked) =
             (table.name.clone(), table.rows, table.provenance.clone(), schema.clone());
@@ -227,7 +328,8 @@ impl SplitArgs {
         settings
     }
 
-    /// Writes the table with its splits, and counts them.
+    /// Writes the table with its splits, and counts them; shows every row that gets one, by its place in the batch and
+    /// among all such.
     fn write(
         &self,
         table: Table,
@@ -235,6 +337,7 @@ impl SplitArgs {
         provenance: &Provenance,
         assignment: &Assignment,
         done: &mut Counts,
+        mut look: impl FnMut(&RecordBatch, usize, usize),
     ) -> Result<(), Failure> {
         let schema = column::put_field(&table.schema, column::field(column::SPLIT, DataType::Utf8));
         let mut writer = self.output.start(sink, &schema, provenance)?;
@@ -250,6 +353,7 @@ impl SplitArgs {
                 }
                 let split = assignment.splits[next];
                 done.splits[split as usize] += 1;
+                look(&batch, i, next);
                 own.push(Some(split));
                 let is_example = assignment.example.is_some_and(|(a, b)| a == next || b == next);
                 if let Some(keys) = keys.as_ref().filter(|_| is_example) {

@@ -153,6 +153,28 @@ fn what_belongs_together_is_on_one_side() {
 }
 
 #[test]
+fn whatever_belongs_together_every_class_of_free_units_is_in_train() {
+    for seed in 0..300 {
+        let mut random = random(seed);
+        let rows = 20 + random(150);
+        let mut set = random_set(seed, rows);
+        // Many and large groups, which cross classes.
+        set.1.extend((0..random(rows)).map(|_| (random(rows) as u32, random(rows) as u32)));
+        let text = ["70/15/15", "10/45/45", "1/0/99", "34/33/33"][seed as usize % 4];
+        let splits = divide(&set, text, seed).splits;
+        for (class, sizes) in sizes(&set.0, &splits) {
+            assert!(sizes[0] > 0, "{text}, seed {seed}: class {class} is {sizes:?}");
+        }
+    }
+    // Two groups, either of which is larger than what train is to get.
+    let mut set = alone(items(1, 10));
+    set.1 = (1..5).map(|b| (0, b)).chain((6..10).map(|b| (5, b))).collect();
+    assert_eq!(sizes(&set.0, &divide(&set, "10/45/45", 0).splits)[&1], [5, 0, 5]);
+    // Where train has no share, nothing is forced into it.
+    assert!(divide(&set, "0/50/50", 0).splits.iter().all(|&split| split != Split::Train));
+}
+
+#[test]
 fn copies_count_as_often_as_they_occur_and_stay_together() {
     let copies = std::iter::repeat_n(Item { class: 1, content: 5, kept: None }, 6);
     let set = alone(copies.chain(items(1, 4)));

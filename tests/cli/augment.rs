@@ -318,3 +318,73 @@ fn what_describes_the_parent_is_not_said_of_its_copies() {
     assert_eq!(batch.column_by_name("embedding").expect("vectors").as_fixed_size_list().len(), 4);
     dir.pokedex("embed t.parquet -o again.parquet").ok();
 }
+
+#[test]
+fn an_earlier_manifest_goes_before_its_pictures_are_replaced() {
+    let dir = Workdir::new();
+    dir.pictures("in", 3);
+    manifest(&dir, "in", "m.parquet", |_| "train", None);
+    dir.pokedex("augment m.parquet --copies 2 -o out/").ok();
+    // A folder where a picture is to be: the second run ends in the middle.
+    dir.shell("rm out/augmented/002_aug02.jpg && mkdir out/augmented/002_aug02.jpg").ok();
+    dir.pokedex("augment m.parquet --copies 2 --seed 1 -o out/").failed(1);
+    assert!(!dir.path("out/manifest.parquet").exists());
+    assert!(dir.path("out/augmented/000_aug01.jpg").exists());
+    // Nothing it lists is replaced where it is what is read.
+    dir.shell("rmdir out/augmented/002_aug02.jpg").ok();
+    dir.pokedex("augment m.parquet -o out/").ok();
+    dir.shell("mkdir out/augmented/002_aug02.jpg").ok();
+    dir.pokedex("augment out/manifest.parquet -o out/").failed(1);
+    assert_eq!(dir.keys("out/manifest.parquet").len(), 6);
+}
+
+#[test]
+fn copies_of_an_earlier_run_that_are_not_made_again_are_removed_and_nothing_else() {
+    let dir = Workdir::new();
+    dir.pictures("in", 3);
+    manifest(&dir, "in", "m.parquet", |_| "train", None);
+    dir.pokedex("augment m.parquet --copies 3 -o out/").ok();
+    dir.write("out/augmented/mine.jpg", "mine");
+    let said = dir.pokedex("augment m.parquet --copies 1 -v -o out/").ok().stderr;
+    assert!(said.contains("6 stale copies removed"), "{said}");
+    let left = ["000_aug01.jpg", "001_aug01.jpg", "002_aug01.jpg", "mine.jpg"];
+    assert_eq!(dir.files("out/augmented"), left);
+    assert!((0..3).all(|n| dir.path(&format!("in/{n:03}.png")).exists()));
+    // Copies that are read stay, whether they are written again or not.
+    let said = dir.pokedex("augment out/manifest.parquet --only-new -v -o out/").ok().stderr;
+    assert!(!said.contains("removed"), "{said}");
+    assert_eq!(dir.files("out/augmented").len(), 7);
+    // A manifest of something else lists nothing.
+    dir.shell("rm -r out/augmented && pokedex scan in -o out/manifest.parquet").ok();
+    let said = dir.pokedex("augment m.parquet -v -o out/").ok().stderr;
+    assert!(!said.contains("removed"), "{said}");
+    assert_eq!(dir.files("in").len(), 3);
+}
+
+#[test]
+fn boxes_that_are_none_are_left_out_and_counted() {
+    let dir = Workdir::new();
+    dir.pictures("in", 2);
+    dir.write("plain.toml", "[grey]\nprobability = 0\n");
+    for (xyxy, count) in [([f32::NAN, 5.0, 12.0, 25.0], 0), ([12.0, 5.0, 2.0, 25.0], 0), ([2.0, 5.0, 12.0, 25.0], 1)] {
+        manifest(&dir, "in", "m.parquet", |_| "train", Some(xyxy));
+        let said = dir.pokedex("augment m.parquet --recipe plain.toml --only-new -o t.parquet").ok().stderr;
+        let expected = "2 boxes are none and were left out of the copies; `pokedex check m.parquet` names them";
+        assert_eq!(said.contains(expected), count == 0, "{said}");
+        let boxes = Boxes::of(&dir.table("t.parquet")).expect("boxes").expect("the column");
+        assert!((0..2).all(|row| boxes.get(row).is_some_and(|own| own.len() == count)));
+    }
+}
+
+#[test]
+fn what_a_preview_or_a_recipe_lacks_is_said_before_any_work() {
+    let dir = Workdir::new();
+    dir.pictures("in", 1);
+    manifest(&dir, "in", "m.parquet", |_| "train", None);
+    let said = dir.pokedex("augment m.parquet --preview missing/sheet.png").failed(1);
+    assert!(said.contains("missing/sheet.png") && said.contains("hint: "), "{said}");
+    assert!(!dir.path("missing").exists());
+    dir.write("r.toml", "[background]\nprobability = 1\nkinds = [\"picture\"]\n");
+    let said = dir.pokedex("augment m.parquet --recipe r.toml -o t.parquet").failed(1);
+    assert!(said.contains("r.toml: background.kinds") && said.contains("--background-images DIR"), "{said}");
+}

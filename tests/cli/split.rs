@@ -1,9 +1,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_array::{Int64Array, RecordBatch, StringArray};
+use arrow_array::{Array, ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use pokedex::table::column::{hashes, read_hashes};
 
 use crate::workdir::{Workdir, encode, png};
 
@@ -322,4 +323,138 @@ fn wrong_ratios_and_missing_classes_are_explained() {
     assert!(dir.pokedex("split in --ratios 70/30 -o s.parquet").failed(2).contains("TRAIN/VALIDATION/TEST"));
     let said = dir.pokedex("split in --by id -o s.parquet").failed(1);
     assert!(said.contains("no row has a value in column `id`") && said.contains("hint: "), "{said}");
+}
+
+/// The table with another column in the place of that of this name, or behind the others.
+fn with_column(dir: &Workdir, table: &str, name: &str, column: ArrayRef) -> RecordBatch {
+    let batch = dir.table(table);
+    let schema = batch.schema();
+    let own = schema.fields().iter().map(|f| f.name().as_str()).zip(batch.columns().iter().cloned());
+    let columns: Vec<(&str, ArrayRef)> = own.filter(|(own, _)| *own != name).chain([(name, column)]).collect();
+    RecordBatch::try_from_iter(columns).expect("columns of one length")
+}
+
+#[test]
+fn a_missing_perceptual_hash_is_computed_row_by_row() {
+    let dir = Workdir::new();
+    planted(&dir, "in", 0..16);
+    dir.write("in/flat.png", png(&RgbImage::from_pixel(9, 9, Rgb([7; 3])).into()));
+    dir.pokedex("split in --near-duplicates -o a.parquet").ok();
+    let whole = read_hashes(&dir.table("a.parquet"), "perceptual_hash").expect("hashes");
+    let some: Vec<_> = whole.iter().enumerate().map(|(i, hash)| hash.filter(|_| i % 3 > 0)).collect();
+    dir.foreign("some.parquet", &with_column(&dir, "a.parquet", "perceptual_hash", hashes(&some)));
+    let said = dir.pokedex("split some.parquet --near-duplicates -v -o b.parquet").ok().stderr;
+    assert!(said.contains("16 near copies in 8 groups"), "{said}");
+    assert_eq!(read_hashes(&dir.table("b.parquet"), "perceptual_hash").expect("hashes"), whole);
+    assert_eq!(splits(&dir, "b.parquet"), splits(&dir, "a.parquet"));
+    // What is gone is said, and no row is lost for it.
+    dir.shell("mv in elsewhere").ok();
+    let said = dir.pokedex("split a.parquet --near-duplicates -o b.parquet").ok().stderr;
+    assert!(said.contains("no perceptual hash"), "{said}");
+    assert_eq!(splits(&dir, "b.parquet"), splits(&dir, "a.parquet"));
+}
+
+#[test]
+fn augmented_copies_and_their_parents_are_always_of_train() {
+    let dir = Workdir::new();
+    for class in ["a", "b"] {
+        (0..12).for_each(|n| dir.picture(&format!("in/{class}/{n:02}.png"), n + if class == "a" { 0 } else { 50 }));
+    }
+    dir.pokedex("split in -o s.parquet").ok();
+    dir.pokedex("augment s.parquet --copies 2 -o t.parquet").ok();
+    for arguments in ["", "--near-duplicates", "--ratios 20/40/40", "--keep", "--keep=s.parquet"] {
+        for seed in 0..4 {
+            dir.pokedex(&format!("split t.parquet --seed {seed} {arguments} -o again.parquet")).ok();
+            let table = dir.table("again.parquet");
+            let parents = read_hashes(&table, "parent_hash").expect("hashes");
+            let contents = read_hashes(&table, "content_hash").expect("hashes");
+            let own = dir.texts("again.parquet", "split");
+            let is_parent = |i: usize| parents.contains(&contents[i]);
+            let bound: Vec<usize> = (0..own.len()).filter(|&i| parents[i].is_some() || is_parent(i)).collect();
+            assert_eq!(bound.len(), 3 * 16);
+            assert!(bound.iter().all(|&i| own[i].as_deref() == Some("train")), "{arguments} {seed}");
+            assert!(arguments == "--near-duplicates" || own.iter().any(|own| own.as_deref() == Some("test")));
+        }
+    }
+}
+
+#[test]
+fn new_pictures_join_those_of_an_earlier_table_that_are_not_among_them() {
+    let dir = Workdir::new();
+    // Both have nothing but their own pictures; those of `new/b` are near copies of `old/a`.
+    let pairs = planted(&dir, "both", 0..40);
+    dir.shell("mkdir old new && cp -r both/a old && cp -r both/b new").ok();
+    dir.pokedex("split old --near-duplicates --ratios 40/30/30 -o old.parquet").ok();
+    let old = splits(&dir, "old.parquet");
+    let run = dir.pokedex("split new --keep=old.parquet --near-duplicates -v -o new.parquet").ok();
+    assert!(run.stderr.contains("20 near copies in 20 groups, of 2 at most"), "{}", run.stderr);
+    let new = splits(&dir, "new.parquet");
+    assert_eq!(new.len(), 20);
+    pairs.iter().for_each(|(a, b)| assert_eq!(new[b], old[a], "{a} {b}"));
+    assert!(count(&new, "")[1..].iter().all(|&own| own > 0), "{new:?}");
+
+    // Without hashes it cannot be known, and that is said.
+    dir.pokedex("split old --ratios 40/30/30 -o plain.parquet").ok();
+    let said = dir.pokedex("split new --keep=plain.parquet --near-duplicates -o n.parquet").ok().stderr;
+    assert!(said.contains("plain.parquet: has no column `perceptual_hash`"), "{said}");
+    assert!(said.contains("hint: pokedex split plain.parquet --keep --near-duplicates"), "{said}");
+    let said = dir.pokedex("split both --keep=plain.parquet --near-duplicates -o n.parquet").ok().stderr;
+    assert!(!said.contains("perceptual_hash"), "{said}");
+}
+
+#[test]
+fn quotas_and_groups_count_what_an_earlier_table_holds() {
+    let dir = Workdir::new();
+    (0..10).for_each(|n| dir.picture(&format!("old/x/{n:02}.png"), n));
+    (0..10).for_each(|n| dir.picture(&format!("new/x/{n:02}.png"), 100 + n));
+    let grouped = |folder: &str, name: &str, splits: Option<&str>| {
+        dir.pokedex(&format!("scan {folder} -o m.parquet")).ok();
+        let videos: StringArray = (0..10).map(|n| (n < 2).then_some("v")).collect();
+        dir.foreign(name, &with_column(&dir, "m.parquet", "video", Arc::new(videos)));
+        if let Some(split) = splits {
+            let splits: StringArray = (0..10).map(|_| Some(split)).collect();
+            dir.foreign(name, &with_column(&dir, name, "split", Arc::new(splits)));
+        }
+    };
+    grouped("old", "old.parquet", Some("train"));
+    grouped("new", "new.parquet", None);
+    // Train has what it is to get of the class already.
+    dir.pokedex("split new.parquet --keep=old.parquet --ratios 50/25/25 -o n.parquet").ok();
+    assert_eq!(count(&splits(&dir, "n.parquet"), ""), [0, 5, 5]);
+    let said = dir.pokedex("split new.parquet --keep=old.parquet --ratios 50/25/25 --group video -v -o n.parquet").ok();
+    let new = splits(&dir, "n.parquet");
+    assert_eq!((new["x/00.png"].as_str(), new["x/01.png"].as_str()), ("train", "train"));
+    assert_eq!(count(&new, "")[0], 2);
+    assert!(said.stderr.contains("1 groups by video"), "{}", said.stderr);
+}
+
+#[test]
+fn what_is_missing_from_a_split_is_said() {
+    let dir = Workdir::new();
+    for class in ["a", "b", "c"] {
+        (0..2).for_each(|n| dir.picture(&format!("in/{class}/{n}.png"), n + 10 * u32::from(class.as_bytes()[0])));
+    }
+    let said = dir.pokedex("split in -o s.parquet").ok().stderr;
+    assert!(said.contains("no picture is in validation") && !said.contains("in test"), "{said}");
+    let kept: StringArray = dir.keys("s.parquet").iter().map(|key| key.starts_with('b').then_some("test")).collect();
+    dir.foreign("k.parquet", &with_column(&dir, "s.parquet", "split", Arc::new(kept)));
+    let said = dir.pokedex("split k.parquet --keep -o t.parquet").ok().stderr;
+    assert!(said.contains("1 class has no picture in train: b\n"), "{said}");
+    let said = dir.pokedex("split k.parquet --keep --ratios 0/50/50 -o t.parquet").ok().stderr;
+    assert!(!said.contains("in train"), "{said}");
+}
+
+#[test]
+fn rows_without_an_id_beside_some_that_have_one_are_named_as_one_class() {
+    let dir = Workdir::new();
+    (0..3).for_each(|n| dir.picture(&format!("in/a/{n}.png"), n));
+    (0..3).for_each(|n| dir.picture(&format!("in/b/{n}.png"), 10 + n));
+    dir.pokedex("scan in -o m.parquet").ok();
+    let ids: Int32Array = (0..6).map(|n| (n < 2).then_some(n)).collect();
+    assert_eq!(ids.null_count(), 4);
+    dir.foreign("i.parquet", &with_column(&dir, "m.parquet", "id", Arc::new(ids)));
+    let said = dir.pokedex("split i.parquet -o s.parquet").ok().stderr;
+    let expected = "4 rows have no value in column `id` and are one class; --by label divides by label";
+    assert!(said.contains(expected), "{said}");
+    assert!(!dir.pokedex("split i.parquet --by label -o s.parquet").ok().stderr.contains("no value"));
 }

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use arrow_array::{Array, RecordBatch};
 use clap::ValueEnum;
 
-use crate::augment::{Candidate, Gathering};
+use crate::augment::{Candidate, Gathering, is_box};
 use crate::cli::failure::Failure;
 use crate::stage::{Done, Skipped};
 use crate::table::boxes::Boxes;
@@ -36,6 +36,8 @@ pub struct Survey {
     most_samples: usize,
     /// Pictures that others may be mixed with, where that is wanted.
     pub partners: Option<Gathering>,
+    /// Rows of parents with boxes that are none, and how many of these.
+    pub broken: Vec<(usize, usize)>,
 }
 
 /// The classes: what is counted, and what each is called.
@@ -55,6 +57,7 @@ impl Survey {
             samples: Vec::new(),
             most_samples: samples,
             partners,
+            broken: Vec::new(),
         }
     }
 
@@ -63,7 +66,7 @@ impl Survey {
         let (ids, labels) = (column::ints(batch, column::ID)?, column::text(batch, column::LABEL)?);
         let (contents, parents) = (read_hashes(batch, column::CONTENT_HASH)?, read_hashes(batch, column::PARENT_HASH)?);
         let drawn = column::text(batch, column::AUGMENTATION)?;
-        let boxes = if self.partners.is_some() { Boxes::of(batch)? } else { None };
+        let boxes = Boxes::of(batch)?;
         for (row, is_train) in train(batch)?.into_iter().enumerate() {
             let key = images.key(row);
             self.keys.all.insert(hash(key));
@@ -89,9 +92,12 @@ impl Survey {
             if self.samples.len() < self.most_samples {
                 self.samples.push(batch.slice(row, 1));
             }
-            if let (Some(partners), Some(boxes)) = (&mut self.partners, &boxes)
-                && boxes.get(row).is_some()
-            {
+            let Some(own) = boxes.as_ref().and_then(|boxes| boxes.get(row)) else { continue };
+            let broken = own.iter().filter(|bounds| !is_box(bounds)).count();
+            if broken > 0 {
+                self.broken.push((self.rows.len() - 1, broken));
+            }
+            if let Some(partners) = &mut self.partners {
                 partners.add(batch, row, content)?;
             }
         }

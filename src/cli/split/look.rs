@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow_schema::{DataType, Schema, SchemaRef};
@@ -16,16 +17,19 @@ use crate::table::{Error, Images};
 const EDGE: u32 = 128;
 
 /// What is wanted beside the hash of its content.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Look {
     /// Rows whose shorter side has fewer pixels are excluded.
     pub least: Option<u32>,
-    /// The perceptual hash is computed.
+    /// The perceptual hash is computed where there is none.
     pub perceptual: bool,
+    /// Whether the table has a column of them: then a row without one whose file cannot be read is no error.
+    pub is_hashed: bool,
+    /// How many such rows there are.
+    pub unseen: Arc<AtomicU64>,
 }
 
 /// What a row's file says.
-#[derive(Default)]
 struct Facts {
     content: Option<[u8; 32]>,
     perceptual: Option<[u8; 32]>,
@@ -35,7 +39,7 @@ struct Facts {
 
 impl Look {
     /// The table's columns and those that are added.
-    pub fn schema(self, schema: &Schema) -> SchemaRef {
+    pub fn schema(&self, schema: &Schema) -> SchemaRef {
         let mut schema = column::put_field(schema, column::field(column::CONTENT_HASH, column::HASH_TYPE));
         if self.perceptual {
             schema = column::put_field(&schema, column::field(column::PERCEPTUAL_HASH, column::HASH_TYPE));
@@ -50,17 +54,19 @@ impl Look {
     ///
     /// # Errors
     /// A column of the program's own has another type than it should.
-    pub fn rows(self, batch: &RecordBatch, schema: &SchemaRef) -> Result<Done, Error> {
+    pub fn rows(&self, batch: &RecordBatch, schema: &SchemaRef) -> Result<Done, Error> {
         let images = Images::of(batch)?;
         let contents = read_hashes(batch, column::CONTENT_HASH)?;
         let (widths, heights) = (column::ints(batch, column::WIDTH)?, column::ints(batch, column::HEIGHT)?);
         let excluded = column::text(batch, column::EXCLUDED)?;
+        let perceptuals = if self.perceptual { Some(read_hashes(batch, column::PERCEPTUAL_HASH)?) } else { None };
         let mut skipped = Vec::new();
         let mut rows = Vec::with_capacity(contents.len());
         for (i, content) in contents.into_iter().enumerate() {
             let reason = excluded.as_ref().filter(|e| e.is_valid(i)).map(|e| e.value(i).to_string());
             let error = images.error(i).map(str::to_string);
-            let mut facts = Facts { content, excluded: reason, error, ..Facts::default() };
+            let perceptual = perceptuals.as_ref().and_then(|hashes| hashes[i]);
+            let mut facts = Facts { content, perceptual, excluded: reason, error };
             let side = |sides: &Option<arrow_array::Int32Array>| {
                 sides.as_ref().filter(|s| s.is_valid(i)).map(|s| s.value(i).cast_unsigned())
             };
@@ -88,7 +94,7 @@ impl Look {
     }
 
     /// Reads the file of row `i` if something is missing.
-    fn look(self, images: &Images, i: usize, size: Option<(u32, u32)>, facts: &mut Facts) -> Result<(), String> {
+    fn look(&self, images: &Images, i: usize, size: Option<(u32, u32)>, facts: &mut Facts) -> Result<(), String> {
         let mut file: Option<Cow<[u8]>> = None;
         let mut bytes = || -> Result<Cow<[u8]>, String> {
             if file.is_none() {
@@ -108,7 +114,10 @@ impl Look {
                 facts.excluded = Some(format!("{width} x {height} pixels, and {least} are the least"));
             }
         }
-        if self.perceptual {
+        // The picture of a table that was hashed before may be gone; that it is of one colour is no reason to lose it.
+        if self.perceptual && self.is_hashed && facts.perceptual.is_none() && bytes().is_err() {
+            self.unseen.fetch_add(1, Ordering::Relaxed);
+        } else if self.perceptual && facts.perceptual.is_none() {
             let picture = image::decode_for(&bytes()?, Colour::WHITE, Some(EDGE)).map_err(|e| e.to_string())?;
             facts.perceptual = PerceptualHash::of(&picture).map(PerceptualHash::to_bytes);
         }

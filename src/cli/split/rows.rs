@@ -1,6 +1,6 @@
 //! The rows that are divided: some hundred bytes each, whatever they contain.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufWriter, Write};
@@ -37,6 +37,9 @@ pub enum Keep {
     Earlier(Vec<(u64, Split)>),
 }
 
+/// A class's value, to be shown.
+const NO_VALUE: &str = "(none)";
+
 impl Keep {
     /// The splits of a table's contents.
     ///
@@ -66,6 +69,10 @@ pub struct Rows {
     classes: [Column; 2],
     groups: Column,
     kept: Vec<Option<Split>>,
+    /// Rows that were drawn from another picture, with the content of that.
+    copies: Vec<(u32, u64)>,
+    /// How many rows are written: those behind them are of an earlier table, and only take part.
+    written: usize,
     hashes: Vec<Option<PerceptualHash>>,
     vectors: Option<Vectors>,
     pub excluded: u64,
@@ -107,6 +114,8 @@ impl Rows {
             classes: Default::default(),
             groups: Column::default(),
             kept: Vec::new(),
+            copies: Vec::new(),
+            written: 0,
             hashes: Vec::new(),
             vectors,
             excluded: 0,
@@ -123,21 +132,9 @@ impl Rows {
         let sound = contents.iter().filter(|content| content.is_some()).count();
         self.excluded += (sound - divided.iter().filter(|is| **is).count()) as u64;
         let places: Vec<usize> = (0..batch.num_rows()).filter(|&i| divided[i]).collect();
-
         let first = self.contents.len();
-        self.contents.extend(places.iter().filter_map(|&i| contents[i]));
-        let names = match &self.wanted.by {
-            Some(by) => [Some(by.as_str()), None],
-            None => [Some(column::ID), Some(column::LABEL)],
-        };
-        for (name, own) in names.into_iter().zip(&mut self.classes) {
-            if let Some(values) = name.map(|name| values(batch, name)).transpose()?.flatten() {
-                places.iter().for_each(|&i| own.push(values[i]));
-            }
-        }
-        if let Some(values) = self.wanted.group.as_ref().map(|name| values(batch, name)).transpose()?.flatten() {
-            places.iter().for_each(|&i| self.groups.push(values[i]));
-        }
+        self.take(batch, &contents, &places)?;
+        self.written = self.contents.len();
         match &self.wanted.keep {
             None => {}
             Some(Keep::Own) => {
@@ -148,12 +145,54 @@ impl Rows {
                 splits.binary_search_by_key(content, |(content, _)| *content).ok().map(|at| splits[at].1)
             })),
         }
+        if let Some(vectors) = &mut self.vectors {
+            vectors.look(batch, &places, first)?;
+        }
+        Ok(())
+    }
+
+    /// Lets the rows of an earlier table take part whose contents are not among those looked at so far. They have splits
+    /// and keep them.
+    ///
+    /// # Errors
+    /// The table cannot be read, or a column is of another type than it should be.
+    pub fn look_at_earlier(&mut self, table: Table) -> Result<(), Failure> {
+        let own: HashSet<u64> = self.contents.iter().copied().collect();
+        for batch in table {
+            let batch = batch?;
+            let (contents, splits) = (contents(&batch)?, own_splits(&batch)?);
+            let is_other = |i: &usize| contents[*i].is_some_and(|content| !own.contains(&content));
+            let places: Vec<usize> = (0..batch.num_rows()).filter(|&i| splits[i].is_some()).filter(is_other).collect();
+            self.take(&batch, &contents, &places)?;
+            self.kept.extend(places.iter().map(|&i| splits[i]));
+        }
+        Ok(())
+    }
+
+    /// Takes all but splits and vectors of the rows at these places.
+    fn take(&mut self, batch: &RecordBatch, contents: &[Option<u64>], places: &[usize]) -> Result<(), Failure> {
+        let first = self.contents.len();
+        self.contents.extend(places.iter().filter_map(|&i| contents[i]));
+        let parents = starts(batch, column::PARENT_HASH)?;
+        let row = |row: usize| u32::try_from(row).expect("fewer than 2^32 rows");
+        self.copies.extend((first..).zip(places).filter_map(|(at, &i)| Some((row(at), parents[i]?))));
+        let names = match &self.wanted.by {
+            Some(by) => [Some(by.as_str()), None],
+            None => [Some(column::ID), Some(column::LABEL)],
+        };
+        for (name, own) in names.into_iter().zip(&mut self.classes) {
+            if let Some(values) = name.map(|name| values(batch, name)).transpose()?.flatten() {
+                own.rows.resize(first, 0);
+                places.iter().for_each(|&i| own.push(values[i]));
+            }
+        }
+        if let Some(values) = self.wanted.group.as_ref().map(|name| values(batch, name)).transpose()?.flatten() {
+            self.groups.rows.resize(first, 0);
+            places.iter().for_each(|&i| self.groups.push(values[i]));
+        }
         if self.wanted.hashes {
             let hashes = read_hashes(batch, column::PERCEPTUAL_HASH)?;
             self.hashes.extend(places.iter().map(|&i| hashes[i].map(PerceptualHash::from_bytes)));
-        }
-        if let Some(vectors) = &mut self.vectors {
-            vectors.look(batch, &places, first)?;
         }
         Ok(())
     }
@@ -175,16 +214,20 @@ impl Rows {
             Some(vectors) => vectors.join(cosine, groups)?,
         };
         // Copies to the last byte are not only near.
-        let mut members: Vec<(u32, u64)> =
-            (0..).zip(&self.contents).map(|(row, content)| (groups.root(row), *content)).collect();
+        let mut members: Vec<(u32, u64, bool)> = (0..)
+            .zip(&self.contents)
+            .map(|(row, content)| (groups.root(row), *content, (row as usize) < self.written))
+            .collect();
         members.sort_unstable();
         let several = members.chunk_by(|a, b| a.0 == b.0).filter(|group| group[0].1 != group[group.len() - 1].1);
         let mut copies = Copies { cosine, ..Copies::default() };
         for group in several {
-            let rows = group.len() as u64;
-            copies.rows += rows;
-            copies.groups += 1;
-            copies.largest = copies.largest.max(rows);
+            let written = group.iter().filter(|(.., is_written)| *is_written).count();
+            if written > 0 {
+                copies.rows += written as u64;
+                copies.groups += 1;
+                copies.largest = copies.largest.max(group.len() as u64);
+            }
         }
         Ok(copies)
     }
@@ -196,28 +239,86 @@ impl Rows {
         for (row, group) in (0..).zip(column.rows).filter(|(_, group)| *group > 0) {
             groups.join(*first[group as usize].get_or_insert(row), row);
         }
-        column.numbers.len()
+        first.iter().flatten().filter(|&&row| (row as usize) < self.written).count()
+    }
+
+    /// Joins copies that were drawn from a picture with that.
+    pub fn join_parents(&self, groups: &mut Groups) {
+        let first: HashMap<u64, u32> = self.copies.iter().map(|&(row, parent)| (parent, row)).collect();
+        for &(row, parent) in &self.copies {
+            groups.join(first[&parent], row);
+        }
+        for (row, content) in (0..).zip(&self.contents).filter(|_| !self.copies.is_empty()) {
+            if let Some(&copy) = first.get(content) {
+                groups.join(copy, row);
+            }
+        }
     }
 
     pub fn len(&self) -> usize {
         self.contents.len()
     }
 
-    /// The rows with their classes.
+    /// How many rows of an earlier table take part.
+    pub fn earlier(&self) -> usize {
+        self.contents.len() - self.written
+    }
+
+    /// The rows with their classes, and the column that these are of. Copies that were drawn from a picture are kept in
+    /// train, and so is their parent, unless it keeps another split.
     ///
     /// # Errors
     /// The column that was asked for is empty.
-    pub fn into_items(self) -> Result<Vec<Item>, Failure> {
+    pub fn into_items(self) -> Result<(Vec<Item>, Classes), Failure> {
         let [first, second] = self.classes;
-        if let Some(by) = self.wanted.by.filter(|_| first.numbers.is_empty()) {
+        // Whether a row that is written has a value: an earlier table does not settle what the class is.
+        let has = |column: &Column| column.rows.iter().take(self.written).any(|&number| number > 0);
+        if let Some(by) = self.wanted.by.as_ref().filter(|_| !has(&first)) {
             let hint = "without --by all images are one class; `pokedex scan --meta CSV` adds ids and labels";
             return Err(Failure::failed(format!("no row has a value in column `{by}`"), Some(hint.into())));
         }
-        let classes = if first.numbers.is_empty() { second.rows } else { first.rows };
-        let class = |row: usize| classes.get(row).copied().unwrap_or(0);
-        let kept = |row: usize| self.kept.get(row).copied().flatten();
+        let has_labels = has(&second);
+        let (name, numbers) = match self.wanted.by {
+            Some(by) => (Some(by), first.rows),
+            None if has(&first) => (Some(column::ID.to_string()), first.rows),
+            None => (has_labels.then(|| column::LABEL.to_string()), second.rows),
+        };
+        let class = |row: usize| numbers.get(row).copied().unwrap_or(0);
+        let nameless = match name {
+            Some(_) => (0..self.written).filter(|&row| class(row) == 0).count(),
+            None => 0,
+        };
+        let mut forced = vec![false; if self.copies.is_empty() { 0 } else { self.contents.len() }];
+        self.copies.iter().for_each(|(row, _)| forced[*row as usize] = true);
+        let parents: HashSet<u64> = self.copies.iter().map(|(_, parent)| *parent).collect();
+        let kept = |row: usize, content: u64| match self.kept.get(row).copied().flatten() {
+            _ if forced.get(row) == Some(&true) => Some(Split::Train),
+            None => parents.contains(&content).then_some(Split::Train),
+            own => own,
+        };
         let contents = self.contents.iter().enumerate();
-        Ok(contents.map(|(row, &content)| Item { content, class: class(row), kept: kept(row) }).collect())
+        let items = contents.map(|(row, &content)| Item { content, class: class(row), kept: kept(row, content) });
+        Ok((items.collect(), Classes { column: name, nameless: nameless as u64, has_labels }))
+    }
+}
+
+/// What the classes are.
+pub struct Classes {
+    /// The column that holds them; `None`: all rows are of one class.
+    pub column: Option<String>,
+    /// How many rows have no value in it.
+    pub nameless: u64,
+    /// Whether there are labels, if the column is another.
+    pub has_labels: bool,
+}
+
+impl Classes {
+    /// The class of a row, to be shown.
+    pub fn name(&self, batch: &RecordBatch, row: usize) -> String {
+        let column = self.column.as_ref().and_then(|name| batch.column_by_name(name));
+        let text = column.and_then(|column| arrow_cast::cast(&column.slice(row, 1), &DataType::Utf8).ok());
+        let text = text.filter(|text| text.is_valid(0));
+        text.map_or_else(|| NO_VALUE.to_string(), |text| text.as_string::<i32>().value(0).to_string())
     }
 }
 
@@ -277,9 +378,14 @@ pub fn divided(batch: &RecordBatch) -> Result<Vec<bool>, Error> {
 fn contents(batch: &RecordBatch) -> Result<Vec<Option<u64>>, Error> {
     let errors = column::text(batch, column::ERROR)?;
     let sound = |i: usize| errors.as_ref().is_none_or(|e| e.is_null(i));
-    let digests = read_hashes(batch, column::CONTENT_HASH)?.into_iter().enumerate();
+    let starts = starts(batch, column::CONTENT_HASH)?.into_iter().enumerate();
+    Ok(starts.map(|(i, start)| start.filter(|_| sound(i))).collect())
+}
+
+/// The first bytes of the digests of a column.
+fn starts(batch: &RecordBatch, name: &str) -> Result<Vec<Option<u64>>, Error> {
     let start = |digest: [u8; 32]| u64::from_le_bytes(digest[..8].try_into().expect("a part of 32 bytes"));
-    Ok(digests.map(|(i, digest)| digest.filter(|_| sound(i)).map(start)).collect())
+    Ok(read_hashes(batch, name)?.into_iter().map(|digest| digest.map(start)).collect())
 }
 
 /// The splits that rows have already.
