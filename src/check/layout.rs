@@ -15,7 +15,7 @@ use arrow_schema::{DataType, Schema, SchemaRef};
 
 use super::{Finding, Rule, Subject};
 use crate::io;
-use crate::table::{Error, Table, column};
+use crate::table::{Error, Table, column, dataset};
 
 /// How a folder is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -97,6 +97,7 @@ impl Findings {
 /// # Errors
 /// It cannot be read, or there is nothing of the layout.
 pub fn open(folder: &Path, profile: Profile) -> Result<Layout, Error> {
+    dataset::require_finished(folder)?;
     let layout = match profile {
         Profile::Yolo => yolo::open(folder),
         Profile::Imagefolder => imagefolder::open(folder),
