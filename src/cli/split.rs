@@ -168,12 +168,13 @@ impl SplitArgs {
         let (lacking, mut names) = (untrained.len(), Vec::new());
 
         provenance.set("split", self.settings(done.copies.cosine));
+        self.warn_of_empty(&assignment, ui);
         self.write(table, sink, &provenance, &assignment, &mut done, |batch, row, place| {
             if names.len() < NAMES && untrained.remove(&items[place].class) {
                 names.push(classes.name(batch, row));
             }
         })?;
-        self.warn(&classes, lacking, &names, &assignment, ui);
+        self.warn(&classes, lacking, &names, ui);
         if assignment.torn > 0 {
             for place in assignment.example.iter().flat_map(|&(a, b)| [a, b]).filter(|&place| place >= written) {
                 let name = earlier.as_ref().map_or("", |earlier| &earlier.name);
@@ -248,8 +249,8 @@ impl SplitArgs {
         classes
     }
 
-    /// What about the classes and the splits is not as it should be.
-    fn warn(&self, classes: &Classes, lacking: usize, names: &[String], assignment: &Assignment, ui: &Ui) {
+    /// What about the classes is not as it should be.
+    fn warn(&self, classes: &Classes, lacking: usize, names: &[String], ui: &Ui) {
         if let Some(column) = classes.column.as_ref().filter(|_| classes.nameless > 0) {
             let rows = ui::rows(classes.nameless);
             let (have, are) = if classes.nameless == 1 { ("has", "is") } else { ("have", "are") };
@@ -264,6 +265,10 @@ impl SplitArgs {
             let (count, names) = (ui::several(lacking as u64, "class has", "classes have"), names.join(", "));
             ui.warn(&format!("split: {count} no picture in train: {names}{more}"));
         }
+    }
+
+    /// Names the splits that got nothing, before whatever reads the output has a word.
+    fn warn_of_empty(&self, assignment: &Assignment, ui: &Ui) {
         let wanted = SPLITS.into_iter().filter(|&split| self.ratios.has(split));
         if assignment.splits.len() >= wanted.clone().count() {
             for split in wanted.filter(|split| !assignment.splits.contains(split)) {
