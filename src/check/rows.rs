@@ -102,11 +102,6 @@ impl Rows {
         self.splits.is_empty()
     }
 
-    /// Adds a finding that was made elsewhere.
-    pub fn add(&mut self, finding: Finding) {
-        self.findings.push(finding);
-    }
-
     /// Takes the next row.
     pub fn push(&mut self, row: Row) {
         let number = u32::try_from(self.len()).expect("fewer than 2^32 rows");

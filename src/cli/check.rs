@@ -5,7 +5,7 @@ mod report;
 use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, Int32Array, RecordBatch, StringArray};
+use arrow_array::{Array, Int32Array, RecordBatch};
 use clap::Args;
 
 use super::args::{number, open_sink, threads};
@@ -358,10 +358,10 @@ fn push(rows: &mut Rows, batch: &RecordBatch, seen: Vec<Seen>) -> Result<(), Err
         rows.push(Row {
             key: keys.value(i),
             id: ids.as_ref().filter(|ids| ids.is_valid(i)).map(|ids| ids.value(i)),
-            label: cell(labels.as_ref(), i),
-            split: cell(splits.as_ref(), i),
-            excluded: cell(excluded.as_ref(), i).is_some(),
-            error: cell(errors.as_ref(), i),
+            label: column::cell(labels.as_ref(), i),
+            split: column::cell(splits.as_ref(), i),
+            excluded: column::cell(excluded.as_ref(), i).is_some(),
+            error: column::cell(errors.as_ref(), i),
             parent: parents[i],
             inside: inside(batch, boxes.as_ref(), i),
             seen,
@@ -379,8 +379,4 @@ fn inside(batch: &RecordBatch, boxes: Option<&Boxes>, i: usize) -> Option<Vec<St
     let boxes = boxes?.get(i)?;
     // A box without a label is of the row's class.
     boxes.into_iter().map(|bounds| bounds.label).collect()
-}
-
-fn cell(column: Option<&StringArray>, i: usize) -> Option<&str> {
-    column.filter(|column| column.is_valid(i)).map(|column| column.value(i))
 }

@@ -213,6 +213,11 @@ pub fn text(batch: &RecordBatch, name: &str) -> Result<Option<StringArray>, Erro
     Ok(cast(batch, name, &DataType::Utf8, "text")?.map(|a| a.as_string::<i32>().clone()))
 }
 
+/// The text of row `i` of a column that may be missing, or `None` where it is null.
+pub fn cell(column: Option<&StringArray>, i: usize) -> Option<&str> {
+    column.filter(|column| column.is_valid(i)).map(|column| column.value(i))
+}
+
 /// An integer column of any width as 32 bits, or `None` where there is none. Whole floating-point numbers, which is
 /// what pandas makes of integers beside nulls, are taken too.
 ///

@@ -300,19 +300,21 @@ fn annotations_of_coco_are_held_against_their_pictures() {
     assert!(dir.pokedex("check set").text().contains("annotations/instances_train.json: EOF while parsing"));
 }
 
+/// A tar file of these members.
+fn shard(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (name, bytes) in members {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, name, bytes.as_slice()).expect("writable");
+    }
+    tar.into_inner().expect("written")
+}
+
 #[test]
 fn torn_samples_of_a_shard_are_found() {
     let dir = Workdir::new();
-    let shard = |members: &[(&str, Vec<u8>)]| {
-        let mut tar = tar::Builder::new(Vec::new());
-        for (name, bytes) in members {
-            let mut header = tar::Header::new_ustar();
-            header.set_size(bytes.len() as u64);
-            header.set_mode(0o644);
-            tar.append_data(&mut header, name, bytes.as_slice()).expect("writable");
-        }
-        tar.into_inner().expect("written")
-    };
     let picture = |n| png(&scene(n));
     let sound = [("a.png", picture(0)), ("a.cls", b"0".to_vec()), ("b.png", picture(1)), ("b.cls", b"1".to_vec())];
     dir.write("set/train-000000.tar", shard(&sound));
@@ -334,16 +336,6 @@ fn torn_samples_of_a_shard_are_found() {
 #[test]
 fn samples_of_a_shard_lie_together_and_shards_may_number_theirs_anew() {
     let dir = Workdir::new();
-    let shard = |members: &[(&str, Vec<u8>)]| {
-        let mut tar = tar::Builder::new(Vec::new());
-        for (name, bytes) in members {
-            let mut header = tar::Header::new_ustar();
-            header.set_size(bytes.len() as u64);
-            header.set_mode(0o644);
-            tar.append_data(&mut header, name, bytes.as_slice()).expect("writable");
-        }
-        tar.into_inner().expect("written")
-    };
     dir.write("set/train-0.tar", shard(&[("0.png", png(&scene(0)))]));
     dir.write("set/val-0.tar", shard(&[("0.png", png(&scene(1)))]));
     let (code, sound) = report(&dir, "set");

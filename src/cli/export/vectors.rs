@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Seek, Write};
 
-use arrow_array::{Array, RecordBatch, StringArray};
+use arrow_array::{Array, RecordBatch};
 use serde_json::json;
 
 use super::super::args::open_sink;
@@ -164,8 +164,8 @@ impl Export {
                 let row = Row {
                     key: keys.value(i),
                     id: ids.as_ref().filter(|ids| ids.is_valid(i)).map(|ids| ids.value(i)),
-                    label: cell(labels.as_ref(), i),
-                    model: cell(models.as_ref(), i),
+                    label: column::cell(labels.as_ref(), i),
+                    model: column::cell(models.as_ref(), i),
                 };
                 match vectors.get(i) {
                     Some(vector) => see(&row, vector)?,
@@ -176,10 +176,6 @@ impl Export {
         }
         Ok(without)
     }
-}
-
-fn cell(column: Option<&StringArray>, i: usize) -> Option<&str> {
-    column.filter(|column| column.is_valid(i)).map(|column| column.value(i))
 }
 
 /// What is said of a vector beside its numbers.
