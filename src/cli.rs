@@ -11,6 +11,7 @@ mod embed;
 mod evaluate;
 mod export;
 mod failure;
+mod folders;
 mod index;
 mod man;
 mod model;

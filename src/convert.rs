@@ -1,13 +1,17 @@
-//! Converting images to upright RGB files: the recipe, the names of the outputs, and what need not be done again.
+//! Converting images to upright RGB files: the recipe, and what need not be done again.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use crate::image::{self, Colour, Encoding, Filter, Fit};
-use crate::io;
+use crate::io::{self, Digest, Folder, Record};
 use crate::table::column::{self, read_hashes};
-use crate::table::{Provenance, Table};
+use crate::table::dataset::{MANIFEST, record};
+use crate::table::{Error as TableError, Provenance};
+
+/// What the manifest of an output folder is known by.
+pub const COMMAND: &str = "convert-rgb";
 
 /// Why an image was not converted.
 #[derive(Debug, thiserror::Error)]
@@ -18,12 +22,10 @@ pub enum Error {
     /// The output cannot be written: the run cannot go on.
     #[error(transparent)]
     Write(#[from] io::Error),
-    #[error("{output}: would be made from both {first} and {second}")]
-    SameOutput { output: String, first: String, second: String },
-    #[error("{key}: would be written outside the folder")]
-    Outside { key: String },
-    #[error("{}: would replace its own source", path.display())]
-    ReplacesSource { path: PathBuf },
+    #[error(transparent)]
+    Table(#[from] TableError),
+    #[error("{name}: changed while it was read")]
+    Changed { name: String },
 }
 
 impl Error {
@@ -32,9 +34,8 @@ impl Error {
         match self {
             Error::Image(_) => None,
             Error::Write(e) => e.hint(),
-            Error::SameOutput { .. } => Some("convert them into folders of their own, or rename one".into()),
-            Error::Outside { .. } => Some("keys are relative paths without `..`; rename the row".into()),
-            Error::ReplacesSource { .. } => Some("choose another folder with -o".into()),
+            Error::Table(e) => e.hint(),
+            Error::Changed { .. } => Some("run it again when nothing writes to it".into()),
         }
     }
 }
@@ -52,11 +53,13 @@ pub struct Recipe {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Made {
     /// BLAKE3 of the original bytes.
-    pub source: [u8; 32],
+    pub source: Digest,
     /// BLAKE3 of the new bytes.
-    pub content: [u8; 32],
+    pub content: Digest,
     pub width: u32,
     pub height: u32,
+    /// Number of the new bytes.
+    pub length: u64,
 }
 
 impl Recipe {
@@ -71,117 +74,109 @@ impl Recipe {
         }
         let encoded = image::encode(&rgb, self.encoding)?;
         let (source, content) = (*blake3::hash(bytes).as_bytes(), *blake3::hash(&encoded).as_bytes());
-        Ok((Made { source, content, width: rgb.width, height: rgb.height }, encoded))
+        let length = encoded.len() as u64;
+        Ok((Made { source, content, width: rgb.width, height: rgb.height, length }, encoded))
     }
 
-    /// Converts the bytes of an image file into a file, unless that is there already.
+    /// Converts the bytes of an image file into a file of a folder, unless that is there already.
     ///
     /// # Errors
     /// The bytes are no sound image, or the file cannot be written.
-    pub fn apply_to_file(self, bytes: &[u8], target: &Output, known: &Known) -> Result<Made, Error> {
-        if let Some(made) = known.up_to_date(target, blake3::hash(bytes).as_bytes()) {
+    pub fn apply_to_file(self, bytes: &[u8], folder: &Folder, file: &str, known: &Known) -> Result<Made, Error> {
+        if let Some(made) = known.up_to_date(folder, file, blake3::hash(bytes).as_bytes()) {
+            folder.keep(file);
             return Ok(made);
         }
         let (made, encoded) = self.apply(bytes)?;
-        io::write_file(&target.path, &encoded)?;
+        folder.put(file, &encoded, &made.content, &made.note())?;
         Ok(made)
     }
 
     /// Notes the recipe in a table's footer.
     pub fn describe(self, provenance: &mut Provenance) {
+        provenance.set("convert_rgb", self.to_string());
+    }
+}
+
+impl std::fmt::Display for Recipe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let size = self.size.map_or("original".into(), |(width, height)| format!("{width}x{height}"));
-        let recipe = format!("background={} size={size} encode={}", self.background, self.encoding.extension());
-        provenance.set("convert_rgb", recipe);
+        write!(f, "background={} size={size} encode={}", self.background, self.encoding.extension())
     }
 }
 
-/// The name of an image's output.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
-    pub key: String,
-    pub path: PathBuf,
+impl Made {
+    /// All but the hash of the new bytes, for a journal.
+    pub fn note(&self) -> String {
+        format!("{} {} {}", blake3::Hash::from_bytes(self.source).to_hex(), self.width, self.height)
+    }
+
+    /// Reads a note of an image of these bytes.
+    pub fn parse(note: &str, content: Digest) -> Option<Made> {
+        let mut parts = note.split(' ');
+        let source = *blake3::Hash::from_hex(parts.next()?).ok()?.as_bytes();
+        let (width, height) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        Some(Made { source, content, width, height, length: 0 })
+    }
 }
 
-/// Names outputs in a folder, and refuses to give one name twice or to write outside the folder.
+/// What earlier runs made in the same way.
 #[derive(Debug)]
-pub struct OutputNames {
-    folder: PathBuf,
-    extension: &'static str,
-    /// Hash of the output's key → extension of the source's, which is all that they differ in.
-    taken: HashMap<u64, Box<str>>,
+pub struct Known {
+    recipe: String,
+    files: HashMap<u64, Made>,
 }
-
-impl OutputNames {
-    pub fn new(folder: &Path, encoding: Encoding) -> OutputNames {
-        OutputNames { folder: folder.into(), extension: encoding.extension(), taken: HashMap::new() }
-    }
-
-    /// The output of the image of this key, whose file is `source`.
-    ///
-    /// # Errors
-    /// The name is taken, lies outside the folder, or is that of the source.
-    pub fn name(&mut self, key: &str, source: Option<&str>) -> Result<Output, Error> {
-        if key.is_empty() || !Path::new(key).components().all(|c| matches!(c, Component::Normal(_))) {
-            return Err(Error::Outside { key: key.into() });
-        }
-        let (stem, extension) = match key.rsplit_once('.') {
-            Some((stem, end)) if !stem.is_empty() && !stem.ends_with('/') && !end.contains('/') => (stem, end),
-            _ => (key, ""),
-        };
-        let output = format!("{stem}.{}", self.extension);
-        if let Some(other) = self.taken.insert(hash(&output), extension.into()) {
-            let first = if other.is_empty() { stem.to_string() } else { format!("{stem}.{other}") };
-            return Err(Error::SameOutput { output, first, second: key.into() });
-        }
-        let path = self.folder.join(&output);
-        let same = |source: &str| Some(Path::new(source).canonicalize().ok()? == path.canonicalize().ok()?);
-        match source.and_then(same) {
-            Some(true) => Err(Error::ReplacesSource { path }),
-            _ => Ok(Output { key: output, path }),
-        }
-    }
-}
-
-/// What the manifest of an earlier run says of files that were made in the same way.
-#[derive(Debug, Default)]
-pub struct Known(HashMap<u64, Made>);
 
 impl Known {
-    /// Reads a manifest; one that cannot be read, or was made by another recipe or version, knows nothing.
-    pub fn read(manifest: &Path, provenance: &Provenance) -> Known {
-        let table = match Table::open(manifest) {
-            Ok(table)
-                if table.provenance.get("convert_rgb") == provenance.get("convert_rgb")
-                    && table.provenance.get("version") == Some(env!("CARGO_PKG_VERSION")) =>
-            {
-                table
-            }
-            _ => return Known::default(),
-        };
-        let mut known = HashMap::new();
-        for batch in table.map_while(Result::ok) {
-            let ints = |name| column::ints(&batch, name).ok().flatten();
-            let keys = column::text(&batch, column::KEY).ok().flatten();
-            let (Some(keys), Some(widths), Some(heights)) = (keys, ints(column::WIDTH), ints(column::HEIGHT)) else {
-                continue;
-            };
-            let hashes = |name| read_hashes(&batch, name).unwrap_or_else(|_| vec![None; batch.num_rows()]);
-            let (sources, contents) = (hashes(column::SOURCE_HASH), hashes(column::CONTENT_HASH));
-            for i in 0..batch.num_rows() {
-                if let (Some(source), Some(content)) = (sources[i], contents[i]) {
-                    let (width, height) = (widths.value(i).cast_unsigned(), heights.value(i).cast_unsigned());
-                    known.insert(hash(keys.value(i)), Made { source, content, width, height });
-                }
-            }
-        }
-        Known(known)
+    /// Knows nothing so far.
+    pub fn new(recipe: Recipe) -> Known {
+        Known { recipe: recipe.to_string(), files: HashMap::new() }
     }
 
     /// The facts of a file that was made from these bytes and is still what it was.
-    fn up_to_date(&self, target: &Output, source: &[u8; 32]) -> Option<Made> {
-        let made = self.0.get(&hash(&target.key)).filter(|made| made.source == *source)?;
-        let bytes = std::fs::read(&target.path).ok()?;
-        (*blake3::hash(&bytes).as_bytes() == made.content).then_some(*made)
+    fn up_to_date(&self, folder: &Folder, file: &str, source: &Digest) -> Option<Made> {
+        let made = self.files.get(&hash(file)).filter(|made| made.source == *source)?;
+        folder.has(file, &made.content).map(|length| Made { length, ..*made })
+    }
+}
+
+impl Record for Known {
+    fn manifest(&self) -> &'static str {
+        MANIFEST
+    }
+
+    fn read(&mut self, manifest: &Path, made: &mut dyn FnMut(&str, Digest)) -> bool {
+        let Some(table) = record(manifest, COMMAND) else { return false };
+        let is = |key: &str, value: &str| table.provenance.get(key) == Some(value);
+        let same = is("version", env!("CARGO_PKG_VERSION")) && is("convert_rgb", &self.recipe);
+        for batch in table.map_while(Result::ok) {
+            let ints = |name| column::ints(&batch, name).ok().flatten();
+            let text = |name| column::text(&batch, name).ok().flatten();
+            let (Some(keys), Some(widths), Some(heights)) =
+                (text(column::KEY), ints(column::WIDTH), ints(column::HEIGHT))
+            else {
+                continue;
+            };
+            let errors = text(column::ERROR);
+            let hashes = |name| read_hashes(&batch, name).unwrap_or_else(|_| vec![None; batch.num_rows()]);
+            let (sources, contents) = (hashes(column::SOURCE_HASH), hashes(column::CONTENT_HASH));
+            for i in 0..batch.num_rows() {
+                let failed = column::cell(errors.as_ref(), i).is_some();
+                let Some(content) = contents[i].filter(|_| !failed) else { continue };
+                made(keys.value(i), content);
+                if let Some(source) = sources[i].filter(|_| same) {
+                    let (width, height) = (widths.value(i).cast_unsigned(), heights.value(i).cast_unsigned());
+                    self.files.insert(hash(keys.value(i)), Made { source, content, width, height, length: 0 });
+                }
+            }
+        }
+        true
+    }
+
+    fn note(&mut self, file: Option<&str>, content: Digest, note: &str) {
+        if let Some((file, made)) = file.zip(Made::parse(note, content)) {
+            self.files.insert(hash(file), made);
+        }
     }
 }
 

@@ -2,8 +2,7 @@
 //!
 //! Hides: the layouts of Ultralytics, torchvision, COCO, WebDataset and Hugging Face; which names file systems and those
 //! tools stumble over; how a run that was killed finds again what it made. Promises: names and class numbers follow from
-//! the keys, ids and labels of the rows that are exported, not from their order; nothing that no export made is
-//! overwritten or removed; a manifest, written last, says of every row where it is.
+//! the keys, ids and labels of the rows that are exported, not from their order; a manifest, written last, says of every row where it is.
 //!
 //! A format is a [`Layout`]: what it says of a row is pure, what it writes into shards or one file for all rows it does
 //! in the order of the rows.
@@ -11,19 +10,17 @@
 pub mod classes;
 pub mod coco;
 pub mod edge;
-pub mod folder;
 pub mod huggingface;
 pub mod imagefolder;
 pub mod manifest;
-pub mod names;
 pub mod picture;
 pub mod plan;
 pub mod vectors;
 pub mod webdataset;
 pub mod yolo;
 
+pub use crate::io::Folder;
 pub use classes::Classes;
-pub use folder::Folder;
 pub use picture::{Made, Picture, Recipe};
 pub use plan::{Place, Plan, Reason, Survey};
 
@@ -42,12 +39,6 @@ pub enum Error {
     /// One row's fault.
     #[error(transparent)]
     Image(#[from] image::Error),
-    #[error("{}: holds files that no export made: {}", folder.display(), files.join(", "))]
-    Foreign { folder: PathBuf, files: Vec<String> },
-    #[error("{}: lies in the folder that is being written", path.display())]
-    SourceInside { path: PathBuf },
-    #[error("{}: another export is writing here", folder.display())]
-    Busy { folder: PathBuf },
     #[error("{name}: no picture could be read")]
     NothingRead { name: String },
     #[error("{}: {problem}", path.display())]
@@ -63,11 +54,6 @@ impl Error {
             Error::Io(e) => e.hint(),
             Error::Table(e) => e.hint(),
             Error::Image(_) => None,
-            Error::Foreign { .. } => {
-                Some("choose an empty folder, or export beside them with --force, which removes none of them".into())
-            }
-            Error::SourceInside { .. } => Some("choose another folder with -o".into()),
-            Error::Busy { .. } => Some("wait until it is done, or choose another folder with -o".into()),
             Error::NothingRead { .. } => Some(
                 "paths in a table are relative to the working directory at the time of writing: run it from there"
                     .into(),
@@ -106,6 +92,11 @@ pub trait Layout: Send + Sync {
     /// The file of a picture, where each has one of its own; `None` where they are packed together.
     fn file(&self, place: &Place, extension: &str) -> Option<String>;
 
+    /// Folders of files that are no pictures.
+    fn folders(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// A text file that goes with a picture that has a file of its own.
     fn beside(&self, _item: &Item, _classes: &Classes) -> Option<(String, String)> {
         None
@@ -127,18 +118,12 @@ pub trait Packer {
     fn take(&mut self, item: &Item, bytes: &[u8], row: &arrow_array::RecordBatch)
     -> Result<Option<Whereabouts>, Error>;
 
-    /// Writes what is left, and says which files were written beside those of the pictures.
+    /// Writes what is left.
     ///
     /// # Errors
     /// A file cannot be written.
-    fn finish(self: Box<Self>) -> Result<Finished, Error>;
+    fn finish(self: Box<Self>) -> Result<Renamed, Error>;
 }
 
-/// What a packer leaves behind.
-#[derive(Debug, Default)]
-pub struct Finished {
-    /// Files beside those that the pictures lie in.
-    pub files: Vec<String>,
-    /// Files that got another name at the end: the name in the [`Whereabouts`], and the final one.
-    pub renamed: Vec<(String, String)>,
-}
+/// Files that a packer gave another name at the end: the name in the [`Whereabouts`], and the final one.
+pub type Renamed = Vec<(String, String)>;

@@ -1,15 +1,18 @@
 //! Bytes in and out of the process, modelled once.
 //!
 //! Hides: what `-` means, where a pipe that must be seekable is spooled, how a file appears whole or not at all,
-//! and how a folder becomes a sorted list of image files. Promises: a [`Sink`] that is dropped, or a process that
-//! is interrupted, leaves no half-written file behind; a [`Listing`] has the same order on every machine.
+//! what a run may touch in a folder that it writes, and how a folder becomes a sorted list of image files. Promises: a
+//! [`Sink`] that is dropped, or a process that is interrupted, leaves no half-written file behind; a [`Folder`] replaces
+//! and removes nothing but what it made; a [`Listing`] has the same order on every machine.
 
+mod folder;
 mod listing;
 mod map;
 mod sink;
 mod spool;
 
-pub use listing::{Entry, Listing, escape_bytes, find_image, read_image};
+pub use folder::{Digest, Folder, JOURNAL, Record, Within, lies_below};
+pub use listing::{Entry, Listing, escape_bytes, find_image, read_image, table_path};
 pub use map::{map, map_file};
 pub use sink::{Sink, Target, abandon_unfinished, reader_closed, write_file};
 pub use spool::{Stdin, read_stdin, spool};
@@ -43,6 +46,29 @@ pub enum Error {
     /// Two files would get the same key.
     #[error("{key}: two files would get this key: {} and {}", first.display(), second.display())]
     DuplicateKey { key: String, first: PathBuf, second: PathBuf },
+    /// Files in a folder that is to be written, at names that are wanted, or anywhere.
+    #[error("{}: holds files that no earlier run made, or that were changed since: {}{}", folder.display(),
+        files.join(", "), if *more > 0 { format!(" and {more} more") } else { String::new() })]
+    Foreign {
+        folder: PathBuf,
+        files: Vec<String>,
+        /// So many are not named.
+        more: usize,
+        /// Whether the command has a flag `--force`.
+        force: bool,
+    },
+    /// An input could be overwritten before it is read, or be what an earlier run wrote.
+    #[error("{}: lies in the folder that is being written", path.display())]
+    InputInside { path: PathBuf },
+    /// A link in a folder that is written leads anywhere.
+    #[error("{}: is a link, and below a folder that is written none is followed", path.display())]
+    Link { path: PathBuf },
+    /// A file's name would leave its folder.
+    #[error("{file}: would be written outside the folder")]
+    Outside { file: String },
+    /// Two runs write one folder.
+    #[error("{}: another run is writing here", folder.display())]
+    Busy { folder: PathBuf },
     /// A line of a list of paths is empty or names a folder.
     #[error("{path}: {problem}")]
     BadListEntry { path: String, problem: &'static str },
@@ -66,6 +92,14 @@ impl Error {
             Error::Write { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 Some("create the folder first: mkdir -p FOLDER".into())
             }
+            Error::Foreign { force: true, .. } => Some(
+                "choose an empty folder, or --force: it replaces what is in the way, and removes nothing else".into(),
+            ),
+            Error::Foreign { .. } => Some("choose another folder with -o, or move these files away".into()),
+            Error::InputInside { .. } => Some("choose another folder with -o".into()),
+            Error::Link { .. } => Some("remove the link, or choose another folder with -o".into()),
+            Error::Outside { .. } => Some("keys are relative paths without `..`; rename the row".into()),
+            Error::Busy { .. } => Some("wait until it is done, or choose another folder with -o".into()),
             Error::BinaryToTerminal => Some(
                 "write to a file with `-o FILE.parquet`, or look at it with `… | pokedex export - --format csv`".into(),
             ),

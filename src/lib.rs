@@ -25,6 +25,7 @@
 //! - [`table`]: Parquet and Arrow, the columns and their meaning
 //! - [`filter`]: which rows of a table pass a condition in SQL
 //! - [`guard`]: panics of other people's code, turned into errors
+//! - [`names`]: names of files that stay apart on every file system
 //! - [`io`]: `-`, files, folders, atomic writes
 
 pub mod augment;
@@ -43,6 +44,7 @@ pub mod io;
 pub mod matrix;
 pub mod metrics;
 pub mod model;
+pub mod names;
 pub mod runs;
 pub mod species;
 pub mod split;

@@ -79,7 +79,7 @@ pub enum Error {
     MixedInputs { path: PathBuf },
     #[error("-: standard input cannot be read beside other inputs")]
     StdinBesideOthers,
-    #[error("{}: an export was not finished here", folder.display())]
+    #[error("{}: a run was not finished here", folder.display())]
     Unfinished { folder: PathBuf },
     #[error("{name}: no image found")]
     NoImages { name: String },
@@ -102,8 +102,8 @@ impl Error {
             Error::Io(e) => e.hint(),
             Error::Filter(e) => e.hint(),
             Error::Unfinished { folder } => Some(format!(
-                "run that export again, or delete {} to read the files as they are",
-                folder.join(dataset::JOURNAL).display()
+                "run that command again, or delete {} to read the files as they are",
+                folder.join(crate::io::JOURNAL).display()
             )),
             Error::NoImages { .. } => Some(
                 "hidden files and files without an image extension are skipped; name such a file itself to read it"

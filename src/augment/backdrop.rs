@@ -16,12 +16,12 @@ use crate::io::{Listing, escape_bytes, read_image};
 pub struct BackgroundImages(Listing);
 
 impl BackgroundImages {
-    /// Lists the pictures of a folder.
+    /// Lists the pictures of a folder, but for those in the folder `except`, which is being written.
     ///
     /// # Errors
     /// The folder cannot be read, or holds no picture.
-    pub fn of(folder: &Path) -> Result<BackgroundImages, Error> {
-        let listing = Listing::of(&[PathBuf::from(folder)])?;
+    pub fn of(folder: &Path, except: Option<&Path>) -> Result<BackgroundImages, Error> {
+        let listing = Listing::of_all_but(&[PathBuf::from(folder)], except)?;
         if listing.is_empty() {
             return Err(Error::NoBackgrounds { folder: folder.into() });
         }

@@ -41,7 +41,13 @@ impl ImageInputs {
     }
 
     pub fn to_inputs(&self) -> Inputs {
-        Inputs { paths: self.inputs.clone(), ids: self.ids, root: self.root.clone(), nul_separated: self.null }
+        Inputs {
+            paths: self.inputs.clone(),
+            ids: self.ids,
+            root: self.root.clone(),
+            nul_separated: self.null,
+            ..Inputs::default()
+        }
     }
 }
 

@@ -16,23 +16,21 @@ use clap::Args;
 
 use super::args::{Size, Tally, Work, clean_up_when_interrupted, open_sink, print};
 use super::failure::{Exit, Failure};
+use super::folders;
 use crate::augment::{Augmenter, BackgroundImages, Candidate, DEFAULT_RECIPE, Gathering, Partners, Plan, Recipe};
-use crate::convert::OutputNames;
 use crate::image::{Colour, Encoding};
-use crate::io::{self, Sink, Target};
+use crate::io::{self, Folder, Sink, Target, Within};
 use crate::stage::{Skipped, in_order, pool, slices};
 use crate::table::column;
-use crate::table::{Error, Inputs, StreamFormat, Table, Writer};
+use crate::table::dataset::{FOLDER, MANIFEST};
+use crate::table::{Error, Images, Inputs, Provenance, StreamFormat, Table, Writer};
 use crate::ui::{self, Ui};
-use earlier::Earlier;
+use earlier::{COMMAND, Earlier, PICTURES};
 use make::{Item, Maker, Planner};
-use survey::{By, Classes, Keys, Survey};
+use survey::{By, Classes, Survey};
 
 /// Rows whose hashes one thread computes at a time.
 const SLICE_ROWS: usize = 32;
-/// What an output folder holds.
-const MANIFEST: &str = "manifest.parquet";
-const PICTURES: &str = "augmented";
 
 /// Make more pictures of the train split: moved, recoloured, blurred, on other backgrounds
 ///
@@ -43,8 +41,8 @@ const PICTURES: &str = "augmented";
 /// pictures, from its own in turn; --copies makes N of every picture (1, where neither is given).
 ///
 /// Into a folder (-o DIR/) it writes the pictures under augmented/ and manifest.parquet, which lists the originals where
-/// they are; what the manifest of an earlier run lists there and this one did not write is removed. Into a table
-/// (-o FILE.parquet, or a pipe) the new pictures travel inside, in the column `image`.
+/// they are; copies of an earlier run that this one did not make are removed, nothing else is. No source may lie there.
+/// Into a table (-o FILE.parquet, or a pipe) the new pictures travel inside, in the column `image`.
 #[derive(Debug, Args)]
 #[command(
     name = "augment",
@@ -127,20 +125,24 @@ impl AugmentArgs {
             print(DEFAULT_RECIPE.as_bytes())?;
             return Ok(Exit::Done);
         }
-        let augmenter = self.augmenter()?;
-        let inputs = Inputs { paths: self.inputs.clone(), ..Inputs::default() };
+        let mut inputs = Inputs { paths: self.inputs.clone(), ..Inputs::default() };
+        let target = Target::parse(self.output.as_deref());
+        let others: Vec<&PathBuf> = [&self.recipe, &self.background_images].into_iter().flatten().collect();
+        let mut within = match &target {
+            Target::Directory(folder) => Some(folders::refuse_inputs(&mut inputs, folder, &others, ui)?),
+            _ => None,
+        };
+        let augmenter = self.augmenter(&inputs)?;
         let table = inputs.images()?.with_unique_keys();
         let name = table.name.clone();
         self.ensure_table_suits(&table, &augmenter.recipe)?;
         let sheet = self.preview.clone().map(|path| open_sink(&Target::File(path), true)).transpose()?;
-        let mut output = self.open(&table, &augmenter)?;
+        let output = self.open(target, &table, &augmenter)?;
 
         let partners = if augmenter.recipe.needs_partners() { Some(Gathering::new()?) } else { None };
         let samples = if self.preview.is_some() { sheet::LINES } else { 0 };
         let mut survey = Survey::new(samples, partners);
-        let mut none = Earlier::default();
-        let earlier = output.as_mut().map_or(&mut none, |output| &mut output.earlier);
-        let (table, mut skipped) = self.look(table, &mut survey, earlier, ui)?;
+        let (table, mut skipped) = self.look(table, &mut survey, within.as_mut(), ui)?;
         let classes = survey.classes(self.by)?;
         let copies = self.copies.unwrap_or(u32::from(self.floor.is_none()));
         let plan = Plan::new(&classes.rows, self.floor.unwrap_or(0).into(), copies, self.seed);
@@ -162,13 +164,14 @@ impl AugmentArgs {
             self.draw_preview((path, sheet), std::mem::take(&mut survey.samples), &augmenter, &partners, ui)?;
         }
         if let Some(output) = output {
-            let maker = Maker { augmenter, partners, encoding: self.encode };
-            skipped += self.write(table, output, maker, plan, (&classes, survey.keys), ui)?;
+            let keys = survey.keys.of_copies(&plan.shares, self.encode.extension(), &name)?;
+            let maker = Maker { augmenter, partners, encoding: self.encode, folder: output.folder.clone() };
+            skipped += self.write(table, output, maker, plan, (&classes, keys), ui)?;
         }
         Ok(self.work.exit(&Tally { rows: 0, skipped }))
     }
 
-    fn augmenter(&self) -> Result<Augmenter, Failure> {
+    fn augmenter(&self, inputs: &Inputs) -> Result<Augmenter, Failure> {
         let recipe = match &self.recipe {
             None => Recipe::default(),
             Some(path) => {
@@ -184,7 +187,9 @@ impl AugmentArgs {
                 "name a folder of them with --background-images DIR, or add \"solid\", \"gradient\" or \"noise\"";
             return Err(Failure::failed(message, Some(hint.into())));
         }
-        let background_images = self.background_images.as_deref().map(BackgroundImages::of).transpose()?;
+        let background_images = self.background_images.as_deref();
+        let background_images =
+            background_images.map(|folder| BackgroundImages::of(folder, inputs.except.as_deref())).transpose()?;
         Ok(Augmenter {
             recipe,
             seed: self.seed,
@@ -211,34 +216,27 @@ impl AugmentArgs {
     }
 
     /// Opens the output before any work is done; `None` where only a preview is wanted.
-    fn open(&self, table: &Table, augmenter: &Augmenter) -> Result<Option<Output>, Failure> {
+    fn open(&self, target: Target, table: &Table, augmenter: &Augmenter) -> Result<Option<Output>, Failure> {
         clean_up_when_interrupted();
         if self.output.is_none() && self.preview.is_some() {
             return Ok(None);
         }
-        let target = Target::parse(self.output.as_deref());
-        let folder = match &target {
-            Target::Directory(folder) => Some(folder.clone()),
-            _ => None,
-        };
-        let (target, format) = match (target, &folder) {
-            (_, Some(folder)) => {
-                let fail = |source| io::Error::Write { path: folder.clone(), source };
-                std::fs::create_dir_all(folder).map_err(fail)?;
-                (Target::File(folder.join(MANIFEST)), StreamFormat::Parquet)
-            }
-            (Target::Stdout, None) => (Target::Stdout, self.stdout_format),
-            (target, None) => (target, StreamFormat::Parquet),
-        };
+        let described = self.described(augmenter);
         let mut provenance = table.provenance.clone();
         if provenance.get("schema").is_none() {
             provenance.set("schema", "manifest");
         }
-        provenance.set("augment", self.described(augmenter));
+        provenance.set("augment", &*described);
+        let (sink, folder) = match &target {
+            Target::Directory(path) => {
+                provenance.set(FOLDER, COMMAND);
+                (None, Some(Arc::new(Folder::open(path, &described, None, &mut Earlier)?)))
+            }
+            target => (Some(open_sink(target, true)?), None),
+        };
         let schema = rows::schema(&table.schema, folder.is_some());
-        let sink = open_sink(&target, true)?;
-        let earlier = folder.as_ref().map(|folder| Earlier::of(&folder.join(MANIFEST))).unwrap_or_default();
-        Ok(Some(Output { writer: Writer::new(sink, &schema, &provenance, format)?, schema, folder, earlier }))
+        let format = if target == Target::Stdout { self.stdout_format } else { StreamFormat::Parquet };
+        Ok(Some(Output { sink, folder, schema, provenance, format }))
     }
 
     /// What the copies follow from, for the table's footer.
@@ -262,7 +260,7 @@ impl AugmentArgs {
         &self,
         table: Table,
         survey: &mut Survey,
-        earlier: &mut Earlier,
+        mut within: Option<&mut Within>,
         ui: &mut Ui,
     ) -> Result<(Table, u64), Failure> {
         ui.start("read", table.rows);
@@ -286,7 +284,10 @@ impl AugmentArgs {
             self.work.report(&failed, ui)?;
             skipped += failed.len() as u64;
             ui.advance(batch.num_rows() as u64);
-            earlier.spare(batch)?;
+            if let Some(within) = &mut within {
+                let images = Images::of(batch)?;
+                (0..batch.num_rows()).try_for_each(|row| folders::refuse_row(within, &images, row))?;
+            }
             survey.look(batch)
         })?;
         ui.finish();
@@ -329,23 +330,26 @@ impl AugmentArgs {
         output: Output,
         maker: Maker,
         plan: Plan,
-        (classes, keys): (&Classes, Keys),
+        (classes, keys): (&Classes, Vec<Box<str>>),
         ui: &mut Ui,
     ) -> Result<u64, Failure> {
-        let Output { mut writer, schema, folder, mut earlier } = output;
-        earlier.remove_manifest()?;
+        let Output { sink, folder, schema, provenance, format } = output;
+        let sink = match (&folder, sink) {
+            (Some(folder), _) => {
+                let files: Vec<String> = keys.iter().map(|key| format!("{PICTURES}/{key}")).collect();
+                folder.claim(&files, self.work.threads())?;
+                folder.begin()?;
+                folder.create(MANIFEST)?
+            }
+            (None, sink) => sink.expect("what goes into no folder has a sink"),
+        };
+        let mut writer = Writer::new(sink, &schema, &provenance, format)?;
         let copies: u64 = plan.shares.iter().map(|share| u64::from(share.count)).sum();
         let old = if self.only_new { 0 } else { plan.shares.len() as u64 };
         ui.start("augment", Some(old + copies));
         let Plan { shares, classes: mut counts } = plan;
         let lost: Arc<Mutex<Vec<usize>>> = Arc::default();
-        let planner = Planner {
-            names: folder.as_deref().map(|folder| OutputNames::new(&folder.join(PICTURES), self.encode)),
-            extension: self.encode.extension(),
-            table: table.name.clone(),
-            keys,
-            keep: !self.only_new,
-        };
+        let planner = Planner { keys: keys.into_iter(), keep: !self.only_new };
         let shares = Arc::new(shares);
         let items = planner.items(table, shares.clone());
         let told = lost.clone();
@@ -357,12 +361,12 @@ impl AugmentArgs {
             }
             Ok(done)
         };
-        let tally = self.work.drive(items, work, ui, |batch| {
-            earlier.spare(&batch)?;
-            Ok(writer.write(&batch)?)
-        })?;
+        let tally = self.work.drive(items, work, ui, |batch| Ok(writer.write(&batch)?))?;
+        let stale = folder.as_ref().map_or(Ok(0), |folder| folder.remove_stale())?;
         writer.finish()?;
-        let stale = folder.as_deref().map_or(0, |folder| earlier.remove_pictures(&folder.join(PICTURES)));
+        if let Some(folder) = folder {
+            folder.complete();
+        }
         for row in lost.lock().expect("no thread panics with this lock").iter() {
             if let Candidate::Parent { class, .. } = classes.rows[*row] {
                 let (before, after) = &mut counts[class as usize];
@@ -407,12 +411,12 @@ impl AugmentArgs {
     }
 }
 
-/// An opened output.
+/// An opened output: a file, or a folder.
 struct Output {
-    writer: Writer,
-    schema: SchemaRef,
+    sink: Option<Sink>,
     /// Where pictures go; `None` puts them into the table.
-    folder: Option<PathBuf>,
-    /// What lies there already.
-    earlier: Earlier,
+    folder: Option<Arc<Folder>>,
+    schema: SchemaRef,
+    provenance: Provenance,
+    format: StreamFormat,
 }

@@ -10,25 +10,29 @@ use clap::Args;
 
 use super::args::{ImageInputs, Size, Work, clean_up_when_interrupted, open_sink};
 use super::failure::{Exit, Failure};
-use crate::convert::{self, Known, Made, Output, OutputNames, Recipe};
+use super::folders;
+use crate::convert::{self, COMMAND, Known, Made, Recipe};
 use crate::image::{Colour, Encoding};
-use crate::io::{self, Target};
+use crate::io::{self, Folder, Target};
+use crate::names;
 use crate::stage::{Done, Skipped, slices};
 use crate::table::column::{self, hashes};
+use crate::table::dataset::{FOLDER, MANIFEST};
 use crate::table::{Error, Images, StreamFormat, Table, Writer};
-use crate::ui::Ui;
+use crate::ui::{self, Ui};
 
 /// Rows that one thread works on at a time.
 const SLICE_ROWS: usize = 4;
-/// The table that describes an output folder.
-const MANIFEST: &str = "manifest.parquet";
 
 /// Turn any image into upright RGB over a background
 ///
 /// Reads 8 and 16 bits a channel, grey, palettes, transparency, CMYK; applies the EXIF orientation; takes the first
-/// frame of an animation. Into a folder (-o DIR/) it writes one file an image, of the same relative name with the
-/// extension of the encoding, and manifest.parquet; files whose source has not changed are left alone on the next
-/// run. Into a table (-o FILE.parquet, or a pipe) the images travel inside, in the column `image`.
+/// frame of an animation. Into a table (-o FILE.parquet, or a pipe) the images travel inside, in the column `image`.
+///
+/// Into a folder (-o DIR/) it writes one file an image, of the same relative name with the extension of the encoding
+/// (a_jpg.png and a_png.png of a.jpg and a.png), and manifest.parquet. On the next run files whose source has not changed
+/// are left alone, and those whose source is gone are removed; nothing else is. A folder that lies in the one that is
+/// read is not read itself; no other source may lie in it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -65,16 +69,16 @@ pub struct ConvertRgb {
 
 impl ConvertRgb {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
-        let table = self.inputs.to_inputs().images()?.with_unique_keys();
         let size = self.size.map(|Size(width, height)| (width, height));
         let recipe = Recipe { background: self.background, size, encoding: self.encode };
         match Target::parse(self.output.as_deref()) {
-            Target::Directory(folder) => self.to_folder(table, recipe, &folder, ui),
-            target => self.to_table(table, recipe, &target, ui),
+            Target::Directory(folder) => self.to_folder(recipe, &folder, ui),
+            target => self.to_table(recipe, &target, ui),
         }
     }
 
-    fn to_table(&self, table: Table, recipe: Recipe, target: &Target, ui: &mut Ui) -> Result<Exit, Failure> {
+    fn to_table(&self, recipe: Recipe, target: &Target, ui: &mut Ui) -> Result<Exit, Failure> {
+        let table = self.inputs.to_inputs().images()?.with_unique_keys();
         let sink = open_sink(target, true)?;
         let schema = column::put_field(&output_schema(&table.schema), column::image_field());
         let mut provenance = table.provenance.clone();
@@ -83,42 +87,72 @@ impl ConvertRgb {
         let mut writer = Writer::new(sink, &schema, &provenance, format)?;
 
         ui.start("convert", table.rows);
-        let nothing = Known::default();
-        let work = move |batch: Result<RecordBatch, Error>| convert(&batch?, recipe, &[], &nothing, &schema);
+        let work = move |batch: Result<RecordBatch, Error>| convert(&batch?, recipe, None, &schema);
         let tally = self.work.drive(slices(table, SLICE_ROWS), work, ui, |batch| Ok(writer.write(&batch)?))?;
         writer.finish()?;
         Ok(self.work.exit(&tally))
     }
 
-    fn to_folder(&self, table: Table, recipe: Recipe, folder: &Path, ui: &mut Ui) -> Result<Exit, Failure> {
+    fn to_folder(&self, recipe: Recipe, path: &Path, ui: &mut Ui) -> Result<Exit, Failure> {
         clean_up_when_interrupted();
-        std::fs::create_dir_all(folder).map_err(|source| io::Error::Write { path: folder.into(), source })?;
+        let (table, files) = self.survey(recipe, path, ui)?;
         let mut provenance = table.provenance.clone();
         recipe.describe(&mut provenance);
+        let mut known = Known::new(recipe);
+        let folder = Arc::new(Folder::open(path, &recipe.to_string(), None, &mut known)?);
+        folder.claim(&files, self.work.threads())?;
+        folder.begin()?;
         provenance.set("schema", "manifest");
-        let known = Known::read(&folder.join(MANIFEST), &provenance);
+        provenance.set(FOLDER, COMMAND);
         let mut schema = column::drop_field(&output_schema(&table.schema), column::IMAGE);
         schema = column::put_field(&schema, column::field(column::PATH, DataType::Utf8));
-        let sink = open_sink(&Target::File(folder.join(MANIFEST)), true)?;
-        let mut writer = Writer::new(sink, &schema, &provenance, StreamFormat::Parquet)?;
+        let mut writer = Writer::new(folder.create(MANIFEST)?, &schema, &provenance, StreamFormat::Parquet)?;
 
         ui.start("convert", table.rows);
-        let mut names = OutputNames::new(folder, recipe.encoding);
+        let (name, rows) = (table.name.clone(), files.len() as u64);
+        let mut files = files.into_iter();
         let planned = slices(table, SLICE_ROWS).map(move |batch| {
             let batch = batch?;
-            let images = Images::of(&batch)?;
-            let outputs = (0..batch.num_rows()).map(|i| names.name(images.key(i), images.path(i)));
-            let outputs = outputs.collect::<Result<Vec<_>, _>>()?;
-            Ok::<_, Failure>((batch, outputs))
+            let files: Vec<Box<str>> = files.by_ref().take(batch.num_rows()).collect();
+            if files.len() == batch.num_rows() { Ok((batch, files)) } else { Err(changed(&name)) }
         });
-        let work = move |planned: Result<(RecordBatch, Vec<Output>), Failure>| {
-            let (batch, outputs) = planned?;
-            convert(&batch, recipe, &outputs, &known, &schema)
+        let place = (folder.clone(), known);
+        let work = move |planned: Result<(RecordBatch, Vec<Box<str>>), Failure>| {
+            let (batch, files) = planned?;
+            convert(&batch, recipe, Some((&*place.0, &place.1, &*files)), &schema)
         };
         let tally = self.work.drive(planned, work, ui, |batch| Ok(writer.write(&batch)?))?;
+        if tally.rows != rows {
+            return Err(changed(&path.display().to_string()));
+        }
+        let removed = folder.remove_stale()?;
         writer.finish()?;
-        ui.note(&format!("{}: {tally}", folder.display()));
+        folder.complete();
+        let removed = match removed {
+            0 => String::new(),
+            _ => format!("; {} removed", ui::several(removed, "file of an earlier run", "files of an earlier run")),
+        };
+        ui.note(&format!("{}: {tally}{removed}", path.display()));
         Ok(self.work.exit(&tally))
+    }
+
+    /// Reads all rows once, gives them back to be read again, and the names of their files.
+    fn survey(&self, recipe: Recipe, folder: &Path, ui: &mut Ui) -> Result<(Table, Vec<Box<str>>), Failure> {
+        let mut inputs = self.inputs.to_inputs();
+        let mut within = folders::refuse_inputs(&mut inputs, folder, &[], ui)?;
+        let mut keys: Vec<Box<str>> = Vec::new();
+        let table = folders::read_twice(&inputs, None, ui, |batch| {
+            let images = Images::of(batch)?;
+            for row in 0..batch.num_rows() {
+                keys.push(images.key(row).into());
+                folders::refuse_row(&mut within, &images, row)?;
+            }
+            Ok(())
+        })?;
+        let extension = format!(".{}", recipe.encoding.extension());
+        let files = names::beside(keys.iter().map(|key| &**key), &extension, 0);
+        let files = files.map_err(|key| io::Error::Outside { file: key.into() })?;
+        Ok((table, files))
     }
 }
 
@@ -143,14 +177,11 @@ struct Converted {
     bytes: Option<Vec<u8>>,
 }
 
-/// Converts the rows of a slice, into files where it has outputs.
-fn convert(
-    batch: &RecordBatch,
-    recipe: Recipe,
-    outputs: &[Output],
-    known: &Known,
-    schema: &SchemaRef,
-) -> Result<Done, Failure> {
+/// Where the images of a slice go: the folder, what is known of it, and the name of each row's file.
+type Place<'a> = (&'a Folder, &'a Known, &'a [Box<str>]);
+
+/// Converts the rows of a slice, into files where it has a place for them.
+fn convert(batch: &RecordBatch, recipe: Recipe, place: Option<Place>, schema: &SchemaRef) -> Result<Done, Failure> {
     let images = Images::of(batch)?;
     let mut rows: Vec<Row> = Vec::with_capacity(batch.num_rows());
     for i in 0..batch.num_rows() {
@@ -165,12 +196,14 @@ fn convert(
                 continue;
             }
         };
-        let converted = match outputs.get(i) {
+        let converted = match place {
             None => recipe
                 .apply(&bytes)
                 .map(|(made, bytes)| Converted { made, bytes: Some(bytes) })
                 .map_err(convert::Error::from),
-            Some(output) => recipe.apply_to_file(&bytes, output, known).map(|made| Converted { made, bytes: None }),
+            Some((folder, known, files)) => {
+                recipe.apply_to_file(&bytes, folder, &files[i], known).map(|made| Converted { made, bytes: None })
+            }
         };
         rows.push(match converted {
             Ok(converted) => Some(Ok(converted)),
@@ -178,10 +211,10 @@ fn convert(
             Err(fatal) => return Err(fatal.into()),
         });
     }
-    Ok(assemble(batch, &images, &rows, outputs, schema))
+    Ok(assemble(batch, &images, &rows, place, schema))
 }
 
-fn assemble(batch: &RecordBatch, images: &Images, rows: &[Row], outputs: &[Output], schema: &SchemaRef) -> Done {
+fn assemble(batch: &RecordBatch, images: &Images, rows: &[Row], place: Option<Place>, schema: &SchemaRef) -> Done {
     let done: Vec<Option<&Converted>> = rows.iter().map(|row| row.as_ref()?.as_ref().ok()).collect();
     let side = |side: fn(&Made) -> u32| -> ArrayRef {
         Arc::new(done.iter().map(|d| d.map(|d| side(&d.made))).collect::<UInt32Array>())
@@ -205,7 +238,15 @@ fn assemble(batch: &RecordBatch, images: &Images, rows: &[Row], outputs: &[Outpu
         (column::SOURCE_HASH, digest(|made| made.source)),
         (column::ERROR, Arc::new(StringArray::from(problems))),
     ];
-    if outputs.is_empty() {
+    if let Some((folder, _, files)) = place {
+        let path = |(i, file): (usize, &Box<str>)| match done[i] {
+            Some(_) => Some(io::escape_bytes(folder.join(file).as_os_str().as_encoded_bytes())),
+            None => images.path(i).map(str::to_string),
+        };
+        let paths: StringArray = files.iter().enumerate().map(path).collect();
+        new.push((column::KEY, Arc::new(StringArray::from_iter_values(files))));
+        new.push((column::PATH, Arc::new(paths)));
+    } else {
         let bytes: BinaryArray = done.iter().map(|d| d.and_then(|d| d.bytes.as_deref())).collect();
         let names: StringArray = done.iter().enumerate().map(|(i, d)| d.map(|_| images.key(i))).collect();
         let DataType::Struct(fields) = column::image_field().data_type().clone() else {
@@ -216,14 +257,11 @@ fn assemble(batch: &RecordBatch, images: &Images, rows: &[Row], outputs: &[Outpu
             column::IMAGE,
             Arc::new(StructArray::new(fields, vec![Arc::new(bytes), Arc::new(names)], Some(valid))),
         ));
-    } else {
-        let path = |(i, output): (usize, &Output)| match done[i] {
-            Some(_) => Some(io::escape_bytes(output.path.as_os_str().as_encoded_bytes())),
-            None => images.path(i).map(str::to_string),
-        };
-        let paths: StringArray = outputs.iter().enumerate().map(path).collect();
-        new.push((column::KEY, Arc::new(StringArray::from_iter_values(outputs.iter().map(|output| &output.key)))));
-        new.push((column::PATH, Arc::new(paths)));
     }
     Done { batch: column::put(batch, schema, &new), skipped }
+}
+
+/// The rows are not those that were looked at.
+fn changed(name: &str) -> Failure {
+    convert::Error::Changed { name: name.into() }.into()
 }

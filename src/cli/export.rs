@@ -10,8 +10,8 @@ use clap::Args;
 
 use super::args::{Size, TableInputs, Work};
 use super::failure::{Exit, Failure};
-use crate::export::names;
 use crate::image::{self, Colour, Encoding};
+use crate::names;
 use crate::split::Split;
 use crate::ui::Ui;
 

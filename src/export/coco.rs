@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::plan::{Names, Naming};
 use super::yolo::class_of;
-use super::{Error, Finished, Folder, Item, Layout, Packer, Place, Plan, Whereabouts};
+use super::{Error, Folder, Item, Layout, Packer, Place, Plan, Renamed, Whereabouts};
 use crate::io::{self, Sink};
 use crate::split::{SPLITS, Split};
 
@@ -25,6 +25,10 @@ pub struct Coco;
 impl Layout for Coco {
     fn file(&self, place: &Place, extension: &str) -> Option<String> {
         Some(format!("images/{}/{}.{extension}", place.split.name(), place.name))
+    }
+
+    fn folders(&self) -> Vec<String> {
+        vec!["annotations".into()]
     }
 
     fn packer<'a>(&self, folder: &'a Folder, plan: &'a Plan, _: &arrow_schema::SchemaRef) -> Box<dyn Packer + 'a> {
@@ -97,13 +101,12 @@ impl Packer for Annotations<'_> {
         Ok(None)
     }
 
-    fn finish(self: Box<Self>) -> Result<Finished, Error> {
+    fn finish(self: Box<Self>) -> Result<Renamed, Error> {
         let categories: Vec<serde_json::Value> = (1..)
             .zip(self.plan.classes.names())
             .map(|(id, name)| json!({"id": id, "name": name, "supercategory": ""}))
             .collect();
         let categories = serde_json::Value::Array(categories).to_string();
-        let mut files = Vec::new();
         for split in SPLITS.into_iter().zip(self.splits).filter_map(|(_, open)| open) {
             let Instances { file, mut sink, annotations, .. } = split;
             let mut annotations = annotations.into_inner().map_err(|e| io::Error::temporary(e.into_error()))?;
@@ -112,11 +115,9 @@ impl Packer for Annotations<'_> {
             std::io::copy(&mut annotations, &mut sink).map_err(|source| failed(&file, source))?;
             write(&mut sink, &file, format!("\n],\"categories\":{categories}}}\n").as_bytes())?;
             sink.finish()?;
-            files.push(file);
         }
         self.folder.write("classes.txt", self.plan.classes.lines().as_bytes())?;
-        files.push("classes.txt".into());
-        Ok(Finished { files, ..Finished::default() })
+        Ok(Renamed::new())
     }
 }
 

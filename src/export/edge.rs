@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::manifest::MANIFEST;
-use super::names::folded;
 use super::plan::{Names, Naming};
-use super::{Error, Finished, Folder, Item, Layout, Packer, Place, Plan, Recipe, Whereabouts};
+use super::{Error, Folder, Item, Layout, Packer, Place, Plan, Recipe, Renamed, Whereabouts};
 use crate::image::{self, Encoding};
 use crate::io::{Error as IoError, map};
 use crate::model::{Fixed, hex};
+use crate::names::folded;
 
 /// What the pictures are called.
 pub const NAMING: Naming = Naming { names: Names::Stem, boxes: false, classified: false };
@@ -152,7 +152,7 @@ impl Packer for Bundle<'_> {
         Ok(None)
     }
 
-    fn finish(self: Box<Self>) -> Result<Finished, Error> {
+    fn finish(self: Box<Self>) -> Result<Renamed, Error> {
         let mut files: Vec<(String, Value)> = Vec::new();
         let mut write = |name: &str, bytes: &[u8]| -> Result<(), Error> {
             self.folder.write(name, bytes)?;
@@ -186,9 +186,7 @@ impl Packer for Bundle<'_> {
         manifest["calibration"] = calibration.into();
         manifest["made_by"] = concat!("pokedex ", env!("CARGO_PKG_VERSION")).into();
         self.folder.write("manifest.json", format!("{manifest:#}\n").as_bytes())?;
-        let mut names: Vec<String> = files.into_iter().map(|(name, _)| name).collect();
-        names.push("manifest.json".into());
-        Ok(Finished { files: names, ..Finished::default() })
+        Ok(Renamed::new())
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::classes::yaml_text;
 use super::plan::{Names, Naming};
-use super::{Classes, Error, Finished, Folder, Item, Layout, Packer, Place, Plan, Whereabouts};
+use super::{Classes, Error, Folder, Item, Layout, Packer, Place, Plan, Renamed, Whereabouts};
 use crate::image;
 use crate::split::{SPLITS, Split};
 use crate::table::boxes;
@@ -36,6 +36,10 @@ pub struct HuggingFace {
 impl Layout for HuggingFace {
     fn file(&self, _: &Place, _: &str) -> Option<String> {
         None
+    }
+
+    fn folders(&self) -> Vec<String> {
+        vec!["data".into()]
     }
 
     fn packer<'a>(&self, folder: &'a Folder, plan: &'a Plan, table: &SchemaRef) -> Box<dyn Packer + 'a> {
@@ -160,7 +164,7 @@ impl Packer for Shards<'_> {
         Ok(Some(Whereabouts { file: shard.file.clone(), member: None }))
     }
 
-    fn finish(self: Box<Self>) -> Result<Finished, Error> {
+    fn finish(self: Box<Self>) -> Result<Renamed, Error> {
         for shard in self.open.into_iter().flatten() {
             shard.writer.finish()?;
         }
@@ -175,7 +179,7 @@ impl Packer for Shards<'_> {
             }
         }
         self.folder.write("README.md", card(self.plan, &self.schema).as_bytes())?;
-        Ok(Finished { files: vec!["README.md".into()], renamed })
+        Ok(renamed)
     }
 }
 

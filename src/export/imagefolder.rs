@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::names;
 use super::plan::{Names, Naming};
-use super::{Error, Finished, Folder, Item, Layout, Packer, Place, Plan, Whereabouts};
+use super::{Error, Folder, Item, Layout, Packer, Place, Plan, Renamed, Whereabouts};
+use crate::names;
 
 /// What the pictures are called.
 pub const NAMING: Naming = Naming { names: Names::StemInClass, boxes: false, classified: true };
@@ -52,8 +52,8 @@ impl Packer for List<'_> {
         Ok(None)
     }
 
-    fn finish(self: Box<Self>) -> Result<Finished, Error> {
+    fn finish(self: Box<Self>) -> Result<Renamed, Error> {
         self.folder.write("classes.txt", self.classes.as_bytes())?;
-        Ok(Finished { files: vec!["classes.txt".into()], ..Finished::default() })
+        Ok(Renamed::new())
     }
 }

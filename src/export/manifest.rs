@@ -1,6 +1,8 @@
 //! The manifest of an export: every row, where it is in the folder, and what it was in the table.
 
+use std::collections::HashMap;
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufReader, BufWriter, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -9,13 +11,14 @@ use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array, UInt64
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
 
-use super::{Error, Made, Whereabouts};
-use crate::io::{self, Sink, Target};
+use super::{Error, Folder, Made, Whereabouts};
+use crate::io::{self, Digest, Record, Sink};
 use crate::table::boxes::{self, Bounds};
 use crate::table::column::{self, hashes, read_hashes};
 use crate::table::{Provenance, StreamFormat, Table, Writer};
 
-pub use crate::table::dataset::{EXPORT, FILE, FILES, LABEL_FILE, LENGTH, MANIFEST, MEMBER, OFFSET, OWN};
+use crate::table::dataset::record;
+pub use crate::table::dataset::{EXPORT, FILE, FILES, LABEL_FILE, LABEL_HASH, LENGTH, MANIFEST, MEMBER, OFFSET, OWN};
 
 /// What an export keeps of a table: not where pictures were, and nothing that holds only of the old bytes.
 pub fn kept(schema: &Schema) -> SchemaRef {
@@ -51,6 +54,7 @@ fn schema(table: &Schema, packed: bool, labels: bool) -> SchemaRef {
     }
     if labels {
         fields.push(column::field(LABEL_FILE, DataType::Utf8));
+        fields.push(column::field(LABEL_HASH, column::HASH_TYPE));
     }
     fields.extend([column::WIDTH, column::HEIGHT].map(|name| column::field(name, DataType::UInt32)));
     fields.extend([column::CONTENT_HASH, column::SOURCE_HASH].map(|name| column::field(name, column::HASH_TYPE)));
@@ -67,7 +71,8 @@ pub struct Entry {
     pub made: Made,
     pub split: &'static str,
     pub whereabouts: Whereabouts,
-    pub label_file: Option<String>,
+    /// The text file beside it, and the digest of that.
+    pub label_file: Option<(String, Digest)>,
     pub boxes: Option<Vec<Bounds>>,
 }
 
@@ -106,12 +111,14 @@ impl Manifest {
             Arc::new(entries.iter().map(|e| e.whereabouts.member.is_some().then(|| number(e))).collect::<UInt64Array>())
         };
         let boxes = boxes::array(entries.iter().map(|e| e.boxes.as_deref()));
-        let new: [(&str, ArrayRef); 11] = [
+        let labels = hashes(&entries.iter().map(|e| e.label_file.as_ref().map(|(_, d)| *d)).collect::<Vec<_>>());
+        let new: [(&str, ArrayRef); 12] = [
             (FILE, text(|e| Some(&e.whereabouts.file))),
             (MEMBER, text(|e| e.whereabouts.member.as_ref().map(|(name, _)| name.as_str()))),
             (OFFSET, number(|e| e.whereabouts.member.as_ref().map_or(0, |(_, at)| *at))),
             (LENGTH, number(|e| e.made.length)),
-            (LABEL_FILE, text(|e| e.label_file.as_deref())),
+            (LABEL_FILE, text(|e| e.label_file.as_ref().map(|(file, _)| file.as_str()))),
+            (LABEL_HASH, labels),
             (column::SPLIT, text(|e| Some(e.split))),
             (column::WIDTH, side(|made| made.width)),
             (column::HEIGHT, side(|made| made.height)),
@@ -122,18 +129,17 @@ impl Manifest {
         self.spool.write(&column::put(rows, &self.schema, &new)).map_err(full)
     }
 
-    /// Gives the folder its manifest; `renamed` are files that have got another name meanwhile.
+    /// Writes it to `sink`; `renamed` are files that have got another name meanwhile.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn finish(mut self, path: &Path, provenance: &Provenance, renamed: &[(String, String)]) -> Result<(), Error> {
+    pub fn finish(mut self, sink: Sink, provenance: &Provenance, renamed: &[(String, String)]) -> Result<(), Error> {
         self.spool.finish().map_err(full)?;
         let mut buffer = self.spool.into_inner().map_err(full)?;
         buffer.flush().map_err(io::Error::temporary)?;
         let mut file = buffer.into_inner().map_err(|e| io::Error::temporary(e.into_error()))?;
         file.rewind().map_err(io::Error::temporary)?;
         let rows = Table::arrow_stream("temporary file".into(), Box::new(BufReader::new(file)))?;
-        let sink = Sink::open(&Target::File(path.into()), true)?;
         let mut writer = Writer::new(sink, &self.schema, provenance, StreamFormat::Parquet)?;
         for batch in rows {
             let mut batch = batch?;
@@ -157,26 +163,57 @@ fn full(source: ArrowError) -> Error {
     }
 }
 
-/// The manifest of an earlier run, for who writes the folder again.
-pub struct Record {
-    table: Table,
-    /// Version, format and what it was told.
-    pub settings: String,
+/// What earlier runs of the same settings made.
+#[derive(Debug, Default)]
+pub struct Known {
+    settings: String,
+    /// Pictures by the hashes of their files' names.
+    files: HashMap<u64, Made>,
+    /// Pictures whose bytes were kept, so that they are known to be sound: by the first bytes of their hashes.
+    sound: HashMap<u64, (u32, u32)>,
 }
 
-impl Record {
-    /// Reads a manifest; `None` where there is none of an export.
-    pub fn read(path: &Path) -> Option<Record> {
-        let table = Table::open(path).ok()?;
-        let settings = format!("{} {}", table.provenance.get("version")?, table.provenance.get(EXPORT)?);
-        Some(Record { table, settings })
+impl Known {
+    /// Knows nothing so far; `settings` are what a manifest has in its footer for [`EXPORT`].
+    pub fn new(settings: &str) -> Known {
+        Known { settings: settings.into(), ..Known::default() }
     }
 
-    /// Names every file, with the facts of the picture that it is or that it holds.
-    pub fn files(self, mut see: impl FnMut(&str, Option<Made>)) {
-        self.table.provenance.get(FILES).unwrap_or_default().lines().for_each(|file| see(file, None));
-        see(MANIFEST, None);
-        for batch in self.table.map_while(Result::ok) {
+    fn insert(&mut self, file: Option<&str>, made: Made) {
+        if made.source == made.content {
+            self.sound.insert(start(&made.source), (made.width, made.height));
+        }
+        if let Some(file) = file {
+            self.files.insert(hash(file), made);
+        }
+    }
+
+    /// The facts of a picture's file that was made from these bytes and is still what it was.
+    pub fn up_to_date(&self, folder: &Folder, file: &str, source: &Digest) -> Option<Made> {
+        let made = self.files.get(&hash(file)).filter(|made| made.source == *source)?;
+        folder.has(file, &made.content).map(|length| Made { length, ..*made })
+    }
+
+    /// Width and height of a picture whose bytes were kept by an earlier run, which found it sound.
+    pub fn sound(&self, source: &Digest) -> Option<(u32, u32)> {
+        self.sound.get(&start(source)).copied()
+    }
+}
+
+impl Record for Known {
+    fn manifest(&self) -> &'static str {
+        MANIFEST
+    }
+
+    fn read(&mut self, manifest: &Path, made: &mut dyn FnMut(&str, Digest)) -> bool {
+        let Some(table) = record(manifest, EXPORT) else { return false };
+        let is = |key: &str, value: &str| table.provenance.get(key) == Some(value);
+        let same = is("version", env!("CARGO_PKG_VERSION")) && is(EXPORT, &self.settings);
+        for (content, file) in table.provenance.get(FILES).into_iter().flat_map(str::lines).filter_map(listed) {
+            made(file, content);
+        }
+        let packed = table.has(MEMBER);
+        for batch in table.map_while(Result::ok) {
             let text = |name| column::text(&batch, name).ok().flatten();
             let int = |name| column::ints(&batch, name).ok().flatten();
             let digests = |name| read_hashes(&batch, name).unwrap_or_else(|_| vec![None; batch.num_rows()]);
@@ -184,21 +221,50 @@ impl Record {
             else {
                 continue;
             };
-            let labels = text(LABEL_FILE);
+            let (labels, label_hashes) = (text(LABEL_FILE), digests(LABEL_HASH));
             let (sources, contents) = (digests(column::SOURCE_HASH), digests(column::CONTENT_HASH));
             for i in (0..batch.num_rows()).filter(|&i| files.is_valid(i)) {
-                let made = match (sources[i], contents[i]) {
-                    (Some(source), Some(content)) => {
-                        let (width, height) = (widths.value(i).cast_unsigned(), heights.value(i).cast_unsigned());
-                        Some(Made { source, content, width, height, length: 0 })
-                    }
-                    _ => None,
-                };
-                see(files.value(i), made);
-                if let Some(labels) = labels.as_ref().filter(|labels| labels.is_valid(i)) {
-                    see(labels.value(i), None);
+                if let Some((label, content)) = column::cell(labels.as_ref(), i).zip(label_hashes[i]) {
+                    made(label, content);
+                }
+                let Some(content) = contents[i] else { continue };
+                let file = (!packed).then(|| files.value(i));
+                if let Some(file) = file {
+                    made(file, content);
+                }
+                if let Some(source) = sources[i].filter(|_| same) {
+                    let (width, height) = (widths.value(i).cast_unsigned(), heights.value(i).cast_unsigned());
+                    self.insert(file, Made { source, content, width, height, length: 0 });
                 }
             }
         }
+        true
     }
+
+    fn note(&mut self, file: Option<&str>, content: Digest, note: &str) {
+        if let Some(made) = Made::parse(note, content) {
+            self.insert(file, made);
+        }
+    }
+}
+
+/// A line of the footer's list of files.
+pub fn list(files: &[(String, Digest)]) -> String {
+    let line = |(file, content): &(String, Digest)| format!("{} {file}\n", blake3::Hash::from_bytes(*content).to_hex());
+    files.iter().map(line).collect()
+}
+
+fn listed(line: &str) -> Option<(Digest, &str)> {
+    let (content, file) = line.split_once(' ')?;
+    Some((*blake3::Hash::from_hex(content).ok()?.as_bytes(), file))
+}
+
+fn start(digest: &Digest) -> u64 {
+    u64::from_le_bytes(digest[..8].try_into().expect("a part of 32 bytes"))
+}
+
+fn hash(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
 }

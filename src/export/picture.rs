@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+pub use crate::convert::Made;
 use crate::image::{self, Colour, Encoding, Filter, Fit, Format};
 use crate::table::boxes::Bounds;
 
@@ -20,19 +21,6 @@ pub struct Recipe {
     /// Of JPEGs, 1 to 100.
     pub quality: u8,
     pub background: Colour,
-}
-
-/// Facts about a picture of the data set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Made {
-    /// BLAKE3 of the original bytes.
-    pub source: [u8; 32],
-    /// BLAKE3 of the new bytes.
-    pub content: [u8; 32],
-    pub width: u32,
-    pub height: u32,
-    /// Number of the new bytes.
-    pub length: u64,
 }
 
 /// A picture that was made.

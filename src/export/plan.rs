@@ -1,12 +1,12 @@
 //! Which rows are exported, to which split, class and name: decided from all rows before any picture is read.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 
 use arrow_array::{Array, RecordBatch};
 
-use super::folder::Within;
-use super::{Classes, Error, names};
+use super::{Classes, Error};
+use crate::io::Within;
+use crate::names;
 use crate::species;
 use crate::split::{SPLITS, Split};
 use crate::table::boxes::Boxes;
@@ -128,7 +128,7 @@ impl Survey {
                 }
             };
             if let (None, Some(path)) = (images.bytes(i), images.path(i)) {
-                self.within.refuse(Path::new(path))?;
+                self.within.refuse_row(path)?;
             }
             let label = labels.as_ref().filter(|l| l.is_valid(i)).map(|l| self.number(l.value(i)));
             let drawn = boxes.as_ref().and_then(|boxes| boxes.get(i));

@@ -9,7 +9,7 @@ use std::io::{self as stdio, Write};
 use serde_json::json;
 
 use super::plan::{Names, Naming};
-use super::{Error, Finished, Folder, Item, Layout, Packer, Place, Plan, Whereabouts};
+use super::{Error, Folder, Item, Layout, Packer, Place, Plan, Renamed, Whereabouts};
 use crate::image;
 use crate::io::{self, Sink};
 
@@ -134,11 +134,11 @@ impl Packer for Shards<'_> {
         Ok(Some(Whereabouts { file: shard.file.clone(), member: Some((picture, offset)) }))
     }
 
-    fn finish(self: Box<Self>) -> Result<Finished, Error> {
+    fn finish(self: Box<Self>) -> Result<Renamed, Error> {
         for shard in self.open.into_iter().flatten() {
             shard.finish()?;
         }
         self.folder.write("classes.txt", self.plan.classes.lines().as_bytes())?;
-        Ok(Finished { files: vec!["classes.txt".into()], ..Finished::default() })
+        Ok(Renamed::new())
     }
 }

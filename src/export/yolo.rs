@@ -3,7 +3,7 @@
 
 use super::classes::yaml_text;
 use super::plan::{Names, Naming};
-use super::{Classes, Error, Finished, Folder, Item, Layout, Packer, Place, Plan, Whereabouts};
+use super::{Classes, Error, Folder, Item, Layout, Packer, Place, Plan, Renamed, Whereabouts};
 use crate::split::{SPLITS, Split};
 
 /// What the pictures are called.
@@ -46,6 +46,10 @@ impl Yolo {
 impl Layout for Yolo {
     fn file(&self, place: &Place, extension: &str) -> Option<String> {
         Some(format!("images/{}/{}.{extension}", self.split(place.split), place.name))
+    }
+
+    fn folders(&self) -> Vec<String> {
+        SPLITS.map(|split| format!("labels/{}", self.split(split))).into()
     }
 
     fn beside(&self, item: &Item, classes: &Classes) -> Option<(String, String)> {
@@ -103,10 +107,10 @@ impl Packer for Lists<'_> {
         Ok(None)
     }
 
-    fn finish(self: Box<Self>) -> Result<Finished, Error> {
+    fn finish(self: Box<Self>) -> Result<Renamed, Error> {
         self.folder.write("classes.txt", self.classes.as_bytes())?;
         self.folder.write("data.yaml", self.data.as_bytes())?;
-        Ok(Finished { files: vec!["classes.txt".into(), "data.yaml".into()], ..Finished::default() })
+        Ok(Renamed::new())
     }
 }
 

@@ -42,6 +42,8 @@ struct Root {
 pub struct Listing {
     roots: Vec<Root>,
     entries: Vec<Entry>,
+    /// A folder that is passed over, as the system names it.
+    except: Option<PathBuf>,
 }
 
 impl Listing {
@@ -50,7 +52,16 @@ impl Listing {
     /// # Errors
     /// An argument does not exist, a folder cannot be read, or two files get the same key.
     pub fn of(inputs: &[PathBuf]) -> Result<Listing, Error> {
-        let mut listing = Listing::default();
+        Listing::of_all_but(inputs, None)
+    }
+
+    /// As [`Listing::of`], but for what lies in a folder that is being written.
+    ///
+    /// # Errors
+    /// As [`Listing::of`].
+    pub fn of_all_but(inputs: &[PathBuf], except: Option<&Path>) -> Result<Listing, Error> {
+        let except = except.and_then(|folder| folder.canonicalize().ok());
+        let mut listing = Listing { except, ..Listing::default() };
         let several = inputs.len() > 1;
         for input in inputs {
             let read = |source| Error::Read { path: input.clone(), source };
@@ -186,6 +197,13 @@ impl Listing {
         children.sort_unstable_by(|a, b| order(&a.0, a.1).cmp(order(&b.0, b.1)));
         let length = relative.len();
         for (name, is_folder) in children {
+            let is_it = |except: &PathBuf| {
+                except.file_name() == Some(&name)
+                    && folder.join(&*name).canonicalize().is_ok_and(|path| path == *except)
+            };
+            if is_folder && self.except.as_ref().is_some_and(is_it) {
+                continue;
+            }
             relative.extend_from_slice(name.as_encoded_bytes());
             if is_folder {
                 relative.push(b'/');
@@ -300,6 +318,12 @@ fn open_escaped(path: &str) -> io::Result<File> {
     }
 }
 
+/// What a path in a table names: where nothing is there, `%XX` is taken for the byte it stands for.
+pub fn table_path(path: &str) -> PathBuf {
+    let plain = PathBuf::from(path);
+    if path.contains('%') && !plain.exists() { bytes_to_path(&unescape(path)) } else { plain }
+}
+
 /// The image file that a path in a table names, as an absolute path.
 ///
 /// # Errors
@@ -358,6 +382,13 @@ mod tests {
         let keys = keys(&listing);
         assert_eq!(keys, ["a-.png", "a.png", "a/z.PNG", "b.png", "c.png/inside.jpg"]);
         assert!(keys.is_sorted());
+    }
+
+    #[test]
+    fn a_folder_that_is_written_is_passed_over() {
+        let folder = folder(&["a.png", "b/out/c.png", "b/d.png", "out/e.png"]);
+        let (inputs, out) = ([folder.path().into()], folder.path().join("b/./out"));
+        assert_eq!(keys(&Listing::of_all_but(&inputs, Some(&out)).expect("listed")), ["a.png", "b/d.png", "out/e.png"]);
     }
 
     #[test]

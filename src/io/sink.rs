@@ -56,7 +56,26 @@ pub struct Sink(Inner);
 
 enum Inner {
     Stdout(BufWriter<io::Stdout>),
-    File { writer: Option<BufWriter<File>>, temporary: Option<tempfile::TempPath>, path: PathBuf },
+    File {
+        writer: Option<BufWriter<File>>,
+        temporary: Option<tempfile::TempPath>,
+        path: PathBuf,
+        seal: Option<Box<Seal>>,
+    },
+}
+
+type Told = Box<dyn FnOnce([u8; 32]) -> Result<(), Error> + Send>;
+
+/// What is told of the bytes of a file, by their BLAKE3, before it gets its name.
+pub(super) struct Seal {
+    hasher: blake3::Hasher,
+    tell: Told,
+}
+
+impl Seal {
+    pub(super) fn new(tell: impl FnOnce([u8; 32]) -> Result<(), Error> + Send + 'static) -> Seal {
+        Seal { hasher: blake3::Hasher::new(), tell: Box::new(tell) }
+    }
 }
 
 impl Sink {
@@ -87,7 +106,7 @@ impl Sink {
         if std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
             let file = File::options().write(true).open(path).map_err(fail)?;
             let writer = Some(BufWriter::with_capacity(1 << 16, file));
-            return Ok(Sink(Inner::File { writer, temporary: None, path: path.clone() }));
+            return Ok(Sink(Inner::File { writer, temporary: None, path: path.clone(), seal: None }));
         }
         let name = path.file_name().ok_or_else(|| fail(io::Error::other("has no file name")))?;
         let folder = match path.parent() {
@@ -104,8 +123,26 @@ impl Sink {
         let temporary = builder.tempfile_in(folder).map_err(|e| fail(e.kind().into()))?;
         let (file, temporary) = temporary.into_parts();
         unfinished.insert(temporary.to_path_buf());
-        let writer = BufWriter::with_capacity(1 << 16, file);
-        Ok(Sink(Inner::File { writer: Some(writer), temporary: Some(temporary), path: path.to_path_buf() }))
+        let writer = Some(BufWriter::with_capacity(1 << 16, file));
+        Ok(Sink(Inner::File { writer, temporary: Some(temporary), path: path.to_path_buf(), seal: None }))
+    }
+
+    /// Opens the new file `part`, which [`Sink::finish`] renames to `path`, replacing what is there, be it a link.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub(super) fn staged(part: PathBuf, path: &Path, seal: Option<Seal>) -> Result<Sink, Error> {
+        let fail = |source| Error::Write { path: path.to_path_buf(), source };
+        let mut unfinished = UNFINISHED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let file = File::options().read(true).write(true).create_new(true).open(&part).map_err(fail)?;
+        let temporary = tempfile::TempPath::try_from_path(&part).map_err(fail)?;
+        unfinished.insert(temporary.to_path_buf());
+        drop(unfinished);
+        if let Some(old) = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file) {
+            file.set_permissions(old.permissions()).map_err(fail)?;
+        }
+        let writer = Some(BufWriter::with_capacity(1 << 16, file));
+        Ok(Sink(Inner::File { writer, temporary: Some(temporary), path: path.to_path_buf(), seal: seal.map(Box::new) }))
     }
 
     /// Flushes, and gives a file its name: from here on, and not before, the output exists.
@@ -115,10 +152,13 @@ impl Sink {
     pub fn finish(mut self) -> Result<(), Error> {
         match &mut self.0 {
             Inner::Stdout(writer) => writer.flush().map_err(note_closed).map_err(Error::Stdout),
-            Inner::File { writer, temporary, path } => {
+            Inner::File { writer, temporary, path, seal } => {
                 let fail = |source| Error::Write { path: path.clone(), source };
                 let writer = writer.take().expect("only finish takes the writer, and finish consumes the sink");
                 writer.into_inner().map_err(|e| fail(e.into_error()))?;
+                if let Some(seal) = seal.take() {
+                    (seal.tell)(*seal.hasher.finalize().as_bytes())?;
+                }
                 let mut unfinished = UNFINISHED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                 let Some(temporary) = temporary.take() else { return Ok(()) };
                 unfinished.remove(&*temporary);
@@ -172,7 +212,13 @@ impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.0 {
             Inner::Stdout(writer) => writer.write(bytes).map_err(note_closed),
-            Inner::File { writer, .. } => writer.as_mut().expect("finish consumes the sink").write(bytes),
+            Inner::File { writer, seal, .. } => {
+                let written = writer.as_mut().expect("finish consumes the sink").write(bytes)?;
+                if let Some(seal) = seal {
+                    seal.hasher.update(&bytes[..written]);
+                }
+                Ok(written)
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{Read, Seek, SeekFrom};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -19,17 +19,18 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::inputs::is_table;
 use super::{Error, Images, Table, column};
-use crate::io::{self, Listing};
+use crate::io::{self, JOURNAL, Listing, lies_below};
 
 /// The manifest's name in the folder.
 pub const MANIFEST: &str = "manifest.parquet";
-/// What a folder holds while an export is under way, and after one that was killed.
-pub const JOURNAL: &str = ".export.journal";
+/// The footer's key for the command whose folder the table is the manifest of. Who reads the table does not inherit it:
+/// what follows from a manifest is none.
+pub const FOLDER: &str = "folder";
 /// The footer's key for what augmented the pictures.
 const AUGMENT: &str = "augment";
 /// The footer's key for the format and what it was told.
 pub const EXPORT: &str = "export";
-/// The footer's key for the files beside those of the pictures, one a line.
+/// The footer's key for the files beside those of the pictures: one a line, after the BLAKE3 of its bytes.
 pub const FILES: &str = "export_files";
 /// The file below the folder that the picture is, or lies in.
 pub const FILE: &str = "file";
@@ -41,9 +42,11 @@ pub const OFFSET: &str = "offset";
 pub const LENGTH: &str = "length";
 /// The text file that goes with the picture.
 pub const LABEL_FILE: &str = "label_file";
+/// The BLAKE3 of that.
+pub const LABEL_HASH: &str = "label_hash";
 
 /// The columns that are the manifest's own.
-pub const OWN: &[&str] = &[FILE, MEMBER, OFFSET, LENGTH, LABEL_FILE];
+pub const OWN: &[&str] = &[FILE, MEMBER, OFFSET, LENGTH, LABEL_FILE, LABEL_HASH];
 
 /// Rows of a batch with pictures, and without.
 const IMAGE_BATCH_ROWS: usize = 16;
@@ -56,13 +59,14 @@ pub fn is_one(folder: &Path) -> bool {
     matches!(manifest(folder), Ok(Some(manifest)) if is_export(&manifest))
 }
 
-/// The rows of a folder that `export` or `augment` wrote; `None` of any other.
+/// The rows of a folder that `export` or `augment` wrote; `None` of any other. Pictures in the folder `except`, which is
+/// being written, are none of its own.
 ///
 /// # Errors
 /// An export was not finished there, or the manifest cannot be read.
-pub fn find(folder: &Path) -> Result<Option<Table>, Error> {
+pub fn find(folder: &Path, except: Option<&Path>) -> Result<Option<Table>, Error> {
     match manifest(folder)? {
-        Some(manifest) if is_export(&manifest) => open(folder).map(Some),
+        Some(manifest) if is_export(&manifest) => open(folder, except).map(Some),
         // Its paths are those that `augment` was given: relative to the working directory.
         Some(manifest) if manifest.provenance.get(AUGMENT).is_some() && manifest.has(column::PATH) => {
             Ok(Some(manifest))
@@ -71,7 +75,7 @@ pub fn find(folder: &Path) -> Result<Option<Table>, Error> {
     }
 }
 
-/// Whether no export is under way in a folder, or was killed there.
+/// Whether no run is under way in a folder, or was killed there.
 ///
 /// # Errors
 /// One is, or was.
@@ -90,11 +94,16 @@ fn is_export(manifest: &Table) -> bool {
     manifest.provenance.get(EXPORT).is_some() && manifest.has(FILE) && manifest.has(column::KEY)
 }
 
+/// The manifest of an earlier run of a command, for who writes the folder again; `None` where it is another table.
+pub fn record(manifest: &Path, command: &str) -> Option<Table> {
+    (super::read::folder_of(manifest)? == command).then(|| Table::open(manifest).ok()).flatten()
+}
+
 /// The rows of a data set.
 ///
 /// # Errors
 /// Its manifest cannot be read.
-pub fn open(folder: &Path) -> Result<Table, Error> {
+fn open(folder: &Path, except: Option<&Path>) -> Result<Table, Error> {
     let manifest = Table::open(&folder.join(MANIFEST))?;
     let name = folder.display().to_string();
     let packed = manifest.has(MEMBER);
@@ -113,6 +122,7 @@ pub fn open(folder: &Path) -> Result<Table, Error> {
     provenance.0.retain(|key, _| ![EXPORT, FILES].iter().any(|own| key == &format!("pokedex.{own}")));
     let mut reader = Reader {
         folder: folder.into(),
+        except: except.map(Path::to_path_buf),
         schema: schema.clone(),
         packed,
         known: HashSet::new(),
@@ -153,6 +163,7 @@ pub fn open(folder: &Path) -> Result<Table, Error> {
 /// Reads the rows of a manifest.
 struct Reader {
     folder: PathBuf,
+    except: Option<PathBuf>,
     schema: SchemaRef,
     packed: bool,
     /// Files that the manifest knows, by the hashes of their names.
@@ -207,7 +218,7 @@ impl Reader {
 
     /// Rows of pictures that the manifest does not know.
     fn strangers(&self) -> Result<Box<dyn Iterator<Item = RecordBatch> + Send>, Error> {
-        let listing = Listing::of(std::slice::from_ref(&self.folder))?;
+        let listing = Listing::of_all_but(std::slice::from_ref(&self.folder), self.except.as_deref())?;
         let unknown: Vec<(String, String)> = listing
             .entries()
             .iter()
@@ -237,11 +248,6 @@ fn images(pictures: &[Option<Vec<u8>>], names: Vec<Option<String>>) -> ArrayRef 
     let bytes: BinaryArray = pictures.iter().map(|picture| picture.as_deref()).collect();
     let valid = NullBuffer::from_iter(pictures.iter().map(Option::is_some));
     Arc::new(StructArray::new(fields, vec![Arc::new(bytes), Arc::new(StringArray::from(names))], Some(valid)))
-}
-
-/// Whether a name stays in the folder: a manifest may come from anybody.
-fn lies_below(file: &str) -> bool {
-    !file.is_empty() && Path::new(file).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 fn hash(name: &str) -> u64 {

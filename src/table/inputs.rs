@@ -39,6 +39,8 @@ pub struct Inputs {
     pub root: Option<PathBuf>,
     /// Lists of paths are separated by NUL bytes instead of newlines.
     pub nul_separated: bool,
+    /// A folder that is being written: what it holds is passed over where a folder around it is read.
+    pub except: Option<PathBuf>,
 }
 
 impl Inputs {
@@ -71,7 +73,7 @@ impl Inputs {
 
     /// The image files of the arguments.
     fn files(&self) -> Result<Table, Error> {
-        self.list(Listing::of(&self.paths)?)
+        self.list(Listing::of_all_but(&self.paths, self.except.as_deref())?)
     }
 
     /// Rows of tables only; `hint` is the command that makes a table from what was given instead.
@@ -97,6 +99,20 @@ impl Inputs {
         }
     }
 
+    /// Whether the rows can be read but once: they come from standard input or a pipe.
+    pub fn is_once(&self) -> bool {
+        let is_pipe = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir());
+        self.is_stdin() || self.paths.iter().any(is_pipe)
+    }
+
+    /// Whether what is passed over lies in one of the inputs.
+    pub fn passes_over(&self) -> bool {
+        let except = self.except.as_ref().and_then(|folder| folder.canonicalize().ok());
+        let holds =
+            |path: &PathBuf| except.as_ref().zip(path.canonicalize().ok()).is_some_and(|(e, p)| e.starts_with(p));
+        self.paths.iter().any(holds)
+    }
+
     /// Whether the rows come from standard input, which can be read but once.
     pub fn is_stdin(&self) -> bool {
         self.paths.len() == 1 && self.paths[0] == Path::new("-")
@@ -117,7 +133,7 @@ impl Inputs {
         }
         self.paths.iter().try_for_each(|path| dataset::require_finished(path))?;
         if let [folder] = self.paths.as_slice()
-            && let Some(table) = dataset::find(folder)?
+            && let Some(table) = dataset::find(folder, self.except.as_deref())?
         {
             return Ok(Some(table));
         }

@@ -12,8 +12,10 @@ use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::ChunkReader;
 
+use super::dataset::FOLDER;
 use super::{Error, Provenance, column};
 use crate::filter::Filter;
 use crate::guard;
@@ -21,8 +23,28 @@ use crate::guard;
 /// Rows of a batch that is read from a table without images, and from one with.
 const BATCH_ROWS: usize = 1024;
 const IMAGE_BATCH_ROWS: usize = 16;
+/// A batch with images holds about so many bytes at the most, unless a single row does: an Arrow array holds 2 GiB.
+const IMAGE_BATCH_BYTES: i64 = 512 << 20;
 
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, Error>> + Send>;
+
+/// The command whose folder a Parquet file is the manifest of; `None` where this program did not write it as it is: who
+/// writes a file anew, even with its metadata, leaves a name of its own.
+pub fn folder_of(path: &Path) -> Option<String> {
+    let footer = || ParquetMetaDataReader::new().parse_and_finish(&File::open(path)?);
+    let footer = guard::catch(footer)?.ok()?;
+    let footer = footer.file_metadata();
+    let is_own = footer.created_by().is_some_and(|by| by.starts_with("pokedex "));
+    let key = format!("pokedex.{FOLDER}");
+    let entry = footer.key_value_metadata()?.iter().find(|entry| entry.key == key && is_own);
+    entry?.value.clone()
+}
+
+/// How many rows of a Parquet file are of so many bytes, by its row groups' own account.
+fn rows_within(footer: &ParquetMetaData, bytes: i64) -> usize {
+    let a_row = footer.row_groups().iter().map(|group| group.total_byte_size() / group.num_rows().max(1)).max();
+    usize::try_from(bytes / a_row.unwrap_or(1).max(1)).unwrap_or(1).max(1)
+}
 
 /// A stream of record batches with a schema and a provenance.
 pub struct Table {
@@ -106,7 +128,10 @@ impl Table {
                 builder.with_projection(mask)
             }
         };
-        let rows_a_batch = if column::is_heavy(builder.schema()) { IMAGE_BATCH_ROWS } else { BATCH_ROWS };
+        let rows_a_batch = match column::is_heavy(builder.schema()) {
+            true => IMAGE_BATCH_ROWS.min(rows_within(builder.metadata(), IMAGE_BATCH_BYTES)),
+            false => BATCH_ROWS,
+        };
         let build = || builder.with_batch_size(rows_a_batch).build();
         let reader = guard::catch(build).unwrap_or_else(|| Err(gave_up())).map_err(fail)?;
         let schema = bare(&arrow_array::RecordBatchReader::schema(&reader));
@@ -290,7 +315,8 @@ fn bare(schema: &SchemaRef) -> SchemaRef {
 }
 
 fn provenance_of(schema: &SchemaRef) -> Provenance {
-    let ours = schema.metadata().iter().filter(|(key, _)| key.starts_with("pokedex."));
+    let is_ours = |key: &str| key.strip_prefix("pokedex.").is_some_and(|key| key != FOLDER);
+    let ours = schema.metadata().iter().filter(|(key, _)| is_ours(key));
     Provenance(ours.map(|(key, value)| (key.clone(), value.clone())).collect())
 }
 

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, SchemaRef};
 use arrow_select::coalesce::BatchCoalescer;
 use parquet::arrow::ArrowWriter;
@@ -26,6 +27,8 @@ const IMAGE_ROW_GROUP_BYTES: usize = 4 << 20;
 /// the batches in which the rows arrived, and a pipe gives the same file as separate commands.
 const BLOCK_ROWS: usize = 256;
 const IMAGE_BLOCK_ROWS: usize = 16;
+/// A block with images is closed before it holds more bytes, unless one row does: an Arrow array of binary holds 2 GiB.
+const IMAGE_BLOCK_BYTES: usize = 256 << 20;
 
 /// How a table travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -38,7 +41,7 @@ pub enum StreamFormat {
 /// Writes batches of one schema to a [`Sink`].
 pub struct Writer {
     name: String,
-    blocks: BatchCoalescer,
+    blocks: Blocks,
     /// Bytes at which a row group is closed.
     group: usize,
     format: Format,
@@ -83,7 +86,7 @@ impl Writer {
             true => (IMAGE_BLOCK_ROWS, IMAGE_ROW_GROUP_BYTES),
             false => (BLOCK_ROWS, ROW_GROUP_BYTES),
         };
-        Ok(Writer { name, blocks: BatchCoalescer::new(schema.clone(), block), group, format })
+        Ok(Writer { name, blocks: Blocks::new(schema, block, IMAGE_BLOCK_BYTES), group, format })
     }
 
     /// Appends rows.
@@ -91,8 +94,12 @@ impl Writer {
     /// # Errors
     /// The sink fails.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
-        self.blocks.push_batch(batch.clone()).map_err(|source| arrow_error(&self.name, source))?;
-        while let Some(block) = self.blocks.next_completed_batch() {
+        self.blocks.push(batch).map_err(|source| arrow_error(&self.name, source))?;
+        self.write_blocks()
+    }
+
+    fn write_blocks(&mut self) -> Result<(), Error> {
+        while let Some(block) = self.blocks.whole.next_completed_batch() {
             self.write_block(&block)?;
         }
         Ok(())
@@ -124,10 +131,8 @@ impl Writer {
     /// # Errors
     /// The sink fails.
     pub fn finish(mut self) -> Result<(), Error> {
-        self.blocks.finish_buffered_batch().map_err(|source| arrow_error(&self.name, source))?;
-        while let Some(block) = self.blocks.next_completed_batch() {
-            self.write_block(&block)?;
-        }
+        self.blocks.whole.finish_buffered_batch().map_err(|source| arrow_error(&self.name, source))?;
+        self.write_blocks()?;
         let sink = match self.format {
             Format::Parquet(writer) => writer.into_inner().map_err(|source| parquet_error(&self.name, source))?,
             Format::Arrow(mut writer) => {
@@ -137,6 +142,60 @@ impl Writer {
             }
         };
         Ok(sink.finish()?)
+    }
+}
+
+/// Rows in blocks of so many rows, and with images of so many bytes: where a block ends follows from the rows alone.
+struct Blocks {
+    whole: BatchCoalescer,
+    rows: usize,
+    /// `None` where no row is large.
+    most_bytes: Option<usize>,
+    /// What the block that is not closed yet holds.
+    held: (usize, usize),
+}
+
+impl Blocks {
+    fn new(schema: &SchemaRef, rows: usize, most_bytes: usize) -> Blocks {
+        let whole = BatchCoalescer::new(schema.clone(), rows);
+        Blocks { whole, rows, most_bytes: column::is_heavy(schema).then_some(most_bytes), held: (0, 0) }
+    }
+
+    fn push(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
+        let Some(most) = self.most_bytes else { return self.whole.push_batch(batch.clone()) };
+        let mut start = 0;
+        for row in 0..batch.num_rows() {
+            let size = batch.slice(row, 1).columns().iter().map(|column| heavy_bytes(column)).sum::<usize>();
+            if self.held.0 > 0 && self.held.1 + size > most {
+                self.whole.push_batch(batch.slice(start, row - start))?;
+                self.whole.finish_buffered_batch()?;
+                (start, self.held) = (row, (0, 0));
+            }
+            self.held = (self.held.0 + 1, self.held.1 + size);
+            if self.held.0 == self.rows {
+                self.held = (0, 0);
+            }
+        }
+        self.whole.push_batch(batch.slice(start, batch.num_rows() - start))
+    }
+}
+
+/// The bytes of the binary values of a column, at any depth.
+fn heavy_bytes(column: &ArrayRef) -> usize {
+    match column.data_type() {
+        DataType::Binary => column.as_binary::<i32>().iter().flatten().map(<[u8]>::len).sum(),
+        DataType::LargeBinary => column.as_binary::<i64>().iter().flatten().map(<[u8]>::len).sum(),
+        DataType::BinaryView => column.as_binary_view().iter().flatten().map(<[u8]>::len).sum(),
+        DataType::Struct(_) => column.as_struct().columns().iter().map(heavy_bytes).sum(),
+        DataType::List(_) => {
+            let list = column.as_list::<i32>();
+            (0..list.len()).map(|i| heavy_bytes(&list.value(i))).sum()
+        }
+        DataType::LargeList(_) => {
+            let list = column.as_list::<i64>();
+            (0..list.len()).map(|i| heavy_bytes(&list.value(i))).sum()
+        }
+        _ => 0,
     }
 }
 
@@ -174,4 +233,32 @@ fn properties(schema: &SchemaRef, provenance: &Provenance) -> WriterProperties {
     }
     let metadata = provenance.0.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
     builder.set_key_value_metadata(Some(metadata)).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::BinaryArray;
+    use arrow_schema::Schema;
+
+    use super::*;
+
+    #[test]
+    fn blocks_with_images_end_by_rows_and_bytes_wherever_batches_do() {
+        let sizes = [3, 3, 3, 20, 1, 9, 1, 1, 1, 1, 1, 1];
+        let bytes: BinaryArray = sizes.iter().map(|&size| Some(vec![7u8; size])).collect();
+        let schema = Arc::new(Schema::new(vec![column::field("image", DataType::Binary)]));
+        let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(bytes)]).expect("a column");
+        for piece in [1, 2, 5, 12] {
+            let mut blocks = Blocks::new(&schema, 4, 10);
+            let mut rows = Vec::new();
+            for at in (0..12).step_by(piece) {
+                blocks.push(&batch.slice(at, piece.min(12 - at))).expect("room");
+            }
+            blocks.whole.finish_buffered_batch().expect("room");
+            while let Some(block) = blocks.whole.next_completed_batch() {
+                rows.push(block.num_rows());
+            }
+            assert_eq!(rows, [3, 1, 2, 4, 2], "in pieces of {piece}");
+        }
+    }
 }

@@ -325,16 +325,19 @@ fn an_earlier_manifest_goes_before_its_pictures_are_replaced() {
     dir.pictures("in", 3);
     manifest(&dir, "in", "m.parquet", |_| "train", None);
     dir.pokedex("augment m.parquet --copies 2 -o out/").ok();
-    // A folder where a picture is to be: the second run ends in the middle.
-    dir.shell("rm out/augmented/002_aug02.jpg && mkdir out/augmented/002_aug02.jpg").ok();
-    dir.pokedex("augment m.parquet --copies 2 --seed 1 -o out/").failed(1);
+    // A parent that has changed, and no picture is skipped: the second run ends in the middle.
+    dir.picture("in/002.png", 99);
+    dir.pokedex("augment m.parquet --copies 2 --seed 1 --strict -j 1 -o out/").failed(1);
     assert!(!dir.path("out/manifest.parquet").exists());
     assert!(dir.path("out/augmented/000_aug01.jpg").exists());
-    // Nothing it lists is replaced where it is what is read.
-    dir.shell("rmdir out/augmented/002_aug02.jpg").ok();
+    dir.picture("in/002.png", 2);
     dir.pokedex("augment m.parquet -o out/").ok();
-    dir.shell("mkdir out/augmented/002_aug02.jpg").ok();
-    dir.pokedex("augment out/manifest.parquet -o out/").failed(1);
+    assert_eq!(dir.files("out").len(), 4);
+    // What is read is not replaced.
+    for table in ["out/manifest.parquet", "out"] {
+        let said = dir.pokedex(&format!("augment {table} -o out/")).failed(1);
+        assert!(said.contains("lies in the folder that is being written"), "{said}");
+    }
     assert_eq!(dir.keys("out/manifest.parquet").len(), 6);
 }
 
@@ -350,15 +353,28 @@ fn copies_of_an_earlier_run_that_are_not_made_again_are_removed_and_nothing_else
     let left = ["000_aug01.jpg", "001_aug01.jpg", "002_aug01.jpg", "mine.jpg"];
     assert_eq!(dir.files("out/augmented"), left);
     assert!((0..3).all(|n| dir.path(&format!("in/{n:03}.png")).exists()));
-    // Copies that are read stay, whether they are written again or not.
-    let said = dir.pokedex("augment out/manifest.parquet --only-new -v -o out/").ok().stderr;
-    assert!(!said.contains("removed"), "{said}");
-    assert_eq!(dir.files("out/augmented").len(), 7);
-    // A manifest of something else lists nothing.
+    // A manifest of something else lists nothing, and is nobody's to replace.
     dir.shell("rm -r out/augmented && pokedex scan in -o out/manifest.parquet").ok();
-    let said = dir.pokedex("augment m.parquet -v -o out/").ok().stderr;
-    assert!(!said.contains("removed"), "{said}");
+    let said = dir.pokedex("augment m.parquet -v -o out/").failed(1);
+    assert!(said.contains("no earlier run made, or that were changed since: manifest.parquet"), "{said}");
+    assert_eq!(dir.keys("out/manifest.parquet").len(), 3);
     assert_eq!(dir.files("in").len(), 3);
+}
+
+#[test]
+fn copies_have_names_that_fit_and_differ() {
+    let dir = Workdir::new();
+    let long = "n".repeat(246);
+    for (n, name) in (0..).zip([format!("{long}1"), format!("{long}2"), "A".into(), "a".into()]) {
+        dir.picture(&format!("in/{name}.png"), n);
+    }
+    manifest(&dir, "in", "m.parquet", |_| "train", None);
+    dir.pokedex("augment m.parquet --copies 12 -o out/").ok();
+    dir.pokedex("augment m.parquet --copies 12 -o t.parquet").ok();
+    let names = dir.files("out/augmented");
+    let folded: std::collections::HashSet<String> = names.iter().map(|name| name.to_lowercase()).collect();
+    assert_eq!((names.len(), folded.len()), (48, 48));
+    assert_eq!(dir.keys("out/manifest.parquet"), dir.keys("t.parquet"));
 }
 
 #[test]

@@ -63,13 +63,19 @@ fn sizes_and_encodings() {
 }
 
 #[test]
-fn two_inputs_for_one_output_are_an_error_that_names_both() {
+fn pictures_that_differ_in_their_extension_are_all_kept() {
     let dir = Workdir::new();
     dir.picture("in/a.png", 1);
     dir.write("in/a.jpg", encode(&pattern(20, 20, 2).into(), ImageFormat::Jpeg));
-    let said = dir.pokedex("convert-rgb in -o out/").failed(1);
-    assert!(said.contains("a.png: would be made from both a.jpg and a.png"), "{said}");
-    assert!(!dir.path("out/manifest.parquet").exists());
+    dir.picture("in/b.png", 3);
+    dir.pokedex("convert-rgb in -o out/").ok();
+    assert_eq!(dir.files("out"), ["a_jpg.png", "a_png.png", "b.png", "manifest.parquet"]);
+    assert_eq!(pixels(&dir.read("out/a_png.png")), pattern(40, 30, 1));
+    // One goes: the name of the other is plain, and nothing stale stays.
+    std::fs::remove_file(dir.path("in/a.jpg")).expect("removable");
+    let said = dir.pokedex("convert-rgb in -o out/ -v").ok().stderr;
+    assert!(said.contains("2 files of an earlier run removed"), "{said}");
+    assert_eq!(dir.files("out"), ["a.png", "b.png", "manifest.parquet"]);
 }
 
 #[test]
@@ -77,8 +83,11 @@ fn a_source_is_never_replaced() {
     let dir = Workdir::new();
     dir.write("in/t.png", png(&translucent()));
     let before = dir.read("in/t.png");
-    let said = dir.pokedex("convert-rgb in -o in/").failed(1);
-    assert!(said.contains("in/t.png: would replace its own source"), "{said}");
+    for command in ["convert-rgb in -o in/", "convert-rgb in/t.png -o in/", "convert-rgb in/t.png -o ."] {
+        let said = dir.pokedex(command).failed(1);
+        assert!(said.contains("lies in the folder that is being written"), "{command}: {said}");
+    }
+    assert_eq!(dir.files("in"), ["t.png"]);
     assert_eq!(dir.read("in/t.png"), before);
 }
 
@@ -96,15 +105,20 @@ fn what_is_up_to_date_is_left_alone_and_the_manifest_stays_complete() {
     assert_eq!(dir.read("out/manifest.parquet"), manifest);
 
     dir.picture("in/001.png", 77);
-    dir.write("out/002.png", "damaged since");
+    std::fs::remove_file(dir.path("out/002.png")).expect("removable");
     dir.pokedex("convert-rgb in -o out/").ok();
     assert_eq!(modified("out/000.png"), times[0]);
     assert_eq!(pixels(&dir.read("out/001.png")), pattern(40, 30, 77));
     assert_eq!(pixels(&dir.read("out/002.png")), pattern(40, 30, 2));
     assert_eq!(dir.keys("out/manifest.parquet").len(), 3);
 
-    dir.pokedex("convert-rgb in -o out/ --background black").ok();
+    dir.pokedex("convert-rgb in -o out/ --size 20").ok();
     assert_ne!(modified("out/000.png"), times[0], "another recipe makes other files");
+    // What was changed by hand is somebody's.
+    dir.write("out/001.png", "retouched");
+    let said = dir.pokedex("convert-rgb in -o out/").failed(1);
+    assert!(said.contains("out: holds files that no earlier run made, or that were changed since: 001.png"), "{said}");
+    assert_eq!(dir.read("out/001.png"), b"retouched");
 }
 
 #[test]
@@ -137,6 +151,10 @@ fn a_damaged_manifest_of_an_earlier_run_knows_nothing() {
     let mut bytes = whole.clone();
     bytes[100..whole.len() / 2].fill(0x5a);
     dir.write("out/manifest.parquet", &bytes);
+    let said = dir.pokedex("convert-rgb in -o out/").failed(1);
+    assert!(said.contains("no earlier run made") && said.contains(" more"), "{said}");
+    assert_eq!(dir.read("out/manifest.parquet"), bytes);
+    std::fs::remove_dir_all(dir.path("out")).expect("removable");
     dir.pokedex("convert-rgb in -o out/").ok();
     assert_eq!(dir.read("out/manifest.parquet"), whole);
 }

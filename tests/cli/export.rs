@@ -1,4 +1,4 @@
-mod dataset;
+pub mod dataset;
 mod untouched;
 
 use std::sync::Arc;

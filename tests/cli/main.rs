@@ -13,6 +13,7 @@ mod convert_rgb;
 mod embed;
 mod evaluate;
 mod export;
+mod folders;
 mod hub;
 mod index;
 mod man;

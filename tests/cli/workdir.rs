@@ -53,6 +53,10 @@ impl Workdir {
         Workdir { folder: tempfile::tempdir().expect("a temporary folder") }
     }
 
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

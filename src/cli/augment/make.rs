@@ -1,18 +1,16 @@
 //! The work of `augment`: rows are handed on, copies are named and made.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
+use super::earlier::PICTURES;
 use super::rows::{self, New};
-use super::survey::Keys;
 use crate::augment::{Augmenter, Partners, Picture, Share};
 use crate::cli::failure::Failure;
-use crate::convert::OutputNames;
 use crate::image::{self, Encoding};
-use crate::io::{self, escape_bytes};
+use crate::io::{Folder, escape_bytes};
 use crate::stage::{Done, Skipped};
 use crate::table::boxes::{Bounds, Boxes};
 use crate::table::column::{self, read_hashes};
@@ -36,16 +34,13 @@ pub struct Item {
 /// A copy to be made.
 struct Copy {
     number: u32,
-    key: String,
-    path: Option<PathBuf>,
+    key: Box<str>,
 }
 
 /// Turns rows into pieces of work, and names the copies.
 pub struct Planner {
-    pub names: Option<OutputNames>,
-    pub extension: &'static str,
-    pub table: String,
-    pub keys: Keys,
+    /// The keys of all copies, in their order.
+    pub keys: std::vec::IntoIter<Box<str>>,
     /// Whether the rows themselves are written.
     pub keep: bool,
 }
@@ -55,7 +50,7 @@ impl Planner {
     pub fn items(mut self, table: Table, shares: Arc<Vec<Share>>) -> impl Iterator<Item = Result<Item, Failure>> {
         let mut start = 0;
         table.flat_map(move |batch| {
-            let items = batch.map_err(Failure::from).and_then(|batch| {
+            let items = batch.map(|batch| {
                 let own = &shares[start..start + batch.num_rows()];
                 let items = self.items_of(&batch, own, start);
                 start += batch.num_rows();
@@ -63,13 +58,12 @@ impl Planner {
             });
             match items {
                 Ok(items) => items.into_iter().map(Ok).collect(),
-                Err(e) => vec![Err(e)],
+                Err(e) => vec![Err(e.into())],
             }
         })
     }
 
-    fn items_of(&mut self, batch: &RecordBatch, shares: &[Share], start: usize) -> Result<Vec<Item>, Failure> {
-        let images = Images::of(batch)?;
+    fn items_of(&mut self, batch: &RecordBatch, shares: &[Share], start: usize) -> Vec<Item> {
         let mut items: Vec<Item> = Vec::new();
         let mut passed = 0;
         let pass = |items: &mut Vec<Item>, from: usize, to: usize| {
@@ -83,18 +77,13 @@ impl Planner {
             passed = row + 1;
             let numbers: Vec<u32> = (share.first..share.first + share.count).collect();
             for (n, numbers) in numbers.chunks(COPIES_AT_ONCE).enumerate() {
-                let copies = numbers.iter().map(|&number| {
-                    let key = self.keys.name(images.key(row), number, self.extension, &self.table)?;
-                    let path = self.names.as_mut().map(|names| names.name(&key, images.path(row))).transpose()?;
-                    Ok::<_, Failure>(Copy { number, key, path: path.map(|output| output.path) })
-                });
-                let copies = copies.collect::<Result<Vec<_>, _>>()?;
+                let copies = numbers.iter().zip(&mut self.keys).map(|(&number, key)| Copy { number, key }).collect();
                 let batch = batch.slice(row, 1);
                 items.push(Item { batch, keep: self.keep && n == 0, row: start + row, copies, is_first: n == 0 });
             }
         }
         pass(&mut items, passed, shares.len());
-        Ok(items)
+        items
     }
 }
 
@@ -103,6 +92,8 @@ pub struct Maker {
     pub augmenter: Arc<Augmenter>,
     pub partners: Arc<Partners>,
     pub encoding: Encoding,
+    /// Where copies go; `None` puts them into the table.
+    pub folder: Option<Arc<Folder>>,
 }
 
 impl Maker {
@@ -148,13 +139,18 @@ impl Maker {
             Failure::failed(format!("{}: {e}", copy.key), Some("choose another --encode or --size".into()))
         })?;
         let content = *blake3::hash(&bytes).as_bytes();
-        if let Some(path) = &copy.path {
-            io::write_file(path, &bytes)?;
-        }
+        let path = match &self.folder {
+            None => None,
+            Some(folder) => {
+                let file = format!("{PICTURES}/{}", copy.key);
+                folder.put(&file, &bytes, &content, "")?;
+                Some(escape_bytes(folder.join(&file).as_os_str().as_encoded_bytes()))
+            }
+        };
         Ok(New {
-            key: copy.key.clone(),
-            path: copy.path.as_ref().map(|path| escape_bytes(path.as_os_str().as_encoded_bytes())),
-            bytes: copy.path.is_none().then_some(bytes),
+            key: copy.key.to_string(),
+            bytes: path.is_none().then_some(bytes),
+            path,
             width: made.picture.width,
             height: made.picture.height,
             content,

@@ -6,8 +6,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use arrow_array::{Array, RecordBatch};
 use clap::ValueEnum;
 
-use crate::augment::{Candidate, Gathering, is_box};
+use crate::augment::{Candidate, Gathering, Share, is_box};
 use crate::cli::failure::Failure;
+use crate::io;
+use crate::names;
 use crate::stage::{Done, Skipped};
 use crate::table::boxes::Boxes;
 use crate::table::column::{self, hashes, read_hashes};
@@ -88,7 +90,7 @@ impl Survey {
             self.labels.push(label);
             self.rows.push(candidate);
             let Candidate::Parent { content, .. } = candidate else { continue };
-            *self.keys.stems.entry(hash(stem(key).0)).or_default() += 1;
+            self.keys.parents.push((self.rows.len() - 1, key.into()));
             if self.samples.len() < self.most_samples {
                 self.samples.push(batch.slice(row, 1));
             }
@@ -185,36 +187,36 @@ pub fn with_hashes(batch: &RecordBatch, schema: &arrow_schema::SchemaRef) -> Res
 #[derive(Default)]
 pub struct Keys {
     all: HashSet<u64>,
-    /// How many parents there are by their keys without extension.
-    stems: HashMap<u64, u32>,
+    /// The rows of parents, and their keys.
+    parents: Vec<(usize, Box<str>)>,
 }
 
 impl Keys {
-    /// The key of a copy: that of its parent with the number before the extension, and with the parent's own extension
-    /// too where it takes that to tell two parents apart.
+    /// The keys of all copies, in their order: that of the parent with the number before the extension, and with more
+    /// where it takes more to tell two parents apart ([`names::beside`]).
     ///
     /// # Errors
-    /// A row of the table has it.
-    pub fn name(&mut self, parent: &str, copy: u32, extension: &str, table: &str) -> Result<String, Error> {
-        let (stem, own) = stem(parent);
-        let own = if self.stems.get(&hash(stem)).is_some_and(|&parents| parents > 1) && !own.is_empty() {
-            format!("_{own}")
-        } else {
-            String::new()
-        };
-        let key = format!("{stem}{own}_aug{copy:02}.{extension}");
-        match self.all.insert(hash(&key)) {
-            true => Ok(key),
-            false => Err(Error::DuplicateKey { name: table.into(), key }),
+    /// A row of the table has it, or it leaves the folder.
+    pub fn of_copies(mut self, shares: &[Share], extension: &str, table: &str) -> Result<Vec<Box<str>>, Failure> {
+        // Where a number of two digits is longer, there is room.
+        const ROOM: usize = 8;
+        let (before, after) = ("_aug", format!(".{extension}"));
+        let end = format!("{before}{after}");
+        let named = names::beside(self.parents.iter().map(|(_, key)| &**key), &end, ROOM);
+        let named = named.map_err(|key| io::Error::Outside { file: key.into() })?;
+        let mut keys = Vec::new();
+        for ((row, _), name) in self.parents.iter().zip(&named) {
+            let stem = name.strip_suffix(&end).expect("every name ends so");
+            let Share { first, count } = shares[*row];
+            for copy in first..first + count {
+                let key = format!("{stem}{before}{copy:02}{after}");
+                if !self.all.insert(hash(&key)) {
+                    return Err(Error::DuplicateKey { name: table.into(), key }.into());
+                }
+                keys.push(key.into());
+            }
         }
-    }
-}
-
-/// A key without its extension, and that.
-fn stem(key: &str) -> (&str, &str) {
-    match key.rsplit_once('.') {
-        Some((stem, end)) if !stem.is_empty() && !stem.ends_with('/') && !end.contains('/') => (stem, end),
-        _ => (key, ""),
+        Ok(keys)
     }
 }
 

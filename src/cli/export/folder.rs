@@ -2,6 +2,7 @@
 
 mod make;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,21 +11,23 @@ use arrow_array::{Array, RecordBatch};
 use super::super::args::{Tally, clean_up_when_interrupted};
 use super::super::check;
 use super::super::failure::{Exit, Failure};
+use super::super::folders;
 use super::{Export, Fit, Format};
 use crate::export::coco::Coco;
 use crate::export::edge::Edge;
-use crate::export::folder::Within;
 use crate::export::huggingface::HuggingFace;
 use crate::export::imagefolder::ImageFolder;
-use crate::export::manifest::{self, Entry, MANIFEST, Manifest};
+use crate::export::manifest::{self, Entry, Known, MANIFEST, Manifest};
 use crate::export::webdataset::WebDataset;
 use crate::export::yolo::{self, Yolo};
 use crate::export::{self, Folder, Item, Layout, Plan, Recipe, Survey, Whereabouts};
 use crate::filter::Filter;
 use crate::image::{self, Colour, Encoding};
 use crate::io::Target;
+use crate::names;
 use crate::split::{SPLITS, Split};
 use crate::stage::{in_order, pool, slices};
+use crate::table::dataset::FOLDER;
 use crate::table::{self, Table, column};
 use crate::ui::{Ui, rows};
 use make::Job;
@@ -61,15 +64,24 @@ impl Export {
         if let Some(device) = &device {
             settings.push_str(&format!(" model={}", device.digest()));
         }
-        let folder = Arc::new(Folder::open(&out, &settings, self.pictures.force)?);
+        let force = self.pictures.force;
+        let mut known = Known::new(&settings);
+        let folder = Arc::new(Folder::open(&out, &settings, Some(force), &mut known)?);
+        if !force {
+            folder.require_alone(is_harmless, self.work.threads())?;
+        }
         let layout: Arc<dyn Layout> = match device {
             Some(device) => Arc::new(device),
             None => self.layout(&plan).into(),
         };
+        let parent = |place| layout.file(place, "png").and_then(|file| Some(file.rsplit_once('/')?.0.to_string()));
+        let parents: BTreeSet<String> = plan.places().filter_map(parent).collect();
+        parents.into_iter().chain(layout.folders()).try_for_each(|parent| folder.refuse_links(&parent))?;
+        folder.begin()?;
         let kept = manifest::kept(&table.schema);
-        let job =
-            Job { plan: plan.clone(), folder: folder.clone(), layout, recipe, kept, numbered: self.naming().boxes };
-        let made = self.write(table, job, settings, ui).inspect_err(|_| folder.abandon())?;
+        let numbered = self.naming().boxes;
+        let job = Job { plan: plan.clone(), folder, known, layout, recipe, kept, numbered };
+        let made = self.write(table, job, settings, ui)?;
 
         self.report(&name, &out, &plan, &made, ui);
         if !self.pictures.no_check && self.found_wrong(&out, ui)? {
@@ -94,32 +106,11 @@ impl Export {
 
     /// Reads all rows once, and gives them back to be read again. None may lie in the folder `out`.
     fn survey(&self, filter: Option<&Filter>, out: &Path, ui: &mut Ui) -> Result<(Table, Survey), Failure> {
-        let inputs = self.inputs.to_inputs();
-        let open = || -> Result<Table, Failure> {
-            let table = inputs.images()?.with_unique_keys();
-            Ok(match filter {
-                Some(filter) => table.filtered(filter)?,
-                None => table,
-            })
-        };
-        let mut within = Within::new(out);
-        inputs.paths.iter().try_for_each(|path| within.refuse(path))?;
+        let mut inputs = self.inputs.to_inputs();
+        let device: Vec<_> = [&self.device.model, &self.device.anchors].into_iter().flatten().collect();
+        let within = folders::refuse_inputs(&mut inputs, out, &device, ui)?;
         let mut survey = Survey::new(self.naming(), within);
-        let table = open()?;
-        ui.start("read", table.rows);
-        let mut look = |batch: &RecordBatch| -> Result<(), Failure> {
-            ui.advance(batch.num_rows() as u64);
-            Ok(survey.look(batch)?)
-        };
-        let table = if inputs.is_stdin() {
-            table.spool(look)?
-        } else {
-            for batch in table {
-                look(&batch?)?;
-            }
-            open()?
-        };
-        ui.finish();
+        let table = folders::read_twice(&inputs, filter, ui, |batch| Ok(survey.look(batch)?))?;
         Ok((table, survey))
     }
 
@@ -192,7 +183,7 @@ impl Export {
     }
 
     fn validation(&self) -> String {
-        self.pictures.val_name.as_deref().map_or(Split::Validation.name().into(), export::names::safe)
+        self.pictures.val_name.as_deref().map_or(Split::Validation.name().into(), names::safe)
     }
 
     fn recipe(&self) -> Recipe {
@@ -285,12 +276,13 @@ impl Export {
         if outcome.tally.rows == 0 {
             return Err(export::Error::NothingRead { name }.into());
         }
-        let finished = packer.finish()?;
+        let renamed = packer.finish()?;
         outcome.removed = folder.remove_stale()?;
         provenance.set("schema", "manifest");
+        provenance.set(FOLDER, manifest::EXPORT);
         provenance.set(manifest::EXPORT, settings);
-        provenance.set(manifest::FILES, finished.files.join("\n"));
-        manifest.finish(&folder.join(MANIFEST), &provenance, &finished.renamed)?;
+        provenance.set(manifest::FILES, manifest::list(&folder.others()));
+        manifest.finish(folder.create(MANIFEST)?, &provenance, &renamed)?;
         folder.complete();
         Ok(outcome)
     }
@@ -372,6 +364,12 @@ fn report_left_out(name: &str, plan: &Plan, ui: &Ui) {
         let were = if total == 1 { "was" } else { "were" };
         ui.warn(&format!("{name}: {} {were} left out: {}", rows(total), reasons.join(", ")));
     }
+}
+
+/// Files that others leave in a data set and that are in nobody's way: Ultralytics' lists of labels, file managers' notes.
+fn is_harmless(file: &str) -> bool {
+    let name = file.rsplit('/').next().unwrap_or_default();
+    name.ends_with(".cache") || ["Thumbs.db", "desktop.ini"].contains(&name)
 }
 
 /// ImageFolder numbers the classes of every split by the folders that it has.

@@ -279,18 +279,21 @@ fn a_run_that_was_cut_short_goes_on_where_it_was() {
     let whole = contents(&dir, "out");
     let again = || dir.pokedex(export).ok().stderr;
     assert!(again().contains("; 8 were there"));
-    for file in ["out/images/train/0000_001.jpg", "out/labels/train/0000_002.txt", "out/data.yaml"] {
-        std::fs::remove_file(dir.path(file)).ok();
+    let gone = ["images/train/0000_001.jpg", "labels/train/0000_002.txt", "images/train/0001_001.jpg", "data.yaml"];
+    for file in gone {
+        std::fs::remove_file(dir.path(&format!("out/{file}"))).ok();
     }
-    dir.write("out/images/train/0001_001.jpg", "damaged");
     assert!(again().contains("; 6 were there"));
     assert!(contents(&dir, "out") == whole);
 
     // Killed before there was a manifest: the journal and the manifest of the run before are there.
-    std::fs::rename(dir.path("out/manifest.parquet"), dir.path("out/.export-previous.parquet")).expect("renamed");
-    dir.write("out/.export.journal", "# another run\n+ images/train/0009_001.jpg\n+ labels/tr");
+    std::fs::rename(dir.path("out/manifest.parquet"), dir.path("out/.pokedex.previous")).expect("renamed");
+    let token = "0123456789abcdef";
+    let made = blake3::hash(b"of a run that was killed");
+    let journal = format!("# {token} another run\n+ {made} \"images/train/0009_001.jpg\" \n+ {made} \"labels/tr");
+    dir.write("out/.pokedex.journal", journal);
     dir.write("out/images/train/0009_001.jpg", "of a run that was killed");
-    dir.write("out/images/train/.0009_001.jpg.aBcDeF.part", "half of it");
+    dir.write(&format!("out/images/train/.0009_001.jpg.{token}-7.part"), "half of it");
     let said = again();
     assert!(said.contains("; 8 were there; 1 file of an earlier export removed"), "{said}");
     assert!(contents(&dir, "out") == whole);
@@ -312,8 +315,9 @@ fn shards_of_a_run_that_was_killed_are_made_again_without_looking_at_every_pictu
         dir.pokedex(&export).ok();
         let whole = contents(&dir, format);
         std::fs::remove_file(dir.path(format).join("manifest.parquet")).expect("removed");
-        let names: Vec<String> = whole.keys().map(|file| format!("+ {file}\n")).collect();
-        dir.write(&format!("{format}/.export.journal"), names.concat());
+        let made: Vec<String> =
+            whole.iter().map(|(file, bytes)| format!("+ {} \"{file}\" \n", blake3::hash(bytes))).collect();
+        dir.write(&format!("{format}/.pokedex.journal"), format!("# 0123456789abcdef x\n{}", made.concat()));
         dir.pokedex(&export).ok();
         assert!(contents(&dir, format) == whole, "{format}: by the names in its journal");
         let run = dir.pokedex(&export).ok();
@@ -331,7 +335,7 @@ fn nothing_that_no_export_made_is_touched() {
     labelled(&dir);
     dir.write("out/mine.txt", "precious");
     let said = dir.pokedex("export t.parquet --format yolo -o out").failed(1);
-    assert!(said.contains("out: holds files that no export made: mine.txt"), "{said}");
+    assert!(said.contains("out: holds files that no earlier run made, or that were changed since: mine.txt"), "{said}");
     assert!(said.contains("hint: ") && said.contains("--force"), "{said}");
     assert_eq!(dir.files("out"), ["mine.txt"]);
     dir.pokedex("export t.parquet --format yolo -o out --force").ok();

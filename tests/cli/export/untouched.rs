@@ -69,11 +69,11 @@ fn what_was_not_finished_is_not_read() {
     let dir = Workdir::new();
     labelled(&dir);
     dir.pokedex("export t.parquet --format yolo -o out").ok();
-    dir.write("out/.export.journal", "# a run that was killed\n");
+    dir.write("out/.pokedex.journal", "# a run that was killed\n");
     for command in ["scan out -o s.parquet", "scan out pics -o s.parquet", "embed out -o s.parquet"] {
         let said = dir.pokedex(command).failed(1);
-        assert!(said.contains("out: an export was not finished here"), "{command}: {said}");
-        assert!(said.contains("delete out/.export.journal"), "{command}: {said}");
+        assert!(said.contains("out: a run was not finished here"), "{command}: {said}");
+        assert!(said.contains("delete out/.pokedex.journal"), "{command}: {said}");
     }
     dir.pokedex("export t.parquet --format yolo -o out").ok();
     dir.pokedex("scan out -o s.parquet").ok();
@@ -102,12 +102,11 @@ fn two_exports_do_not_write_to_one_folder() {
     let dir = Workdir::new();
     labelled(&dir);
     dir.pokedex("export t.parquet --format yolo -o out").ok();
-    let journal = dir.path("out/.export.journal");
-    let open = File::options().create(true).append(true).open(journal).expect("writable");
+    let open = File::open(dir.path("out")).expect("a folder");
     open.lock().expect("a lock");
     let whole = contents(&dir, "out");
     let said = dir.pokedex("export t.parquet --format coco -o out").failed(1);
-    assert!(said.contains("out: another export is writing here"), "{said}");
+    assert!(said.contains("out: another run is writing here"), "{said}");
     assert!(contents(&dir, "out") == whole, "{:?}", dir.files("out"));
     drop(open);
     dir.pokedex("export t.parquet --format yolo -o out").ok();

@@ -7,9 +7,11 @@ use arrow_array::{Array, BooleanArray, RecordBatch};
 use arrow_schema::SchemaRef;
 
 use super::super::super::failure::Failure;
+use crate::export::manifest::Known;
 use crate::export::yolo::class_of;
 use crate::export::{self, Folder, Item, Layout, Made, Place, Plan, Recipe};
 use crate::image;
+use crate::io::Digest;
 use crate::stage::Skipped;
 use crate::table::boxes::{Bounds, Boxes};
 use crate::table::{Images, column};
@@ -18,6 +20,7 @@ use crate::table::{Images, column};
 pub struct Job {
     pub plan: Arc<Plan>,
     pub folder: Arc<Folder>,
+    pub known: Known,
     pub layout: Arc<dyn Layout>,
     pub recipe: Recipe,
     pub kept: SchemaRef,
@@ -46,7 +49,7 @@ pub struct Picture {
     /// Empty where it is in its file.
     pub bytes: Vec<u8>,
     pub file: Option<String>,
-    pub label_file: Option<String>,
+    pub label_file: Option<(String, Digest)>,
     pub boxes: Option<Vec<Bounds>>,
 }
 
@@ -91,7 +94,6 @@ impl Job {
                 Err(fatal) => return Err(fatal.into()),
             }
         }
-        self.folder.made(slice.pictures.iter().map(|p| (p.file.as_deref().unwrap_or("-"), &p.made)))?;
         let mut made = vec![false; batch.num_rows()];
         slice.pictures.iter().for_each(|picture| made[picture.row - from] = true);
         let kept = column::put(batch, &self.kept, &[]);
@@ -104,8 +106,8 @@ impl Job {
     fn picture(&self, row: &Row, bytes: &[u8], slice: &mut Slice) -> Result<Picture, export::Error> {
         let source = *blake3::hash(bytes).as_bytes();
         let file = self.layout.file(row.place, self.recipe.extension(bytes)?);
-        let known = file.as_ref().and_then(|file| self.folder.up_to_date(file, &source));
-        let sound = self.folder.sound(&source).filter(|_| known.is_none());
+        let known = file.as_ref().and_then(|file| self.known.up_to_date(&self.folder, file, &source));
+        let sound = self.known.sound(&source).filter(|_| known.is_none());
         let (made, new, from) = match known {
             None if sound.is_some() && self.recipe.keeps(bytes)? => {
                 slice.found += 1;
@@ -144,17 +146,22 @@ impl Job {
             boxes: boxes.as_deref(),
         };
         let label = self.layout.beside(&item, &self.plan.classes).filter(|_| file.is_some());
-        self.folder.begin(file.as_deref().into_iter().chain(label.as_ref().map(|(name, _)| name.as_str())))?;
         let mut bytes = Vec::new();
         match (&file, new) {
-            (Some(file), Some(new)) => crate::io::write_file(&self.folder.join(file), &new)?,
-            (None, Some(new)) => bytes = new.into_owned(),
-            (_, None) => {}
+            (Some(file), Some(new)) => self.folder.put(file, &new, &made.content, &made.note())?,
+            (Some(file), None) => self.folder.keep(file),
+            (None, Some(new)) => {
+                self.folder.remark(&made.content, &made.note())?;
+                bytes = new.into_owned();
+            }
+            (None, None) => {}
         }
-        if let Some((name, text)) = &label {
-            self.folder.write_begun(name, text.as_bytes())?;
+        let mut label_file = None;
+        if let Some((name, text)) = label {
+            let content = *blake3::hash(text.as_bytes()).as_bytes();
+            self.folder.put(&name, text.as_bytes(), &content, "")?;
+            label_file = Some((name, content));
         }
-        let label_file = label.map(|(name, _)| name);
         Ok(Picture { row: row.number, made, bytes, file, label_file, boxes })
     }
 }

@@ -1,0 +1,75 @@
+//! What commands that write folders have in common: no input lies in the folder, and rows are looked at before any is
+//! written.
+
+use std::path::{Path, PathBuf};
+
+use arrow_array::RecordBatch;
+
+use super::failure::Failure;
+use crate::filter::Filter;
+use crate::io::Within;
+use crate::table::{Images, Inputs, Table, column};
+use crate::ui::Ui;
+
+/// Refuses inputs (and `others`) that lie in a folder that is to be written, and passes over what it holds where a folder
+/// around it is read.
+///
+/// # Errors
+/// One lies in it.
+pub fn refuse_inputs(inputs: &mut Inputs, folder: &Path, others: &[&PathBuf], ui: &Ui) -> Result<Within, Failure> {
+    let mut within = Within::new(folder);
+    inputs.paths.iter().chain(others.iter().copied()).try_for_each(|path| within.refuse(path))?;
+    inputs.except = Some(folder.into());
+    if inputs.passes_over() {
+        ui.warn(&format!("{}: is written to, so what it holds is no input", folder.display()));
+    }
+    Ok(within)
+}
+
+/// Refuses the picture of a row that lies in the folder, unless nobody will read it.
+///
+/// # Errors
+/// It does.
+pub fn refuse_row(within: &mut Within, images: &Images, row: usize) -> Result<(), Failure> {
+    match images.path(row) {
+        Some(path) if images.bytes(row).is_none() && images.error(row).is_none() => Ok(within.refuse_row(path)?),
+        _ => Ok(()),
+    }
+}
+
+/// Shows all rows with images to `look`, and gives them back to be read again: from a temporary file where they come from
+/// a pipe, or are cheap to keep, as those of a folder are, in which files may come and go.
+///
+/// # Errors
+/// They cannot be read, or `look` fails.
+pub fn read_twice(
+    inputs: &Inputs,
+    filter: Option<&Filter>,
+    ui: &mut Ui,
+    mut look: impl FnMut(&RecordBatch) -> Result<(), Failure>,
+) -> Result<Table, Failure> {
+    let open = || -> Result<Table, Failure> {
+        let table = inputs.images()?.with_unique_keys();
+        Ok(match filter {
+            Some(filter) => table.filtered(filter)?,
+            None => table,
+        })
+    };
+    let table = open()?;
+    ui.start("read", table.rows);
+    let mut look = |batch: &RecordBatch| {
+        ui.advance(batch.num_rows() as u64);
+        look(batch)
+    };
+    let is_flat = table.schema.fields().iter().all(|field| !field.data_type().is_nested());
+    let table = if inputs.is_once() || is_flat && !column::is_heavy(&table.schema) {
+        table.spool(look)?
+    } else {
+        for batch in table {
+            look(&batch?)?;
+        }
+        open()?
+    };
+    ui.finish();
+    Ok(table)
+}
