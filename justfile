@@ -29,6 +29,16 @@ generate:
     target/release/pokedex completions zsh > completions/_pokedex
     target/release/pokedex completions fish > completions/pokedex.fish
 
+# Every error, warning and hint that the program can say, side by side
+messages:
+    cargo test --release --test cli messages -- --nocapture
+
+# Kill every stage a thousand times, fill its disk (needs root), damage every kind of input (needs numpy, pyarrow, Pillow)
+endurance:
+    cargo build --release
+    python3 tests/kills.py
+    python3 tests/mutations.py
+
 # Licences and advisories of the dependencies (needs cargo-deny)
 deny:
     cargo deny check

@@ -17,6 +17,7 @@ mod folders;
 mod hub;
 mod index;
 mod man;
+mod messages;
 mod model;
 mod onnx;
 mod pipes;

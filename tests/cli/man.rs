@@ -27,3 +27,33 @@ fn a_page_is_printed_by_name() {
     assert!(dir.pokedex("man").ok().text().contains(".TH pokedex 1"));
     assert!(dir.pokedex("man nope").failed(2).contains("no manual page for `nope`"));
 }
+
+#[test]
+fn every_page_has_the_sections_that_readers_of_manuals_know() {
+    let dir = Workdir::new();
+    dir.pokedex("man -o pages").ok();
+    for name in dir.files("pages") {
+        let page = String::from_utf8(dir.read(&format!("pages/{name}"))).expect("text");
+        for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "EXAMPLES", "\"EXIT STATUS\"", "ENVIRONMENT", "\"SEE ALSO\""]
+        {
+            assert!(page.contains(&format!("\n.SH {section}\n")), "{name} has no {section}");
+        }
+        assert!(!page.contains("EXTRA"), "{name}");
+        let see_also = page.split("\"SEE ALSO\"").nth(1).expect("it is there");
+        for other in see_also.lines().filter(|line| line.contains("(1)")) {
+            let other = other.replace("\\fB", "").replace("\\fR", "").replace("\\-", "-");
+            let other = other.trim_end_matches(',').trim_end_matches("(1)").to_string();
+            assert!(dir.path(&format!("pages/{other}.1")).exists(), "{name} points to {other}");
+        }
+    }
+}
+
+#[test]
+fn examples_of_a_page_can_be_pasted() {
+    let dir = Workdir::new();
+    let page = dir.shell("pokedex man query > q.1; man -l q.1 2>/dev/null | col -b || true").ok().text();
+    if !page.is_empty() {
+        let wanted = "printf 'fire dog\\nid:25\\n' | pokedex query --queries - --format jsonl";
+        assert!(page.contains(wanted), "{page}");
+    }
+}
