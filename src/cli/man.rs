@@ -121,9 +121,8 @@ fn name(command: &clap::Command) -> &str {
 /// A page with the sections that readers of manuals know.
 fn page(command: &clap::Command) -> Vec<u8> {
     const MEMORY: &str = "writing to memory does not fail";
-    let title = name(command).to_uppercase();
     let version = concat!("pokedex ", env!("CARGO_PKG_VERSION"));
-    let man = clap_mangen::Man::new(command.clone()).title(title).date("").source(version).manual("Pokedex Manual");
+    let man = clap_mangen::Man::new(command.clone()).date("").source(version).manual("Pokedex Manual");
     let mut page = Vec::new();
     man.render_title(&mut page).expect(MEMORY);
     man.render_name_section(&mut page).expect(MEMORY);
