@@ -3,7 +3,8 @@
 #
 #     make -f examples/pseudo-labels.mk PICTURES=~/wildlife LABELS=species.txt MODEL=clip-vit-b32
 #
-# build/audit.csv says of every picture and round what it was taken for, how surely, and by how much. Where pictures lie in
+# Every run looks at all pictures: what is in them counts, not their dates. The name of $(OUT) must have no spaces; those of
+# pictures may. build/audit.csv says of every picture and round what it was taken for, how surely, and by how much. Where pictures lie in
 # folders by class, build/figures.tsv tells how right the last round is on those that no round learnt from.
 
 PICTURES  ?= pictures
@@ -16,18 +17,37 @@ POKEDEX   ?= pokedex
 MIN_SCORE  ?= 0.8
 MIN_MARGIN ?= 0.5
 DOUBT      := --min-score $(MIN_SCORE) --min-margin $(MIN_MARGIN)
+# In the shell these are variables too, so that no name needs to be quoted twice.
+export PICTURES LABELS MODEL PROMPT DOUBT
 
-.PHONY: all clean
+# Takes a new file only where it says something else, so that nothing is redone for the same.
+renew = cmp -s $(1) $(2) && rm $(1) || mv $(1) $(2)
+
+.PHONY: all clean FORCE
 .DELETE_ON_ERROR:
 all: $(OUT)/audit.csv $(OUT)/figures.tsv
 
-# No round learns from the rows of the test; nobody looks at their labels before the end.
-$(OUT)/embeddings.parquet:
-	mkdir -p $(OUT)
-	$(POKEDEX) split $(PICTURES) --ratios 70/15/15 --skip-ok | $(POKEDEX) embed - --model $(MODEL) --skip-ok -o $@
+$(OUT)/model $(OUT)/settings: FORCE
+	@mkdir -p $(OUT)
+	@printf '%s\n' $(if $(filter %/model,$@),"$$MODEL","$$PROMPT" "$$DOUBT") > $@.new
+	@$(call renew,$@.new,$@)
 
-$(OUT)/round0.parquet: $(OUT)/embeddings.parquet $(LABELS)
-	$(POKEDEX) classify $< --labels $(LABELS) --prompt "$(PROMPT)" $(DOUBT) -o $@
+$(OUT)/labels.txt: FORCE
+	@mkdir -p $(OUT)
+	@cp "$$LABELS" $@.new
+	@$(call renew,$@.new,$@)
+
+# No round learns from the rows of the test; nobody looks at their labels before the end.
+$(OUT)/split.parquet: FORCE
+	@mkdir -p $(OUT)
+	$(POKEDEX) split "$$PICTURES" --ratios 70/15/15 --skip-ok -o $(OUT)/split.new.parquet
+	@$(call renew,$(OUT)/split.new.parquet,$@)
+
+$(OUT)/embeddings.parquet: $(OUT)/split.parquet $(OUT)/model
+	$(POKEDEX) embed $< --model "$$MODEL" --skip-ok -o $@
+
+$(OUT)/round0.parquet: $(OUT)/embeddings.parquet $(OUT)/labels.txt $(OUT)/settings
+	$(POKEDEX) classify $< --labels $(OUT)/labels.txt --prompt "$$PROMPT" $(DOUBT) -o $@
 
 $(OUT)/head%.parquet:
 	$(POKEDEX) train $(OUT)/round$(shell expr $* - 1).parquet --target prediction --log $(OUT)/runs.parquet -o $@

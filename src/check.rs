@@ -6,7 +6,6 @@
 
 mod classes;
 mod copies;
-pub mod layout;
 mod picture;
 mod rows;
 mod summary;
@@ -14,6 +13,8 @@ mod summary;
 pub use picture::{Claims, Depth, Seen, look};
 pub use rows::{Report, Row, Rows};
 pub use summary::{Class, Copies, Span, Summary};
+
+use crate::table::layout::{Fault, Found};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,7 +71,7 @@ macro_rules! rules {
 rules! {
     Layout           Error   "layout"             "files that the layout wants otherwise"
     Missing          Error   "missing"            "pictures that are not where the table says"
-    Unreadable       Error   "unreadable"         "pictures that cannot be decoded"
+    Unreadable       Error   "unreadable"         "pictures and folders that cannot be read"
     Changed          Error   "changed"            "pictures that are no longer what the table says"
     DuplicateKey     Error   "duplicate-key"      "keys of several rows"
     Leak             Error   "leak"               "identical pictures in two splits"
@@ -81,11 +82,13 @@ rules! {
     TwoClasses       Error   "two-classes"        "identical pictures of different classes"
     LabelAndId       Error   "label-and-id"       "labels and ids that contradict each other"
     Box              Error   "box"                "boxes that are none, or lie outside their picture"
-    LabelMissing     Error   "label-missing"      "pictures without a label file"
     LabelOrphan      Error   "label-orphan"       "label files without a picture"
     LabelSyntax      Error   "label-syntax"       "lines of label files that cannot be read"
-    LabelRange       Error   "label-range"        "boxes outside 0 to 1"
+    LabelRange       Error   "label-range"        "coordinates outside 0 to 1"
     LabelClass       Error   "label-class"        "classes of label files that there are not"
+    Misread          Warning "misread"            "files that tools read otherwise than it seems"
+    LabelMissing     Warning "label-missing"      "pictures without a label file"
+    LabelBeyond      Warning "label-beyond"       "boxes that reach beyond their picture, or are none"
     Stray            Warning "stray"              "files that nobody reads"
     Failed           Warning "failed"             "rows that an earlier stage could not process"
     Format           Warning "format"             "pictures of another format than their name says"
@@ -99,6 +102,32 @@ rules! {
     LabelRepeated    Warning "label-repeated"     "lines of label files that stand there twice"
     Duplicate        Note    "duplicate"          "identical pictures"
     NearDuplicate    Note    "near-duplicate"     "near copies"
+}
+
+impl From<Fault> for Rule {
+    fn from(fault: Fault) -> Rule {
+        match fault {
+            Fault::Layout => Rule::Layout,
+            Fault::Misread => Rule::Misread,
+            Fault::Stray => Rule::Stray,
+            Fault::Unreadable => Rule::Unreadable,
+            Fault::Numbering => Rule::Numbering,
+            Fault::LabelMissing => Rule::LabelMissing,
+            Fault::LabelOrphan => Rule::LabelOrphan,
+            Fault::LabelSyntax => Rule::LabelSyntax,
+            Fault::LabelRange => Rule::LabelRange,
+            Fault::LabelBeyond => Rule::LabelBeyond,
+            Fault::LabelClass => Rule::LabelClass,
+            Fault::LabelRepeated => Rule::LabelRepeated,
+            Fault::LabelAndId => Rule::LabelAndId,
+            Fault::Box => Rule::Box,
+        }
+    }
+}
+
+/// `1 row`, `2 rows`.
+fn several(rows: u64) -> String {
+    format!("{rows} {}", if rows == 1 { "row" } else { "rows" })
 }
 
 /// What breaks a rule.
@@ -129,6 +158,11 @@ impl Finding {
     /// A finding about one subject.
     pub fn new(rule: Rule, subject: Subject, detail: impl Into<String>) -> Finding {
         Finding { rule, subject, other: None, detail: detail.into() }
+    }
+
+    /// What was found in a data set's folder.
+    pub fn in_folder(found: Found) -> Finding {
+        Finding::new(found.fault.into(), Subject::File(found.file), found.detail)
     }
 
     /// A finding about two rows.

@@ -122,8 +122,14 @@ pub trait Packer {
     ///
     /// # Errors
     /// A file cannot be written.
-    fn finish(self: Box<Self>) -> Result<Renamed, Error>;
+    fn finish(self: Box<Self>) -> Result<Finished, Error>;
 }
 
-/// Files that a packer gave another name at the end: the name in the [`Whereabouts`], and the final one.
-pub type Renamed = Vec<(String, String)>;
+/// What a packer leaves behind.
+#[derive(Debug, Default)]
+pub struct Finished {
+    /// Files that got another name at the end: the name in the [`Whereabouts`], and the final one.
+    pub renamed: Vec<(String, String)>,
+    /// What a reader of the format would stumble over.
+    pub notes: Vec<String>,
+}

@@ -25,7 +25,7 @@ pub use beside::{ANNOY, Approximate, Beside, GRAPH, IDENTITY, KIND, Kind, PACKED
 pub use chunked::Chunked;
 pub use codes::{Codes, Query, encode};
 pub use diverse::diverse;
-pub use exact::{Hit, Index, QueryVector, Search, Stored};
+pub use exact::{Hit, Index, QueryVector, Search, Stored, one_model};
 pub use graph::Graph;
 pub use pack::{Check, Packer};
 pub use packed::{Packed, PackedWriter};

@@ -20,9 +20,10 @@
 //! - [`augment`]: more pictures out of few, for training
 //! - [`convert`]: images to files, and what need not be done again
 //! - [`terminal`]: pictures as what a terminal shows
-//! - [`image`], [`split`], [`duplicates`], [`metrics`], [`species`]: pure functions
+//! - [`split`], [`duplicates`], [`metrics`]: pure functions
 //! - [`runs`]: the log of trainings and evaluations
 //! - [`table`]: Parquet and Arrow, the columns and their meaning
+//! - [`image`], [`species`]: pictures and names, pure functions
 //! - [`filter`]: which rows of a table pass a condition in SQL
 //! - [`guard`]: panics of other people's code, turned into errors
 //! - [`names`]: names of files that stay apart on every file system

@@ -10,35 +10,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::duplicates::Groups;
+pub use crate::table::split::{SPLITS, Split};
 
-/// A part of a data set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Split {
-    Train,
-    Validation,
-    Test,
-}
-
-/// In the order of the ratios.
-pub const SPLITS: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
 /// Who gets the images of a class that is too small to divide, and who wins ties.
 const PRIORITY: [Split; 3] = [Split::Train, Split::Test, Split::Validation];
-
-impl Split {
-    /// Its name in a table.
-    pub fn name(self) -> &'static str {
-        match self {
-            Split::Train => "train",
-            Split::Validation => "validation",
-            Split::Test => "test",
-        }
-    }
-
-    /// The split of this name.
-    pub fn named(name: &str) -> Option<Split> {
-        SPLITS.into_iter().find(|split| split.name() == name)
-    }
-}
 
 /// Shares of train, validation and test, which sum to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -11,9 +11,11 @@ pub mod column;
 pub mod dataset;
 mod images;
 mod inputs;
+pub mod layout;
 mod metadata;
 mod read;
 mod source;
+pub mod split;
 mod spool;
 mod write;
 

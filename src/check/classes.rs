@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::rows::{LEFT_OUT, NO_CLASS, NO_SPLIT, Rows, SPLITS, TRAIN};
-use super::{Finding, Rule, Subject};
+use super::{Finding, Rule, Subject, several};
 use crate::species;
 use crate::split::{Ratios, quotas};
 
@@ -68,7 +68,7 @@ pub fn find(rows: &mut Rows, ratios: Option<Ratios>, max_imbalance: f64) -> Vec<
     let mut classes: Vec<Class> = classes.into_values().collect();
     classes.sort_by(|a, b| (a.id, &a.name).cmp(&(b.id, &b.name)));
     if let (Some(row), false) = (first_without, classes.is_empty()) {
-        found.push(Finding::new(Rule::NoClass, Subject::Row(row), format!("{without} rows, this the first")));
+        found.push(Finding::new(Rule::NoClass, Subject::Row(row), format!("{}, this the first", several(without))));
     }
     if rows.are_divided() {
         undivided(rows, &mut found);
@@ -122,7 +122,7 @@ fn in_splits(class: &Class) -> String {
 fn undivided(rows: &Rows, found: &mut Vec<Finding>) {
     let mut left = (0u32..).zip(&rows.splits).filter(|(_, split)| **split == NO_SPLIT).map(|(row, _)| row);
     if let Some(first) = left.next() {
-        let detail = format!("{} rows, this the first", left.count() + 1);
+        let detail = format!("{}, this the first", several(left.count() as u64 + 1));
         found.push(Finding::new(Rule::NoSplit, Subject::Row(first), detail));
     }
 }

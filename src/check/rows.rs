@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::{Finding, Rule, Seen, Settings, Span, Subject, Summary, classes, copies};
+use super::{Finding, Rule, Seen, Settings, Span, Subject, Summary, classes, copies, several};
 use crate::duplicates::PerceptualHash;
+use crate::table::split::Split;
 
 /// A row, as far as its columns and its picture tell.
 #[derive(Debug, Default)]
@@ -130,7 +131,7 @@ impl Rows {
             // A row that failed, or was left out, trains and tests nothing.
             _ if row.error.is_some() || row.excluded => LEFT_OUT,
             None => NO_SPLIT,
-            Some(split) => (1..4).find(|&at| SPLITS[at as usize] == split).unwrap_or(UNKNOWN),
+            Some(split) => Split::named(split).map_or(UNKNOWN, |split| split as u8 + TRAIN),
         };
         if let (UNKNOWN, Some(split)) = (place, row.split) {
             self.unknown_splits.entry(split.into()).or_insert((number, 0)).1 += 1;
@@ -185,7 +186,7 @@ impl Rows {
             self.findings.push(Finding::pair(Rule::DuplicateKey, row, first, ""));
         }
         for (split, (row, rows)) in std::mem::take(&mut self.unknown_splits) {
-            let detail = format!("`{split}` ({rows} rows)");
+            let detail = format!("`{split}` ({})", several(rows));
             self.findings.push(Finding::new(Rule::UnknownSplit, Subject::Row(row), detail));
         }
         let Settings { hash_distance, ratios, max_imbalance, .. } = self.settings;

@@ -11,8 +11,9 @@ use super::failure::{Exit, Failure};
 use crate::io::{Sink, Target, abandon_unfinished};
 use crate::model::{Device, Engine};
 use crate::stage::{Done, Skipped, in_order, pool};
-use crate::table::{IdSource, Inputs, Provenance, StreamFormat, Writer};
-use crate::ui::{Ui, rows};
+use crate::table::layout::Findings;
+use crate::table::{IdSource, Inputs, Provenance, StreamFormat, Table, Writer};
+use crate::ui::{Ui, rows, several};
 
 /// Where rows with images come from.
 #[derive(Debug, Args)]
@@ -220,6 +221,31 @@ pub struct Tally {
 impl std::fmt::Display for Tally {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}, {} skipped", rows(self.rows), self.skipped)
+    }
+}
+
+/// The data set's folder that a table was made from, if it was.
+pub struct Origin {
+    name: String,
+    findings: Findings,
+}
+
+impl Origin {
+    pub fn of(table: &Table) -> Origin {
+        Origin { name: table.name.clone(), findings: table.findings.clone() }
+    }
+
+    /// Says what was wrong with the folder, when the table has been read to its end.
+    pub fn report(&self, ui: &Ui) {
+        let Some((count, first)) = self.findings.serious() else { return };
+        let file = if first.file.is_empty() { String::new() } else { format!("{}: ", first.file) };
+        let more = if count > 1 {
+            format!(" and {} more", several(count as u64 - 1, "fault", "faults"))
+        } else {
+            String::new()
+        };
+        ui.warn(&format!("{}: {file}{}{more}", self.name, first.detail));
+        ui.hint(&format!("pokedex check {} names them all", self.name));
     }
 }
 

@@ -14,7 +14,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::{DataType, SchemaRef};
 use clap::Args;
 
-use super::args::{Size, Tally, Work, clean_up_when_interrupted, open_sink, print};
+use super::args::{Origin, Size, Tally, Work, clean_up_when_interrupted, open_sink, print};
 use super::failure::{Exit, Failure};
 use super::folders;
 use crate::augment::{Augmenter, BackgroundImages, Candidate, DEFAULT_RECIPE, Gathering, Partners, Plan, Recipe};
@@ -134,7 +134,7 @@ impl AugmentArgs {
         };
         let augmenter = self.augmenter(&inputs)?;
         let table = inputs.images()?.with_unique_keys();
-        let name = table.name.clone();
+        let (name, origin) = (table.name.clone(), Origin::of(&table));
         self.ensure_table_suits(&table, &augmenter.recipe)?;
         let sheet = self.preview.clone().map(|path| open_sink(&Target::File(path), true)).transpose()?;
         let output = self.open(target, &table, &augmenter)?;
@@ -143,6 +143,7 @@ impl AugmentArgs {
         let samples = if self.preview.is_some() { sheet::LINES } else { 0 };
         let mut survey = Survey::new(samples, partners);
         let (table, mut skipped) = self.look(table, &mut survey, within.as_mut(), ui)?;
+        origin.report(ui);
         let classes = survey.classes(self.by)?;
         let copies = self.copies.unwrap_or(u32::from(self.floor.is_none()));
         let plan = Plan::new(&classes.rows, self.floor.unwrap_or(0).into(), copies, self.seed);

@@ -4,20 +4,19 @@ mod report;
 
 use std::path::{Path, PathBuf};
 
-use arrow_array::cast::AsArray;
 use arrow_array::{Array, Int32Array, RecordBatch};
 use clap::Args;
 
 use super::args::{number, open_sink, threads};
 use super::failure::{Exit, Failure};
-use crate::check::layout::{self, Findings, Profile};
-use crate::check::{Claims, Depth, Report, Row, Rows, Rule, Seen, Settings, Severity, look};
+use crate::check::{Claims, Depth, Finding, Report, Row, Rows, Rule, Seen, Settings, Severity, look};
 use crate::duplicates::{MAX_REACH, PerceptualHash, REACH};
 use crate::io::Target;
 use crate::split::Ratios;
 use crate::stage::{in_order, pool, slices};
 use crate::table::boxes::{Bounds, Boxes};
 use crate::table::column::{self, read_hashes};
+use crate::table::layout::{self, Findings, Profile};
 use crate::table::{Error, Images, Inputs, Table, dataset};
 use crate::ui::Ui;
 use report::Format;
@@ -48,63 +47,68 @@ enum FailOn {
 Examples:
   pokedex check split.parquet
   pokedex check yolo/ --findings findings.csv
-  pokedex check photos/ --profile imagefolder --fail-on warning
+  pokedex check photos/ --layout imagefolder --fail-on warning
+  pokedex check data/coco8.yaml
   pokedex scan photos/ | pokedex split - | pokedex check - --format json | jq .summary.splits")]
 pub struct Check {
-    /// Tables, image files, folders, a data set's folder, or - for standard input
+    /// Tables, image files, folders, a data set's folder or data.yaml, or - for standard input
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
 
     /// How the folder is laid out [default: told by its files]
-    #[arg(long, value_enum, value_name = "LAYOUT")]
-    profile: Option<Profile>,
+    #[arg(long, value_enum, value_name = "LAYOUT", alias = "profile")]
+    layout: Option<Profile>,
 
     /// Do not open pictures: hold only the table's columns against each other
-    #[arg(long)]
+    #[arg(long, help_heading = "What is looked at")]
     no_pictures: bool,
 
     /// Do not look for near copies
-    #[arg(long)]
+    #[arg(long, help_heading = "What is looked at", overrides_with = "near_duplicates")]
     no_near_duplicates: bool,
 
+    /// Look for near copies, as it does anyway
+    #[arg(long, hide = true)]
+    near_duplicates: bool,
+
     /// In how many bits of 256 the perceptual hashes of near copies may differ, as for `split`
-    #[arg(long, default_value_t = REACH, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_REACH)), conflicts_with = "no_near_duplicates")]
+    #[arg(long, help_heading = "What is looked at", default_value_t = REACH, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_REACH)), conflicts_with = "no_near_duplicates")]
     hash_distance: u32,
 
     /// Warn of pictures with a side of fewer pixels
-    #[arg(long, default_value_t = 32, value_name = "PIXELS")]
-    min_size: u32,
+    #[arg(long, help_heading = "What is wrong", default_value_t = 32, value_name = "PIXELS", alias = "min-size")]
+    warn_below: u32,
 
     /// Warn where the largest class has more than X times the pictures of the smallest
-    #[arg(long, default_value_t = 10.0, value_name = "X", value_parser = imbalance)]
+    #[arg(long, help_heading = "What is wrong", default_value_t = 10.0, value_name = "X", value_parser = imbalance)]
     max_imbalance: f64,
 
     /// Warn of classes that are not divided so [default: as `split` has noted in the table]
-    #[arg(long, value_name = "T/V/T")]
+    #[arg(long, help_heading = "What is wrong", value_name = "T/V/T")]
     ratios: Option<Ratios>,
 
     /// Leave out these rules: names separated by commas
-    #[arg(long, value_delimiter = ',', value_name = "RULES")]
+    #[arg(long, help_heading = "What is wrong", value_delimiter = ',', value_name = "RULES")]
     ignore: Vec<String>,
 
     /// What makes the exit code 4
-    #[arg(long, value_enum, default_value_t, value_name = "SEVERITY")]
+    #[arg(long, help_heading = "What is wrong", value_enum, default_value_t, value_name = "SEVERITY")]
     fail_on: FailOn,
 
     /// How the report is written
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(long, help_heading = "The report", value_enum, default_value_t, value_name = "FORMAT")]
     format: Format,
 
     /// How many findings of a rule the text shows
-    #[arg(long, default_value_t = 5, value_name = "N")]
+    #[arg(long, help_heading = "The report", default_value_t = 5, value_name = "N")]
     limit: usize,
 
     /// Write the report to this file [default: standard output]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, help_heading = "The report", value_name = "FILE")]
     output: Option<PathBuf>,
 
     /// Write all findings to this table as well: .csv, .tsv, .jsonl or .parquet
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "The report", value_name = "FILE")]
     findings: Option<PathBuf>,
 
     /// Number of threads [default: the number of processors]
@@ -122,15 +126,13 @@ impl Check {
         };
         let (table, layout) = self.open()?;
         let sink = open_sink(&Target::parse(self.output.as_deref()), self.format == Format::Parquet)?;
-        let profile = layout.as_ref().map(|(profile, _)| *profile);
+        let (profile, findings) = layout;
         let what = What { name: table.name.clone(), profile, opened: self.opens(&table) };
         let depth = if what.opened { Depth::Pixels } else { Depth::Table };
         let settings = self.settings(&table);
         let mut report = look_at_all(table, settings, depth, threads(self.jobs), ui)?;
-        if let Some((_, findings)) = layout {
-            report.findings.append(&mut findings.take());
-            report.findings.sort_unstable();
-        }
+        report.findings.extend(findings.take().into_iter().map(Finding::in_folder));
+        report.findings.sort_unstable();
         report.findings.dedup();
         report.findings.retain(|finding| !ignored.contains(&finding.rule));
         report::write(&report, &what, self.format, self.limit, sink)?;
@@ -169,26 +171,29 @@ impl Check {
         self.ignore.iter().map(rule).collect()
     }
 
-    /// The rows, and where the input is a data set's folder, how it is laid out and what is found there on the way.
-    fn open(&self) -> Result<(Table, Option<(Profile, Findings)>), Failure> {
-        let folder = self.inputs.first().filter(|path| self.inputs.len() == 1 && path.is_dir());
-        let profile = folder.and_then(|folder| self.profile.or_else(|| Profile::of(folder)));
-        let inputs = Inputs { paths: self.inputs.clone(), ..Inputs::default() };
+    /// The rows, how the input is laid out where it is a data set's folder, and what is found there on the way.
+    fn open(&self) -> Result<(Table, (Option<Profile>, Findings)), Failure> {
+        let is_folder = |path: &&PathBuf| path.is_dir() || Profile::of(path).is_some();
+        let folder = self.inputs.first().filter(|path| self.inputs.len() == 1 && is_folder(path));
+        let profile = folder.and_then(|folder| self.layout.or_else(|| Profile::of(folder)));
+        let findings = Findings::default();
+        let passed_over = Some(findings.clone());
+        let inputs = Inputs { paths: self.inputs.clone(), passed_over, ..Inputs::default() };
         let (Some(folder), Some(profile)) = (folder, profile) else {
-            if let Some(profile) = self.profile {
+            if let Some(profile) = self.layout {
                 let name = profile.name();
-                let hint = "give the data set's folder alone, or leave --profile out";
-                return Err(Failure::usage(format!("--profile {name}: is for a folder"), hint));
+                let hint = "give the data set's folder alone, or leave --layout out";
+                return Err(Failure::usage(format!("--layout {name}: is for a folder"), hint));
             }
-            return Ok((inputs.images_or_vectors()?, None));
+            return Ok((inputs.images_or_vectors()?, (None, findings)));
         };
         let (table, findings) = open_folder(folder, profile)?;
-        Ok((table, Some((profile, findings))))
+        Ok((table, (Some(profile), findings)))
     }
 
     fn settings(&self, table: &Table) -> Settings {
         Settings {
-            min_size: self.min_size,
+            min_size: self.warn_below,
             max_imbalance: self.max_imbalance,
             ratios: self.ratios.or_else(|| noted_ratios(table)),
             hash_distance: (!self.no_near_duplicates).then_some(self.hash_distance),
@@ -222,7 +227,7 @@ pub(super) fn of_export(folder: &Path, threads: usize, ui: &mut Ui) -> Result<Ve
     };
     let settings = Settings { min_size: 0, max_imbalance: f64::INFINITY, ratios: None, hash_distance: None };
     let mut report = look_at_all(table, settings, Depth::Bytes, threads, ui)?;
-    report.findings.append(&mut findings.take());
+    report.findings.extend(findings.take().into_iter().map(Finding::in_folder));
     report.findings.sort_unstable();
     let errors = report.findings.iter().filter(|finding| finding.rule.severity() == Severity::Error);
     Ok(errors.map(|finding| (finding.rule, report::sentence(&report, finding))).collect())
@@ -363,7 +368,7 @@ fn push(rows: &mut Rows, batch: &RecordBatch, seen: Vec<Seen>) -> Result<(), Err
             excluded: column::cell(excluded.as_ref(), i).is_some(),
             error: column::cell(errors.as_ref(), i),
             parent: parents[i],
-            inside: inside(batch, boxes.as_ref(), i),
+            inside: inside(boxes.as_ref(), column::cell(labels.as_ref(), i), i),
             seen,
         });
     }
@@ -371,12 +376,10 @@ fn push(rows: &mut Rows, batch: &RecordBatch, seen: Vec<Seen>) -> Result<(), Err
 }
 
 /// The classes of a picture's boxes; `None` where the whole picture is of the row's class.
-fn inside(batch: &RecordBatch, boxes: Option<&Boxes>, i: usize) -> Option<Vec<String>> {
-    if let Some(list) = batch.column_by_name(layout::INSIDE).and_then(|column| column.as_list_opt::<i32>()) {
-        let names = list.is_valid(i).then(|| list.value(i))?;
-        return Some(names.as_string_opt::<i32>()?.iter().flatten().map(str::to_string).collect());
-    }
+fn inside(boxes: Option<&Boxes>, label: Option<&str>, i: usize) -> Option<Vec<String>> {
     let boxes = boxes?.get(i)?;
     // A box without a label is of the row's class.
-    boxes.into_iter().map(|bounds| bounds.label).collect()
+    let inside: Vec<String> = boxes.into_iter().map(|bounds| bounds.label).collect::<Option<_>>()?;
+    let is_all = label.is_some_and(|label| !inside.is_empty() && inside.iter().all(|inside| inside == label));
+    Some(inside).filter(|_| !is_all)
 }

@@ -12,7 +12,7 @@ use arrow_array::{ArrayRef, BooleanArray, Float32Array, RecordBatch, StringArray
 use arrow_schema::{DataType, SchemaRef};
 use clap::Args;
 
-use super::args::{Engines, ImageInputs, Work, number, open_sink};
+use super::args::{Engines, ImageInputs, Origin, Work, number, open_sink};
 use super::failure::{Exit, Failure};
 use super::results::Format;
 use crate::head::Verdict;
@@ -135,6 +135,7 @@ impl Classify {
         let target = Target::parse(self.output.as_deref());
         let format = output::format(self.format, &target);
         let table = self.inputs.to_inputs().images_or_vectors()?.with_unique_keys();
+        let origin = Origin::of(&table);
         let (first, table) = table.peek()?;
         let (judge, name) = (self.judge(&table, first.as_ref(), ui)?, table.name.clone());
         let sink = open_sink(&target, format == Format::Parquet)?;
@@ -162,6 +163,7 @@ impl Classify {
             Ok(())
         })?;
         output.finish()?;
+        origin.report(ui);
         stage.judge.finish().iter().for_each(|trouble| ui.warn(trouble));
         ui.done(&format!("classify: {tally}, {rejected} unknown, by {}", stage.judge.identity()));
         Ok(self.work.exit(&tally))

@@ -8,7 +8,7 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, SchemaRef};
 use clap::Args;
 
-use super::args::{ImageInputs, Size, Work, clean_up_when_interrupted, open_sink};
+use super::args::{ImageInputs, Origin, Size, Work, clean_up_when_interrupted, open_sink};
 use super::failure::{Exit, Failure};
 use super::folders;
 use crate::convert::{self, COMMAND, Known, Made, Recipe};
@@ -79,6 +79,7 @@ impl ConvertRgb {
 
     fn to_table(&self, recipe: Recipe, target: &Target, ui: &mut Ui) -> Result<Exit, Failure> {
         let table = self.inputs.to_inputs().images()?.with_unique_keys();
+        let origin = Origin::of(&table);
         let sink = open_sink(target, true)?;
         let schema = column::put_field(&output_schema(&table.schema), column::image_field());
         let mut provenance = table.provenance.clone();
@@ -90,6 +91,7 @@ impl ConvertRgb {
         let work = move |batch: Result<RecordBatch, Error>| convert(&batch?, recipe, None, &schema);
         let tally = self.work.drive(slices(table, SLICE_ROWS), work, ui, |batch| Ok(writer.write(&batch)?))?;
         writer.finish()?;
+        origin.report(ui);
         Ok(self.work.exit(&tally))
     }
 

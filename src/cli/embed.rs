@@ -9,7 +9,7 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, SchemaRef};
 use clap::Args;
 
-use super::args::{Engines, ImageInputs, TableOutput, Work};
+use super::args::{Engines, ImageInputs, Origin, TableOutput, Work};
 use super::failure::{Exit, Failure};
 use crate::embed::{Embedded, Embedder};
 use crate::model::{self, Model, ModelId, TextTower, Use};
@@ -92,6 +92,7 @@ impl Embed {
             Some(_) => inputs.rows(|_| "`--text` embeds a column of a table; without it images are embedded".into())?,
         };
         let table = table.with_unique_keys();
+        let origin = Origin::of(&table);
         let sink = self.output.open()?;
         let schema = self.schema(&table, &model);
         let mut provenance = table.provenance.clone();
@@ -114,6 +115,7 @@ impl Embed {
         let work = move |batch: Result<RecordBatch, Error>| worker.embed(&batch?);
         let tally = self.work.drive(items, work, ui, |batch| Ok(writer.write(&batch)?))?;
         writer.finish()?;
+        origin.report(ui);
         let counts = match &stage.what {
             What::Images(embedder) => {
                 embedder.finish().iter().for_each(|trouble| ui.warn(trouble));

@@ -171,6 +171,11 @@ struct Pictures {
     #[arg(long, value_name = "COLOUR")]
     background: Option<Colour>,
 
+    /// Which classes there are: present (those with pictures), all, or those of a file (classes.txt or data.yaml), in its
+    /// order, so that parts exported one by one have the same numbers [default: all species by number, else those present]
+    #[arg(long, value_name = "present|all|FILE")]
+    classes: Option<Choice>,
+
     /// What the split `validation` is called in folders, for yolo: val, for example
     #[arg(long, value_name = "NAME")]
     val_name: Option<String>,
@@ -205,6 +210,26 @@ struct Device {
     anchors: Option<PathBuf>,
 }
 
+/// Which classes a data set has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Choice {
+    Present,
+    All,
+    File(PathBuf),
+}
+
+impl std::str::FromStr for Choice {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Choice, Self::Err> {
+        Ok(match text {
+            "present" => Choice::Present,
+            "all" => Choice::All,
+            file => Choice::File(file.into()),
+        })
+    }
+}
+
 /// A number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Bytes(u64);
@@ -236,7 +261,7 @@ impl Export {
 
     /// A flag that would do nothing is a mistake.
     fn refuse_what_does_not_suit(&self) -> Result<(), Failure> {
-        use Format::{Csv, Edge, Faiss, Huggingface, Jsonl, Npy, Tsv, WebJson, Webdataset, Yolo};
+        use Format::{Coco, Csv, Edge, Faiss, Huggingface, Jsonl, Npy, Tsv, WebJson, Webdataset, Yolo};
         let format = self.format;
         let flags = &self.pictures;
         let (folder, is) = (format.is_folder(), |formats: &[Format]| formats.contains(&format));
@@ -258,6 +283,12 @@ impl Export {
             (self.device.anchors.is_some(), "--anchors", is(&[Edge]), "edge"),
             (flags.force, "--force", folder, "data sets"),
             (flags.no_check, "--no-check", folder, "data sets"),
+            (
+                flags.classes.is_some(),
+                "--classes",
+                is(&[Yolo, Coco, Webdataset, Huggingface]),
+                "yolo, coco, webdataset and huggingface; imagefolder numbers its folders",
+            ),
             (flags.val_name.is_some(), "--val-name", is(&[Yolo]), "yolo"),
             (flags.shard_size.is_some(), "--shard-size", is(&[Webdataset, Huggingface]), "webdataset and huggingface"),
         ] {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 
+use super::args::Origin;
 use super::failure::Failure;
 use crate::filter::Filter;
 use crate::io::Within;
@@ -56,6 +57,7 @@ pub fn read_twice(
         })
     };
     let table = open()?;
+    let origin = Origin::of(&table);
     ui.start("read", table.rows);
     let mut look = |batch: &RecordBatch| {
         ui.advance(batch.num_rows() as u64);
@@ -71,5 +73,6 @@ pub fn read_twice(
         open()?
     };
     ui.finish();
+    origin.report(ui);
     Ok(table)
 }

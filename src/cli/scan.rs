@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
 use arrow_schema::{DataType, SchemaRef};
 use clap::Args;
 
-use super::args::{ImageInputs, TableOutput, Work};
+use super::args::{ImageInputs, Origin, TableOutput, Work};
 use super::failure::{Exit, Failure};
 use crate::image::{self, Colour};
 use crate::stage::{Done, Skipped, slices};
@@ -61,6 +61,7 @@ impl Scan {
         let mut metadata =
             self.meta.as_deref().map(|csv| Metadata::read(csv, self.on, self.on_duplicate)).transpose()?;
         let table = self.inputs.to_inputs().images()?.with_unique_keys();
+        let origin = Origin::of(&table);
         let sink = self.output.open()?;
         let schema = [
             column::field(column::WIDTH, DataType::UInt32),
@@ -83,6 +84,7 @@ impl Scan {
             None => Ok(writer.write(&batch)?),
         })?;
         writer.finish()?;
+        origin.report(ui);
         if let Some(metadata) = metadata {
             self.report_join(&metadata, ui);
         }

@@ -14,7 +14,7 @@ use clap::Args;
 
 use self::look::Look;
 use self::rows::{Classes, Copies, Keep, Rows, Wanted, divided};
-use super::args::{ImageInputs, TableOutput, Tally, Work, number};
+use super::args::{ImageInputs, Origin, TableOutput, Tally, Work, number};
 use super::failure::{Exit, Failure};
 use crate::duplicates::{Groups, MAX_REACH, REACH};
 use crate::io::Sink;
@@ -84,22 +84,26 @@ pub struct SplitArgs {
     group: Option<String>,
 
     /// Keep near copies on one side
-    #[arg(long)]
+    #[arg(long, help_heading = "Near copies")]
     near_duplicates: bool,
+
+    /// Do not look for near copies, as it does not anyway
+    #[arg(long, hide = true, overrides_with = "near_duplicates")]
+    no_near_duplicates: bool,
 
     /// In how many bits of 256 the perceptual hashes of near copies may differ, from 0 to 31; half of it where the whole
     /// pictures are compared, background and all
-    #[arg(long, default_value_t = REACH, value_name = "N", requires = "near_duplicates",
+    #[arg(long, help_heading = "Near copies", default_value_t = REACH, value_name = "N", requires = "near_duplicates",
         value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_REACH)))]
     hash_distance: u32,
 
     /// The cosine that the vectors of near copies have at least [default: 0.999 for vectors of the built-in model, to
     /// which another style is no other picture; those of others are compared only if this is given]
-    #[arg(long, value_name = "X", requires = "near_duplicates", value_parser = cosine)]
+    #[arg(long, help_heading = "Near copies", value_name = "X", requires = "near_duplicates", value_parser = cosine)]
     min_cosine: Option<f32>,
 
     /// The column that holds the vectors, if there are any [default: embedding]
-    #[arg(long, value_name = "NAME", requires = "near_duplicates")]
+    #[arg(long, help_heading = "Near copies", value_name = "NAME", requires = "near_duplicates")]
     vector_column: Option<String>,
 
     /// Exclude images whose shorter side has fewer pixels; the column `excluded` says so
@@ -121,6 +125,7 @@ pub struct SplitArgs {
 impl SplitArgs {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
         let table = self.inputs.to_inputs().images()?.with_unique_keys();
+        let origin = Origin::of(&table);
         let wanted = self.wanted(&table)?;
         let sink = self.output.open()?;
         let mut provenance = table.provenance.clone();
@@ -142,6 +147,7 @@ impl SplitArgs {
             rows.look(batch)
         })?;
         ui.finish();
+        origin.report(ui);
         let unseen = unseen.load(Ordering::Relaxed);
         if unseen > 0 {
             let rows = ui::rows(unseen);

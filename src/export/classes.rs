@@ -7,12 +7,26 @@ use crate::species;
 /// What the numbers of classes follow from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
-    /// Every row has a Pokédex number: class = id − 1, and all 1025 classes are there.
+    /// Every row has a Pokédex number: class = id − 1 where all 1025 classes are there.
     Pokedex,
     /// Sorted labels.
     Labels,
     /// Sorted ids of rows without labels.
     Ids,
+}
+
+/// Which classes there are to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Wanted {
+    /// All species where rows have Pokédex numbers, else those that have pictures.
+    #[default]
+    Usual,
+    /// Those that have pictures.
+    Present,
+    /// All species, else all labels of the table, of rows that are left out too.
+    All,
+    /// These, in this order: so parts of a data set that are exported one by one have the same numbers.
+    Named(Vec<String>),
 }
 
 /// Classes by number, from 0.
@@ -21,12 +35,24 @@ pub struct Classes {
     pub by: By,
     names: Vec<String>,
     numbers: HashMap<String, u32>,
+    /// The number at the beginning of a file's name, for each class.
+    prefixes: Vec<u32>,
 }
 
 impl Classes {
     /// The 1025 species.
     pub fn pokedex() -> Classes {
         Classes::new(By::Pokedex, species::names().map(str::to_string).collect())
+    }
+
+    /// Those of the species that `is_there`, in the order of the Pokédex.
+    pub fn species(is_there: impl Fn(&str) -> bool) -> Classes {
+        Classes::new(By::Pokedex, species::names().filter(|name| is_there(name)).map(str::to_string).collect())
+    }
+
+    /// Classes of these names in this order.
+    pub fn named(by: By, names: Vec<String>) -> Classes {
+        Classes::new(by, names)
     }
 
     /// Classes of these labels, in the order of their bytes.
@@ -47,7 +73,14 @@ impl Classes {
 
     fn new(by: By, names: Vec<String>) -> Classes {
         let numbers = (0..).zip(&names).map(|(number, name)| (name.clone(), number)).collect();
-        Classes { by, names, numbers }
+        let dex: HashMap<&str, u32> = species::names().zip(1..).collect();
+        // The id, where there are ids of the Pokédex.
+        let prefix = |(class, name): (u32, &String)| match by {
+            By::Pokedex => dex.get(name.as_str()).copied().unwrap_or(class),
+            By::Labels | By::Ids => class,
+        };
+        let prefixes = (0..).zip(&names).map(prefix).collect();
+        Classes { by, names, numbers, prefixes }
     }
 
     /// The names in order of their numbers.
@@ -63,7 +96,7 @@ impl Classes {
     /// The number of the class of a row.
     pub fn of(&self, id: Option<i32>, label: Option<&str>) -> Option<u32> {
         match self.by {
-            By::Pokedex => u32::try_from(id? - 1).ok().filter(|&class| (class as usize) < self.names.len()),
+            By::Pokedex => self.number(species::name(id?)?).or_else(|| self.number(label?)),
             By::Ids => self.number(&id?.to_string()),
             By::Labels => self.number(label?),
         }
@@ -71,13 +104,23 @@ impl Classes {
 
     /// The number that stands at the beginning of a file's name: the id, where there are ids of the Pokédex.
     pub fn prefix(&self, class: u32) -> u32 {
-        if self.by == By::Pokedex { class + 1 } else { class }
+        self.prefixes[class as usize]
     }
 
-    /// The names as lines of text; what would break a line is a space.
+    /// The names as lines of text.
     pub fn lines(&self) -> String {
-        self.names.iter().map(|name| name.replace(char::is_control, " ") + "\n").collect()
+        lines(&self.names)
     }
+}
+
+/// Names of classes, one a line: as the readers count lines, what would break one is a space.
+pub fn lines(names: &[String]) -> String {
+    names.iter().map(|name| line(name) + "\n").collect()
+}
+
+/// A name as a line of text. Python ends lines at more characters than others do.
+pub fn line(name: &str) -> String {
+    name.replace(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'), " ")
 }
 
 /// A text as a YAML scalar in double quotes, in which nothing is read as anything else. JSON's quoting, and escapes for

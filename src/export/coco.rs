@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::plan::{Names, Naming};
 use super::yolo::class_of;
-use super::{Error, Folder, Item, Layout, Packer, Place, Plan, Renamed, Whereabouts};
+use super::{Error, Finished, Folder, Item, Layout, Packer, Place, Plan, Whereabouts};
 use crate::io::{self, Sink};
 use crate::split::{SPLITS, Split};
 
@@ -101,7 +101,7 @@ impl Packer for Annotations<'_> {
         Ok(None)
     }
 
-    fn finish(self: Box<Self>) -> Result<Renamed, Error> {
+    fn finish(self: Box<Self>) -> Result<Finished, Error> {
         let categories: Vec<serde_json::Value> = (1..)
             .zip(self.plan.classes.names())
             .map(|(id, name)| json!({"id": id, "name": name, "supercategory": ""}))
@@ -117,7 +117,7 @@ impl Packer for Annotations<'_> {
             sink.finish()?;
         }
         self.folder.write("classes.txt", self.plan.classes.lines().as_bytes())?;
-        Ok(Renamed::new())
+        Ok(Finished::default())
     }
 }
 

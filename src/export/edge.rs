@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::classes::lines;
 use super::manifest::MANIFEST;
 use super::plan::{Names, Naming};
-use super::{Error, Folder, Item, Layout, Packer, Place, Plan, Recipe, Renamed, Whereabouts};
+use super::{Error, Finished, Folder, Item, Layout, Packer, Place, Plan, Recipe, Whereabouts};
 use crate::image::{self, Encoding};
 use crate::io::{Error as IoError, map};
 use crate::model::{Fixed, hex};
@@ -60,6 +61,13 @@ impl Edge {
         self.model.note.as_deref()
     }
 
+    /// What a toolchain may ask for and the file does not say.
+    pub fn lacks(&self) -> Option<&'static str> {
+        const LACKS: &str =
+            "says no shapes of values inside, which nncase wants: onnx.shape_inference or onnxsim adds them";
+        (self.model.inner_shapes == 0).then_some(LACKS)
+    }
+
     /// What the bundle's model and anchors are known by.
     pub fn digest(&self) -> String {
         let anchors = self.anchors.as_deref().unwrap_or_default();
@@ -104,10 +112,7 @@ impl Layout for Edge {
 
     fn packer<'a>(&self, folder: &'a Folder, plan: &'a Plan, _: &arrow_schema::SchemaRef) -> Box<dyn Packer + 'a> {
         let names = if self.model.labels.is_empty() { plan.classes.names() } else { &self.model.labels };
-        let mut classes = names.join("\n");
-        if !classes.is_empty() {
-            classes.push('\n');
-        }
+        let classes = lines(names);
         Box::new(Bundle {
             folder,
             bytes: self.model.bytes.clone(),
@@ -130,7 +135,7 @@ fn about(model: &Fixed) -> Value {
     json!({
         "input": { "name": model.input, "shape": model.shape, "layout": "NCHW", "colour": "RGB",
                    "mean": mean, "scale": scale, "prepared": preprocess.to_string() },
-        "outputs": ports,
+        "outputs": ports, "inner_shapes": model.inner_shapes,
     })
 }
 
@@ -152,7 +157,7 @@ impl Packer for Bundle<'_> {
         Ok(None)
     }
 
-    fn finish(self: Box<Self>) -> Result<Renamed, Error> {
+    fn finish(self: Box<Self>) -> Result<Finished, Error> {
         let mut files: Vec<(String, Value)> = Vec::new();
         let mut write = |name: &str, bytes: &[u8]| -> Result<(), Error> {
             self.folder.write(name, bytes)?;
@@ -186,7 +191,7 @@ impl Packer for Bundle<'_> {
         manifest["calibration"] = calibration.into();
         manifest["made_by"] = concat!("pokedex ", env!("CARGO_PKG_VERSION")).into();
         self.folder.write("manifest.json", format!("{manifest:#}\n").as_bytes())?;
-        Ok(Renamed::new())
+        Ok(Finished::default())
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::classes::yaml_text;
 use super::plan::{Names, Naming};
-use super::{Classes, Error, Folder, Item, Layout, Packer, Place, Plan, Renamed, Whereabouts};
+use super::{Classes, Error, Finished, Folder, Item, Layout, Packer, Place, Plan, Whereabouts};
 use crate::image;
 use crate::split::{SPLITS, Split};
 use crate::table::boxes;
@@ -164,7 +164,7 @@ impl Packer for Shards<'_> {
         Ok(Some(Whereabouts { file: shard.file.clone(), member: None }))
     }
 
-    fn finish(self: Box<Self>) -> Result<Renamed, Error> {
+    fn finish(self: Box<Self>) -> Result<Finished, Error> {
         for shard in self.open.into_iter().flatten() {
             shard.writer.finish()?;
         }
@@ -179,7 +179,7 @@ impl Packer for Shards<'_> {
             }
         }
         self.folder.write("README.md", card(self.plan, &self.schema).as_bytes())?;
-        Ok(renamed)
+        Ok(Finished { renamed, ..Finished::default() })
     }
 }
 

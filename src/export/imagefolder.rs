@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use super::classes::line;
 use super::plan::{Names, Naming};
-use super::{Error, Folder, Item, Layout, Packer, Place, Plan, Renamed, Whereabouts};
+use super::{Error, Finished, Folder, Item, Layout, Packer, Place, Plan, Whereabouts};
 use crate::names;
 
 /// What the pictures are called.
@@ -36,7 +37,7 @@ impl Layout for ImageFolder {
         let present = plan.counts().into_keys().map(|class| class as usize);
         let sorted: BTreeMap<&str, &String> =
             present.map(|class| (&*self.folders[class], &plan.classes.names()[class])).collect();
-        let classes = sorted.values().map(|name| name.replace(char::is_control, " ") + "\n").collect();
+        let classes = sorted.values().map(|name| line(name) + "\n").collect();
         Box::new(List { folder, classes })
     }
 }
@@ -52,8 +53,8 @@ impl Packer for List<'_> {
         Ok(None)
     }
 
-    fn finish(self: Box<Self>) -> Result<Renamed, Error> {
+    fn finish(self: Box<Self>) -> Result<Finished, Error> {
         self.folder.write("classes.txt", self.classes.as_bytes())?;
-        Ok(Renamed::new())
+        Ok(Finished::default())
     }
 }

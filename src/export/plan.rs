@@ -1,14 +1,15 @@
 //! Which rows are exported, to which split, class and name: decided from all rows before any picture is read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use arrow_array::{Array, RecordBatch};
 
+use super::classes::{By, Wanted};
 use super::{Classes, Error};
 use crate::io::Within;
 use crate::names;
 use crate::species;
-use crate::split::{SPLITS, Split};
+use crate::split::Split;
 use crate::table::boxes::Boxes;
 use crate::table::{Images, column};
 
@@ -77,7 +78,12 @@ pub struct Survey {
     /// Of every label, whether something that is exported is called so.
     used: Vec<bool>,
     within: Within,
+    /// Values of `split` that are none; a few will do.
+    unknown: BTreeSet<String>,
 }
+
+/// So many unknown splits are told.
+const MOST_UNKNOWN: usize = 8;
 
 #[derive(Debug, Clone, Copy)]
 struct Row {
@@ -91,7 +97,16 @@ struct Row {
 impl Survey {
     /// `within` knows the folder that is to be written.
     pub fn new(naming: Naming, within: Within) -> Survey {
-        Survey { naming, keys: vec![], rows: vec![], labels: vec![], numbers: HashMap::new(), used: vec![], within }
+        Survey {
+            naming,
+            keys: vec![],
+            rows: vec![],
+            labels: vec![],
+            numbers: HashMap::new(),
+            used: vec![],
+            within,
+            unknown: BTreeSet::new(),
+        }
     }
 
     /// Takes the next rows. Where the table has no column `split`, all are for training.
@@ -113,16 +128,22 @@ impl Survey {
             let split = match &splits {
                 None => Ok(Split::Train),
                 Some(splits) if splits.is_null(i) => Err(Reason::NoSplit),
-                Some(splits) => meant(splits.value(i)).ok_or(Reason::UnknownSplit),
+                Some(splits) => Split::named(splits.value(i)).ok_or(Reason::UnknownSplit),
             };
             let split = match () {
                 () if set(&errors, i) => Err(Reason::Error),
                 () if set(&excluded, i) => Err(Reason::Excluded),
                 () => split,
             };
+            let label = labels.as_ref().filter(|l| l.is_valid(i)).map(|l| self.number(l.value(i)));
             let split = match split {
                 Ok(split) => split,
                 Err(reason) => {
+                    if let (Reason::UnknownSplit, Some(splits)) = (reason, &splits)
+                        && self.unknown.len() < MOST_UNKNOWN
+                    {
+                        self.unknown.insert(splits.value(i).into());
+                    }
                     self.rows.push(Err(reason));
                     continue;
                 }
@@ -130,7 +151,6 @@ impl Survey {
             if let (None, Some(path)) = (images.bytes(i), images.path(i)) {
                 self.within.refuse_row(path)?;
             }
-            let label = labels.as_ref().filter(|l| l.is_valid(i)).map(|l| self.number(l.value(i)));
             let drawn = boxes.as_ref().and_then(|boxes| boxes.get(i));
             let whole = match &drawn {
                 None => true,
@@ -163,11 +183,23 @@ impl Survey {
     }
 
     /// The classes: the 1025 species where every row has a Pokédex number, else sorted labels, else sorted ids.
-    fn classes(&self) -> Classes {
+    fn classes(&self, wanted: Wanted) -> Classes {
         let rows = || self.rows.iter().flatten();
         let ids = rows().map(|row| row.id);
-        if rows().next().is_some() && ids.clone().all(|id| id.is_some_and(|id| (1..=species::COUNT).contains(&id))) {
-            return Classes::pokedex();
+        let is_species = |id: Option<i32>| id.is_some_and(|id| (1..=species::COUNT).contains(&id));
+        let by_id = rows().next().is_some() && ids.clone().all(is_species);
+        let present = |label: &u32| self.used[*label as usize];
+        match wanted {
+            Wanted::Named(names) => return Classes::named(if by_id { By::Pokedex } else { By::Labels }, names),
+            Wanted::Usual | Wanted::All if by_id => return Classes::pokedex(),
+            Wanted::Present if by_id => {
+                let whole = rows().filter(|row| row.whole).filter_map(|row| species::name(row.id?));
+                let whole: HashSet<&str> = whole.collect();
+                let is_there = |name: &str| whole.contains(name) || self.numbers.get(name).is_some_and(present);
+                return Classes::species(is_there);
+            }
+            Wanted::All => return Classes::labels(self.labels.iter().cloned()),
+            Wanted::Usual | Wanted::Present => {}
         }
         let used = self.labels.iter().zip(&self.used).filter(|(_, used)| **used).map(|(label, _)| label.clone());
         let classes = Classes::labels(used);
@@ -178,8 +210,21 @@ impl Survey {
     }
 
     /// Decides.
-    pub fn plan(mut self) -> Plan {
-        let classes = self.classes();
+    pub fn plan(mut self, wanted: Wanted) -> Plan {
+        let is_named = matches!(wanted, Wanted::Named(_));
+        let classes = self.classes(wanted);
+        // What is in no list of classes would be lost.
+        let mut strange: Vec<String> = Vec::new();
+        if is_named {
+            let used = self.labels.iter().zip(&self.used).filter(|(_, used)| **used).map(|(label, _)| label);
+            let ids =
+                self.rows.iter().flatten().filter(|row| row.label.is_none() && row.whole).filter_map(|row| row.id);
+            let of_ids = ids.filter_map(species::name).map(str::to_string);
+            let is_strange = |name: &String| classes.number(name).is_none();
+            strange = used.cloned().chain(of_ids).filter(is_strange).collect();
+            strange.sort();
+            strange.dedup();
+        }
         let mut left: BTreeMap<Reason, u64> = BTreeMap::new();
         let naming = self.naming;
         let of: Vec<Option<u32>> = self
@@ -209,15 +254,9 @@ impl Survey {
             let Ok(row) = self.rows[i] else { continue };
             places[i] = Some(Place { split: row.split, class: of[i], name });
         }
-        Plan { classes, left, exported: exported.len() as u64, places }
-    }
-}
-
-/// The split that a name means, as other tools write it.
-fn meant(name: &str) -> Option<Split> {
-    match name.to_lowercase().as_str() {
-        "val" | "valid" | "dev" => Some(Split::Validation),
-        name => SPLITS.into_iter().find(|split| split.name() == name),
+        let whole = exported.iter().filter(|&&i| of[i].is_some() && self.rows[i].is_ok_and(|row| row.whole)).count();
+        let (exported, unknown) = (exported.len() as u64, std::mem::take(&mut self.unknown));
+        Plan { classes, left, exported, places, unknown, strange, whole: whole as u64 }
     }
 }
 
@@ -261,6 +300,12 @@ pub struct Plan {
     pub left: BTreeMap<Reason, u64>,
     /// How many are not.
     pub exported: u64,
+    /// Values of `split` that are none.
+    pub unknown: BTreeSet<String>,
+    /// What is called as no class that is wanted.
+    pub strange: Vec<String>,
+    /// How many of them show one class as a whole, since nobody has drawn boxes.
+    pub whole: u64,
     places: Vec<Option<Place>>,
 }
 

@@ -4,12 +4,13 @@
 //! Samples stand in the order of the rows. A name has no dots, at the first of which WebDataset divides it. Headers hold
 //! nothing that changes from run to run.
 
+use std::collections::BTreeMap;
 use std::io::{self as stdio, Write};
 
 use serde_json::json;
 
 use super::plan::{Names, Naming};
-use super::{Error, Folder, Item, Layout, Packer, Place, Plan, Renamed, Whereabouts};
+use super::{Error, Finished, Folder, Item, Layout, Packer, Place, Plan, Whereabouts};
 use crate::image;
 use crate::io::{self, Sink};
 
@@ -29,7 +30,14 @@ impl Layout for WebDataset {
     }
 
     fn packer<'a>(&self, folder: &'a Folder, plan: &'a Plan, _: &arrow_schema::SchemaRef) -> Box<dyn Packer + 'a> {
-        Box::new(Shards { folder, plan, shard_bytes: self.shard_bytes, open: [None, None, None], begun: [0; 3] })
+        Box::new(Shards {
+            folder,
+            plan,
+            shard_bytes: self.shard_bytes,
+            open: [None, None, None],
+            begun: [0; 3],
+            extensions: BTreeMap::new(),
+        })
     }
 }
 
@@ -40,6 +48,8 @@ struct Shards<'a> {
     shard_bytes: u64,
     open: [Option<Shard>; 3],
     begun: [u32; 3],
+    /// How many pictures are of which format.
+    extensions: BTreeMap<&'static str, u64>,
 }
 
 struct Shard {
@@ -100,7 +110,9 @@ impl Shard {
 impl Packer for Shards<'_> {
     fn take(&mut self, item: &Item, bytes: &[u8], _: &arrow_array::RecordBatch) -> Result<Option<Whereabouts>, Error> {
         let name = &item.place.name;
-        let picture = format!("{name}.{}", image::format(bytes)?.extension());
+        let extension = image::format(bytes)?.extension();
+        *self.extensions.entry(extension).or_default() += 1;
+        let picture = format!("{name}.{extension}");
         let class = item.place.class.map(|class| class.to_string());
         let row = json!({
             "key": item.key, "id": item.id, "label": item.label, "class": item.place.class,
@@ -134,11 +146,20 @@ impl Packer for Shards<'_> {
         Ok(Some(Whereabouts { file: shard.file.clone(), member: Some((picture, offset)) }))
     }
 
-    fn finish(self: Box<Self>) -> Result<Renamed, Error> {
-        for shard in self.open.into_iter().flatten() {
+    fn finish(mut self: Box<Self>) -> Result<Finished, Error> {
+        for shard in std::mem::take(&mut self.open).into_iter().flatten() {
             shard.finish()?;
         }
         self.folder.write("classes.txt", self.plan.classes.lines().as_bytes())?;
-        Ok(Renamed::new())
+        let mut notes = Vec::new();
+        // `datasets` makes columns of the extensions of the first five samples, and no other pictures are there for it.
+        if self.extensions.len() > 1 {
+            let counts: Vec<String> = self.extensions.iter().map(|(end, count)| format!("{count} .{end}")).collect();
+            let pictures = counts.join(", ");
+            notes.push(format!(
+                "holds pictures of several formats ({pictures}), of which `datasets` sees one; --encode png makes all alike"
+            ));
+        }
+        Ok(Finished { notes, ..Finished::default() })
     }
 }

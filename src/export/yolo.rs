@@ -3,7 +3,7 @@
 
 use super::classes::yaml_text;
 use super::plan::{Names, Naming};
-use super::{Classes, Error, Folder, Item, Layout, Packer, Place, Plan, Renamed, Whereabouts};
+use super::{Classes, Error, Finished, Folder, Item, Layout, Packer, Place, Plan, Whereabouts};
 use crate::split::{SPLITS, Split};
 
 /// What the pictures are called.
@@ -107,10 +107,10 @@ impl Packer for Lists<'_> {
         Ok(None)
     }
 
-    fn finish(self: Box<Self>) -> Result<Renamed, Error> {
+    fn finish(self: Box<Self>) -> Result<Finished, Error> {
         self.folder.write("classes.txt", self.classes.as_bytes())?;
         self.folder.write("data.yaml", self.data.as_bytes())?;
-        Ok(Renamed::new())
+        Ok(Finished::default())
     }
 }
 

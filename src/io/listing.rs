@@ -44,6 +44,8 @@ pub struct Listing {
     entries: Vec<Entry>,
     /// A folder that is passed over, as the system names it.
     except: Option<PathBuf>,
+    /// Folders below the arguments that could not be read.
+    unreadable: Vec<(PathBuf, io::Error)>,
 }
 
 impl Listing {
@@ -60,6 +62,21 @@ impl Listing {
     /// # Errors
     /// As [`Listing::of`].
     pub fn of_all_but(inputs: &[PathBuf], except: Option<&Path>) -> Result<Listing, Error> {
+        let (listing, unreadable) = Listing::of_readable(inputs, except)?;
+        match unreadable.into_iter().next() {
+            Some((path, source)) => Err(Error::Read { path, source }),
+            None => Ok(listing),
+        }
+    }
+
+    /// As [`Listing::of_all_but`], without what lies in folders that cannot be read; these come beside it.
+    ///
+    /// # Errors
+    /// An argument does not exist or is a folder that cannot be read, or two files get the same key.
+    pub fn of_readable(
+        inputs: &[PathBuf],
+        except: Option<&Path>,
+    ) -> Result<(Listing, Vec<(PathBuf, io::Error)>), Error> {
         let except = except.and_then(|folder| folder.canonicalize().ok());
         let mut listing = Listing { except, ..Listing::default() };
         let several = inputs.len() > 1;
@@ -69,7 +86,7 @@ impl Listing {
             if std::fs::metadata(input).map_err(read)?.is_dir() {
                 let prefix = if several { component_prefix(input) } else { Vec::new() };
                 listing.roots.push(Root { base: input.clone(), prefix, below: None });
-                listing.walk(root, input, &mut Vec::new())?;
+                listing.walk(root, input, &mut Vec::new()).map_err(read)?;
             } else {
                 let name = input.file_name().unwrap_or(input.as_os_str());
                 let base = input.parent().map(Path::to_path_buf).unwrap_or_default();
@@ -78,7 +95,8 @@ impl Listing {
             }
         }
         listing.refuse_equal_keys()?;
-        Ok(listing)
+        let unreadable = std::mem::take(&mut listing.unreadable);
+        Ok((listing, unreadable))
     }
 
     /// Reads a list of paths, one a line or separated by NUL bytes; keys are relative to `root`, by default the
@@ -178,17 +196,16 @@ impl Listing {
         }
     }
 
-    fn walk(&mut self, root: u32, folder: &Path, relative: &mut Vec<u8>) -> Result<(), Error> {
-        let read = |source| Error::Read { path: folder.to_path_buf(), source };
+    fn walk(&mut self, root: u32, folder: &Path, relative: &mut Vec<u8>) -> io::Result<()> {
         let mut children: Vec<(Box<OsStr>, bool)> = Vec::new();
-        for child in std::fs::read_dir(folder).map_err(read)? {
-            let child = child.map_err(read)?;
+        for child in std::fs::read_dir(folder)? {
+            let child = child?;
             let name = child.file_name();
             if name.as_encoded_bytes().starts_with(b".") {
                 continue;
             }
             // A link to a file is followed; a link to a folder is not, since it may lead back up.
-            let is_folder = child.file_type().map_err(read)?.is_dir();
+            let is_folder = child.file_type()?.is_dir();
             if is_folder || has_image_extension(&name) && !child.path().is_dir() {
                 children.push((name.into_boxed_os_str(), is_folder));
             }
@@ -207,7 +224,10 @@ impl Listing {
             relative.extend_from_slice(name.as_encoded_bytes());
             if is_folder {
                 relative.push(b'/');
-                self.walk(root, &folder.join(&*name), relative)?;
+                let below = folder.join(&*name);
+                if let Err(problem) = self.walk(root, &below, relative) {
+                    self.unreadable.push((below, problem));
+                }
             } else {
                 self.entries.push(Entry { root, relative: relative.as_slice().into() });
             }

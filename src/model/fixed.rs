@@ -21,6 +21,8 @@ pub struct Fixed {
     pub input: String,
     /// Pictures, channels, height and width.
     pub shape: [usize; 4],
+    /// How many values inside the graph have their shape written beside them.
+    pub inner_shapes: usize,
     /// Names and shapes of the outputs; `None` where a size follows from inside.
     pub outputs: Vec<(String, Vec<Option<usize>>)>,
     /// The classes that the model knows itself; none where it does not say.
@@ -64,6 +66,7 @@ impl Fixed {
             weights: lone.graph.external.iter().map(|file| lone.folder.join(file)).collect(),
             input: port.name.clone(),
             shape,
+            inner_shapes: onnx::inner_shapes(&bytes)?,
             outputs: graph.outputs.into_iter().map(|port| (port.name, port.shape)).collect(),
             labels,
             anchors: lone.graph.metadata.get("anchors").and_then(numbers),

@@ -122,7 +122,8 @@ pub fn value(bytes: &[u8], name: &str) -> Result<Option<Port>, String> {
 }
 
 /// The model with its input of these sizes, as toolchains of devices want it: a size that had a name has its number at
-/// the outputs too, and what the graph said of values inside is left out, since it follows.
+/// the outputs too, and at values inside where the graph says their shapes; of those that have other names besides
+/// nothing is said any more.
 ///
 /// # Errors
 /// The bytes are no ONNX model, or its input has another number of axes.
@@ -143,7 +144,11 @@ pub fn with_shape(bytes: &[u8], input: &str, sizes: &[usize]) -> Result<Vec<u8>,
     let mut fixed = Vec::with_capacity(graph.len());
     for field in Fields(graph) {
         match field? {
-            (VALUE_INFO, _) => {}
+            (VALUE_INFO, Value::Bytes(port)) => {
+                if let Some(port) = fixed_port(port, &named)? {
+                    put(&mut fixed, VALUE_INFO, &Value::Bytes(&port));
+                }
+            }
             (INPUT, Value::Bytes(port)) if name_of(port, 1)? == input.as_bytes() => {
                 put(&mut fixed, INPUT, &Value::Bytes(&port_of_sizes(port, |at, _| Some(sizes[at]))?));
             }
@@ -161,6 +166,36 @@ pub fn with_shape(bytes: &[u8], input: &str, sizes: &[usize]) -> Result<Vec<u8>,
         }
     }
     Ok(model)
+}
+
+/// A value inside with numbers for names; none where a size stays open.
+fn fixed_port(port: &[u8], named: &HashMap<Vec<u8>, usize>) -> Result<Option<Vec<u8>>, String> {
+    let port = port_of_sizes(port, |_, name| named.get(name).copied())?;
+    let shape = name_of(name_of(name_of(&port, 2)?, 1)?, 2)?;
+    for field in Fields(shape) {
+        if let (1, Value::Bytes(dimension)) = field? {
+            let mut has_number = false;
+            for part in Fields(dimension) {
+                has_number |= matches!(part?, (1, Value::Varint(size)) if size > 0);
+            }
+            if !has_number {
+                return Ok(None);
+            }
+        }
+    }
+    Ok((!shape.is_empty()).then_some(port))
+}
+
+/// How many values inside a graph have a shape.
+///
+/// # Errors
+/// The bytes are no ONNX model.
+pub fn inner_shapes(bytes: &[u8]) -> Result<usize, String> {
+    let mut count = 0;
+    for field in Fields(graph_of(bytes)?) {
+        count += usize::from(field?.0 == VALUE_INFO);
+    }
+    Ok(count)
 }
 
 /// The names of a port's sizes; empty where a size has a number or nothing.

@@ -8,7 +8,6 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -51,8 +50,8 @@ pub const OWN: &[&str] = &[FILE, MEMBER, OFFSET, LENGTH, LABEL_FILE, LABEL_HASH]
 /// Rows of a batch with pictures, and without.
 const IMAGE_BATCH_ROWS: usize = 16;
 const BATCH_ROWS: usize = 256;
-/// A longer member is no picture.
-const MOST_BYTES: u64 = 1 << 30;
+/// Pictures of so many bytes are a batch.
+const BATCH_BYTES: u64 = 32 << 20;
 
 /// Whether a folder is a data set that `export` wrote, to its end.
 pub fn is_one(folder: &Path) -> bool {
@@ -131,10 +130,7 @@ fn open(folder: &Path, except: Option<&Path>) -> Result<Table, Error> {
     let mut batches = manifest.flat_map(move |batch| {
         let rows = if packed { IMAGE_BATCH_ROWS } else { BATCH_ROWS };
         let pieces: Vec<Result<RecordBatch, Error>> = match batch {
-            Ok(batch) => (0..batch.num_rows())
-                .step_by(rows)
-                .map(|at| Ok(batch.slice(at, rows.min(batch.num_rows() - at))))
-                .collect(),
+            Ok(batch) => pieces(&batch, rows).into_iter().map(|(at, rows)| Ok(batch.slice(at, rows))).collect(),
             Err(e) => vec![Err(e)],
         };
         pieces
@@ -158,6 +154,23 @@ fn open(folder: &Path, except: Option<&Path>) -> Result<Table, Error> {
     let mut table = Table::new(name, schema, rows, Box::new(all));
     table.provenance = provenance;
     Ok(table)
+}
+
+/// Where a batch is cut: at so many rows, and at so many bytes of pictures.
+fn pieces(batch: &RecordBatch, most: usize) -> Vec<(usize, usize)> {
+    let lengths = batch.column_by_name(LENGTH).and_then(|column| arrow_cast::cast(column, &DataType::UInt64).ok());
+    let lengths = lengths.as_ref().map(|column| column.as_primitive::<arrow_array::types::UInt64Type>());
+    let length = |i: usize| lengths.filter(|lengths| lengths.is_valid(i)).map_or(0, |lengths| lengths.value(i));
+    let (mut pieces, mut from, mut bytes) = (Vec::new(), 0, 0u64);
+    for i in 0..batch.num_rows() {
+        if i > from && (i - from == most || bytes.saturating_add(length(i)) > BATCH_BYTES) {
+            pieces.push((from, i - from));
+            (from, bytes) = (i, 0);
+        }
+        bytes = bytes.saturating_add(length(i));
+    }
+    pieces.extend((batch.num_rows() > from).then(|| (from, batch.num_rows() - from)));
+    pieces
 }
 
 /// Reads the rows of a manifest.
@@ -285,15 +298,7 @@ impl Shards {
             }
             self.tar.insert(path.into(), File::open(path).ok()?);
         }
-        let file = self.tar.get_mut(path)?;
-        let end = offset.checked_add(length)?;
-        if length > MOST_BYTES || end > file.metadata().ok()?.len() {
-            return None;
-        }
-        let mut bytes = vec![0; usize::try_from(length).ok()?];
-        file.seek(SeekFrom::Start(offset)).ok()?;
-        file.read_exact(&mut bytes).ok()?;
-        Some(bytes)
+        super::layout::picture_in(self.tar.get(path)?, offset, length).ok()
     }
 
     /// The picture of the next row of a Parquet file: a manifest names the rows of each file in their order.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Schema};
 
+use super::layout::{self, Fault, Findings};
 use super::{Error, Table, column, dataset};
 use crate::io::{self, Listing, Stdin};
 use crate::species;
@@ -41,6 +42,8 @@ pub struct Inputs {
     pub nul_separated: bool,
     /// A folder that is being written: what it holds is passed over where a folder around it is read.
     pub except: Option<PathBuf>,
+    /// Folders that cannot be read are told here, where they do not end the run.
+    pub passed_over: Option<Findings>,
 }
 
 impl Inputs {
@@ -52,7 +55,7 @@ impl Inputs {
     pub fn images(&self) -> Result<Table, Error> {
         let table = match self.tables()? {
             Some(table) => table,
-            None => return self.files(),
+            None => return self.pictures(),
         };
         if !table.has(column::PATH) && !table.has(column::IMAGE) {
             return Err(column::missing(&table.schema, column::PATH, &table.name));
@@ -67,13 +70,30 @@ impl Inputs {
     pub fn images_or_vectors(&self) -> Result<Table, Error> {
         match self.tables()? {
             Some(table) => Ok(table),
-            None => self.files(),
+            None => self.pictures(),
         }
     }
 
-    /// The image files of the arguments.
-    fn files(&self) -> Result<Table, Error> {
-        self.list(Listing::of_all_but(&self.paths, self.except.as_deref())?)
+    /// The image files of the arguments; of a folder that somebody laid out as a data set with what that says of them.
+    fn pictures(&self) -> Result<Table, Error> {
+        if let [path] = self.paths.as_slice()
+            && let Some(table) = layout::find(path, self.ids, self.except.as_deref())?
+        {
+            return Ok(table);
+        }
+        let except = self.except.as_deref();
+        let Some(findings) = &self.passed_over else {
+            return self.list(Listing::of_all_but(&self.paths, except)?);
+        };
+        let (listing, unreadable) = Listing::of_readable(&self.paths, except)?;
+        for (path, problem) in unreadable {
+            findings.file(
+                Fault::Unreadable,
+                path.display().to_string(),
+                format!("the folder cannot be read: {problem}"),
+            );
+        }
+        self.list(listing)
     }
 
     /// Rows of tables only; `hint` is the command that makes a table from what was given instead.
@@ -209,7 +229,7 @@ impl Inputs {
 
 impl IdSource {
     /// Settles `Auto` by looking at every name, and checks that a forced source serves every file.
-    fn resolve(self, listing: &Listing) -> Result<IdSource, Error> {
+    pub(super) fn resolve(self, listing: &Listing) -> Result<IdSource, Error> {
         let all = |source: IdSource| listing.entries().iter().all(|e| source.of(listing, e).is_some());
         match self {
             IdSource::None => Ok(IdSource::None),
@@ -223,7 +243,7 @@ impl IdSource {
         }
     }
 
-    fn of(self, listing: &Listing, entry: &io::Entry) -> Option<i32> {
+    pub(super) fn of(self, listing: &Listing, entry: &io::Entry) -> Option<i32> {
         let (folder, name) = listing.folder_and_name(entry);
         match self {
             IdSource::Name => number(&name),
@@ -234,7 +254,7 @@ impl IdSource {
 }
 
 /// Four digits in 1–1025 at the beginning, followed by `_`, `.`, `-` or the end.
-fn number(name: &str) -> Option<i32> {
+pub(super) fn number(name: &str) -> Option<i32> {
     let digits = name.get(..4).filter(|d| d.bytes().all(|b| b.is_ascii_digit()))?;
     let id: i32 = digits.parse().ok()?;
     let follows = name.as_bytes().get(4).is_none_or(|b| b"_.-".contains(b));

@@ -9,6 +9,7 @@ use arrow_array::{
 };
 use arrow_schema::{Field, SchemaRef};
 
+use super::split::Split;
 use super::{Error, column};
 
 /// The column of the table that a metadata CSV is joined on.
@@ -121,6 +122,7 @@ impl Metadata {
                 column::ID => whole_numbers(&cells)
                     .ok_or_else(|| fail("column `id` holds something else than whole numbers".into(), ""))?,
                 column::LABEL => Arc::new(StringArray::from(cells)),
+                column::SPLIT => Arc::new(cells.iter().map(|cell| cell.as_deref().map(split)).collect::<StringArray>()),
                 _ => typed(cells),
             };
             columns.push((column::field(&name, array.data_type().clone()), array));
@@ -233,9 +235,17 @@ impl JoinOn {
     }
 }
 
+/// A split by its name here, whatever another tool calls it.
+fn split(cell: &str) -> &str {
+    match Split::named(cell) {
+        Some(split) => split.name(),
+        None => cell,
+    }
+}
+
 /// Columns of the program's own that a CSV must not replace.
 fn is_taken(name: &str) -> bool {
-    ![column::ID, column::LABEL].contains(&name)
+    ![column::ID, column::LABEL, column::SPLIT].contains(&name)
         && (column::RESERVED.contains(&name) || [column::EMBEDDING, "embedding_model"].contains(&name))
 }
 
@@ -382,6 +392,16 @@ mod tests {
         let type2: Vec<_> = joined["type2"].as_string::<i32>().iter().collect();
         assert_eq!(type2, [None, Some("poison"), None]);
         assert_eq!(metadata.report(), MetadataReport { duplicates: vec![], unused: 0 });
+    }
+
+    #[test]
+    fn splits_of_a_csv_get_their_names_here() {
+        let file = csv("id,split\n3,VAL\n1,Training\n9,holdout\n");
+        let mut metadata = Metadata::read(file.path(), JoinOn::Id, OnDuplicate::First).expect("read");
+        let (schema, batch) = rows();
+        let joined = metadata.join(&batch, &metadata.join_schema(&schema).expect("joinable")).expect("joined");
+        let splits: Vec<_> = joined["split"].as_string::<i32>().iter().flatten().collect();
+        assert_eq!(splits, ["validation", "train", "holdout"]);
     }
 
     #[test]

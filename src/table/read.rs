@@ -16,6 +16,7 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::ChunkReader;
 
 use super::dataset::FOLDER;
+use super::layout::Findings;
 use super::{Error, Provenance, column};
 use crate::filter::Filter;
 use crate::guard;
@@ -54,6 +55,8 @@ pub struct Table {
     pub provenance: Provenance,
     /// Number of rows, where it is known before reading.
     pub rows: Option<u64>,
+    /// What is wrong with the folder that it was made from: complete when it has been read to its end.
+    pub findings: Findings,
     batches: Batches,
 }
 
@@ -74,7 +77,8 @@ impl Iterator for Table {
 impl Table {
     /// A table from batches made elsewhere.
     pub fn new(name: impl Into<String>, schema: SchemaRef, rows: Option<u64>, batches: Batches) -> Table {
-        Table { name: name.into(), schema, provenance: Provenance::default(), rows, batches }
+        let (name, provenance, findings) = (name.into(), Provenance::default(), Findings::default());
+        Table { name, schema, provenance, rows, findings, batches }
     }
 
     /// Opens a Parquet file or a file that holds an Arrow IPC stream.
@@ -135,7 +139,8 @@ impl Table {
         let build = || builder.with_batch_size(rows_a_batch).build();
         let reader = guard::catch(build).unwrap_or_else(|| Err(gave_up())).map_err(fail)?;
         let schema = bare(&arrow_array::RecordBatchReader::schema(&reader));
-        Ok(Table { batches: guarded(name.clone(), &schema, reader)?, name, schema, provenance, rows })
+        let batches = guarded(name.clone(), &schema, reader)?;
+        Ok(Table { batches, name, schema, provenance, rows, findings: Findings::default() })
     }
 
     /// Reads an Arrow IPC stream.
@@ -148,7 +153,8 @@ impl Table {
         let reader = guard::catch(open).unwrap_or_else(|| Err(ArrowError::IpcError(GAVE_UP.into()))).map_err(fail)?;
         let provenance = provenance_of(&reader.schema());
         let schema = bare(&reader.schema());
-        Ok(Table { batches: guarded(name.clone(), &schema, reader)?, name, schema, provenance, rows: None })
+        let batches = guarded(name.clone(), &schema, reader)?;
+        Ok(Table { batches, name, schema, provenance, rows: None, findings: Findings::default() })
     }
 
     /// Several tables with the same columns, one after the other.

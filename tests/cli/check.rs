@@ -119,7 +119,7 @@ fn a_table_alone_is_held_against_itself() {
         ("a", 1, "Bulbasaur", Some("train")),
         ("b", 1, "Ivysaur", Some("train")),
         ("c", 25, "Pikachu", Some("test")),
-        ("d", 4, "Charmander", Some("dev")),
+        ("d", 4, "Charmander", Some("holdout")),
         ("e", 4, "Charmander", Some("train")),
         ("f", 7, "Squirtle", None),
     ];
@@ -230,13 +230,185 @@ fn every_fault_of_a_yolo_folder_is_found() {
         ("label-missing", 1),
         ("label-orphan", 1),
         ("label-syntax", 2),
-        ("label-range", 2),
+        ("label-range", 1),
+        ("label-beyond", 1),
         ("label-class", 1),
         ("label-repeated", 1),
     ];
     for (rule, times) in expected {
         assert_eq!(count(&report, rule), times, "{rule}: {report:#}");
     }
+}
+
+/// The rules that the YOLO data set breaks when one of its files says something else, and the exit code.
+#[track_caller]
+fn yolo_with(file: &str, bytes: impl AsRef<[u8]>) -> (i32, Vec<String>) {
+    let dir = Workdir::new();
+    yolo(&dir);
+    dir.write(&format!("yolo/{file}"), bytes);
+    if file == "data.yaml" {
+        std::fs::remove_file(dir.path("yolo/classes.txt")).expect("there");
+    }
+    let (code, report) = report(&dir, "yolo");
+    (code, rules(&report))
+}
+
+#[test]
+fn what_ultralytics_takes_in_a_label_file_is_sound() {
+    for text in [
+        "",
+        "0.000000 0.500000 0.500000 0.500000 0.500000\n",
+        "0 0.6667 0.5 0.6667 1.0\n",
+        "0 0.33 0.5 0.67 1\n",
+        "0 0.5 0.5 1.0000001 1.0\n",
+        "0 0.1 0.1 0.9 0.1 0.9 0.9 0.1 0.9\n1 0.1 0.1 0.9 0.1 0.9 0.9\n",
+    ] {
+        assert_eq!(yolo_with("labels/train/0.txt", text), (0, vec![]), "{text:?}");
+    }
+}
+
+#[test]
+fn what_ultralytics_leaves_a_picture_out_for_is_an_error_and_the_rest_a_warning() {
+    for (text, code, rule) in [
+        ("0 0.5 0.5 0.5 0.5\n1 0.1 0.1 0.9 0.1 0.9 0.9\n", 4, "label-syntax"),
+        ("0 0.5 0.5 0.5\n", 4, "label-syntax"),
+        ("0 0.5 0.5 0.5 0.5 0.9\n", 4, "label-syntax"),
+        ("0 -0.2 0.5 0.1 0.1\n", 4, "label-range"),
+        ("9 0.5 0.5 0.1 0.1\n", 4, "label-class"),
+        ("\u{feff}0 0.5 0.5 0.5 0.5\n", 0, "misread"),
+        ("0 0.5 0.5 0.5 0.5\n0.0 0.50 .5 0.500 0.5\n", 0, "label-repeated"),
+        ("0 0.9 0.5 0.4 0.5\n", 0, "label-beyond"),
+    ] {
+        assert_eq!(yolo_with("labels/train/0.txt", text), (code, vec![rule.to_string()]), "{text:?}");
+    }
+    assert_eq!(yolo_with("labels/train/0.txt", b"\xff\xfe0\0").1, ["label-syntax"]);
+}
+
+#[test]
+fn data_yaml_is_read_as_pyyaml_and_ultralytics_read_it() {
+    let lists = "train: images/train\nval: images/val\n";
+    for names in ["names: {'0': cat, '1': dog}", "nc: 2", "names:\n- cat\n- dog\nnc: '2'", "names: {1: dog, 0: cat}"] {
+        assert_eq!(yolo_with("data.yaml", format!("{lists}{names}\n")), (0, vec![]), "{names}");
+    }
+    let more = "path: .\ntrain: [images/train]\nval: ../images/val\ntest:\nnames: [cat, dog]\n";
+    assert_eq!(
+        yolo_with("data.yaml", more).1,
+        ["layout"],
+        "a list's part is taken as it is, and `../` in a text left off"
+    );
+    for (yaml, code, rule) in [
+        ("names: [no, yes]", 0, "misread"),
+        ("names: [~, 0x1F]", 0, "misread"),
+        ("names: [cat, dog]\npath: /data/of/another/machine", 0, "misread"),
+        ("names: [cat, dog]\nnc: 2\nnc: 2", 0, "misread"),
+        ("names: {0: cat, 2: dog}", 4, "layout"),
+        ("names: {a: cat, b: dog}", 4, "layout"),
+        ("names:\t[cat, dog]", 4, "layout"),
+        ("names: [cat, dog]\nnc: 3", 4, "layout"),
+        ("names: [cat, dog]\nkpt_shape: 17", 4, "layout"),
+    ] {
+        let (found, rules) = yolo_with("data.yaml", format!("{lists}{yaml}\n"));
+        assert!((found, rules.contains(&rule.to_string())) == (code, true), "{yaml}: {found} {rules:?}");
+    }
+    let wide: Vec<u8> = format!("{lists}names: [cat, dog]\n").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let wide = [&[0xff, 0xfe][..], &wide].concat();
+    assert_eq!(yolo_with("data.yaml", wide), (0, vec!["misread".to_string()]));
+}
+
+#[test]
+fn key_points_are_read_where_data_yaml_has_a_shape_of_them() {
+    let dir = Workdir::new();
+    yolo(&dir);
+    let yaml = "train: images/train\nval: images/val\nkpt_shape: [2, 3]\nnames: [cat, dog]\n";
+    dir.write("yolo/data.yaml", yaml);
+    for (split, number) in [("train", 0), ("train", 1), ("val", 2), ("val", 3)] {
+        dir.write(
+            &format!("yolo/labels/{split}/{number}.txt"),
+            "0 .5 .5 .2 .2 .5 .5 2 .4 .4 0\n1 .5 .5 .2 .2 0 0 0 1 1 1",
+        );
+    }
+    dir.pokedex("check yolo").ok();
+    dir.write("yolo/labels/train/0.txt", "0 .5 .5 .2 .2\n");
+    assert_eq!(count(&report(&dir, "yolo").1, "label-syntax"), 1);
+}
+
+#[test]
+fn labels_are_found_where_ultralytics_looks_and_pictures_are_those_that_it_reads() {
+    let dir = Workdir::new();
+    yolo(&dir);
+    // Labels beside the pictures, since no folder is called `images`.
+    dir.write("flat/data.yaml", "train: train\nval: val\nnames: [cat, dog]\n");
+    for (split, number) in [("train", 0), ("val", 1)] {
+        dir.write(&format!("flat/{split}/{number}.JPG"), encode(&scene(number), image::ImageFormat::Jpeg));
+        dir.write(&format!("flat/{split}/{number}.txt"), format!("{number} 0.5 0.5 1 1\n"));
+    }
+    let (code, found) = report(&dir, "flat");
+    assert_eq!((code, rules(&found)), (4, vec!["not-in-train".to_string()]), "{found:#}");
+    dir.write("yolo/images/train/4.gif", encode(&scene(4), image::ImageFormat::Gif));
+    let (code, found) = report(&dir, "yolo");
+    assert_eq!((code, rules(&found)), (0, vec!["stray".to_string()]), "{found:#}");
+    // A list of pictures, and a data.yaml that lies elsewhere.
+    dir.write("yolo/train.txt", "./images/train/0.png\n./images/train/1.png\n");
+    let root = dir.path("yolo");
+    let yaml = format!("path: {}\ntrain: train.txt\nval: images/val\nnames: [cat, dog]\n", root.display());
+    dir.write("config/pets.yaml", yaml);
+    let (code, found) = report(&dir, "config/pets.yaml");
+    assert_eq!((code, rules(&found)), (0, vec![]), "{found:#}");
+    assert_eq!(found["summary"]["rows"], 4);
+}
+
+#[test]
+fn labels_of_names_that_are_no_utf8_are_found() {
+    use std::os::unix::ffi::OsStrExt;
+    let dir = Workdir::new();
+    yolo(&dir);
+    let name = |folder: &str, end: &str| {
+        let name = [b"caf\xe9.".as_slice(), end.as_bytes()].concat();
+        dir.path(folder).join(std::ffi::OsStr::from_bytes(&name))
+    };
+    std::fs::write(name("yolo/images/train", "png"), png(&scene(7))).expect("writable");
+    std::fs::write(name("yolo/labels/train", "txt"), "0 0.5 0.5 1 1\n").expect("writable");
+    let (code, found) = report(&dir, "yolo");
+    assert_eq!((code, rules(&found)), (0, vec![]), "{found:#}");
+}
+
+#[test]
+fn what_torchvision_takes_for_classes_and_pictures_is_named() {
+    let dir = Workdir::new();
+    for (number, name) in ["train/ant/0", "train/bee/1", "test/ant/2", "test/bee/3"].iter().enumerate() {
+        dir.write(&format!("set/{name}.png"), png(&scene(number as u32)));
+    }
+    dir.pokedex("check set").ok();
+    dir.write("set/train/.ipynb_checkpoints/0-checkpoint.png", png(&scene(0)));
+    dir.write("set/train/bee/._1.png", "no picture");
+    dir.write("set/.DS_Store", "of the system");
+    let (code, found) = report(&dir, "set");
+    assert_eq!((code, count(&found, "layout")), (4, 2), "{found:#}");
+}
+
+#[test]
+fn pipes_in_a_folder_are_not_opened() {
+    let dir = Workdir::new();
+    divided(&dir);
+    dir.shell("mkfifo photos/a.tar photos/data.yaml photos/b.json photos/annotations").ok();
+    let run = dir.shell("timeout 60 pokedex check photos");
+    assert_ne!(run.code, 124, "{}", run.stderr);
+}
+
+#[test]
+fn members_of_a_shard_that_are_no_pictures_are_not_read_whole() {
+    let dir = Workdir::new();
+    let mut bytes = Vec::new();
+    let mut header = tar::Header::new_gnu();
+    header.set_path("0.png").expect("a name");
+    header.set_size(100 << 20);
+    header.set_cksum();
+    bytes.extend_from_slice(header.as_bytes());
+    dir.write("set/train-0.tar", &bytes);
+    let file = std::fs::File::options().write(true).open(dir.path("set/train-0.tar")).expect("there");
+    file.set_len((100 << 20) + 2048).expect("room for a hole");
+    let text = dir.pokedex("check set").text();
+    assert!(text.contains("0.png: is no picture"), "{text}");
 }
 
 #[test]
@@ -396,7 +568,7 @@ fn a_class_may_be_called_train() {
     for (number, class) in ["bus", "car", "train"].iter().enumerate() {
         dir.write(&format!("set/{class}/{number}.png"), png(&scene(number as u32)));
     }
-    let (_, found) = report(&dir, "set --profile imagefolder");
+    let (_, found) = report(&dir, "set --layout imagefolder");
     assert_eq!(found["summary"]["classes"].as_array().map(Vec::len), Some(3), "{found:#}");
     assert_eq!(count(&found, "stray"), 0);
 }

@@ -90,3 +90,24 @@ fn a_condition_chooses_the_rows() {
     let none = run("-id > 0").ok().text();
     assert_eq!(none, "id,label\n");
 }
+
+#[test]
+fn arrays_hold_the_vectors_of_one_model() {
+    let dir = Workdir::new();
+    dir.pictures("in", 2);
+    dir.pokedex("embed in -o e.parquet").ok();
+    let batch = dir.table("e.parquet");
+    let at = batch.schema().index_of("embedding_model").expect("the column");
+    for others in [[Some("a@1"), Some("b@2")], [Some("a@1"), None]] {
+        let mut columns = batch.columns().to_vec();
+        columns[at] = Arc::new(arrow_array::StringArray::from(others.to_vec()));
+        let names = batch.schema().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+        let mixed = RecordBatch::try_from_iter_with_nullable(names.iter().zip(columns).map(|(n, c)| (n, c, true)));
+        dir.foreign("mixed.parquet", &mixed.expect("a batch"));
+        for format in ["npy", "faiss"] {
+            let said = dir.pokedex(&format!("export mixed.parquet --format {format} -o v.{format}")).failed(1);
+            assert!(said.contains("holds vectors of two models, a@1 and "), "{said}");
+            assert!(!dir.path(&format!("v.{format}")).exists());
+        }
+    }
+}

@@ -10,6 +10,7 @@ use crate::augment::{Candidate, Gathering, Share, is_box};
 use crate::cli::failure::Failure;
 use crate::io;
 use crate::names;
+use crate::split::Split;
 use crate::stage::{Done, Skipped};
 use crate::table::boxes::Boxes;
 use crate::table::column::{self, hashes, read_hashes};
@@ -21,9 +22,6 @@ pub enum By {
     Id,
     Label,
 }
-
-/// The only split whose pictures are augmented.
-const TRAIN: &str = "train";
 
 /// Facts about every row: some hundred bytes each, and no longer than needed.
 pub struct Survey {
@@ -157,7 +155,8 @@ fn number(drawn: &str) -> Option<u32> {
 fn train(batch: &RecordBatch) -> Result<Vec<bool>, Error> {
     let splits = column::text(batch, column::SPLIT)?;
     let splits = splits.ok_or_else(|| column::missing(&batch.schema(), column::SPLIT, "table"))?;
-    Ok(splits.iter().map(|split| split == Some(TRAIN)).collect())
+    // Pictures of no other split are augmented.
+    Ok(splits.iter().map(|split| split.and_then(Split::named) == Some(Split::Train)).collect())
 }
 
 /// Adds the hash of every picture of train that has none.

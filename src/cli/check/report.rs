@@ -130,7 +130,12 @@ fn object(report: &Report, what: &What) -> Value {
     let classes: Vec<Value> = summary
         .classes
         .iter()
-        .map(|class| json!({ "label": class.name, "id": class.id, "splits": splits(class.counts) }))
+        .map(|class| {
+            json!({
+                "label": class.name, "id": class.id, "pictures": class.pictures(), "augmented": class.augmented,
+                "splits": splits(class.counts),
+            })
+        })
         .collect();
     let findings: Vec<Value> = report.findings.iter().map(|finding| finding_object(report, finding)).collect();
     let count = |severity| report.findings.iter().filter(|f| f.rule.severity() == severity).count();
@@ -142,6 +147,7 @@ fn object(report: &Report, what: &What) -> Value {
     json!({
         "input": what.name,
         "profile": what.profile.map(|profile| profile.name()),
+        "pictures_opened": what.opened,
         "errors": count(Severity::Error),
         "warnings": count(Severity::Warning),
         "notes": count(Severity::Note),
@@ -157,6 +163,7 @@ fn object(report: &Report, what: &What) -> Value {
             "heights": span(summary.heights),
             "identical_copies": summary.copies.identical,
             "near_copies": summary.copies.near,
+            "pictures_of_a_class": span(Span::of(summary.classes.iter().map(|class| (class.pictures(), 1)))),
             "classes": classes,
         },
         "findings": findings,
@@ -197,7 +204,7 @@ fn text(report: &Report, what: &What, limit: usize, out: &mut impl Write) -> std
         line("classes", format!("{}, {each}", summary.classes.len()))?;
     }
     let near = match summary.copies.near {
-        Some(near) => format!("{near} near ones"),
+        Some(near) => several(near, "near one", "near ones"),
         None => "near ones not looked for".into(),
     };
     line("copies", format!("{} identical, {near}", summary.copies.identical))?;

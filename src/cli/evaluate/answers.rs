@@ -6,6 +6,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, RecordBatch, Stri
 use arrow_schema::DataType;
 
 use crate::cli::failure::Failure;
+use crate::split::Split;
 use crate::table::{Error, Table, column};
 
 /// The prediction's and the score's column where none is named.
@@ -87,7 +88,10 @@ impl Columns {
     fn chosen(&self, batch: &RecordBatch) -> Result<RecordBatch, Error> {
         let Some(wanted) = &self.split else { return Ok(batch.clone()) };
         let splits = column::text(batch, column::SPLIT)?;
-        let chosen = |i: usize| splits.as_ref().is_some_and(|s| s.is_valid(i) && s.value(i) == wanted);
+        // A split has several names; a value that is none is meant as it stands.
+        let meant = Split::named(wanted);
+        let is_wanted = |own: &str| own == wanted || meant.is_some() && Split::named(own) == meant;
+        let chosen = |i: usize| splits.as_ref().is_some_and(|s| s.is_valid(i) && is_wanted(s.value(i)));
         let chosen: BooleanArray = (0..batch.num_rows()).map(|i| Some(chosen(i))).collect();
         Ok(arrow_select::filter::filter_record_batch(batch, &chosen).expect("as many answers as rows"))
     }
@@ -206,7 +210,10 @@ impl<'a> Cells<'a> {
             rank,
             score,
             rejected: self.rejected.as_ref().is_some_and(|r| r.is_valid(i) && r.value(i)),
-            learnt: self.splits.as_ref().is_some_and(|s| s.is_valid(i) && s.value(i) == "train"),
+            learnt: self
+                .splits
+                .as_ref()
+                .is_some_and(|s| s.is_valid(i) && Split::named(s.value(i)) == Some(Split::Train)),
             seconds,
             group: self.groups.as_ref().filter(|_| at(&self.groups)).map(|c| c.value(i)),
         })

@@ -12,7 +12,8 @@ use super::super::args::{Tally, clean_up_when_interrupted};
 use super::super::check;
 use super::super::failure::{Exit, Failure};
 use super::super::folders;
-use super::{Export, Fit, Format};
+use super::{Choice, Export, Fit, Format};
+use crate::export::classes::Wanted;
 use crate::export::coco::Coco;
 use crate::export::edge::Edge;
 use crate::export::huggingface::HuggingFace;
@@ -20,7 +21,7 @@ use crate::export::imagefolder::ImageFolder;
 use crate::export::manifest::{self, Entry, Known, MANIFEST, Manifest};
 use crate::export::webdataset::WebDataset;
 use crate::export::yolo::{self, Yolo};
-use crate::export::{self, Folder, Item, Layout, Plan, Recipe, Survey, Whereabouts};
+use crate::export::{self, Finished, Folder, Item, Layout, Plan, Recipe, Survey, Whereabouts};
 use crate::filter::Filter;
 use crate::image::{self, Colour, Encoding};
 use crate::io::Target;
@@ -28,8 +29,8 @@ use crate::names;
 use crate::split::{SPLITS, Split};
 use crate::stage::{in_order, pool, slices};
 use crate::table::dataset::FOLDER;
-use crate::table::{self, Table, column};
-use crate::ui::{Ui, rows};
+use crate::table::{self, Table, column, layout};
+use crate::ui::{self, Ui, rows};
 use make::Job;
 
 /// Rows that one thread works on at a time.
@@ -47,8 +48,14 @@ impl Export {
         let (table, survey) = self.survey(filter.as_ref(), &out, ui)?;
         let name = table.name.clone();
         self.require_split(&table, ui)?;
-        let mut plan = survey.plan();
+        let mut plan = survey.plan(self.wanted_classes()?);
         report_left_out(&name, &plan, ui);
+        if !plan.strange.is_empty() {
+            let (some, more) = (plan.strange.iter().take(5).map(String::as_str), plan.strange.len().saturating_sub(5));
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let message = format!("{name}: is in no list of classes: {}{more}", some.collect::<Vec<_>>().join(", "));
+            return Err(Failure::failed(message, Some("add a line for each, or use --classes all".into())));
+        }
         let device = self.device.model.as_deref().map(|model| self.device(model, &mut plan, ui)).transpose()?;
         let plan = Arc::new(plan);
         if plan.exported == 0 {
@@ -60,7 +67,7 @@ impl Export {
         let recipe = device
             .as_ref()
             .map_or_else(|| self.recipe(), |device| device.recipe(self.pictures.encode, self.pictures.quality));
-        let mut settings = self.settings(&recipe);
+        let mut settings = self.settings(&recipe, &plan);
         if let Some(device) = &device {
             settings.push_str(&format!(" model={}", device.digest()));
         }
@@ -154,10 +161,26 @@ impl Export {
             ui.warn(&format!("{} pictures to calibrate with, not {wanted}: there are no more", plan.exported));
         }
         let edge = Edge::open(model, self.device.anchors.as_deref())?;
-        if let Some(note) = edge.note() {
+        for note in edge.note().into_iter().chain(edge.lacks()) {
             ui.warn(&format!("{}: {note}", model.display()));
         }
         Ok(edge)
+    }
+
+    /// Which classes the data set has.
+    fn wanted_classes(&self) -> Result<Wanted, Failure> {
+        match &self.pictures.classes {
+            None => Ok(Wanted::Usual),
+            Some(Choice::Present) => Ok(Wanted::Present),
+            Some(Choice::All) => Ok(Wanted::All),
+            Some(Choice::File(path)) => {
+                let names = layout::class_names(path).map_err(|problem| {
+                    let hint = "a name a line, as classes.txt has them, or a data.yaml; else: present, all";
+                    Failure::failed(format!("{}: {problem}", path.display()), Some(hint.into()))
+                })?;
+                Ok(Wanted::Named(names))
+            }
+        }
     }
 
     fn naming(&self) -> export::plan::Naming {
@@ -199,10 +222,19 @@ impl Export {
     }
 
     /// What makes the same files again, for the footer.
-    fn settings(&self, recipe: &Recipe) -> String {
+    fn settings(&self, recipe: &Recipe, plan: &Plan) -> String {
         let mut settings = format!("{} {}", self.format.name(), recipe.describe());
         if self.format == Format::Yolo {
             settings.push_str(&format!(" val-name={}", self.validation()));
+        }
+        match &self.pictures.classes {
+            Some(Choice::Present) => settings.push_str(" classes=present"),
+            Some(Choice::All) => settings.push_str(" classes=all"),
+            Some(Choice::File(_)) => {
+                let names = plan.classes.names().join("\n");
+                settings.push_str(&format!(" classes={}", &blake3::hash(names.as_bytes()).to_hex()[..16]));
+            }
+            None => {}
         }
         if let Some(size) = self.pictures.shard_size {
             settings.push_str(&format!(" shard-size={}", size.0));
@@ -276,7 +308,8 @@ impl Export {
         if outcome.tally.rows == 0 {
             return Err(export::Error::NothingRead { name }.into());
         }
-        let renamed = packer.finish()?;
+        let Finished { renamed, notes } = packer.finish()?;
+        outcome.notes = notes;
         outcome.removed = folder.remove_stale()?;
         provenance.set("schema", "manifest");
         provenance.set(FOLDER, manifest::EXPORT);
@@ -294,6 +327,13 @@ impl Export {
         }
         if outcome.classless.count > 0 {
             ui.warn(&format!("{name}: {}", outcome.classless));
+        }
+        if plan.whole > 0 && matches!(self.format, Format::Yolo | Format::Coco) {
+            let pictures = ui::several(plan.whole, "picture has", "pictures have");
+            ui.warn(&format!("{name}: {pictures} no boxes: the box of its class is the whole picture"));
+        }
+        for note in &outcome.notes {
+            ui.warn(&format!("{name}: {note}"));
         }
         if plan.places().all(|place| place.split != Split::Validation) && self.format == Format::Yolo {
             ui.warn(&format!("{name}: no row is for validation, so data.yaml validates with what it trains on"));
@@ -325,6 +365,8 @@ struct Outcome {
     classless: Classless,
     /// Files of an earlier export that were removed.
     removed: u64,
+    /// What readers stumble over.
+    notes: Vec<String>,
 }
 
 /// Boxes that are left out because they are of no class.
@@ -359,6 +401,10 @@ impl std::fmt::Display for Classless {
 
 fn report_left_out(name: &str, plan: &Plan, ui: &Ui) {
     let total: u64 = plan.left.values().sum();
+    if !plan.unknown.is_empty() {
+        let values: Vec<&str> = plan.unknown.iter().map(String::as_str).collect();
+        ui.warn(&format!("{name}: column `split` holds {}; {}", values.join(", "), table::split::KNOWN));
+    }
     if total > 0 {
         let reasons: Vec<String> = plan.left.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
         let were = if total == 1 { "was" } else { "were" };

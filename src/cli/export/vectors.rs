@@ -12,6 +12,7 @@ use super::super::failure::Failure;
 use super::text::failure;
 use super::{Export, Format};
 use crate::export::vectors::{faiss_header, npy_header};
+use crate::index::one_model;
 use crate::io::{Error, Sink, Target};
 use crate::species;
 use crate::table::{self, Table, column};
@@ -153,9 +154,12 @@ impl Export {
         mut see: impl FnMut(&Row, &[f32]) -> Result<(), Failure>,
     ) -> Result<u64, Failure> {
         let mut without = 0;
+        // Vectors of two models have nothing to do with each other, and an array does not say which is whose.
+        let (name, mut model) = (table.name.clone(), None);
         for batch in table {
             let batch: RecordBatch = batch?;
             let vectors = column::vectors(&batch, self.vectors(), "table")?;
+            one_model(&batch, &vectors, self.vectors(), &name, &mut model)?;
             let keys = column::text(&batch, column::KEY)?.expect("a table with keys");
             let labels = column::text(&batch, column::LABEL)?;
             let models = column::text(&batch, &column::model_column(self.vectors()))?;

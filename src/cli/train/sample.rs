@@ -201,21 +201,22 @@ impl Gather {
         let mut vector: Vec<f32> = Vec::new();
         for (row, hash) in hashes.iter().enumerate() {
             let key = keys.value(row);
-            let split = splits.as_ref().filter(|s| s.is_valid(row)).map(|s| s.value(row));
+            let split =
+                splits.as_ref().filter(|s| s.is_valid(row)).map(|s| Split::named(s.value(row)).ok_or(s.value(row)));
             let label = labels.is_valid(row).then(|| labels.value(row));
             let side = match split {
                 None if splits.is_some() => continue,
                 None => 0,
-                Some("train") => 0,
-                Some("validation" | "val" | "valid") => 1,
-                Some("test") => {
+                Some(Ok(Split::Train)) => 0,
+                Some(Ok(Split::Validation)) => 1,
+                Some(Ok(Split::Test)) => {
                     self.tests += 1;
                     label.into_iter().for_each(|label| *self.tested.entry(label.into()).or_default() += 1);
                     continue;
                 }
-                Some(other) => {
-                    let hint = "the splits are train, validation and test";
-                    return Err(Failure::failed(format!("{name}: row {key}: split `{other}`"), Some(hint.into())));
+                Some(Err(other)) => {
+                    let hint = crate::table::split::KNOWN.to_string();
+                    return Err(Failure::failed(format!("{name}: row {key}: split `{other}`"), Some(hint)));
                 }
             };
             let failed = errors.as_ref().is_some_and(|errors| errors.is_valid(row));

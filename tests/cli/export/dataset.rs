@@ -503,3 +503,64 @@ fn flags_that_change_nothing_are_refused() {
         assert!(said.contains(part), "{flags}: {said}");
     }
 }
+
+#[test]
+fn classes_are_those_that_are_asked_for() {
+    let dir = Workdir::new();
+    for (n, name) in (0..).zip(["0025_b", "0025_a", "0001_x", "1025_z"]) {
+        dir.picture(&format!("pics/{name}.png"), n);
+    }
+    dir.pokedex("split pics --ratios 1/0/0 -o s.parquet").ok();
+    dir.pokedex("export s.parquet --format yolo --classes present -o present").ok();
+    assert_eq!(text(&dir, "present/classes.txt"), "Bulbasaur\nPikachu\nPecharunt\n");
+    assert_eq!(text(&dir, "present/labels/train/0025_001.txt"), "1 0.5 0.5 1.0 1.0\n", "the name keeps the id");
+    // Parts that are exported one by one have the numbers of the whole.
+    let export = ["export", "s.parquet", "--format", "yolo", "--where", "id = 25", "--classes", "present/classes.txt"];
+    dir.pokedex_args(&[&export[..], &["-o", "part/"]].concat()).ok();
+    assert_eq!(text(&dir, "part/labels/train/0025_001.txt"), "1 0.5 0.5 1.0 1.0\n");
+    dir.pokedex_args(&[&export[..7], &["present/data.yaml", "-o", "yaml/"]].concat()).ok();
+    assert_eq!(text(&dir, "yaml/classes.txt"), text(&dir, "present/classes.txt"));
+    dir.write("few.txt", "Pikachu\n");
+    let said = dir.pokedex("export s.parquet --format yolo --classes few.txt -o few/").failed(1);
+    assert!(said.contains("is in no list of classes: Bulbasaur, Pecharunt\nhint: "), "{said}");
+    labelled(&dir);
+    dir.write("list.txt", "cherry\napple\nBirne\n");
+    dir.pokedex("export t.parquet --format coco --classes list.txt -o coco/").ok();
+    assert!(text(&dir, "coco/annotations/instances_train.json").contains(r#"{"id":1,"name":"cherry","#));
+    assert!(dir.pokedex("export t.parquet --format imagefolder --classes all -o x/").failed(2).contains("--classes"));
+}
+
+#[test]
+fn what_readers_would_make_of_it_is_said() {
+    let dir = Workdir::new();
+    labelled(&dir);
+    let said = dir.pokedex("export t.parquet --format yolo -o yolo/").ok().stderr;
+    assert!(said.contains("t.parquet: 8 pictures have no boxes: the box of its class is the whole picture"), "{said}");
+    let said = dir.pokedex("export t.parquet --format webdataset -o shards/").ok().stderr;
+    assert!(!said.contains("formats"), "{said}");
+    dir.write("pics/a/00.png", encode(&pattern(40, 30, 90).into(), ImageFormat::Jpeg));
+    let said = dir.pokedex("export t.parquet --format webdataset -o mixed/").ok().stderr;
+    assert!(said.contains("several formats (1 .jpg, 7 .png)") && said.contains("--encode png"), "{said}");
+    let said = dir.pokedex("export t.parquet --format webdataset --encode png -o alike/").ok().stderr;
+    assert!(!said.contains("formats"), "{said}");
+}
+
+#[test]
+fn splits_of_other_names_are_understood_and_unknown_ones_listed() {
+    let dir = Workdir::new();
+    dir.pictures("pics", 5);
+    let splits = ["TRAIN", "val", "Dev", "holdout", "testing"];
+    let keys = (0..5).map(|n| format!("{n:03}.png"));
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("key", Arc::new(StringArray::from_iter_values(keys.clone()))),
+        ("path", Arc::new(StringArray::from_iter_values(keys.map(|key| format!("pics/{key}"))))),
+        ("label", Arc::new(StringArray::from_iter_values(["a"; 5]))),
+        ("split", Arc::new(StringArray::from_iter_values(splits))),
+    ];
+    dir.foreign("t.parquet", &RecordBatch::try_from_iter(columns).expect("a batch"));
+    let said = dir.pokedex("export t.parquet --format imagefolder -o out/").ok().stderr;
+    assert!(said.contains("column `split` holds holdout; the splits are train, validation"), "{said}");
+    let files: Vec<String> = dir.files("out").into_iter().filter(|file| file.ends_with(".png")).collect();
+    assert_eq!(files, ["test/a/004.png", "train/a/000.png", "validation/a/001.png", "validation/a/002.png"]);
+    dir.pokedex("split t.parquet --keep -o s.parquet").failed(1);
+}

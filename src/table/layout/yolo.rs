@@ -1,0 +1,560 @@
+//! `images/SPLIT/*.jpg`, `labels/SPLIT/*.txt` and `data.yaml`, as Ultralytics reads them (`check_det_dataset` and
+//! `verify_image_label` in its data/utils.py, `get_img_files` in data/base.py).
+
+use std::collections::{BTreeSet, HashSet};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::labels::{self, KeyPoints};
+use super::yaml::{Document, Value};
+use super::{Bounds, Error, Facts, Fault, Findings, Frame, Pictures, Stub};
+use super::{below, children, listing, read_bytes, read_text};
+use crate::io;
+use crate::species;
+use crate::table::split::Split;
+
+/// What Ultralytics takes for a picture (`IMG_FORMATS`).
+const EXTENSIONS: &[&str] =
+    &["avif", "bmp", "dng", "heic", "heif", "jp2", "jpeg", "jpg", "mpo", "png", "tif", "tiff", "webp"];
+
+/// What `data.yaml` says.
+#[derive(Debug, Default)]
+struct Data {
+    /// Folders of pictures and lists of them, and their splits.
+    sources: Vec<(PathBuf, Split)>,
+    /// The classes; `None`: nobody says which there are.
+    names: Option<Vec<String>>,
+    points: Option<KeyPoints>,
+}
+
+/// Whether a file describes a data set.
+pub fn is_data(path: &Path) -> bool {
+    let is_yaml =
+        path.extension().is_some_and(|end| end.eq_ignore_ascii_case("yaml") || end.eq_ignore_ascii_case("yml"));
+    let says = |document: Document| {
+        document.get("train").is_some() && (document.get("names").is_some() || document.get("nc").is_some())
+    };
+    is_yaml && path.is_file() && read_bytes(path).is_ok_and(|bytes| Document::parse(&bytes).is_ok_and(says))
+}
+
+/// The names of the classes of a `data.yaml`.
+pub fn class_names(path: &Path) -> Result<Vec<String>, String> {
+    let document = Document::parse(&read_bytes(path)?)?;
+    let wrong = std::cell::RefCell::new(None);
+    let names = names(&document, &|problem| _ = wrong.borrow_mut().get_or_insert(problem));
+    wrong.into_inner().map_or_else(|| Ok(names.unwrap_or_default()), Err)
+}
+
+/// Whether a folder is laid out so.
+pub fn is_one(folder: &Path) -> bool {
+    let has = |name: &str| folder.join(name).is_dir();
+    data_file(folder).is_some() || has("images") && has("labels") || !by_split(folder).is_empty()
+}
+
+/// `data.yaml`, else the one file that describes a data set.
+fn data_file(folder: &Path) -> Option<PathBuf> {
+    let usual = ["data.yaml", "data.yml"].map(|name| folder.join(name)).into_iter().find(|path| path.is_file());
+    let other = || {
+        let files = children(folder).into_iter().map(|child| folder.join(child.name));
+        let mut files = files.filter(|path| is_data(path));
+        files.next().filter(|_| files.next().is_none())
+    };
+    usual.or_else(other)
+}
+
+/// Folders `SPLIT/images` beside `SPLIT/labels`.
+fn by_split(folder: &Path) -> Vec<(PathBuf, Split)> {
+    let of = |name: String| {
+        let (images, labels) = (folder.join(&name).join("images"), folder.join(&name).join("labels"));
+        Some((images, Split::named(&name)?)).filter(|(images, _)| images.is_dir() && labels.is_dir())
+    };
+    super::folders(folder).into_iter().filter_map(of).collect()
+}
+
+/// The data set of a folder or of a `data.yaml`, and the folder that keys begin at.
+pub fn open(path: &Path, frame: Frame, findings: &Findings) -> Result<(PathBuf, Pictures), Error> {
+    let (mut folder, file) = match path.is_dir() {
+        true => (path.to_path_buf(), data_file(path)),
+        false => (path.parent().map(Path::to_path_buf).unwrap_or_default(), Some(path.to_path_buf())),
+    };
+    if folder.as_os_str().is_empty() {
+        folder = PathBuf::from(".");
+    }
+    let data = match file {
+        Some(file) => read_data(&mut folder, &file, path.is_dir(), findings),
+        None => {
+            findings.file(Fault::Layout, "data.yaml", "is not there");
+            Data { sources: usual(&folder), names: classes_txt(&folder), points: None }
+        }
+    };
+    let mut pictures: Vec<(PathBuf, Split)> = Vec::new();
+    for (source, split) in &data.sources {
+        if source.is_file() {
+            pictures.extend(listed(&folder, source, findings).into_iter().map(|path| (path, *split)));
+        } else if source.is_dir() {
+            let listing = listing(source, &folder, findings)?;
+            pictures.extend(listing.entries().iter().map(|entry| (listing.path(entry), *split)));
+        } else {
+            findings.file(Fault::Layout, below(&folder, source), "the folder of pictures is not there");
+        }
+    }
+    pictures.retain(|(path, _)| {
+        let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+        let is_read = extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()));
+        if !is_read {
+            findings.file(Fault::Stray, below(&folder, path), "Ultralytics reads no pictures of this extension");
+        }
+        is_read
+    });
+    let moved = Moved::of(&folder, &data.sources);
+    orphans(&folder, &data, &moved, &pictures, findings);
+    let names = data.names.unwrap_or_default();
+    let is_pokedex = names.iter().map(String::as_str).eq(species::names());
+    let reader =
+        Reader { root: folder.clone(), names, points: data.points, is_pokedex, frame, moved, found: findings.clone() };
+    // Ultralytics trains on pictures without labels, but not on those alone.
+    let trained = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
+    let (counted, found) = (trained.clone(), findings.clone());
+    let mut table = Pictures::new(true, move |_, stub| {
+        let facts = reader.facts(stub);
+        if stub.split == Some(Split::Train) {
+            counted[usize::from(facts.labelled)].fetch_add(1, Ordering::Relaxed);
+        }
+        facts
+    });
+    table.finish = Box::new(move || {
+        let [without, with] = [0, 1].map(|at: usize| trained[at].swap(0, Ordering::Relaxed));
+        if without > 0 && with == 0 {
+            found.file(Fault::Layout, "", "no picture of train has a label file, so Ultralytics does not train");
+        }
+    });
+    for (path, split) in pictures {
+        table.push(below(&folder, &path), path, Some(split));
+    }
+    Ok((folder, table))
+}
+
+/// Reads label files.
+struct Reader {
+    root: PathBuf,
+    names: Vec<String>,
+    points: Option<KeyPoints>,
+    is_pokedex: bool,
+    frame: Frame,
+    moved: Moved,
+    found: Findings,
+}
+
+impl Reader {
+    fn facts(&self, picture: &Stub) -> Facts {
+        let path = self.moved.label_file(&picture.path);
+        let labelled = path.exists();
+        let Some(labels) = self.labels(picture, &path) else { return Facts { labelled, ..Facts::default() } };
+        let classes: BTreeSet<u32> = labels.iter().map(|label| label.class).collect();
+        // A picture of one class has that class; of several, or of none (background), the boxes say it.
+        let one = classes.first().copied().filter(|_| classes.len() == 1);
+        let id = one.filter(|_| self.is_pokedex).and_then(|class| i32::try_from(class + 1).ok());
+        if let Some(id) = id {
+            self.check_number(picture, id);
+        }
+        let size = match self.frame {
+            Frame::Parts => Some((1.0, 1.0)),
+            Frame::Pixels if labels.is_empty() => Some((1.0, 1.0)),
+            Frame::Pixels => size(&picture.path),
+        };
+        let scaled = |label: &labels::Label, (width, height): (f64, f64)| Bounds {
+            label: Some(self.name(label.class)),
+            class: Some(label.class),
+            score: None,
+            xyxy: [0, 1, 2, 3].map(|at| (label.sides[at] * if at % 2 == 0 { width } else { height }) as f32),
+        };
+        let is_one = |bounds: &Bounds| bounds.xyxy[0] < bounds.xyxy[2] && bounds.xyxy[1] < bounds.xyxy[3];
+        let boxes = size.map(|size| labels.iter().map(|label| scaled(label, size)).filter(is_one).collect());
+        Facts { id, label: one.map(|class| self.name(class)), size: None, boxes, labelled }
+    }
+
+    fn name(&self, class: u32) -> String {
+        // As Ultralytics calls classes without names.
+        self.names.get(class as usize).cloned().unwrap_or_else(|| format!("class_{class}"))
+    }
+
+    /// The labels of a picture; none where nobody has looked.
+    fn labels(&self, picture: &Stub, path: &Path) -> Option<Vec<labels::Label>> {
+        let name = below(&self.root, path);
+        if !path.exists() {
+            self.found.file(Fault::LabelMissing, &picture.key, format!("{name} is not there, so it shows nothing"));
+            return None;
+        }
+        let bytes = match read_bytes(path) {
+            Ok(bytes) => bytes,
+            Err(problem) => {
+                self.found.file(Fault::LabelSyntax, name, problem);
+                return None;
+            }
+        };
+        let classes = Some(self.names.len()).filter(|classes| *classes > 0);
+        let read = labels::parse(&bytes, classes, self.points);
+        read.faults.into_iter().for_each(|(fault, detail)| self.found.file(fault, &name, detail));
+        Some(read.labels)
+    }
+
+    /// A picture that is named by a Pokédex number shows that species.
+    fn check_number(&self, picture: &Stub, id: i32) {
+        let name = picture.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let digits: String = name.chars().take_while(char::is_ascii_digit).collect();
+        let named = digits.parse::<i32>().ok().filter(|_| digits.len() == 4 && name[4..].starts_with(['_', '-', '.']));
+        if let Some(named) = named.filter(|&named| named != id) {
+            let detail = format!("named {named:04}, and its class is that of {id:04}");
+            self.found.file(Fault::LabelAndId, &picture.key, detail);
+        }
+    }
+}
+
+/// Width and height of the upright picture.
+fn size(path: &Path) -> Option<(f64, f64)> {
+    let bytes = io::read_image(&io::escape_bytes(path.as_os_str().as_encoded_bytes())).ok()?;
+    let (width, height) = crate::image::dimensions(&bytes).ok()?;
+    Some((width.into(), height.into()))
+}
+
+/// The pictures that a list names, a path in each line.
+fn listed(folder: &Path, list: &Path, findings: &Findings) -> Vec<PathBuf> {
+    let name = below(folder, list);
+    let text = read_text(list).unwrap_or_else(|problem| {
+        findings.file(Fault::Layout, &name, problem);
+        String::new()
+    });
+    let beside = list.parent().unwrap_or(folder);
+    let mut astray = 0u64;
+    let place = |line: &str| match line.strip_prefix("./") {
+        Some(rest) => beside.join(rest),
+        None if Path::new(line).exists() => PathBuf::from(line),
+        None => {
+            let there = [beside, folder].map(|folder| folder.join(line)).into_iter().find(|path| path.exists());
+            astray += u64::from(there.is_some());
+            there.unwrap_or_else(|| PathBuf::from(line))
+        }
+    };
+    let paths: Vec<PathBuf> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(place).collect();
+    if astray > 0 {
+        let detail =
+            "Ultralytics takes its paths from the working directory; those that begin with ./ are relative to it";
+        findings.file(Fault::Misread, name, detail);
+    }
+    paths
+}
+
+/// Folders of pictures where nobody names them.
+fn usual(folder: &Path) -> Vec<(PathBuf, Split)> {
+    let images = folder.join("images");
+    let below_images: Vec<(PathBuf, Split)> =
+        super::folders(&images).iter().filter_map(|name| Some((images.join(name), Split::named(name)?))).collect();
+    match (below_images.is_empty(), by_split(folder)) {
+        (false, _) => below_images,
+        (true, splits) if !splits.is_empty() => splits,
+        _ if images.is_dir() => vec![(images, Split::Train)],
+        _ => Vec::new(),
+    }
+}
+
+fn read_data(folder: &mut PathBuf, file: &Path, is_folder: bool, findings: &Findings) -> Data {
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let wrong = |detail: String| findings.file(Fault::Layout, &name, detail);
+    let document = match read_bytes(file).and_then(|bytes| Document::parse(&bytes)) {
+        Ok(document) => document,
+        Err(problem) => {
+            wrong(problem);
+            return Data { sources: usual(folder), names: classes_txt(folder), points: None };
+        }
+    };
+    document.odd.iter().for_each(|odd| findings.file(Fault::Misread, &name, odd));
+    let root = match document.get("path") {
+        None => folder.clone(),
+        Some(Value::Text(path)) => root(folder, path, &name, findings),
+        Some(_) => {
+            wrong("`path` is no text".into());
+            folder.clone()
+        }
+    };
+    // The keys of a data set that lies elsewhere begin where it does.
+    if !is_folder && root.is_dir() {
+        folder.clone_from(&root);
+    }
+    let mut sources = Vec::new();
+    for (key, split) in
+        [("train", Split::Train), ("val", Split::Validation), ("validation", Split::Validation), ("test", Split::Test)]
+    {
+        match document.get(key) {
+            // As Ultralytics does: a `../` that leads out of the data set is left off.
+            Some(Value::Text(part)) => sources.push((
+                match part.strip_prefix("../") {
+                    Some(inside) if !root.join(part).exists() => root.join(inside),
+                    _ => root.join(part),
+                },
+                split,
+            )),
+            Some(Value::List(parts)) => {
+                sources.extend(parts.iter().filter_map(|part| Some((root.join(part.text()?), split))));
+            }
+            Some(_) => wrong(format!("`{key}` is neither text nor a list")),
+            None => {}
+        }
+    }
+    for (wanted, split) in [("train", Split::Train), ("val", Split::Validation)] {
+        if !sources.iter().any(|(_, found)| *found == split) {
+            wrong(format!("has no `{wanted}`"));
+        }
+    }
+    let names = names(&document, &wrong);
+    compare_with_classes_txt(folder, &name, names.as_deref().unwrap_or_default(), findings);
+    if sources.is_empty() {
+        sources = usual(folder);
+    }
+    Data { sources, names, points: key_points(&document, &wrong) }
+}
+
+/// The folder that `path` means: below the working directory, else below the data set's own or a folder of the tool's.
+fn root(folder: &Path, path: &str, name: &str, findings: &Findings) -> PathBuf {
+    let given = Path::new(path);
+    let there = [given.to_path_buf(), folder.join(given)].into_iter().filter(|path| path.is_dir());
+    let own = std::path::absolute(folder).unwrap_or_default();
+    let is_own = given.is_relative() && own.ends_with(given.strip_prefix("./").unwrap_or(given));
+    // `.` is the working directory only by chance.
+    let mut there = there.filter(|path| !matches!(given.to_str(), Some("." | "./")) || path.starts_with(folder));
+    match there.next() {
+        Some(root) => root,
+        None if is_own || matches!(path, "." | "./") => folder.to_path_buf(),
+        None => {
+            let detail = format!(
+                "`path: {path}` leads nowhere, so Ultralytics finds no picture; without `path` the file's folder is meant"
+            );
+            findings.file(Fault::Misread, name, detail);
+            folder.to_path_buf()
+        }
+    }
+}
+
+/// `kpt_shape: [count, 2 or 3]`.
+fn key_points(document: &Document, wrong: &impl Fn(String)) -> Option<KeyPoints> {
+    let shape = document.get("kpt_shape")?;
+    let number = |value: &Value| value.int().and_then(|number| usize::try_from(number).ok());
+    let shape = match shape {
+        Value::List(shape) => shape.iter().map(number).collect::<Option<Vec<usize>>>(),
+        _ => None,
+    };
+    match shape.as_deref() {
+        Some(&[count, numbers @ (2 | 3)]) if (1..10_000).contains(&count) => {
+            if let Some(Value::List(flipped)) = document.get("flip_idx")
+                && flipped.len() != count
+            {
+                wrong(format!("`flip_idx` has {} numbers, and there are {count} key points", flipped.len()));
+            }
+            Some(KeyPoints { count, numbers })
+        }
+        _ => {
+            wrong("`kpt_shape` is not [number of key points, 2 or 3]".into());
+            None
+        }
+    }
+}
+
+/// The names of the classes: a list, a mapping from 0, 1, 2, …, or as many as `nc` says.
+fn names(document: &Document, wrong: &impl Fn(String)) -> Option<Vec<String>> {
+    /// More are a slip.
+    const MOST: i64 = 1_000_000;
+    let count = document.get("nc").and_then(|value| match value.int() {
+        // Ultralytics takes what is whole as a number.
+        Some(count)
+            if value.text().and_then(|text| text.trim().parse::<f64>().ok()).is_none_or(|x| x.fract() == 0.0) =>
+        {
+            Some(count)
+        }
+        _ => {
+            wrong(format!("`nc` is no whole number ({})", value.text().unwrap_or("a list")));
+            None
+        }
+    });
+    let text = |(at, value): (usize, &Value)| match value.text() {
+        Some(text) => text.to_string(),
+        None => {
+            wrong(format!("the name of class {at} is no text"));
+            format!("class_{at}")
+        }
+    };
+    let names: Vec<String> = match document.get("names") {
+        Some(Value::List(names)) => names.iter().enumerate().map(text).collect(),
+        Some(Value::Map(names)) => {
+            let mut numbered: Vec<(i64, &Value)> = Vec::new();
+            for (number, name) in names {
+                match number.int() {
+                    Some(number) => numbered.push((number, name)),
+                    None => {
+                        wrong(format!("`names` has a class `{}`, which is no number", number.text().unwrap_or("?")))
+                    }
+                }
+            }
+            // Of a number that occurs twice, `0` and `'0'`, the last counts.
+            numbered.reverse();
+            numbered.sort_by_key(|(number, _)| *number);
+            numbered.dedup_by_key(|(number, _)| *number);
+            if let Some((at, (number, _))) = (0..).zip(&numbered).find(|(at, (number, _))| at != number) {
+                wrong(format!("`names` has no class {at} (but {number})"));
+            }
+            numbered.into_iter().enumerate().map(|(at, (_, name))| text((at, name))).collect()
+        }
+        None => match count.filter(|count| (1..=MOST).contains(count)) {
+            Some(count) => return Some((0..count).map(|number| format!("class_{number}")).collect()),
+            None => {
+                wrong("has neither `names` nor `nc`".into());
+                return None;
+            }
+        },
+        Some(_) => {
+            wrong("`names` is neither a list nor a mapping".into());
+            return None;
+        }
+    };
+    if names.is_empty() {
+        wrong("`names` is empty".into());
+    }
+    if let Some(count) = count.filter(|count| usize::try_from(*count) != Ok(names.len())) {
+        wrong(format!("`nc` is {count}, and there are {} names", names.len()));
+    }
+    let mut sorted: Vec<&String> = names.iter().collect();
+    sorted.sort();
+    if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        wrong(format!("two classes are called {}", twice[0]));
+    }
+    Some(names)
+}
+
+/// `classes.txt` is no file of Ultralytics, but of tools that draw boxes, and numbers the same classes.
+fn compare_with_classes_txt(folder: &Path, name: &str, names: &[String], findings: &Findings) {
+    // A list has a name a line, so it cannot hold all that a name can.
+    let is_break = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    let plain = |names: &[String]| names.iter().map(|name| name.replace(is_break, " ")).collect::<Vec<_>>();
+    let (names, Some(listed)) = (plain(names), classes_txt(folder).map(|listed| plain(&listed))) else { return };
+    if !names.is_empty() && listed != names {
+        let at = listed.iter().zip(&names).position(|(a, b)| a != b).unwrap_or(listed.len().min(names.len()));
+        findings.file(Fault::Layout, "classes.txt", format!("differs from the names of {name} at class {at}"));
+    }
+}
+
+fn classes_txt(folder: &Path) -> Option<Vec<String>> {
+    let text = read_text(&folder.join("classes.txt")).ok()?;
+    Some(text.lines().map(str::to_string).collect())
+}
+
+/// Of the absolute path the last folder `images` becomes `labels`, the extension `.txt`; without such a folder the labels
+/// lie beside the pictures.
+fn label_file(image: &Path) -> PathBuf {
+    let folder = image.parent().unwrap_or(Path::new(""));
+    let swapped = |path: &Path| {
+        let mut parts: Vec<&OsStr> = path.iter().collect();
+        let at = parts.iter().rposition(|part| *part == "images")?;
+        parts[at] = OsStr::new("labels");
+        Some(parts.into_iter().collect::<PathBuf>())
+    };
+    // Most paths say it themselves, which spares a look at the disk.
+    let above = || swapped(&std::path::absolute(folder).ok()?);
+    let mut file = swapped(folder).or_else(above).unwrap_or_else(|| folder.to_path_buf());
+    file.push(image.file_name().unwrap_or_default());
+    file.set_extension("txt");
+    file
+}
+
+/// Sources that are links to elsewhere: Ultralytics follows them before it looks for labels.
+#[derive(Debug, Clone, Default)]
+struct Moved(Vec<(PathBuf, PathBuf)>);
+
+impl Moved {
+    fn of(folder: &Path, sources: &[(PathBuf, Split)]) -> Moved {
+        let Ok(root) = folder.canonicalize() else { return Moved::default() };
+        let moved = |source: &Path| {
+            let real = source.canonicalize().ok()?;
+            let usual = source.strip_prefix(folder).ok().map(|rest| root.join(rest));
+            (usual.as_deref() != Some(real.as_path())).then(|| (source.to_path_buf(), real))
+        };
+        let folders = sources.iter().filter(|(source, _)| source.starts_with(folder) && source.is_dir());
+        Moved(folders.filter_map(|(source, _)| moved(source)).collect())
+    }
+
+    /// The label file of a picture.
+    fn label_file(&self, image: &Path) -> PathBuf {
+        let there = self.0.iter().find_map(|(source, real)| Some(real.join(image.strip_prefix(source).ok()?)));
+        label_file(there.as_deref().unwrap_or(image))
+    }
+}
+
+/// Label files to which no picture belongs.
+fn orphans(root: &Path, data: &Data, moved: &Moved, pictures: &[(PathBuf, Split)], found: &Findings) {
+    let known: HashSet<PathBuf> = pictures.iter().map(|(path, _)| moved.label_file(path)).collect();
+    let mut seen: HashSet<PathBuf> = HashSet::new();
+    for (images, _) in data.sources.iter().filter(|(images, _)| images.is_dir()) {
+        let first = moved.label_file(&images.join("x.txt"));
+        let Some(labels) = first.parent().map(Path::to_path_buf) else { continue };
+        let mut folders = vec![labels];
+        while let Some(folder) = folders.pop().filter(|folder| seen.insert(folder.clone())) {
+            for child in children(&folder) {
+                let path = folder.join(&child.name);
+                // A link to a folder may lead back up.
+                if child.is_folder {
+                    folders.extend((!child.is_link).then_some(path));
+                } else if child.ends_with(".txt") && child.name != "classes.txt" && !known.contains(&path) {
+                    found.file(Fault::LabelOrphan, below(root, &path), "");
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn label_files_lie_where_ultralytics_looks_for_them() {
+        let file = label_file(Path::new("set/images/train/a.b.jpg"));
+        assert_eq!(file, Path::new("set/labels/train/a.b.txt"));
+        assert_eq!(label_file(Path::new("images/x/images/a.png")), Path::new("images/x/labels/a.txt"));
+        assert_eq!(label_file(Path::new("/nowhere/pictures/a.png")), Path::new("/nowhere/pictures/a.txt"));
+    }
+
+    fn data(yaml: &str) -> (Option<Vec<String>>, Vec<String>) {
+        let document = Document::parse(yaml.as_bytes()).expect("YAML");
+        let said = std::cell::RefCell::new(Vec::new());
+        let names = names(&document, &|detail| said.borrow_mut().push(detail));
+        (names, said.into_inner())
+    }
+
+    #[test]
+    fn names_are_what_ultralytics_makes_of_them() {
+        for (yaml, expected) in [
+            ("names: [a, b]", ["a", "b"]),
+            ("names: {'0': a, '1': b}", ["a", "b"]),
+            ("names: {1: b, 0: a}\nnc: '2'", ["a", "b"]),
+            ("names:\n  0: a\n  1: b\nnc: 2.0", ["a", "b"]),
+            ("nc: 2", ["class_0", "class_1"]),
+            ("names:\nnc: 2", ["class_0", "class_1"]),
+            ("names: [no, 7]", ["False", "7"]),
+            ("names: {0: x, '0': a, 1: b}", ["a", "b"]),
+        ] {
+            let (names, said) = data(yaml);
+            assert_eq!((names.as_deref(), said.len()), (Some(&expected.map(String::from)[..]), 0), "{yaml}: {said:?}");
+        }
+        for yaml in [
+            "a: 1",
+            "names: []",
+            "names: {0: a, 2: b}",
+            "names: {x: a}",
+            "names: a",
+            "names: [a]\nnc: 2",
+            "nc: 1.5",
+            "names: [a, a]",
+        ] {
+            assert!(!data(yaml).1.is_empty(), "{yaml}");
+        }
+    }
+}
