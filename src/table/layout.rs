@@ -83,19 +83,21 @@ pub enum Profile {
 impl Profile {
     /// The layout that a folder seems to have, or the folder of a `data.yaml`; `None`: just pictures.
     pub fn of(path: &Path) -> Option<Profile> {
-        if yolo::is_data(path) || yolo::is_one(path) {
+        if !path.is_dir() {
+            return yolo::is_data(path).then_some(Profile::Yolo);
+        }
+        // A folder may hold a million pictures: its names are read once.
+        let children = children(path);
+        if yolo::is_one(path, &children) {
             return Some(Profile::Yolo);
         }
-        if !path.is_dir() {
-            return None;
-        }
-        if path.join("annotations").is_dir() || !coco::annotations(path).is_empty() {
+        if path.join("annotations").is_dir() || !coco::annotations(path, &children).is_empty() {
             return Some(Profile::Coco);
         }
-        if !webdataset::shards(path).is_empty() {
+        if !webdataset::shards(path, &children).is_empty() {
             return Some(Profile::Webdataset);
         }
-        (!imagefolder::splits(path).is_empty()).then_some(Profile::Imagefolder)
+        (!imagefolder::splits(&folders_among(&children)).is_empty()).then_some(Profile::Imagefolder)
     }
 
     /// Its name on the command line.
@@ -181,9 +183,10 @@ pub fn open(path: &Path, profile: Profile) -> Result<Layout, Error> {
 pub fn find(path: &Path, ids: IdSource, except: Option<&Path>) -> Result<Option<Table>, Error> {
     let listed = |folder: &Path| Listing::of_all_but(&[folder.to_path_buf()], except);
     let Some(profile) = Profile::of(path) else {
-        // Tables are looked for where there is nothing else.
-        let is_bare = path.is_dir() && listed(path)?.is_empty();
-        let mut table = if is_bare { huggingface::open(path)? } else { None };
+        // Tables are what is meant where there is nothing else.
+        let shards = huggingface::shards(path);
+        let is_bare = !shards.is_empty() && listed(path)?.is_empty();
+        let mut table = if is_bare { Some(huggingface::open(path, &shards)?) } else { None };
         table.iter_mut().for_each(|table| table.name = path.display().to_string());
         return Ok(table);
     };
@@ -432,7 +435,11 @@ fn children(folder: &Path) -> Vec<Child> {
 
 /// Names of the folders in a folder, sorted.
 fn folders(folder: &Path) -> Vec<String> {
-    children(folder).into_iter().filter(|child| child.is_folder).map(|child| child.text()).collect()
+    folders_among(&children(folder))
+}
+
+fn folders_among(children: &[Child]) -> Vec<String> {
+    children.iter().filter(|child| child.is_folder).map(Child::text).collect()
 }
 
 /// The pictures below a folder. Folders that cannot be read are found, and passed over.

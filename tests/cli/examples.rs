@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::workdir::Workdir;
+use crate::workdir::{Workdir, pattern, png};
 
 fn make(dir: &Workdir, file: &str, variables: &str) -> String {
     let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
@@ -14,7 +14,7 @@ fn make(dir: &Workdir, file: &str, variables: &str) -> String {
 
 /// A picture whose file says that it is older than anything.
 fn old(dir: &Workdir, name: &str, number: u32) {
-    dir.picture(name, number);
+    dir.write(name, png(&pattern(64, 48, number).into()));
     let file = std::fs::File::options().write(true).open(dir.path(name)).expect("there");
     file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000)).expect("a date");
 }
@@ -23,7 +23,8 @@ fn old(dir: &Workdir, name: &str, number: u32) {
 fn a_data_set_follows_its_pictures() {
     let dir = Workdir::new();
     for number in 0..12 {
-        dir.picture(&format!("my pictures/{}/{number} $x#.png", ["a b", "c's"][number as usize % 2]), number * 5);
+        let name = format!("my pictures/{}/{number} $x#.png", ["a b", "c's"][number as usize % 2]);
+        dir.write(&name, png(&pattern(64, 48, number * 5).into()));
     }
     let variables = "PICTURES='my pictures' FLOOR=1";
     make(&dir, "dataset.mk", variables);

@@ -258,11 +258,11 @@ fn a_table_to_keep_must_have_splits_that_are_known() {
     let columns = [
         ("key", scanned["key"].clone()),
         ("path", scanned["path"].clone()),
-        ("split", Arc::new(StringArray::from(vec!["train", "dev", "test"])) as arrow_array::ArrayRef),
+        ("split", Arc::new(StringArray::from(vec!["train", "holdout", "test"])) as arrow_array::ArrayRef),
     ];
     dir.foreign("dev.parquet", &RecordBatch::try_from_iter(columns).expect("columns of one length"));
     let said = dir.pokedex("split dev.parquet --keep -o s.parquet").failed(1);
-    assert!(said.contains("`dev` is none of train, validation, test") && said.contains("hint: "), "{said}");
+    assert!(said.contains("`holdout` is none of train, validation, test") && said.contains("hint: "), "{said}");
     dir.pokedex("split dev.parquet -o s.parquet").ok();
 }
 

@@ -395,7 +395,7 @@ fn own_splits(batch: &RecordBatch) -> Result<Vec<Option<Split>>, Failure> {
         None => Ok(None),
         Some((_, Some(split))) => Ok(Some(split)),
         Some((name, None)) => Err(Failure::failed(
-            format!("column `{}`: `{name}` is no split", column::SPLIT),
+            format!("column `{}`: `{name}` is none of train, validation, test", column::SPLIT),
             Some(format!("{}; rename it, or leave out --keep to divide anew", crate::table::split::KNOWN)),
         )),
     };

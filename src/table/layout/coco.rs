@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 
-use super::{Bounds, Facts, Fault, Findings, Pictures, below, children};
+use super::{Bounds, Child, Facts, Fault, Findings, Pictures, below, children};
 use crate::table::split::Split;
 
 #[derive(Deserialize)]
@@ -98,7 +98,7 @@ impl<'de> Deserialize<'de> for Segmentation {
 }
 
 /// The files of annotations of a folder.
-pub fn annotations(folder: &Path) -> Vec<PathBuf> {
+pub fn annotations(folder: &Path, all: &[Child]) -> Vec<PathBuf> {
     let inside = |folder: PathBuf| {
         let files = children(&folder).into_iter().filter(|child| child.ends_with(".json"));
         files.map(move |child| folder.join(child.name)).filter(|path| path.is_file()).collect::<Vec<_>>()
@@ -110,13 +110,14 @@ pub fn annotations(folder: &Path) -> Vec<PathBuf> {
     if usual.iter().any(is_instances) {
         usual.retain(is_instances);
     }
-    let exported = children(folder).into_iter().map(|child| folder.join(child.name).join("_annotations.coco.json"));
+    let below = all.iter().filter(|child| child.is_folder);
+    let exported = below.map(|child| folder.join(&child.name).join("_annotations.coco.json"));
     usual.into_iter().chain(exported.filter(|path| path.is_file())).collect()
 }
 
 pub fn open(folder: &Path, findings: &Findings) -> Pictures {
     let mut pictures = Vec::new();
-    for path in annotations(folder) {
+    for path in annotations(folder, &children(folder)) {
         let name = below(folder, &path);
         let read = std::fs::File::open(&path).map_err(|e| e.to_string()).and_then(|file| {
             serde_json::from_reader::<_, Annotations>(std::io::BufReader::new(file)).map_err(|e| e.to_string())

@@ -11,7 +11,7 @@ use crate::table::split::Split;
 use crate::table::{Table, column};
 
 /// The tables of a folder, and of `data/` in it; none where one of them has no pictures.
-fn shards(folder: &Path) -> Vec<PathBuf> {
+pub fn shards(folder: &Path) -> Vec<PathBuf> {
     let inside = |folder: PathBuf| {
         let tables = children(&folder).into_iter().filter(|child| child.ends_with(".parquet"));
         tables.map(|child| folder.join(child.name)).filter(|path| path.is_file()).collect::<Vec<_>>()
@@ -23,15 +23,11 @@ fn shards(folder: &Path) -> Vec<PathBuf> {
     if tables.iter().all(has_pictures) { tables } else { Vec::new() }
 }
 
-/// The rows of all tables, with the splits that their names say; `None` where a folder holds none.
+/// The rows of all tables, with the splits that their names say.
 ///
 /// # Errors
 /// One cannot be read, or their columns differ.
-pub fn open(folder: &Path) -> Result<Option<Table>, Error> {
-    let shards = shards(folder);
-    if shards.is_empty() {
-        return Ok(None);
-    }
+pub fn open(folder: &Path, shards: &[PathBuf]) -> Result<Table, Error> {
     let one = |path: &PathBuf| {
         let name = below(folder, path);
         let stem = name.rsplit('/').next().unwrap_or_default();
@@ -39,7 +35,7 @@ pub fn open(folder: &Path) -> Result<Option<Table>, Error> {
         Ok(placed(Table::open(path)?, name, split))
     };
     let tables = shards.iter().map(one).collect::<Result<Vec<Table>, Error>>()?;
-    Table::concatenate(tables).map(Some)
+    Table::concatenate(tables)
 }
 
 /// A table with keys of its own, and a split where it has none.

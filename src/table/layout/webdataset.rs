@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, BinaryArray, Int32Array, RecordBatch, StringArray, StructArray};
 use arrow_schema::{DataType, Schema, SchemaRef};
 
-use super::{Error, Fault, Findings, children, picture_in};
+use super::{Child, Error, Fault, Findings, children, picture_in};
 use crate::image;
 use crate::table::split::Split;
 use crate::table::{Table, column};
@@ -32,14 +32,14 @@ struct Sample {
 }
 
 /// The shards of a folder.
-pub fn shards(folder: &Path) -> Vec<PathBuf> {
-    let tars = children(folder).into_iter().filter(|child| child.ends_with(".tar"));
+pub fn shards(folder: &Path, children: &[Child]) -> Vec<PathBuf> {
+    let tars = children.iter().filter(|child| child.ends_with(".tar"));
     // A pipe of that name would wait for ever.
-    tars.map(|child| folder.join(child.name)).filter(|path| path.is_file()).collect()
+    tars.map(|child| folder.join(&child.name)).filter(|path| path.is_file()).collect()
 }
 
 pub fn open(folder: &Path, findings: &Findings) -> Result<Table, Error> {
-    let shards = shards(folder);
+    let shards = shards(folder, &children(folder));
     if shards.is_empty() {
         return Err(Error::NoImages { name: folder.display().to_string() });
     }

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::labels::{self, KeyPoints};
 use super::yaml::{Document, Value};
-use super::{Bounds, Error, Facts, Fault, Findings, Frame, Pictures, Stub};
-use super::{below, children, listing, read_bytes, read_text};
+use super::{Bounds, Child, Error, Facts, Fault, Findings, Frame, Pictures, Stub};
+use super::{below, children, folders, folders_among, listing, read_bytes, read_text};
 use crate::io;
 use crate::species;
 use crate::table::split::Split;
@@ -48,16 +48,18 @@ pub fn class_names(path: &Path) -> Result<Vec<String>, String> {
 }
 
 /// Whether a folder is laid out so.
-pub fn is_one(folder: &Path) -> bool {
+pub fn is_one(folder: &Path, children: &[Child]) -> bool {
     let has = |name: &str| folder.join(name).is_dir();
-    data_file(folder).is_some() || has("images") && has("labels") || !by_split(folder).is_empty()
+    data_file(folder, children).is_some()
+        || has("images") && has("labels")
+        || !by_split(folder, &folders_among(children)).is_empty()
 }
 
 /// `data.yaml`, else the one file that describes a data set.
-fn data_file(folder: &Path) -> Option<PathBuf> {
+fn data_file(folder: &Path, children: &[Child]) -> Option<PathBuf> {
     let usual = ["data.yaml", "data.yml"].map(|name| folder.join(name)).into_iter().find(|path| path.is_file());
     let other = || {
-        let files = children(folder).into_iter().map(|child| folder.join(child.name));
+        let files = children.iter().map(|child| folder.join(&child.name));
         let mut files = files.filter(|path| is_data(path));
         files.next().filter(|_| files.next().is_none())
     };
@@ -65,18 +67,18 @@ fn data_file(folder: &Path) -> Option<PathBuf> {
 }
 
 /// Folders `SPLIT/images` beside `SPLIT/labels`.
-fn by_split(folder: &Path) -> Vec<(PathBuf, Split)> {
-    let of = |name: String| {
-        let (images, labels) = (folder.join(&name).join("images"), folder.join(&name).join("labels"));
-        Some((images, Split::named(&name)?)).filter(|(images, _)| images.is_dir() && labels.is_dir())
+fn by_split(folder: &Path, names: &[String]) -> Vec<(PathBuf, Split)> {
+    let of = |name: &String| {
+        let (images, labels) = (folder.join(name).join("images"), folder.join(name).join("labels"));
+        Some((images, Split::named(name)?)).filter(|(images, _)| images.is_dir() && labels.is_dir())
     };
-    super::folders(folder).into_iter().filter_map(of).collect()
+    names.iter().filter_map(of).collect()
 }
 
 /// The data set of a folder or of a `data.yaml`, and the folder that keys begin at.
 pub fn open(path: &Path, frame: Frame, findings: &Findings) -> Result<(PathBuf, Pictures), Error> {
     let (mut folder, file) = match path.is_dir() {
-        true => (path.to_path_buf(), data_file(path)),
+        true => (path.to_path_buf(), data_file(path, &children(path))),
         false => (path.parent().map(Path::to_path_buf).unwrap_or_default(), Some(path.to_path_buf())),
     };
     if folder.as_os_str().is_empty() {
@@ -250,8 +252,8 @@ fn listed(folder: &Path, list: &Path, findings: &Findings) -> Vec<PathBuf> {
 fn usual(folder: &Path) -> Vec<(PathBuf, Split)> {
     let images = folder.join("images");
     let below_images: Vec<(PathBuf, Split)> =
-        super::folders(&images).iter().filter_map(|name| Some((images.join(name), Split::named(name)?))).collect();
-    match (below_images.is_empty(), by_split(folder)) {
+        folders(&images).iter().filter_map(|name| Some((images.join(name), Split::named(name)?))).collect();
+    match (below_images.is_empty(), by_split(folder, &folders(folder))) {
         (false, _) => below_images,
         (true, splits) if !splits.is_empty() => splits,
         _ if images.is_dir() => vec![(images, Split::Train)],
