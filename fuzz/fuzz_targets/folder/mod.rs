@@ -14,11 +14,12 @@ pub fn read(profile: Profile, file: &str, bytes: &[u8]) {
     let folder = FOLDER.get_or_init(|| {
         pokedex::guard::install(|| ());
         let folder = std::env::temp_dir().join(format!("pokedex-fuzz-{}", std::process::id()));
-        for (name, bytes) in [
+        let sound: [(&str, &[u8]); 3] = [
             ("images/train/a.png", PNG),
             ("labels/train/a.txt", b"0 0.5 0.5 1 1"),
             ("data.yaml", b"train: images/train\nval: images/train\nnames: [a, b]\n"),
-        ] {
+        ];
+        for (name, bytes) in sound {
             let path = folder.join(name);
             std::fs::create_dir_all(path.parent().expect("below the folder")).expect("writable");
             std::fs::write(path, bytes).expect("writable");
