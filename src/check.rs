@@ -92,6 +92,7 @@ rules! {
     Stray            Warning "stray"              "files that nobody reads"
     Failed           Warning "failed"             "rows that an earlier stage could not process"
     Format           Warning "format"             "pictures of another format than their name says"
+    Truncated        Warning "truncated"          "pictures that end early or are damaged, and were read as far as they go"
     Small            Warning "small"              "pictures with a very short side"
     NearTwoClasses   Warning "near-two-classes"   "near copies of different classes"
     NoClass          Warning "no-class"           "pictures without a class among others with one"

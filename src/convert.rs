@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
-use crate::image::{self, Colour, Encoding, Filter, Fit};
+use crate::image::{self, Colour, Encoding, Filter, Fit, Flaw};
 use crate::io::{self, Digest, Folder, Record};
 use crate::table::column::{self, read_hashes};
 use crate::table::dataset::{MANIFEST, record};
@@ -66,30 +66,36 @@ impl Recipe {
     /// Converts the bytes of an image file.
     ///
     /// # Errors
-    /// The bytes are no sound image.
-    pub fn apply(self, bytes: &[u8]) -> Result<(Made, Vec<u8>), image::Error> {
-        let mut rgb = image::decode(bytes, self.background)?;
+    /// The bytes are no image that can be read.
+    pub fn apply(self, bytes: &[u8]) -> Result<(Made, Option<Flaw>, Vec<u8>), image::Error> {
+        let (mut rgb, flaw) = image::decode_with_flaw(bytes, self.background, None)?;
         if let Some((width, height)) = self.size {
             rgb = rgb.resize(width, height, Fit::Pad, Filter::Bilinear, self.background);
         }
         let encoded = image::encode(&rgb, self.encoding)?;
         let (source, content) = (*blake3::hash(bytes).as_bytes(), *blake3::hash(&encoded).as_bytes());
         let length = encoded.len() as u64;
-        Ok((Made { source, content, width: rgb.width, height: rgb.height, length }, encoded))
+        Ok((Made { source, content, width: rgb.width, height: rgb.height, length }, flaw, encoded))
     }
 
     /// Converts the bytes of an image file into a file of a folder, unless that is there already.
     ///
     /// # Errors
-    /// The bytes are no sound image, or the file cannot be written.
-    pub fn apply_to_file(self, bytes: &[u8], folder: &Folder, file: &str, known: &Known) -> Result<Made, Error> {
+    /// The bytes are no image that can be read, or the file cannot be written.
+    pub fn apply_to_file(
+        self,
+        bytes: &[u8],
+        folder: &Folder,
+        file: &str,
+        known: &Known,
+    ) -> Result<(Made, Option<Flaw>), Error> {
         if let Some(made) = known.up_to_date(folder, file, blake3::hash(bytes).as_bytes()) {
             folder.keep(file);
-            return Ok(made);
+            return Ok((made, image::is_truncated(bytes).then_some(Flaw::Truncated)));
         }
-        let (made, encoded) = self.apply(bytes)?;
+        let (made, flaw, encoded) = self.apply(bytes)?;
         folder.put(file, &encoded, &made.content, &made.note())?;
-        Ok(made)
+        Ok((made, flaw))
     }
 
     /// Notes the recipe in a table's footer.

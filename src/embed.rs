@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::RecordBatch;
 
-use crate::image;
+use crate::image::{self, Flaw};
 use crate::model::{self, Cache, Device, ImageTower, Model, Use};
 use crate::table::{self, Images};
 
@@ -38,6 +38,8 @@ pub struct Embedded {
     /// Whether it is this stage that failed, and not an earlier one.
     pub new: bool,
     pub cached: bool,
+    /// What is wrong with the picture, though it has a vector.
+    pub flaw: Option<Flaw>,
 }
 
 /// A loaded model and its cache; several threads use one.
@@ -137,13 +139,13 @@ fn embed_images(
     let mut rows: Vec<Embedded> = Vec::with_capacity(batch.num_rows());
     for i in 0..batch.num_rows() {
         if let Some(error) = images.error(i) {
-            rows.push(Embedded { content: None, vector: Err(error.into()), new: false, cached: false });
+            rows.push(Embedded { content: None, vector: Err(error.into()), new: false, cached: false, flaw: None });
             continue;
         }
         let bytes = match images.read(i) {
             Ok(bytes) => bytes,
             Err(problem) => {
-                rows.push(Embedded { content: None, vector: Err(problem), new: true, cached: false });
+                rows.push(Embedded { content: None, vector: Err(problem), new: true, cached: false, flaw: None });
                 continue;
             }
         };
@@ -151,15 +153,16 @@ fn embed_images(
         let cached = cache.and_then(|cache| cache.get(&content));
         let decoded = match &cached {
             Some(_) => None,
-            None => Some(image::decode_for(&bytes, tower.background(), tower.edge()).map_err(|e| e.to_string())),
+            None => Some(image::decode_with_flaw(&bytes, tower.background(), tower.edge()).map_err(|e| e.to_string())),
         };
         let vector = match &decoded {
             Some(Err(problem)) => Err(problem.clone()),
             _ => Ok(cached.unwrap_or_default()),
         };
         let cached = decoded.is_none();
-        rows.push(Embedded { content: Some(content), vector, new: true, cached });
-        if let Some(Ok(rgb)) = decoded {
+        let flaw = decoded.as_ref().and_then(|decoded| decoded.as_ref().ok()?.1.clone());
+        rows.push(Embedded { content: Some(content), vector, new: true, cached, flaw });
+        if let Some(Ok((rgb, _))) = decoded {
             queue.push(i, &rgb);
             if queue.waiting.len() == size {
                 queue.run(&mut rows, cache)?;
@@ -196,7 +199,9 @@ impl Queue<'_> {
         let mut made = Vec::new();
         for (row, vector) in self.waiting.drain(..).zip(vectors.chunks_exact(vectors.len() / self.size)) {
             rows[row].vector = Ok(vector.to_vec());
-            made.extend(rows[row].content.map(|content| (content, vector)));
+            // A flaw is told of every time, so such a picture is decoded every time.
+            let content = rows[row].content.filter(|_| rows[row].flaw.is_none());
+            made.extend(content.map(|content| (content, vector)));
         }
         if let Some(cache) = cache {
             cache.put(&made);

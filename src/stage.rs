@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 
 use crate::table::{self, Table};
 
-/// A row that could not be processed, for a message; the row itself carries the same words in `error`.
+/// A row and what is wrong with it, for a message; where it could not be processed, it carries the same words in `error`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
     pub key: String,
@@ -19,6 +19,8 @@ pub struct Skipped {
 pub struct Done {
     pub batch: RecordBatch,
     pub skipped: Vec<Skipped>,
+    /// Rows that were processed, though something is wrong with their pictures.
+    pub flawed: Vec<Skipped>,
 }
 
 /// A pool of `threads` threads.

@@ -52,13 +52,14 @@ pub fn look(bytes: &[u8], claims: Claims, depth: Depth, min_size: u32, near: boo
         }
         _ => {}
     }
-    let rgb = match image::decode(bytes, Colour::WHITE) {
-        Ok(rgb) => rgb,
+    let (rgb, flaw) = match image::decode_with_flaw(bytes, Colour::WHITE, None) {
+        Ok(decoded) => decoded,
         Err(problem) => {
             seen.problems.push((Rule::Unreadable, problem.to_string()));
             return seen;
         }
     };
+    seen.problems.extend(flaw.map(|flaw| (Rule::Truncated, flaw.to_string())));
     seen.format = image::format_of(bytes);
     let extension = claims.name.rsplit_once('.').map(|(_, extension)| extension).unwrap_or_default();
     if let (Some(named), Some(format)) = (image::format_of_extension(extension), seen.format)

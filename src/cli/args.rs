@@ -185,11 +185,13 @@ impl Work {
             let done = done?;
             self.report(&done.skipped, ui)?;
             tally.skipped += done.skipped.len() as u64;
+            tally.report_flaws(&done.flawed, ui);
             tally.rows += done.batch.num_rows() as u64;
             ui.advance(done.batch.num_rows() as u64);
             take(done.batch)?;
         }
         ui.finish();
+        tally.report_other_flaws(ui);
         Ok(tally)
     }
 
@@ -216,6 +218,29 @@ impl Work {
 pub struct Tally {
     pub rows: u64,
     pub skipped: u64,
+    /// Processed, though something is wrong with their pictures.
+    pub flawed: u64,
+}
+
+/// So many pictures with flaws are named, the rest is counted: a folder that was copied badly is full of them.
+const NAMED_FLAWS: u64 = 20;
+
+impl Tally {
+    fn report_flaws(&mut self, flawed: &[Skipped], ui: &Ui) {
+        for Skipped { key, problem } in flawed {
+            self.flawed += 1;
+            let line = format!("{key}: {problem}");
+            if self.flawed <= NAMED_FLAWS { ui.warn(&line) } else { ui.note(&line) }
+        }
+    }
+
+    fn report_other_flaws(&self, ui: &Ui) {
+        if let more @ 1.. = self.flawed.saturating_sub(NAMED_FLAWS) {
+            let pictures = several(more, "more picture is", "more pictures are");
+            ui.warn(&format!("{pictures} truncated or damaged, and were read as far as they go"));
+            ui.hint("-v names them all, and so does pokedex check");
+        }
+    }
 }
 
 impl std::fmt::Display for Tally {

@@ -169,7 +169,7 @@ impl AugmentArgs {
             let maker = Maker { augmenter, partners, encoding: self.encode, folder: output.folder.clone() };
             skipped += self.write(table, output, maker, plan, (&classes, keys), ui)?;
         }
-        Ok(self.work.exit(&Tally { rows: 0, skipped }))
+        Ok(self.work.exit(&Tally { skipped, ..Tally::default() }))
     }
 
     fn augmenter(&self, inputs: &Inputs) -> Result<Augmenter, Failure> {

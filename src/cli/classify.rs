@@ -282,7 +282,7 @@ impl Stage {
         let skipped = (0..rows.len())
             .filter_map(|i| problem(&rows[i]).map(|problem| Skipped { key: keys.value(i).into(), problem }));
         let new: Vec<(&str, ArrayRef)> = new.iter().map(|(name, column)| (name.as_str(), column.clone())).collect();
-        Ok(Done { skipped: skipped.collect(), batch: column::put(batch, &self.schema, &new) })
+        Ok(Done { skipped: skipped.collect(), flawed: Vec::new(), batch: column::put(batch, &self.schema, &new) })
     }
 }
 

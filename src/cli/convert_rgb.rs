@@ -12,7 +12,7 @@ use super::args::{ImageInputs, Origin, Size, Work, clean_up_when_interrupted, op
 use super::failure::{Exit, Failure};
 use super::folders;
 use crate::convert::{self, COMMAND, Known, Made, Recipe};
-use crate::image::{Colour, Encoding};
+use crate::image::{Colour, Encoding, Flaw};
 use crate::io::{self, Folder, Target};
 use crate::names;
 use crate::stage::{Done, Skipped, slices};
@@ -26,8 +26,9 @@ const SLICE_ROWS: usize = 4;
 
 /// Turn any image into upright RGB over a background
 ///
-/// Reads 8 and 16 bits a channel, grey, palettes, transparency, CMYK; applies the EXIF orientation; takes the first
-/// frame of an animation. Into a table (-o FILE.parquet, or a pipe) the images travel inside, in the column `image`.
+/// Reads 8 and 16 bits a channel, grey, palettes, transparency, CMYK; turns pictures upright as EXIF and XMP say; takes
+/// the first frame of an animation. What is cut short or damaged is read as far as it goes, and named. Into a table
+/// (-o FILE.parquet, or a pipe) the images travel inside, in the column `image`.
 ///
 /// Into a folder (-o DIR/) it writes one file an image, of the same relative name with the extension of the encoding
 /// (a_jpg.png and a_png.png of a.jpg and a.png), and manifest.parquet. On the next run files whose source has not changed
@@ -176,6 +177,7 @@ type Row = Option<Result<Converted, String>>;
 /// A converted image: its facts, and its bytes where they go into a table.
 struct Converted {
     made: Made,
+    flaw: Option<Flaw>,
     bytes: Option<Vec<u8>>,
 }
 
@@ -201,11 +203,11 @@ fn convert(batch: &RecordBatch, recipe: Recipe, place: Option<Place>, schema: &S
         let converted = match place {
             None => recipe
                 .apply(&bytes)
-                .map(|(made, bytes)| Converted { made, bytes: Some(bytes) })
+                .map(|(made, flaw, bytes)| Converted { made, flaw, bytes: Some(bytes) })
                 .map_err(convert::Error::from),
-            Some((folder, known, files)) => {
-                recipe.apply_to_file(&bytes, folder, &files[i], known).map(|made| Converted { made, bytes: None })
-            }
+            Some((folder, known, files)) => recipe
+                .apply_to_file(&bytes, folder, &files[i], known)
+                .map(|(made, flaw)| Converted { made, flaw, bytes: None }),
         };
         rows.push(match converted {
             Ok(converted) => Some(Ok(converted)),
@@ -233,6 +235,11 @@ fn assemble(batch: &RecordBatch, images: &Images, rows: &[Row], place: Option<Pl
         Some(Skipped { key: images.key(i).into(), problem })
     });
     let skipped = skipped.collect();
+    let flawed = done.iter().enumerate().filter_map(|(i, done)| {
+        let problem = done.as_ref()?.flaw.as_ref()?.to_string();
+        Some(Skipped { key: images.key(i).into(), problem })
+    });
+    let flawed = flawed.collect();
     let mut new: Vec<(&str, ArrayRef)> = vec![
         (column::WIDTH, side(|made| made.width)),
         (column::HEIGHT, side(|made| made.height)),
@@ -260,7 +267,7 @@ fn assemble(batch: &RecordBatch, images: &Images, rows: &[Row], place: Option<Pl
             Arc::new(StructArray::new(fields, vec![Arc::new(bytes), Arc::new(names)], Some(valid))),
         ));
     }
-    Done { batch: column::put(batch, schema, &new), skipped }
+    Done { batch: column::put(batch, schema, &new), skipped, flawed }
 }
 
 /// The rows are not those that were looked at.

@@ -225,12 +225,14 @@ impl Stage {
         let mut numbers = Vec::with_capacity(rows.len() * self.dimension);
         let mut names = StringDictionaryBuilder::<Int32Type>::new();
         let model = self.model.to_string();
-        let mut skipped = Vec::new();
+        let (mut skipped, mut flawed) = (Vec::new(), Vec::new());
         for (i, row) in rows.iter().enumerate() {
             match &row.vector {
                 Ok(vector) => {
                     numbers.extend_from_slice(vector);
                     names.append_value(&model);
+                    let problem = row.flaw.as_ref().map(ToString::to_string);
+                    flawed.extend(problem.map(|problem| Skipped { key: keys.value(i).into(), problem }));
                 }
                 Err(problem) => {
                     numbers.resize(numbers.len() + self.dimension, 0.0);
@@ -256,7 +258,7 @@ impl Stage {
         if matches!(self.what, What::Images(_)) {
             new.push((column::CONTENT_HASH, hashes(&rows.iter().map(|row| row.content).collect::<Vec<_>>())));
         }
-        Ok(Done { batch: column::put(batch, &self.schema, &new), skipped })
+        Ok(Done { batch: column::put(batch, &self.schema, &new), skipped, flawed })
     }
 }
 
@@ -266,11 +268,17 @@ fn embed_texts(batch: &RecordBatch, column: &str, tower: &TextTower) -> Result<V
     let error = |i: usize| errors.as_ref().filter(|e| e.is_valid(i)).map(|e| e.value(i).to_string());
     let rows = texts.iter().enumerate().map(|(i, text)| {
         Ok(match (error(i), text) {
-            (Some(error), _) => Embedded { content: None, vector: Err(error), new: false, cached: false },
-            (None, None) => {
-                Embedded { content: None, vector: Err(format!("column `{column}` is null")), new: true, cached: false }
+            (Some(error), _) => Embedded { content: None, vector: Err(error), new: false, cached: false, flaw: None },
+            (None, None) => Embedded {
+                content: None,
+                vector: Err(format!("column `{column}` is null")),
+                new: true,
+                cached: false,
+                flaw: None,
+            },
+            (None, Some(text)) => {
+                Embedded { content: None, vector: Ok(tower.embed(text)?), new: true, cached: false, flaw: None }
             }
-            (None, Some(text)) => Embedded { content: None, vector: Ok(tower.embed(text)?), new: true, cached: false },
         })
     });
     rows.collect::<Result<_, model::Error>>().map_err(Failure::from)

@@ -21,7 +21,7 @@ const SLICE_ROWS: usize = 32;
 /// List image files in a table: key, path, id, label, size, content hash, error
 ///
 /// One row a file, in bytewise order of their keys. The size comes from the file's header and is that of the upright
-/// picture; --verify decodes every picture to find the damaged ones as well. With --meta the columns of a CSV are
+/// picture; --verify decodes every picture to find the damaged and truncated ones as well. With --meta the columns of a CSV are
 /// joined: cells are trimmed, blank ones are null, and columns become numbers or booleans where every cell is one.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -114,7 +114,7 @@ impl Scan {
 /// Hash and size of every image in a slice.
 fn look_at(batch: &RecordBatch, schema: &SchemaRef, verify: bool) -> Result<Done, Error> {
     let images = Images::of(batch)?;
-    let mut skipped = Vec::new();
+    let (mut skipped, mut flawed) = (Vec::new(), Vec::new());
     let (mut sizes, mut contents, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for i in 0..batch.num_rows() {
         if let Some(error) = images.error(i) {
@@ -127,7 +127,9 @@ fn look_at(batch: &RecordBatch, schema: &SchemaRef, verify: bool) -> Result<Done
         contents.push(bytes.as_ref().ok().map(|bytes| *blake3::hash(bytes).as_bytes()));
         let size = bytes.and_then(|bytes| {
             if verify {
-                let image = image::decode(&bytes, Colour::WHITE).map_err(|e| e.to_string())?;
+                let decoded = image::decode_with_flaw(&bytes, Colour::WHITE, None);
+                let (image, flaw) = decoded.map_err(|e| e.to_string())?;
+                flawed.extend(flaw.map(|flaw| Skipped { key: images.key(i).into(), problem: flaw.to_string() }));
                 return Ok((image.width, image.height));
             }
             image::dimensions(&bytes).map_err(|e| e.to_string())
@@ -146,5 +148,5 @@ fn look_at(batch: &RecordBatch, schema: &SchemaRef, verify: bool) -> Result<Done
         (column::CONTENT_HASH, hashes(&contents)),
         (column::ERROR, Arc::new(StringArray::from(errors))),
     ];
-    Ok(Done { batch: column::put(batch, schema, &new), skipped })
+    Ok(Done { batch: column::put(batch, schema, &new), skipped, flawed })
 }

@@ -101,7 +101,11 @@ impl Maker {
     pub fn make(&self, item: &Item, schema: &SchemaRef) -> Result<Done, Failure> {
         let Item { batch, keep, copies, .. } = item;
         if copies.is_empty() {
-            return Ok(Done { batch: rows::assemble(batch, *keep, None, &[], schema)?, skipped: Vec::new() });
+            return Ok(Done {
+                batch: rows::assemble(batch, *keep, None, &[], schema)?,
+                skipped: Vec::new(),
+                flawed: Vec::new(),
+            });
         }
         let images = Images::of(batch)?;
         let boxes = Boxes::of(batch)?.and_then(|boxes| boxes.get(0));
@@ -119,12 +123,16 @@ impl Maker {
             Err(problem) => {
                 let batch = rows::assemble(batch, *keep, Some(&problem), &[], schema)?;
                 let skipped = Skipped { key: images.key(0).into(), problem };
-                return Ok(Done { batch, skipped: item.is_first.then_some(skipped).into_iter().collect() });
+                return Ok(Done {
+                    batch,
+                    skipped: item.is_first.then_some(skipped).into_iter().collect(),
+                    flawed: Vec::new(),
+                });
             }
         };
         let new = copies.iter().map(|copy| self.copy(&picture, &content, boxes.as_deref(), copy));
         let new = new.collect::<Result<Vec<_>, Failure>>()?;
-        Ok(Done { batch: rows::assemble(batch, *keep, None, &new, schema)?, skipped: Vec::new() })
+        Ok(Done { batch: rows::assemble(batch, *keep, None, &new, schema)?, skipped: Vec::new(), flawed: Vec::new() })
     }
 
     fn copy(

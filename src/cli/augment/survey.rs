@@ -179,7 +179,7 @@ pub fn with_hashes(batch: &RecordBatch, schema: &arrow_schema::SchemaRef) -> Res
     }
     let errors: arrow_array::ArrayRef = std::sync::Arc::new(arrow_array::StringArray::from(errors));
     let batch = column::put(batch, schema, &[(column::CONTENT_HASH, hashes(&digests)), (column::ERROR, errors)]);
-    Ok(Done { batch, skipped })
+    Ok(Done { batch, skipped, flawed: Vec::new() })
 }
 
 /// The keys of the table, and those of the copies.

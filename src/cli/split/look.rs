@@ -90,7 +90,7 @@ impl Look {
         if self.perceptual {
             new.push((column::PERCEPTUAL_HASH, hashes(&perceptual)));
         }
-        Ok(Done { batch: column::put(batch, schema, &new), skipped })
+        Ok(Done { batch: column::put(batch, schema, &new), skipped, flawed: Vec::new() })
     }
 
     /// Reads the file of row `i` if something is missing.
