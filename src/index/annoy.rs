@@ -25,6 +25,8 @@ pub enum Metric {
     Angular,
     /// The distance
     Euclidean,
+    /// The sum of the differences
+    Manhattan,
     /// The greatest inner product
     Dot,
 }
@@ -34,7 +36,8 @@ impl Metric {
     pub fn score(self, distance: f32) -> f32 {
         match self {
             Metric::Angular => 1.0 - distance * distance / 2.0,
-            Metric::Euclidean => -distance,
+            // Not -0.
+            Metric::Euclidean | Metric::Manhattan => 0.0 - distance,
             Metric::Dot => distance,
         }
     }
@@ -45,7 +48,7 @@ impl Metric {
             // n_descendants, children[2]; an item has its squared norm where its first child would be.
             Metric::Angular => 3,
             // n_descendants, offset of the plane, children[2].
-            Metric::Euclidean => 4,
+            Metric::Euclidean | Metric::Manhattan => 4,
             // n_descendants, children[2], what lifts an item to the greatest norm.
             Metric::Dot => 4,
         }
@@ -55,8 +58,13 @@ impl Metric {
     fn children(self) -> usize {
         match self {
             Metric::Angular | Metric::Dot => 1,
-            Metric::Euclidean => 2,
+            Metric::Euclidean | Metric::Manhattan => 2,
         }
+    }
+
+    /// Whether planes do not go through the origin: those of distances, whatever distance it is.
+    fn has_offsets(self) -> bool {
+        matches!(self, Metric::Euclidean | Metric::Manhattan)
     }
 
     /// How many items fit into a node.
@@ -88,7 +96,7 @@ impl Error {
         Some(match self {
             Error::Read { .. } => "check the spelling and the permissions; it must be a file".into(),
             Error::NotAnIndex { .. } => {
-                "give the dimension and the metric (angular, euclidean, dot) that it was built with".into()
+                "give the dimension and the metric (angular, euclidean, manhattan, dot) that it was built with".into()
             }
             Error::Damaged { .. } => "build it again: pokedex index TABLE --kind annoy -o dex.parquet".into(),
             Error::OtherDimension { .. } => "embed the query by the model that made the index".into(),
@@ -107,7 +115,7 @@ mod tests {
     use super::*;
     use crate::index::Chunked;
 
-    const METRICS: [Metric; 3] = [Metric::Angular, Metric::Euclidean, Metric::Dot];
+    const METRICS: [Metric; 4] = [Metric::Angular, Metric::Euclidean, Metric::Manhattan, Metric::Dot];
 
     /// Numbers between -1 and 1.
     fn noise(count: usize, seed: u32) -> Vec<f32> {
@@ -150,6 +158,7 @@ mod tests {
         let far = |row: &[f32]| match metric {
             Metric::Angular => -dot(row, query) / dot(row, row).sqrt(),
             Metric::Euclidean => dot(row, row) - 2.0 * dot(row, query),
+            Metric::Manhattan => row.iter().zip(query).map(|(a, b)| f64::from((a - b).abs())).sum(),
             Metric::Dot => -dot(row, query),
         };
         let mut rows: Vec<(f64, u32)> = numbers.chunks(query.len()).map(far).zip(0..).collect();
@@ -174,6 +183,12 @@ mod tests {
         0xbf800000, 2, 0, 2, 5, 0, 0, 2, 0, 1, 3, 0, 0, 3, 0, 0, 4, 6, 0, 5, 0xbdfb1784, 8, 9, 0x3ee7ed91, 0xbf643a8c,
         7, 0xbfcd69e6, 10, 7, 0x3f1de906, 0x3f497ecb, 7, 0xbfcd69e6, 10, 7, 0x3f1de906, 0x3f497ecb,
     ];
+    const MANHATTAN: &[u32] = &[
+        1, 0, 0, 0, 0x3f800000, 0, 1, 0, 0, 0, 0, 0x3f800000, 1, 0, 0, 0, 0x40400000, 0x40800000, 1, 0, 0, 0,
+        0xbf800000, 0x3f000000, 1, 0, 0, 0, 0x3e800000, 0xc0000000, 1, 0, 0, 0, 0x3fc00000, 0x3fa00000, 1, 0, 0, 0, 0,
+        0xbf800000, 2, 0, 2, 5, 0, 0, 2, 0, 4, 6, 0, 0, 3, 0, 0, 1, 3, 0, 5, 0xbf0292e3, 9, 8, 0x3da2a521, 0xbf7f3102,
+        7, 0xbfca39b0, 10, 7, 0x3f1cf6e9, 0x3f4a3b9f, 7, 0xbfca39b0, 10, 7, 0x3f1cf6e9, 0x3f4a3b9f,
+    ];
     const DOT: &[u32] = &[
         1, 0, 0, 0x409cc470, 0x3f800000, 0, 1, 0, 0, 0x409cc470, 0, 0x3f800000, 1, 0, 0, 0, 0x40400000, 0x40800000, 1,
         0, 0, 0x409bf2df, 0xbf800000, 0x3f000000, 1, 0, 0, 0x40926c8e, 0x3e800000, 0xc0000000, 1, 0, 0, 0x40934bae,
@@ -187,6 +202,7 @@ mod tests {
         let cases = [
             (Metric::Angular, ANGULAR, [(5, 0.23057668), (2, 0.45950583), (0, 0.45950586)]),
             (Metric::Euclidean, EUCLIDEAN, [(0, 0.5), (5, 0.9013878), (1, 1.118034)]),
+            (Metric::Manhattan, MANHATTAN, [(0, 0.5), (5, 1.25), (1, 1.5)]),
             (Metric::Dot, DOT, [(2, 5.0), (5, 2.125), (0, 1.0)]),
         ];
         for (metric, words, nearest) in cases {
@@ -201,13 +217,13 @@ mod tests {
                 assert!(*item == right || metric == Metric::Angular && right != 5, "{found:?}");
             }
             let near = index.candidates(&[1.0, 0.5], 1, None).expect("searches");
-            assert_eq!(near, [[1, 2, 3, 5].to_vec(), [1, 3].to_vec(), [0, 1, 2, 3, 5].to_vec()][metric as usize]);
+            assert_eq!(near, [&[1, 2, 3, 5][..], &[1, 3], &[0, 1, 3], &[0, 1, 2, 3, 5]][metric as usize]);
         }
     }
 
     #[test]
     fn items_and_leaves_are_those_of_spotifys_annoy() {
-        for (metric, words) in METRICS.into_iter().zip([ANGULAR, EUCLIDEAN, DOT]) {
+        for (metric, words) in METRICS.into_iter().zip([ANGULAR, EUCLIDEAN, MANHATTAN, DOT]) {
             let node = metric.head() + 2;
             let ours = built(&ITEMS, 2, metric, 1);
             let words_of = |bytes: &[u8]| -> Vec<u32> {
@@ -257,7 +273,7 @@ mod tests {
 
     #[test]
     fn the_bytes_do_not_depend_on_the_number_of_threads() {
-        for (metric, trees) in METRICS.into_iter().zip([1, 7, 33]) {
+        for (metric, trees) in METRICS.into_iter().zip([1, 7, 4, 33]) {
             let numbers = clustered(2500, 9, 3);
             let with = |threads| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
@@ -366,7 +382,7 @@ mod tests {
             }
             let _ = (0..20).filter_map(|item| index.vector(item)).count();
         };
-        for (metric, words) in METRICS.into_iter().zip([ANGULAR, EUCLIDEAN, DOT]) {
+        for (metric, words) in METRICS.into_iter().zip([ANGULAR, EUCLIDEAN, MANHATTAN, DOT]) {
             for file in [bytes(words), built(&clustered(12, 2, 1), 2, metric, 2)] {
                 for length in 0..file.len() {
                     tried(&file[..length], 2, metric);

@@ -7,6 +7,12 @@
 //! The graph is Vamana (Subramanya et al., DiskANN, NeurIPS 2019), grown in batches as ParlayANN (Manohar et al., PPoPP
 //! 2024) does: the neighbours of a batch's rows are looked for in the graph as it stands, in parallel; then edges back
 //! to them are added, grouped by the row that they leave from. Walks compare codes; what they find is ranked by vectors.
+//!
+//! Rows that are much alike, the stills of a film or a burst of photographs, know nobody but each other once there are
+//! more of them than a row has neighbours: an island. So the graph is kept as it was when it held an eighth of its rows,
+//! a 64th, and so on, in which an island has few rows: a walk of each of these levels finds where to begin in the next
+//! (the levels of HNSW, Malkov and Yashunin, 2018). Rows of one code are one node, and a search whose best rows the codes
+//! cannot tell apart looks at more of them.
 
 mod build;
 mod file;
@@ -17,7 +23,7 @@ use arrow_buffer::{BooleanBuffer, ScalarBuffer};
 use super::Chunked;
 use super::codes::{Codes, Query, dot};
 use super::exact::{cosine, norm};
-use walk::{Ground, NONE, Walk, prefetch};
+use walk::{Astray, Ground, NONE, Walk, prefetch};
 
 /// What can go wrong with a graph.
 #[derive(Debug, thiserror::Error)]
@@ -55,14 +61,12 @@ pub struct Options {
     /// A row is no neighbour where a nearer neighbour is this many times nearer to it, by 1 - cosine. At least 1; more
     /// than 1 keeps edges that lead far.
     pub alpha: f32,
-    /// At how many rows a walk begins.
-    pub entries: usize,
 }
 
 impl Default for Options {
     /// Measured on 100,000 and on a million vectors of 512 numbers, see `benches/peers/graph.py`.
     fn default() -> Options {
-        Options { degree: 48, beam: 80, alpha: 1.1, entries: 1 }
+        Options { degree: 48, beam: 80, alpha: 1.1 }
     }
 }
 
@@ -71,11 +75,16 @@ impl Default for Options {
 pub struct Graph {
     /// What to call it in a message.
     name: String,
-    /// Lists of `degree` neighbours, of 8192 rows each but for the last; [`NONE`] ends a list early.
-    chunks: Vec<ScalarBuffer<u32>>,
-    rows: usize,
-    degree: usize,
-    /// The rows at which a walk begins; none only where there are no rows.
+    /// The neighbours of each row. Of rows of one code only the first has any, and only the first is a neighbour.
+    rows: Lists,
+    /// The next row of the same code, if any: always a later one.
+    next: Lists,
+    /// The graph as it was with ever fewer rows, the largest first. Their nodes are numbered in the order in which rows
+    /// were added, so that a node of one is the same row in all.
+    levels: Vec<Lists>,
+    /// The row of each node of the largest level.
+    order: Lists,
+    /// The rows at which a walk begins where there are no levels; none only where there are no rows.
     entries: Vec<u32>,
 }
 
@@ -85,6 +94,47 @@ const CHUNK: usize = 1 << SHIFT;
 
 /// How many rows beyond twice those asked for are ranked by their vectors: rounding to codes seldom moves a row farther.
 const SPARE: usize = 16;
+/// How many nodes of a level are kept in sight.
+const SIGHT: usize = 16;
+/// How much farther a search looks at most, where codes cannot tell what is best.
+const MUCH: usize = 32;
+/// How far, in standard deviations, rounding to codes is taken to move a score.
+const DEVIATIONS: f32 = 4.0;
+
+/// As many numbers for each of some nodes, in chunks of 8192 nodes but for the last.
+#[derive(Debug, Default)]
+struct Lists {
+    chunks: Vec<ScalarBuffer<u32>>,
+    len: usize,
+    width: usize,
+    /// All numbers are less, or [`NONE`], which ends a list early.
+    below: usize,
+}
+
+impl Lists {
+    fn new(numbers: Vec<u32>, width: usize, below: usize) -> Lists {
+        let (len, size) = (numbers.len() / width, CHUNK * width);
+        let all = ScalarBuffer::from(numbers);
+        let chunks = (0..all.len()).step_by(size).map(|at| all.slice(at, size.min(all.len() - at))).collect();
+        Lists { chunks, len, width, below }
+    }
+
+    /// The list of a node; a file may hold anything.
+    fn get(&self, node: u32) -> Result<&[u32], Astray> {
+        let at = node as usize;
+        let start = (at & (CHUNK - 1)) * self.width;
+        let list = &self.chunks[at >> SHIFT][start..start + self.width];
+        match list.iter().all(|to| (*to as usize) < self.below || *to == NONE) {
+            true => Ok(list),
+            false => Err(Astray(node)),
+        }
+    }
+
+    /// The only number of a node.
+    fn one(&self, node: u32) -> Result<Option<u32>, Astray> {
+        Ok(Some(self.get(node)?[0]).filter(|number| *number != NONE))
+    }
+}
 
 impl Graph {
     /// Grows a graph of all rows. `progress` is told how many rows were added, again and again.
@@ -95,21 +145,14 @@ impl Graph {
         build::build(codes, options, progress)
     }
 
-    fn new(lists: Vec<u32>, degree: usize, entries: Vec<u32>) -> Graph {
-        let (rows, size) = (lists.len() / degree, CHUNK * degree);
-        let all = ScalarBuffer::from(lists);
-        let chunks = (0..all.len()).step_by(size).map(|at| all.slice(at, size.min(all.len() - at))).collect();
-        Graph { name: "graph".into(), chunks, rows, degree, entries }
-    }
-
     /// Number of rows.
     pub fn len(&self) -> usize {
-        self.rows
+        self.rows.len
     }
 
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
-        self.rows == 0
+        self.rows.len == 0
     }
 
     /// The `top` rows with the greatest cosine to a query of length 1, as far as they are found, best first, the first of
@@ -130,26 +173,85 @@ impl Graph {
         beam: usize,
         filter: Option<&BooleanBuffer>,
     ) -> Result<Vec<(u32, f32)>, Error> {
-        if codes.codes.len() != self.rows || vectors.len() != self.rows {
+        if codes.codes.len() != self.rows.len || vectors.len() != self.rows.len {
             return Err(Error::OtherTable { name: self.name.clone() });
         }
-        let ground = From { graph: self, codes, query: Query::new(query) };
-        let mut walk = Walk::default();
-        let width = beam.max(top).max(1);
-        match filter {
-            None => walk.run(&ground, &self.entries, width)?,
-            Some(filter) => walk.run_filtered(&ground, &self.entries, width, |row| filter.value(row as usize))?,
+        if top == 0 || self.is_empty() {
+            return Ok(Vec::new());
         }
-        walk.beam.truncate(top.saturating_mul(2).saturating_add(SPARE));
-        walk.beam.iter().for_each(|near| prefetch(vectors.row(near.row() as usize)));
-        let ranked = walk.beam.iter().map(|near| {
-            let vector = vectors.row(near.row() as usize);
-            (near.row(), cosine(query, vector, norm(vector)))
+        let rows = self.candidates(codes, query, top, beam.max(top), filter).map_err(|Astray(row)| {
+            let problem = format!("is damaged: a neighbour of row {row} does not exist");
+            Error::Damaged { name: self.name.clone(), problem }
+        })?;
+        rows.iter().for_each(|row| prefetch(vectors.row(*row as usize)));
+        let ranked = rows.iter().map(|row| {
+            let vector = vectors.row(*row as usize);
+            (*row, cosine(query, vector, norm(vector)))
         });
         let mut found: Vec<(u32, f32)> = ranked.collect();
         found.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         found.truncate(top);
         Ok(found)
+    }
+
+    /// The rows that can be among the best by their codes.
+    fn candidates(
+        &self,
+        codes: &Codes,
+        query: &[f32],
+        top: usize,
+        beam: usize,
+        filter: Option<&BooleanBuffer>,
+    ) -> Result<Vec<u32>, Astray> {
+        let ground = From { graph: self, codes, query: Query::new(query) };
+        let mut walk = Walk::default();
+        let entries = match self.levels.is_empty() {
+            true => self.entries.clone(),
+            false => walk.descend(&ground, &self.levels, &self.order, SIGHT)?,
+        };
+        let passes = |row: u32| filter.is_none_or(|filter| filter.value(row as usize));
+        let mut width = beam;
+        loop {
+            match filter {
+                None => walk.run(&ground, &entries, width)?,
+                Some(_) => walk.run_filtered(&ground, &entries, width, |node| {
+                    self.alike(node).find(|row| row.map_or(true, passes)).transpose().map(|row| row.is_some())
+                })?,
+            }
+            let Some(last) = walk.beam.last() else { return Ok(Vec::new()) };
+            let least = walk.beam[top.min(walk.beam.len()) - 1];
+            let unsure = least.similarity() - ground.rounding(least.row());
+            if walk.beam.len() == width && last.similarity() > unsure && width < beam.saturating_mul(MUCH) {
+                width *= 2;
+                continue;
+            }
+            let enough = top.saturating_mul(2).saturating_add(SPARE);
+            let mut rows = Vec::with_capacity(enough.min(walk.beam.len()));
+            for near in &walk.beam {
+                if rows.len() >= enough && near.similarity() <= unsure {
+                    break;
+                }
+                for row in self.alike(near.row()) {
+                    let row = row?;
+                    if passes(row) {
+                        rows.push(row);
+                    }
+                }
+            }
+            return Ok(rows);
+        }
+    }
+
+    /// A row and all later ones of the same code.
+    fn alike(&self, row: u32) -> impl Iterator<Item = Result<u32, Astray>> + '_ {
+        std::iter::successors(Some(Ok(row)), |row| {
+            let row = (*row).ok()?;
+            match self.next.one(row) {
+                // Else a damaged file could lead around for ever.
+                Ok(next) => next.map(|next| if next > row { Ok(next) } else { Err(Astray(row)) }),
+                Err(astray) => Some(Err(astray)),
+            }
+        })
     }
 }
 
@@ -160,20 +262,18 @@ struct From<'a> {
     query: Query,
 }
 
-impl Ground for From<'_> {
-    type Error = Error;
+impl From<'_> {
+    /// What rounding to codes does to a score as [`Ground::score`] gives it: what it took from a row has no more to do
+    /// with the query than a random direction has.
+    fn rounding(&self, row: u32) -> f32 {
+        let lost = self.codes.errors.row(row as usize)[0];
+        DEVIATIONS * lost / (self.query.numbers.len() as f32).sqrt() / self.query.scale
+    }
+}
 
-    fn neighbours(&self, row: u32) -> Result<&[u32], Error> {
-        let row = row as usize;
-        let start = (row & (CHUNK - 1)) * self.graph.degree;
-        let list = &self.graph.chunks[row >> SHIFT][start..start + self.graph.degree];
-        match list.iter().all(|to| (*to as usize) < self.graph.rows || *to == NONE) {
-            true => Ok(list),
-            false => {
-                let problem = format!("is damaged: a neighbour of row {row} does not exist");
-                Err(Error::Damaged { name: self.graph.name.clone(), problem })
-            }
-        }
+impl Ground for From<'_> {
+    fn neighbours(&self, row: u32) -> Result<&[u32], Astray> {
+        self.graph.rows.get(row)
     }
 
     fn prepare(&self, row: u32) {
@@ -310,17 +410,86 @@ mod tests {
         }
     }
 
+    /// Copies of some rows, moved by noise of this length, in an order that has nothing to do with what they are like;
+    /// the last of them are queries.
+    fn copies(of: usize, times: usize, noise: f32, seed: u64) -> (Table, Vec<f32>) {
+        let uniform = |n: u64| (build::mixed(n) >> 40) as f32 / (1 << 23) as f32 - 1.0;
+        let normal = |n: u64| (0..4).map(|i| uniform(n * 4 + i)).sum::<f32>();
+        let number = |row: u64, i: u64| normal(seed << 50 | row << 8 | i);
+        let mut rows: Vec<(u64, Vec<f32>)> = Vec::new();
+        for row in 0..(of * times + 100) as u64 {
+            let centre = build::mixed(row) % of as u64;
+            let mut vector: Vec<f32> = (0..WIDTH as u64).map(|i| number(centre, i)).collect();
+            let length = norm(&vector) as f32;
+            vector.iter_mut().for_each(|x| *x /= length);
+            let spread = noise / (WIDTH as f32 * 4.0 / 3.0).sqrt();
+            vector.iter_mut().zip(0..).for_each(|(x, i)| *x += spread * number(1000 + row, i));
+            let length = norm(&vector) as f32;
+            vector.iter_mut().for_each(|x| *x /= length);
+            rows.push((centre, vector));
+        }
+        let numbers: Vec<f32> = rows.into_iter().flat_map(|(_, vector)| vector).collect();
+        let (base, asked) = numbers.split_at(of * times * WIDTH);
+        (Table::new(base.to_vec()), asked.to_vec())
+    }
+
+    #[test]
+    fn many_rows_that_are_nearly_alike_are_no_islands() {
+        for (of, times) in [(60, 100), (150, 40)] {
+            for noise in [0.0, 0.0001, 0.001, 0.01, 0.05, 0.3] {
+                let (table, asked) = copies(of, times, noise, 1);
+                let graph = read(bytes(&table.graph())).expect("a sound graph");
+                let third: BooleanBuffer =
+                    (0..of * times).map(|row| build::mixed(row as u64).is_multiple_of(3)).collect();
+                for filter in [None, Some(&third)] {
+                    let mut hits = 0;
+                    for query in asked.chunks(WIDTH) {
+                        let truth = table.nearest(query, 10, |row| filter.is_none_or(|filter| filter.value(row)));
+                        // Rows as near as the tenth are as good.
+                        let last = truth.last().expect("more than ten rows");
+                        let least = exact_dot(query, table.vectors().row(*last as usize)) - 1e-6;
+                        let found = table.search(&graph, query, 10, filter);
+                        hits += found.iter().filter(|(_, score)| *score >= least).count();
+                    }
+                    assert!(hits > 950, "{hits} of 1000: {of} x {times}, noise {noise}, filter {}", filter.is_some());
+                }
+            }
+        }
+    }
+
     #[test]
     fn equal_rows_are_all_reached() {
         let one = Table::clustered(1, 6).vectors;
         let table = Table::new(one.repeat(1000));
-        let graph = table.graph();
-        assert_eq!(table.search(&graph, &one, 10, None).len(), 10);
-        let found = table.search(&graph, &one, 1000, None);
-        assert!(found.len() > 900, "{}", found.len());
-        assert!(found.is_sorted(), "equals in the order of the table");
+        let graph = read(bytes(&table.graph())).expect("a sound graph");
+        let rows =
+            |top, filter| -> Vec<u32> { table.search(&graph, &one, top, filter).iter().map(|(row, _)| *row).collect() };
+        // The first of equals before the others, as by an exact search.
+        assert_eq!(rows(10, None), (0..10).collect::<Vec<_>>());
+        assert_eq!(rows(1000, None), (0..1000).collect::<Vec<_>>());
+        let even: BooleanBuffer = (0..1000).map(|row| row % 2 == 0).collect();
+        assert_eq!(rows(3, Some(&even)), [0, 2, 4]);
         let zero = Table::new(vec![0.0; 200 * WIDTH]);
         assert_eq!(zero.graph().len(), 200);
+    }
+
+    #[test]
+    fn a_graph_without_levels_is_still_read() {
+        let table = Table::clustered(500, 10);
+        let graph = table.graph();
+        let graph = Graph { levels: Vec::new(), order: Lists::default(), ..graph };
+        let graph = read(bytes(&graph)).expect("a sound graph");
+        assert_eq!(table.search(&graph, table.vectors().row(7), 1, None)[0].0, 7);
+    }
+
+    #[test]
+    fn rows_of_one_code_that_lead_around_are_found_out() {
+        let table = Table::new(Table::clustered(1, 6).vectors.repeat(3));
+        let graph = table.graph();
+        assert_eq!(graph.next.chunks[0][..], [1, 2, NONE]);
+        let graph = Graph { next: Lists::new(vec![1, 0, NONE], 1, 3), ..graph };
+        let error = graph.search(&table.codes(), &table.vectors(), &table.vectors[..WIDTH], 3, 50, None);
+        assert!(error.is_err());
     }
 
     #[test]
@@ -350,9 +519,10 @@ mod tests {
     fn a_neighbour_that_there_is_not_is_found_out() {
         let table = Table::clustered(300, 8);
         let graph = table.graph();
-        let mut lists = graph.chunks[0].to_vec();
-        lists[graph.entries[0] as usize * graph.degree] = 300;
-        let graph = read(bytes(&Graph::new(lists, graph.degree, graph.entries))).expect("lists are not looked at");
+        let mut lists = graph.rows.chunks[0].to_vec();
+        lists[graph.entries[0] as usize * graph.rows.width] = 300;
+        let lists = Lists::new(lists, graph.rows.width, 300);
+        let graph = read(bytes(&Graph { rows: lists, levels: Vec::new(), ..graph })).expect("lists are not looked at");
         let error = graph.search(&table.codes(), &table.vectors(), &table.vectors[..WIDTH], 5, 50, None);
         assert!(error.is_err_and(|e| e.to_string().contains("is damaged: a neighbour of row")));
     }

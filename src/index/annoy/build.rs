@@ -73,7 +73,7 @@ pub fn build(
 struct Rows<'a> {
     vectors: &'a Chunked<'a, f32>,
     metric: Metric,
-    /// Squared norm of each; nothing by the Euclidean metric.
+    /// Squared norm of each; nothing by metrics whose planes have offsets.
     squared: Vec<f32>,
     /// By the dot metric: one number more, which gives all vectors the same norm. Then the greatest inner product with a
     /// query, which has 0 there, is the least angle (Bachrach et al., Speeding up the Xbox recommender system, 2014).
@@ -83,7 +83,7 @@ struct Rows<'a> {
 impl<'a> Rows<'a> {
     fn new(vectors: &'a Chunked<'a, f32>, metric: Metric) -> Rows<'a> {
         let mut rows = Rows { vectors, metric, squared: Vec::new(), lift: Vec::new() };
-        if metric != Metric::Euclidean {
+        if !metric.has_offsets() {
             let numbers = (0..vectors.len()).into_par_iter().with_min_len(256);
             rows.squared = numbers.map(|i| fast_dot(vectors.row(i), vectors.row(i))).collect();
         }
@@ -331,7 +331,7 @@ fn between_two_means(rows: &Rows, items: &[u32], random: &mut Random) -> Plane {
         let (vector, mut products, mut far) = (rows.vectors.row(row), [0.0; 2], [0.0; 2]);
         let [p, q] = &means;
         let both = [&p.vector[..], &q.vector[..]];
-        if rows.metric == Metric::Euclidean {
+        if rows.metric.has_offsets() {
             fast_squared_distances(vector, &both, &mut far);
         } else {
             fast_dots(vector, &both, &mut products);
@@ -357,7 +357,7 @@ fn between_two_means(rows: &Rows, items: &[u32], random: &mut Random) -> Plane {
         lift /= norm;
     }
     let half_way = || -0.5 * (fast_dot(&normal, &p.vector) + fast_dot(&normal, &q.vector));
-    let offset = if rows.metric == Metric::Euclidean { half_way() } else { 0.0 };
+    let offset = if rows.metric.has_offsets() { half_way() } else { 0.0 };
     Plane { normal, lift, offset }
 }
 
@@ -379,7 +379,7 @@ impl Mean {
 
     /// Adds a row, given its product with the mean.
     fn add(&mut self, rows: &Rows, row: usize, product: f32) {
-        let norm = if rows.metric == Metric::Euclidean { 1.0 } else { rows.squared[row].sqrt() };
+        let norm = if rows.metric.has_offsets() { 1.0 } else { rows.squared[row].sqrt() };
         if norm == 0.0 {
             return;
         }
@@ -415,7 +415,7 @@ impl<W: Write> Nodes<'_, W> {
         for row in 0..self.rows.vectors.len() {
             let extra = match self.rows.metric {
                 Metric::Angular => [self.rows.squared[row], 0.0, 0.0],
-                Metric::Euclidean => [0.0; 3],
+                Metric::Euclidean | Metric::Manhattan => [0.0; 3],
                 Metric::Dot => [0.0, 0.0, self.rows.lift[row]],
             };
             put(&mut self.node, 1, &extra.map(f32::to_bits));
@@ -449,7 +449,7 @@ impl<W: Write> Nodes<'_, W> {
                 }
                 // What searches takes a plane's lift for an offset; a query has none of the one, and needs no other.
                 self.node.fill(0);
-                if metric == Metric::Euclidean {
+                if metric.has_offsets() {
                     put(&mut self.node, 1, &[plane.offset.to_bits()]);
                 }
                 put(&mut self.node, metric.children(), &numbers);

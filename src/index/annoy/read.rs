@@ -113,7 +113,7 @@ impl Annoy {
                 let stored = f32::from_bits(head[1]);
                 head[2] == 0 && (head[1] == 0 || (stored - squared).abs() <= 1e-3 * squared)
             }
-            Metric::Euclidean => head[1..4] == [0; 3],
+            Metric::Euclidean | Metric::Manhattan => head[1..4] == [0; 3],
             Metric::Dot => head[1..3] == [0; 2],
         };
         if head[0] == 1 && sound { Ok(()) } else { Err("its last item is none") }
@@ -186,10 +186,13 @@ impl Annoy {
         let mut far = vec![0.0; items.len()];
         match self.metric {
             Metric::Euclidean => fast_squared_distances(query, &vectors, &mut far),
+            Metric::Manhattan => {
+                far.iter_mut().zip(&vectors).for_each(|(far, vector)| *far = sum_of_differences(query, vector))
+            }
             Metric::Angular | Metric::Dot => fast_dots(query, &vectors, &mut far),
         }
         match self.metric {
-            Metric::Euclidean => {}
+            Metric::Euclidean | Metric::Manhattan => {}
             Metric::Dot => far.iter_mut().for_each(|far| *far = -*far),
             Metric::Angular => {
                 let squared = fast_dot(query, query);
@@ -210,7 +213,8 @@ impl Annoy {
         found.sort_unstable_by(order);
         let shown = |(item, distance): (u32, f32)| match self.metric {
             Metric::Angular | Metric::Euclidean => (item, distance.max(0.0).sqrt()),
-            Metric::Dot => (item, -distance),
+            Metric::Manhattan => (item, distance),
+            Metric::Dot => (item, 0.0 - distance),
         };
         Ok(found.into_iter().map(shown).collect())
     }
@@ -272,7 +276,7 @@ impl Annoy {
                 let product = fast_dot(self.numbers(node), query);
                 let side = match self.metric {
                     Metric::Angular => product,
-                    Metric::Euclidean => product + f32::from_bits(self.node(node)[1]),
+                    Metric::Euclidean | Metric::Manhattan => product + f32::from_bits(self.node(node)[1]),
                     Metric::Dot => product + f32::from_bits(self.node(node)[3]).powi(2),
                 };
                 // No negative zero, which would not be equal to zero.
@@ -307,6 +311,10 @@ impl Annoy {
     fn listed(&self, leaf: u32) -> &[u32] {
         &self.node(leaf)[self.metric.children()..][..self.below(leaf) as usize]
     }
+}
+
+fn sum_of_differences(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs())).sum::<f64>() as f32
 }
 
 /// A node to go to, and the least margin by which the query is on its side of the planes above it.

@@ -1,11 +1,12 @@
 //! Growing a graph, the same one whatever the number of threads.
 
-use std::convert::Infallible;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use rayon::prelude::*;
 
-use super::walk::{Ground, NONE, Near, Walk, prefetch};
-use super::{Graph, Options};
+use super::walk::{Astray, Ground, NONE, Near, Walk, prefetch};
+use super::{Graph, Lists, Options, SIGHT};
 use crate::index::codes::{Codes, dot};
 
 /// The rows of one batch do not see each other: a batch is no larger than the graph, nor than this part of all rows.
@@ -14,26 +15,60 @@ const PART: usize = 50;
 const LEAST_IN_BATCH: usize = 64;
 const MOST_IN_BATCH: usize = 16384;
 
+/// A level of the graph has this many times as many nodes as the next.
+const STEP: usize = 8;
+/// Levels of fewer nodes than this are not worth a walk.
+const LEAST_IN_LEVEL: usize = 16;
+
 /// The graph of all rows.
 pub fn build(codes: &Codes, options: Options, mut progress: impl FnMut(usize)) -> Graph {
     let rows = u32::try_from(codes.codes.len()).ok().filter(|rows| *rows < NONE).expect("rows are counted in 32 bits");
-    let options = Options {
-        degree: options.degree.max(2),
-        beam: options.beam.max(1),
-        alpha: options.alpha.max(1.0),
-        entries: options.entries.max(1),
-    };
-    let order = shuffled(rows);
-    let entries: Vec<u32> = order.iter().take(options.entries).copied().collect();
-    let mut graph = Growing::new(codes, options);
+    let options = Options { degree: options.degree.max(2), beam: options.beam.max(1), alpha: options.alpha.max(1.0) };
+    let next = next_alike(codes);
+    let mut later = vec![false; rows as usize];
+    next.iter().filter(|row| **row != NONE).for_each(|row| later[*row as usize] = true);
+    let order = shuffled((0..rows).filter(|row| !later[*row as usize]).collect());
+    progress(rows as usize - order.len());
+    let entries: Vec<u32> = order.first().copied().into_iter().collect();
+    let mut graph = Growing::new(codes, options, &order);
+    let sizes = std::iter::successors(Some(order.len()), |size| Some(size / STEP)).skip(1);
+    let mut sizes: Vec<usize> = sizes.take_while(|size| *size >= LEAST_IN_LEVEL).collect();
     let mut done = order.len().min(1);
     while done < order.len() {
-        let size = done.min((order.len() / PART).clamp(LEAST_IN_BATCH, MOST_IN_BATCH)).min(order.len() - done);
-        graph.insert(&order[done..done + size], &entries[..entries.len().min(done)]);
+        if sizes.last() == Some(&done) {
+            sizes.pop();
+            graph.keep_level(done);
+        }
+        let end = sizes.last().copied().unwrap_or(order.len());
+        let size = done.min((order.len() / PART).clamp(LEAST_IN_BATCH, MOST_IN_BATCH)).min(end - done);
+        graph.insert(&order[done..done + size], &entries);
         done += size;
         progress(size);
     }
-    Graph::new(graph.into_lists(), options.degree, entries)
+    graph.finish(next, entries)
+}
+
+/// For each row the next one of the same code, or [`NONE`].
+fn next_alike(codes: &Codes) -> Vec<u32> {
+    let rows = codes.codes.len() as u32;
+    let digest = |row: u32| {
+        let mut hasher = DefaultHasher::new();
+        codes.codes.row(row as usize).hash(&mut hasher);
+        hasher.finish()
+    };
+    let digests: Vec<u64> = (0..rows).into_par_iter().map(digest).collect();
+    let mut next = vec![NONE; rows as usize];
+    // Later rows are put in first, so that each meets the nearest one after it. Rows of one digest and different codes are
+    // as good as impossible; those that are met go without.
+    let mut after: HashMap<u64, u32> = HashMap::with_capacity(rows as usize);
+    for row in (0..rows).rev() {
+        if let Some(later) = after.insert(digests[row as usize], row)
+            && codes.codes.row(later as usize) == codes.codes.row(row as usize)
+        {
+            next[row as usize] = later;
+        }
+    }
+    next
 }
 
 /// A graph while it grows. Cosines are those of the codes divided by the codes' own lengths: what is nearest to a row is
@@ -46,6 +81,12 @@ struct Growing<'a> {
     /// Lists of `room` neighbours: half as many again as in the end, so that they are shortened seldom.
     lists: Vec<u32>,
     room: usize,
+    /// The rows in the order in which they are added, as far as there are levels of them.
+    order: Lists,
+    /// The largest first.
+    levels: Vec<Lists>,
+    /// The place of each row in that order.
+    places: Vec<u32>,
 }
 
 /// A row to which others are compared.
@@ -61,9 +102,7 @@ struct From<'a> {
 }
 
 impl Ground for From<'_> {
-    type Error = Infallible;
-
-    fn neighbours(&self, row: u32) -> Result<&[u32], Infallible> {
+    fn neighbours(&self, row: u32) -> Result<&[u32], Astray> {
         Ok(self.graph.list(row))
     }
 
@@ -77,7 +116,7 @@ impl Ground for From<'_> {
 }
 
 impl<'a> Growing<'a> {
-    fn new(codes: &'a Codes<'a>, options: Options) -> Growing<'a> {
+    fn new(codes: &'a Codes<'a>, options: Options, order: &[u32]) -> Growing<'a> {
         let rows = codes.codes.len();
         let inverse_length = |row: usize| {
             let square: i64 = codes.codes.row(row).iter().map(|x| i64::from(*x).pow(2)).sum();
@@ -85,7 +124,19 @@ impl<'a> Growing<'a> {
         };
         let inverse_lengths = (0..rows).into_par_iter().map(inverse_length).collect();
         let room = options.degree + options.degree / 2;
-        Growing { codes, inverse_lengths, options, lists: vec![NONE; rows * room], room }
+        let mut places = vec![NONE; rows];
+        (0..).zip(order).for_each(|(place, row)| places[*row as usize] = place);
+        let order = Lists::new(order[..order.len() / STEP].to_vec(), 1, rows);
+        Growing {
+            codes,
+            inverse_lengths,
+            options,
+            lists: vec![NONE; rows * room],
+            room,
+            order,
+            levels: Vec::new(),
+            places,
+        }
     }
 
     fn pivot(&self, row: u32) -> Pivot {
@@ -112,7 +163,15 @@ impl<'a> Growing<'a> {
     fn insert(&mut self, batch: &[u32], entries: &[u32]) {
         let graph = &*self;
         let neighbours = |walk: &mut Walk, row: &u32| {
-            let Ok(()) = walk.run(&From { graph, pivot: graph.pivot(*row) }, entries, graph.options.beam);
+            let from = From { graph, pivot: graph.pivot(*row) };
+            let sound = "a graph in memory is sound";
+            match graph.levels.is_empty() {
+                true => walk.run(&from, entries, graph.options.beam).expect(sound),
+                false => {
+                    let entries = walk.descend(&from, &graph.levels, &graph.order, SIGHT).expect(sound);
+                    walk.run(&from, &entries, graph.options.beam).expect(sound);
+                }
+            }
             walk.expanded.sort_unstable();
             graph.prune(*row, &walk.expanded)
         };
@@ -179,15 +238,15 @@ impl<'a> Growing<'a> {
         kept
     }
 
-    /// All lists, `degree` places each.
-    fn into_lists(self) -> Vec<u32> {
+    /// Lists of `degree` places, those of rows that have too many shortened.
+    fn shortened_lists(&self, rows: impl IndexedParallelIterator<Item = u32>) -> Vec<u32> {
         let degree = self.options.degree;
-        let mut lists = vec![NONE; self.codes.codes.len() * degree];
-        lists.par_chunks_mut(degree).enumerate().for_each(|(row, place)| {
-            let list = self.list(row as u32);
+        let mut lists = vec![NONE; rows.len() * degree];
+        lists.par_chunks_mut(degree).zip(rows).for_each(|(place, row)| {
+            let list = self.list(row);
             match list.len() > degree {
                 true => {
-                    let kept = self.shortened(row as u32, list);
+                    let kept = self.shortened(row, list);
                     place[..kept.len()].copy_from_slice(&kept);
                 }
                 false => place[..list.len()].copy_from_slice(list),
@@ -195,11 +254,31 @@ impl<'a> Growing<'a> {
         });
         lists
     }
+
+    /// Keeps the graph as it is, with its first `nodes` rows, as a level.
+    fn keep_level(&mut self, nodes: usize) {
+        let row = |node: usize| self.order.chunks[node >> super::SHIFT][node & (super::CHUNK - 1)];
+        let mut lists = self.shortened_lists((0..nodes).into_par_iter().map(row));
+        lists.par_iter_mut().filter(|to| **to != NONE).for_each(|to| *to = self.places[*to as usize]);
+        self.levels.insert(0, Lists::new(lists, self.options.degree, nodes));
+    }
+
+    fn finish(self, next: Vec<u32>, entries: Vec<u32>) -> Graph {
+        let (rows, degree) = (self.codes.codes.len(), self.options.degree);
+        let lists = self.shortened_lists((0..rows as u32).into_par_iter());
+        Graph {
+            name: "graph".into(),
+            rows: Lists::new(lists, degree, rows),
+            next: Lists::new(next, 1, rows),
+            levels: self.levels,
+            order: self.order,
+            entries,
+        }
+    }
 }
 
-/// All rows in an order that has nothing to do with theirs, always the same one (Fisher and Yates).
-fn shuffled(rows: u32) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..rows).collect();
+/// Rows in an order that has nothing to do with theirs, always the same one (Fisher and Yates).
+fn shuffled(mut order: Vec<u32>) -> Vec<u32> {
     for i in (1..order.len()).rev() {
         order.swap(i, ((u128::from(mixed(i as u64)) * (i as u128 + 1)) >> 64) as usize);
     }

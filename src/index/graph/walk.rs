@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::{CHUNK, Lists, SHIFT};
+
 /// What fills a list of neighbours that has room.
 pub const NONE: u32 = u32::MAX;
 
@@ -75,15 +77,53 @@ impl Seen {
     }
 }
 
+/// A node whose list names a node that there is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Astray(pub u32);
+
 /// What a walk goes over.
 pub trait Ground {
-    type Error;
     /// The neighbours of a row; [`NONE`] ends the list early.
-    fn neighbours(&self, row: u32) -> Result<&[u32], Self::Error>;
+    ///
+    /// # Errors
+    /// One of them does not exist.
+    fn neighbours(&self, row: u32) -> Result<&[u32], Astray>;
     /// Says that the row will soon be scored.
     fn prepare(&self, row: u32);
     /// How similar the row is to what is looked for.
     fn score(&self, row: u32) -> f32;
+}
+
+/// A level of a graph, on the same way as below.
+struct Level<'a, G> {
+    ground: &'a G,
+    level: &'a Lists,
+    order: &'a Lists,
+}
+
+impl<G> Level<'_, G> {
+    fn row(&self, node: u32) -> u32 {
+        self.order.chunks[node as usize >> SHIFT][node as usize & (CHUNK - 1)]
+    }
+}
+
+impl<G: Ground> Ground for Level<'_, G> {
+    fn neighbours(&self, node: u32) -> Result<&[u32], Astray> {
+        let list = self.level.get(node)?;
+        // What is scored without a further look must be a row.
+        for node in list.iter().take_while(|node| **node != NONE) {
+            self.order.one(*node)?.ok_or(Astray(*node))?;
+        }
+        Ok(list)
+    }
+
+    fn prepare(&self, node: u32) {
+        self.ground.prepare(self.row(node));
+    }
+
+    fn score(&self, node: u32) -> f32 {
+        self.ground.score(self.row(node))
+    }
 }
 
 /// What a walk needs memory for; kept, so that the next one need not ask for it.
@@ -104,7 +144,7 @@ impl Walk {
     ///
     /// # Errors
     /// Those of `neighbours`.
-    pub fn run<G: Ground>(&mut self, ground: &G, entries: &[u32], width: usize) -> Result<(), G::Error> {
+    pub fn run<G: Ground>(&mut self, ground: &G, entries: &[u32], width: usize) -> Result<(), Astray> {
         self.start();
         self.fresh.extend(entries.iter().filter(|row| self.seen.insert(**row)));
         let mut next = 0;
@@ -123,6 +163,28 @@ impl Walk {
         Ok(())
     }
 
+    /// Walks the levels of a graph, the smallest first, with so many nodes in sight; gives the rows at which to begin
+    /// below them all. A level begins at its first node.
+    ///
+    /// # Errors
+    /// Those of the levels.
+    pub fn descend<G: Ground>(
+        &mut self,
+        ground: &G,
+        levels: &[Lists],
+        order: &Lists,
+        width: usize,
+    ) -> Result<Vec<u32>, Astray> {
+        order.one(0)?.ok_or(Astray(0))?;
+        let mut nodes = vec![0];
+        for level in levels.iter().rev() {
+            self.run(&Level { ground, level, order }, &nodes, width)?;
+            nodes.clear();
+            nodes.extend(self.beam.iter().map(|near| near.row()));
+        }
+        nodes.into_iter().map(|node| order.one(node)?.ok_or(Astray(node))).collect()
+    }
+
     fn start(&mut self) {
         self.seen.clear();
         self.fresh.clear();
@@ -132,7 +194,7 @@ impl Walk {
     }
 
     /// Lists the neighbours that are new.
-    fn meet<G: Ground>(&mut self, ground: &G, here: Near) -> Result<(), G::Error> {
+    fn meet<G: Ground>(&mut self, ground: &G, here: Near) -> Result<(), Astray> {
         self.fresh.clear();
         for &row in ground.neighbours(here.row())? {
             if row == NONE {
@@ -174,8 +236,8 @@ impl Walk {
         ground: &G,
         entries: &[u32],
         width: usize,
-        passes: impl Fn(u32) -> bool,
-    ) -> Result<(), G::Error> {
+        passes: impl Fn(u32) -> Result<bool, Astray>,
+    ) -> Result<(), Astray> {
         self.start();
         self.fresh.extend(entries.iter().filter(|row| self.seen.insert(**row)));
         let mut ahead: BinaryHeap<Reverse<Near>> = BinaryHeap::new();
@@ -187,7 +249,7 @@ impl Walk {
                     continue;
                 }
                 ahead.push(Reverse(near));
-                if passes(row) {
+                if passes(row)? {
                     best.push(near);
                     if best.len() > width {
                         best.pop();
