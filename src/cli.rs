@@ -75,7 +75,7 @@ enum Command {
 /// The whole program.
 pub fn main() -> ExitCode {
     guard::install(io::abandon_unfinished);
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(e) => {
             // Help and version are answers, not failures; a closed pipe is neither.
@@ -106,6 +106,50 @@ pub fn main() -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+/// Words that people try, and the command that does it.
+const OTHER_NAMES: &[(&[&str], &str)] = &[
+    (&["search", "find", "ask", "lookup", "similar", "knn"], "query"),
+    (&["dedup", "dedupe", "duplicates", "duplicate"], "check"),
+    (&["predict", "infer", "recognize", "recognise", "identify", "label"], "classify"),
+    (&["encode", "vectorize", "vectorise", "featurize"], "embed"),
+    (&["build", "build-index", "ann"], "index"),
+    (&["ls", "list", "manifest"], "scan"),
+    (&["validate", "verify", "lint"], "check"),
+    (&["fit", "finetune", "fine-tune"], "train"),
+    (&["eval", "score", "benchmark"], "evaluate"),
+];
+
+fn parse() -> Result<Cli, clap::Error> {
+    use clap::FromArgMatches;
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    let matches = numbers_may_be_negative(Cli::command()).try_get_matches().map_err(|mut error| {
+        let named = match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
+            (ErrorKind::InvalidSubcommand, Some(ContextValue::String(named))) => named.to_lowercase(),
+            _ => return error,
+        };
+        if let Some((_, command)) = OTHER_NAMES.iter().find(|(names, _)| names.contains(&named.as_str())) {
+            error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![command.to_string()]));
+            if named.starts_with("d") {
+                let both = "check FOLDER finds near copies; split TABLE --near-duplicates keeps them together";
+                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![both.into()]));
+            }
+        } else if named.contains(' ') {
+            let query = format!("pokedex query \"{named}\"");
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![query.into()]));
+        }
+        error
+    })?;
+    Cli::from_arg_matches(&matches)
+}
+
+/// `--top -1` is told that it is out of range, and not that there is no option -1.
+fn numbers_may_be_negative(command: clap::Command) -> clap::Command {
+    let takes_values = |arg: &clap::Arg| !arg.is_positional() && arg.get_action().takes_values();
+    command
+        .mut_args(|arg| if takes_values(&arg) { arg.allow_negative_numbers(true) } else { arg })
+        .mut_subcommands(numbers_may_be_negative)
 }
 
 fn run(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {

@@ -25,7 +25,7 @@ pub use beside::{ANNOY, Approximate, Beside, GRAPH, IDENTITY, KIND, Kind, PACKED
 pub use chunked::Chunked;
 pub use codes::{Codes, Query, encode};
 pub use diverse::diverse;
-pub use exact::{Hit, Index, QueryVector, Search, Stored, one_model};
+pub use exact::{Found, Hit, Index, QueryVector, Search, Stored, Unfit, one_model};
 pub use graph::Graph;
 pub use pack::{Check, Packer};
 pub use packed::{Packed, PackedWriter};
@@ -46,8 +46,6 @@ pub enum Error {
     Annoy(#[from] annoy::Error),
     #[error(transparent)]
     Graph(#[from] graph::Error),
-    #[error("{name}: row {key}: the vector of column `{column}` {problem}")]
-    BadVector { name: String, key: String, column: String, problem: &'static str },
     #[error("{name}: holds vectors of two models, {first} and {other}")]
     TwoModels { name: String, first: String, other: String },
     #[error("{name}: its vectors were made by {index}, and the query would be embedded by {query}")]
@@ -99,9 +97,7 @@ impl Error {
                 "embed the table by the model that embeds the query, or name the right one with --model".into()
             }
             Error::NoSuchRow { .. } => "`pokedex export INDEX --format csv` lists the rows".into(),
-            Error::BadVector { .. } | Error::NoVectors { .. } => {
-                "`pokedex embed INPUT -o embeddings.parquet` makes sound vectors".into()
-            }
+            Error::NoVectors { .. } => "`pokedex embed INPUT -o embeddings.parquet` makes sound vectors".into(),
             Error::Vectors { .. } => {
                 "vectors are a .npy file of float32 with a row each, or a table with a column of them".into()
             }

@@ -19,9 +19,9 @@ use build::Build;
 
 /// Make a searchable index of an embedding table
 ///
-/// Keeps keys, ids, labels, paths, the vectors and the columns that --columns names; checks that every vector is
-/// finite, not zero, and of one model, that no key occurs twice; scales vectors to length 1; sorts by key. Rows
-/// without a vector are left out. The index is an ordinary Parquet table; what makes searching it quicker lies beside
+/// Keeps keys, ids, labels, paths, the vectors and the columns that --columns names; checks that all vectors are of one
+/// model and that no key occurs twice; scales vectors to length 1; sorts by key. Rows without a vector, or with one that
+/// is zero or not finite, are left out and counted. The index is an ordinary Parquet table; what makes searching it quicker lies beside
 /// it under the same name: .arrow (a packed copy, mapped), .ann (Annoy's trees), .graph.
 ///
 /// An index is made anew when rows come or go: from an embedding table that takes seconds for a hundred thousand rows,
@@ -58,35 +58,37 @@ struct Make {
     inputs: TableInputs,
 
     /// Columns to keep beside keys, ids, labels and paths: names separated by commas, or all
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    #[arg(long, help_heading = "Rows and columns", value_delimiter = ',', value_name = "NAMES")]
     columns: Vec<String>,
 
     /// The column that holds the vectors
-    #[arg(long, default_value = column::EMBEDDING, value_name = "NAME")]
+    #[arg(long, alias = "features", help_heading = "Rows and columns", default_value = column::EMBEDDING, value_name = "NAME")]
     vector_column: String,
 
     /// The model that made the vectors, for tables that do not say; unknown: search by stored rows only
-    #[arg(long, value_name = "NAME|unknown")]
+    #[arg(long, help_heading = "Rows and columns", value_name = "NAME|unknown")]
     model: Option<String>,
 
     /// What makes searching quick [default: auto, by the number of rows]
-    #[arg(long, value_enum, default_value_t, hide_default_value = true)]
+    #[arg(long, help_heading = "Search", value_enum, default_value_t, hide_default_value = true)]
     kind: Choice,
 
     /// Annoy's trees: more find more and take more room
-    #[arg(long, default_value_t = NonZeroUsize::new(10).expect("not zero"), value_name = "N")]
+    #[arg(long, help_heading = "Search", default_value_t = NonZeroUsize::new(10).expect("not zero"), value_name = "N")]
     trees: NonZeroUsize,
 
     /// Seed of Annoy's planes
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, help_heading = "Search", default_value_t = 0, value_name = "N")]
     seed: u64,
 
     /// Neighbours of a row in a graph: more find more and take more room
-    #[arg(long, default_value_t = 48, value_name = "N", value_parser = clap::value_parser!(u16).range(4..=256))]
+    #[arg(long, help_heading = "Search", default_value_t = 48, value_name = "N", value_parser = clap::value_parser!(u16).range(4..=256))]
     degree: u16,
 
     /// Measure, on a thousand rows, how many of the ten nearest an approximate kind finds, and note it in the index
-    #[arg(long)]
+    ///
+    /// Of a graph it is always measured, on 200 rows: one that finds less than 90 % is not kept, and the index is exact.
+    #[arg(long, help_heading = "Search")]
     check_recall: bool,
 
     /// Number of threads [default: the number of processors]
@@ -146,19 +148,21 @@ impl Make {
             check.look(batch).map_err(Failure::from)
         })?;
         ui.finish();
+        let name = table.name.clone();
+        if let Some(unfit) = check.unfit.message() {
+            ui.warn(&format!("{name}: {unfit}"));
+        }
         if check.rows == 0 {
             return Err(check.no_vectors().into());
         }
-        let name = table.name.clone();
         let model = self.model(&name, &check, &footer)?;
 
         let all = self.columns.iter().any(|column| column == "all");
         let more = |name: &str| all || self.columns.iter().any(|column| column == name);
         let packer = Packer::new(&table, &self.vector_column, check.dimension, model.as_deref().map(short_id), more);
         let mut writer = self.output.start(sink, &packer.schema, &provenance(&model, check.dimension))?;
-        let kind = self.kind(file.is_some(), check.rows);
-        let stale = file.as_deref().map(|file| kind.stale(file)).unwrap_or_default();
-        let mut build = match file.filter(|_| kind != Kind::Table) {
+        let mut kind = self.kind(file.is_some(), check.rows);
+        let mut build = match file.clone().filter(|_| kind != Kind::Table) {
             Some(file) => Some(Build::start(file, kind, &packer.schema, check.dimension)?),
             None => None,
         };
@@ -170,10 +174,10 @@ impl Make {
         })?;
         ui.finish();
         match build {
-            Some(build) => build.finish(&self, writer, ui)?,
+            Some(build) => kind = build.finish(&self, writer, ui)?,
             None => writer.finish()?,
         }
-        for stale in stale {
+        for stale in file.as_deref().map(|file| kind.stale(file)).unwrap_or_default() {
             ui.warn(&format!("{}: belongs to an index that was here before, and can be deleted", stale.display()));
         }
         if check.without_vector > 0 {

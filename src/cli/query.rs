@@ -18,9 +18,10 @@ use crate::index::{
     parse_terms,
 };
 use crate::model::{Engine, Known, Model};
+use crate::species;
 use crate::table::column;
-use crate::ui::Ui;
-use resolve::{Embedder, Question, Resolved, queries_in, read, resolve, stored_rows};
+use crate::ui::{Ui, rows};
+use resolve::{Embedder, Lengths, Question, Resolved, check_words, queries_in, read, resolve, stored_rows};
 
 /// Find what is nearest to words, pictures or stored rows
 ///
@@ -47,80 +48,82 @@ pub struct Query {
     #[arg(value_name = "TERM")]
     terms: Vec<String>,
 
-    /// The table to search [default: the built-in Pokédex]; - for standard input
-    #[arg(long, env = "POKEDEX_INDEX", value_name = "FILE", hide_env_values = true, value_parser = clap::builder::OsStringValueParser::new().map(PathBuf::from))]
+    /// The table to search, or a folder with one [default: the built-in Pokédex, pokedex:]; - for standard input
+    #[arg(long, help_heading = "What is searched", env = "POKEDEX_INDEX", value_name = "FILE", hide_env_values = true, value_parser = clap::builder::OsStringValueParser::new().map(PathBuf::from))]
     index: Option<PathBuf>,
 
     /// How many rows to show
-    #[arg(short = 'n', long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(short = 'n', long, help_heading = "What is found", default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     top: u32,
 
     /// Search by the stored rows of this class, as the term id:N
-    #[arg(long, value_name = "N", conflicts_with = "queries")]
+    #[arg(long, help_heading = "Query", value_name = "N", conflicts_with = "queries")]
     id: Option<i32>,
 
     /// Many queries: one a line (- for standard input), or a table or .npy of vectors
-    #[arg(long, value_name = "FILE", conflicts_with = "terms")]
+    #[arg(long, help_heading = "Query", value_name = "FILE", conflicts_with = "terms")]
     queries: Option<PathBuf>,
 
     /// The model that embeds the query [default: the one that made the index]
-    #[arg(long, value_name = "NAME|DIR")]
+    #[arg(long, help_heading = "Model", value_name = "NAME|DIR")]
     model: Option<String>,
 
     /// What runs the model of an index; the built-in one always runs in rten [default: auto]
-    #[arg(long, value_enum, default_value_t, hide_default_value = true)]
+    #[arg(long, help_heading = "Model", value_enum, default_value_t, hide_default_value = true)]
     engine: Engine,
 
     /// The column that holds the vectors
-    #[arg(long, default_value = column::EMBEDDING, value_name = "NAME")]
+    #[arg(long, alias = "features", help_heading = "What is searched", default_value = column::EMBEDDING, value_name = "NAME")]
     vector_column: String,
 
     /// Find only rows for which this holds: SQL over the columns of the table
-    #[arg(long = "where", value_name = "CONDITION")]
+    #[arg(long = "where", help_heading = "What is found", value_name = "CONDITION")]
     condition: Option<String>,
 
     /// Leave out the first N of the result
-    #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    #[arg(long, help_heading = "What is found", default_value_t = 0, hide_default_value = true, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     offset: u32,
 
     /// Leave out rows with a lower score
-    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
+    #[arg(long, help_heading = "What is found", value_name = "SCORE", allow_negative_numbers = true)]
     min_score: Option<f32>,
 
     /// Avoid rows that are much like those before them; 0 not at all, 1 whatever their score [default without a value: 0.5]
-    #[arg(long, value_name = "SHARE", num_args = 0..=1, require_equals = true, default_missing_value = "0.5", value_parser = share)]
+    #[arg(long, help_heading = "What is found", value_name = "SHARE", num_args = 0..=1, require_equals = true, default_missing_value = "0.5", value_parser = share)]
     diverse: Option<f32>,
 
     /// Show what each term adds to the score
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     explain: bool,
 
     /// Leave trees and graphs aside: every row is compared
-    #[arg(long)]
+    #[arg(long, help_heading = "Speed")]
     exact: bool,
 
     /// How many candidates Annoy's trees are asked for [default: --top times the trees, at least 1000]
-    #[arg(long, value_name = "K", conflicts_with_all = ["exact", "beam"], value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, help_heading = "Speed", value_name = "K", conflicts_with_all = ["exact", "beam"], value_parser = clap::value_parser!(u32).range(1..))]
     search_k: Option<u32>,
 
     /// How many rows a search in a graph keeps in sight: more finds more and is slower [default: 64]
-    #[arg(long, value_name = "N", conflicts_with = "exact", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, help_heading = "Speed", value_name = "N", conflicts_with = "exact", value_parser = clap::value_parser!(u32).range(1..))]
     beam: Option<u32>,
 
     /// Numbers in a vector of an Annoy file by another program
-    #[arg(long, value_name = "N", requires = "index", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, help_heading = "What is searched", value_name = "N", requires = "index", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     dim: Option<u32>,
 
-    /// What an Annoy file by another program was built with
-    #[arg(long, value_enum, value_name = "METRIC", requires = "dim")]
+    /// What an Annoy file by another program was built with; the score is the cosine, the distance below zero, or the product
+    ///
+    /// Vectors keep their lengths, but for angular; of several terms it is the mean that is searched for.
+    #[arg(long, help_heading = "What is searched", value_enum, value_name = "METRIC", requires = "dim")]
     metric: Option<Metric>,
 
     /// How to show the result [default: an aligned table on a terminal, else tsv]
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    #[arg(long, help_heading = "Output", value_enum, value_name = "FORMAT")]
     format: Option<Format>,
 
     /// Paths end with NUL bytes, for xargs -0
-    #[arg(short = '0', long, requires = "format")]
+    #[arg(short = '0', long, help_heading = "Output", requires = "format")]
     null: bool,
 
     #[command(flatten)]
@@ -143,7 +146,8 @@ impl Query {
         let filter = self.condition.as_deref().map(Filter::parse).transpose()?;
         let questions = self.questions(ui)?;
         // An empty POKEDEX_INDEX is as good as none.
-        let index = self.index.as_ref().filter(|path| !path.as_os_str().is_empty());
+        let none = ["", species::TABLE_NAME];
+        let index = self.index.as_ref().filter(|path| none.iter().all(|none| path.as_os_str() != *none));
         let results = match index {
             None => self.ask_pokedex(&questions, filter.as_ref(), ui)?,
             Some(path) => match self.open(path, ui)? {
@@ -166,7 +170,9 @@ impl Query {
             // `--id 25 + red` reads as `id:25 + red`.
             arguments.insert(0, format!("id:{id}"));
         }
-        Ok(vec![Question { text: arguments.join(" "), terms: parse_terms(&arguments)?, vector: None, model: None }])
+        let terms = parse_terms(&arguments)?;
+        check_words(&terms, &arguments, ui)?;
+        Ok(vec![Question { text: arguments.join(" "), terms, vector: None, model: None }])
     }
 
     fn ask_pokedex(&self, questions: &[Question], filter: Option<&Filter>, ui: &Ui) -> Result<Vec<Group>, Failure> {
@@ -179,6 +185,9 @@ impl Query {
             }
         }
         let pokedex = Pokedex::open(filter)?;
+        if let (rows, 0) = pokedex.passing() {
+            ui.warn(&format!("{}: the condition holds for none of its {rows} rows", Pokedex::NAME));
+        }
         let (id, dimension) = (model.id().to_string(), model.dimension());
         let mut embedder = Embedder::of(Some(model), (Pokedex::NAME, dimension, Some(&id)), &self.vector_column);
         let stored = stored_rows(questions, &|terms| Ok(Pokedex::index().stored(terms)?))?;
@@ -244,11 +253,15 @@ impl Query {
         let found = index.search(&queries, made_by.as_deref(), &search)?;
         let (count, s) = (queries.len(), if queries.len() == 1 { "y" } else { "ies" });
         ui.note(&format!("query: {count} quer{s} in {:.4} s", start.elapsed().as_secs_f64()));
-        if found.iter().all(Vec::is_empty) {
-            let which = if filter.is_some() { "no other row for which the condition holds" } else { "no other row" };
-            ui.warn(&format!("{}: has {which}", index.name()));
+        if let Some(unfit) = found.unfit.message() {
+            ui.warn(&format!("{}: {unfit}", index.name()));
         }
-        let groups = questions.iter().zip(&resolved).zip(found).map(|((question, resolved), mut hits)| {
+        if found.hits.iter().all(Vec::is_empty) {
+            let which = if filter.is_some() { "no other row for which the condition holds" } else { "no other row" };
+            let of = index.rows()?.map(|count| format!(" (of {})", rows(count))).unwrap_or_default();
+            ui.warn(&format!("{}: has {which}{of}", index.name()));
+        }
+        let groups = questions.iter().zip(&resolved).zip(found.hits).map(|((question, resolved), mut hits)| {
             if self.explain {
                 hits.iter_mut().for_each(|hit| hit.parts = resolved.parts(&hit.vector));
             }
@@ -277,7 +290,9 @@ impl Query {
             false => None,
         };
         let mut embedder = Embedder::of(model, (&name, annoy.dimension(), None), &self.vector_column);
-        let stored = |terms: &[&Term]| terms.iter().map(|term| resolve::item(annoy, term)).collect();
+        embedder.lengths = if metric == Metric::Angular { Lengths::OneOrZero } else { Lengths::Own };
+        let lengths = embedder.lengths;
+        let stored = |terms: &[&Term]| terms.iter().map(|term| resolve::item(annoy, term, lengths)).collect();
         let resolved = resolve(questions, &mut embedder, &stored, ui)?;
         let groups = questions.iter().zip(&resolved).map(|(question, resolved)| {
             let query = resolved.query();
@@ -326,15 +341,19 @@ impl Query {
             return Ok(Opened::Annoy(annoy, metric));
         }
         // What lies beside a table stands for it.
-        let beside = [PACKED, ANNOY, GRAPH].contains(&extension);
+        let beside = [PACKED, ANNOY, GRAPH].contains(&extension) && !(extension == PACKED && !table.exists());
         if beside && !table.exists() {
             let hint = match extension == ANNOY {
-                true => "of an Annoy file by another program say --dim N --metric angular|euclidean|dot",
+                true => "of an Annoy file by another program say --dim N --metric angular|euclidean|manhattan|dot",
                 false => "search the table that it belongs to",
             };
             return Err(Failure::usage(format!("{}: there is no {} beside it", path.display(), table.display()), hint));
         }
-        let path = if beside { table } else { path.to_path_buf() };
+        let path = match path.is_dir() {
+            _ if beside => table,
+            true => table_in(path)?,
+            false => path.to_path_buf(),
+        };
         let (index, problems) = Index::open(path, &self.vector_column)?;
         for problem in problems {
             ui.warn(&format!("{problem}; searching without it (make the index again to mend that)"));
@@ -363,6 +382,33 @@ impl Query {
             }
             _ => Ok(model),
         }
+    }
+}
+
+/// The only table in a folder.
+fn table_in(folder: &Path) -> Result<PathBuf, Failure> {
+    let failed = |source| crate::io::Error::Read { path: folder.into(), source };
+    let mut tables = Vec::new();
+    for entry in folder.read_dir().map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && ["parquet", "feather", "arrows"].contains(&extension) && path.is_file() {
+            tables.push(path);
+        }
+    }
+    tables.sort();
+    let name = folder.display();
+    match tables.as_slice() {
+        [table] => Ok(table.clone()),
+        [] => Err(Failure::usage(
+            format!("{name}: is a folder without a table of vectors"),
+            format!("pokedex embed {name} -o embeddings.parquet, then --index embeddings.parquet"),
+        )),
+        [first, ..] => Err(Failure::usage(
+            format!("{name}: is a folder with {} tables", tables.len()),
+            format!("say which: --index {}", first.display()),
+        )),
     }
 }
 

@@ -144,29 +144,27 @@ impl Binder<'_> {
         let data_type = field.1.clone();
         let plan = Plan::Column { name: column.into(), fields, data_type: data_type.clone(), span: span.clone() };
         let typed = Typed { plan, data_type, span: span.clone() };
-        // Types that the kernels do not know are read as those that they stand for; dictionaries too, since a kernel
-        // panics at one without values, which is what a column of nothing but nulls may have.
-        Ok(match &typed.data_type {
-            DataType::Dictionary(_, values) => {
-                let to = if class(values) == Class::Text { DataType::Utf8View } else { values.as_ref().clone() };
-                self.cast(typed, to)
+        Ok(self.plain(typed))
+    }
+
+    /// Types that the kernels do not know are read as those that they stand for; dictionaries too, since a kernel panics
+    /// at one without values, which is what a column of nothing but nulls may have.
+    fn plain(&self, typed: Typed) -> Typed {
+        let to = match &typed.data_type {
+            DataType::Dictionary(_, values) if class(values) == Class::Text => DataType::Utf8View,
+            DataType::Dictionary(_, values) => values.as_ref().clone(),
+            DataType::RunEndEncoded(_, values) => values.data_type().clone(),
+            DataType::Float16 => DataType::Float32,
+            DataType::Decimal32(p, s) | DataType::Decimal64(p, s) => DataType::Decimal128(*p, *s),
+            DataType::Decimal256(..) => DataType::Float64,
+            DataType::Timestamp(unit, Some(zone)) if zone.as_ref() != UTC => {
+                DataType::Timestamp(*unit, Some(UTC.into()))
             }
-            DataType::RunEndEncoded(_, values) => {
-                let to = values.data_type().clone();
-                self.cast(typed, to)
-            }
-            DataType::Float16 => self.cast(typed, DataType::Float32),
-            DataType::Decimal32(p, s) | DataType::Decimal64(p, s) => {
-                let to = DataType::Decimal128(*p, *s);
-                self.cast(typed, to)
-            }
-            DataType::Decimal256(..) => self.cast(typed, DataType::Float64),
-            DataType::Timestamp(unit, Some(_)) => {
-                let to = DataType::Timestamp(*unit, Some(UTC.into()));
-                self.cast(typed, to)
-            }
-            _ => typed,
-        })
+            _ => return typed,
+        };
+        // The values of a dictionary or of runs may be of such a type themselves.
+        let typed = self.cast(typed, to);
+        self.plain(typed)
     }
 
     /// The field of that name: as it stands, else without regard to case.

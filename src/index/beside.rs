@@ -263,14 +263,14 @@ impl Beside {
         }
     }
 
-    /// The share of the ten nearest rows that an approximate search finds: recall@10 of a thousand rows, spread evenly,
+    /// The share of the ten nearest rows that an approximate search finds: recall@10 of so many rows, spread evenly,
     /// each of which is not to find itself. Rows as near as the tenth count as found, whichever they are.
     ///
     /// # Errors
     /// A file is damaged.
-    pub fn recall(&self) -> Result<f64, Error> {
+    pub fn recall(&self, of: usize) -> Result<f64, Error> {
         const NEAREST: usize = 10;
-        let (rows, count) = (self.packed.len(), self.packed.len().min(1000));
+        let (rows, count) = (self.packed.len(), self.packed.len().min(of));
         let vectors = self.packed.vectors();
         let sample: Vec<usize> = (0..count).map(|i| i * rows / count).collect();
         let query = |&row: &usize| QueryVector { vector: vectors.row(row).to_vec(), without: vec![row as u32] };

@@ -2,7 +2,7 @@
 
 use std::collections::BinaryHeap;
 use std::fs::File;
-use std::io::Seek;
+use std::io::{Read, Seek};
 use std::path::PathBuf;
 
 use arrow_array::{Array, RecordBatch};
@@ -53,6 +53,49 @@ pub struct Search<'a> {
     pub vectors: bool,
 }
 
+/// What a search found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// For each query its hits, best first.
+    pub hits: Vec<Vec<Hit>>,
+    /// Rows that cannot be compared.
+    pub unfit: Unfit,
+}
+
+/// Rows whose vectors have no direction: they are left out, counted, and the first is named.
+#[derive(Debug, Default)]
+pub struct Unfit {
+    pub count: u64,
+    first: Option<(String, &'static str)>,
+}
+
+impl Unfit {
+    /// Why a vector cannot be compared, if it cannot.
+    pub fn problem(vector: &[f32]) -> Option<&'static str> {
+        match norm(vector) {
+            _ if vector.is_empty() => Some("is empty"),
+            norm if !norm.is_finite() => Some("holds a number that is not finite"),
+            norm if norm < 1e-12 => Some("is zero"),
+            _ => None,
+        }
+    }
+
+    /// Takes note of a row.
+    pub fn add(&mut self, key: &str, problem: &'static str) {
+        self.count += 1;
+        self.first.get_or_insert_with(|| (key.into(), problem));
+    }
+
+    /// `2 rows were left out, the first is a.png: its vector is zero`, where there are any.
+    pub fn message(&self) -> Option<String> {
+        let (key, problem) = self.first.as_ref()?;
+        Some(match self.count {
+            1 => format!("1 row was left out: the vector of {key} {problem}"),
+            count => format!("{count} rows were left out: the vector of the first, {key}, {problem}"),
+        })
+    }
+}
+
 /// A stored row's vector and the numbers of the rows that went into it, ascending.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
@@ -84,6 +127,16 @@ impl Index {
     /// # Errors
     /// The file cannot be read or is no table.
     pub fn open(path: PathBuf, column: &str) -> Result<(Index, Vec<Error>), Error> {
+        let read = |source| table::Error::from(crate::io::Error::Read { path: path.clone(), source });
+        if !path.metadata().map_err(read)?.is_file() {
+            // A pipe can be read once only.
+            let mut file = crate::io::spool(File::open(&path).map_err(read)?).map_err(table::Error::from)?;
+            let mut start = [0; 4];
+            let parquet = file.read(&mut start).map_err(read)? == 4 && start == *b"PAR1";
+            let source = if parquet { Source::Spooled(file) } else { Source::SpooledArrow(file) };
+            let index = Index { name: path.display().to_string(), source, column: column.into(), beside: None };
+            return Ok((index, Vec::new()));
+        }
         let mut index =
             Index { name: path.display().to_string(), source: Source::Path(path), column: column.into(), beside: None };
         let Source::Path(path) = &index.source else { unreachable!("it was just made") };
@@ -210,7 +263,8 @@ impl Index {
                         Term::Key(key) => rows.facts.key(i) == Some(key),
                         Term::Text(_) | Term::Image(_) | Term::Vector(_) => false,
                     };
-                    if let Some(vector) = rows.vectors.get(i).filter(|_| wanted) {
+                    let fit = |vector: &&[f32]| wanted && Unfit::problem(vector).is_none();
+                    if let Some(vector) = rows.vectors.get(i).filter(fit) {
                         if !sum.is_empty() && sum.len() != vector.len() {
                             return Err(self.ragged(sum.len(), vector.len()));
                         }
@@ -236,24 +290,20 @@ impl Index {
     /// The rows with the greatest cosine to each query, best first, ties in the order of the table.
     ///
     /// # Errors
-    /// The table cannot be read, its vectors have another length than a query or are not finite, some of them were
-    /// not made by the model (`None`: of no known model) that made the others, or the filter does not suit it.
-    pub fn search(
-        &self,
-        queries: &[QueryVector],
-        model: Option<&str>,
-        search: &Search,
-    ) -> Result<Vec<Vec<Hit>>, Error> {
+    /// The table cannot be read, its vectors have another length than a query, some of them were not made by the model
+    /// (`None`: of no known model) that made the others, or the filter does not suit it.
+    pub fn search(&self, queries: &[QueryVector], model: Option<&str>, search: &Search) -> Result<Found, Error> {
         if let Some((beside, _)) = &self.beside {
             let other = queries.iter().find(|query| query.vector.len() != beside.packed.dimension());
             return match other {
                 Some(query) => Err(self.ragged(query.vector.len(), beside.packed.dimension())),
-                None => beside.search(queries, search),
+                None => Ok(Found { hits: beside.search(queries, search)?, unfit: Unfit::default() }),
             };
         }
         let mut best: Vec<Best<Hit>> = queries.iter().map(|_| Best::new(search.top)).collect();
         let table = self.scan(&|name| search.filter.is_some_and(|filter| filter.needs(name)))?;
-        let filter = search.filter.map(|filter| filter.bind(&table.schema)).transpose()?;
+        let filter = search.filter.map(|filter| self.bind(filter)).transpose()?;
+        let mut unfit = Unfit::default();
         let mut row = 0;
         for batch in table {
             let batch = batch?;
@@ -269,13 +319,11 @@ impl Index {
                 let Some(vector) = rows.vectors.get(i) else {
                     continue;
                 };
-                let norm = norm(vector);
-                if !norm.is_finite() || norm == 0.0 {
-                    let problem = if norm == 0.0 { "is zero" } else { "holds a number that is not finite" };
-                    let (name, column) = (self.name.clone(), self.column.clone());
-                    let key = rows.facts.key(i).unwrap_or_default().to_string();
-                    return Err(Error::BadVector { name, key, column, problem });
+                if let Some(problem) = Unfit::problem(vector) {
+                    unfit.add(rows.facts.key(i).unwrap_or_default(), problem);
+                    continue;
                 }
+                let norm = norm(vector);
                 for (query, best) in queries.iter().zip(&mut best) {
                     let score = cosine(&query.vector, vector, norm);
                     let is_in_query = || query.without.binary_search(&(row as u32 + i as u32)).is_ok();
@@ -290,7 +338,28 @@ impl Index {
             }
             row += batch.num_rows() as u64;
         }
-        Ok(best.into_iter().map(into_hits).collect())
+        Ok(Found { hits: best.into_iter().map(into_hits).collect(), unfit })
+    }
+
+    /// A filter bound to all columns of the table, so that what it says of them is true.
+    pub(super) fn bind(&self, filter: &Filter) -> Result<crate::filter::Bound, Error> {
+        let table = match &self.source {
+            Source::Path(path) => Table::open(path)?,
+            _ => self.read(&|_| true)?,
+        };
+        let table = if table.has(column::KEY) { table } else { table.with_keys() };
+        Ok(filter.bind(&table.schema)?)
+    }
+
+    /// How many rows there are, as far as the table says.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub fn rows(&self) -> Result<Option<u64>, Error> {
+        match &self.beside {
+            Some((beside, _)) => Ok(Some(beside.packed.len() as u64)),
+            None => Ok(self.read(&|_| false)?.rows),
+        }
     }
 
     fn ragged(&self, first: usize, other: usize) -> Error {

@@ -11,7 +11,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray, FixedSizeListArray, Float32Arra
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::Error;
-use super::exact::one_model;
+use super::exact::{Unfit, one_model};
 use crate::model::normalise;
 use crate::table::{self, Table, column};
 
@@ -38,6 +38,8 @@ pub struct Check {
     pub rows: u64,
     /// Rows without one.
     pub without_vector: u64,
+    /// Rows whose vectors cannot be compared.
+    pub unfit: Unfit,
     /// Whether the keys ascend.
     pub sorted: bool,
 }
@@ -55,7 +57,7 @@ impl Check {
     /// Looks at a batch.
     ///
     /// # Errors
-    /// A vector is empty, zero, not finite, of another length or of another model than those before it.
+    /// A vector is of another length or of another model than those before it.
     pub fn look(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         let vectors = column::vectors(batch, &self.column, &self.name)?;
         one_model(batch, &vectors, &self.column, &self.name, &mut self.model)?;
@@ -66,15 +68,9 @@ impl Check {
                 continue;
             };
             let key = keys.value(i);
-            let problem = match vector {
-                [] => Some("is empty"),
-                v if v.iter().any(|x| !x.is_finite()) => Some("holds a number that is not finite"),
-                v if super::exact::norm(v) < 1e-12 => Some("is zero"),
-                _ => None,
-            };
-            if let Some(problem) = problem {
-                let (name, column) = (self.name.clone(), self.column.clone());
-                return Err(Error::BadVector { name, key: key.into(), column, problem });
+            if let Some(problem) = Unfit::problem(vector) {
+                self.unfit.add(key, problem);
+                continue;
             }
             if self.rows > 0 && vector.len() != self.dimension {
                 let (column, first, other) = (self.column.clone(), self.dimension, vector.len());
@@ -132,7 +128,7 @@ impl Packer {
         Packer { name: table.name.clone(), column: column.into(), dimension, model, schema }
     }
 
-    /// Hands on all rows that have a vector in the order of their keys, scaled to length 1.
+    /// Hands on all rows that have a sound vector in the order of their keys, scaled to length 1.
     ///
     /// Rows that are not sorted yet cost memory for everything but their vectors, which wait in a temporary file.
     ///
@@ -192,12 +188,13 @@ impl Packer {
         column::drop_field(&column::drop_field(&self.schema, column::EMBEDDING), MODEL)
     }
 
-    /// The facts of the rows that have a vector, and their vectors.
+    /// The facts of the rows that have a sound vector, and their vectors.
     fn rows(&self, batch: &RecordBatch) -> Result<(RecordBatch, Vec<f32>), Error> {
         let vectors = column::vectors(batch, &self.column, &self.name)?;
         let mut numbers = Vec::with_capacity(batch.num_rows() * self.dimension);
-        let has: BooleanArray = (0..batch.num_rows()).map(|i| Some(vectors.get(i).is_some())).collect();
-        for vector in (0..batch.num_rows()).filter_map(|i| vectors.get(i)) {
+        let fit = |i: usize| vectors.get(i).filter(|vector| Unfit::problem(vector).is_none());
+        let has: BooleanArray = (0..batch.num_rows()).map(|i| Some(fit(i).is_some())).collect();
+        for vector in (0..batch.num_rows()).filter_map(fit) {
             let start = numbers.len();
             numbers.extend_from_slice(vector);
             normalise(&mut numbers[start..]);

@@ -147,6 +147,11 @@ impl Pokedex {
         Index::in_memory(Self::NAME, species::TABLE)
     }
 
+    /// How many rows there are, and how many of them a condition lets through.
+    pub fn passing(&self) -> (usize, usize) {
+        (self.rows.len(), self.rows.iter().filter(|row| row.passes).count())
+    }
+
     /// Reads the table in the binary; only species that pass the filter will be found.
     ///
     /// # Errors
@@ -162,7 +167,7 @@ impl Pokedex {
         };
         let table =
             Self::index().scan(&|name| facts().any(|fact| fact == name) || filter.is_some_and(|f| f.needs(name)))?;
-        let filter = filter.map(|filter| filter.bind(&table.schema)).transpose()?;
+        let filter = filter.map(|filter| Self::index().bind(filter)).transpose()?;
         for batch in table {
             let batch = batch?;
             let passes = filter.as_ref().map(|filter| filter.evaluate(&batch)).transpose()?;

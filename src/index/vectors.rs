@@ -1,5 +1,6 @@
 //! Vectors that somebody brings along: a NumPy file or a table.
 
+use std::fs::File;
 use std::path::Path;
 
 use super::Error;
@@ -18,7 +19,12 @@ pub struct VectorFile {
 impl VectorFile {
     /// Whether these first bytes are those of a file with vectors.
     pub fn is_one(start: &[u8]) -> bool {
-        [NUMPY, b"PAR1", &[0xff, 0xff, 0xff, 0xff]].iter().any(|magic| start.starts_with(magic))
+        [NUMPY, b"PAR1", b"ARROW1", &[0xff, 0xff, 0xff, 0xff]].iter().any(|magic| start.starts_with(magic))
+    }
+
+    /// Whether these first bytes are those of a NumPy file.
+    pub fn is_numpy(start: &[u8]) -> bool {
+        start.starts_with(NUMPY)
     }
 
     /// Reads a `.npy` file of one vector or of a row each, or the column of a table.
@@ -29,14 +35,39 @@ impl VectorFile {
         let read = |source| table::Error::from(crate::io::Error::Read { path: path.into(), source });
         let bytes = crate::io::map(path).map_err(read)?;
         let name = path.display().to_string();
-        if bytes.starts_with(NUMPY) {
-            let rows = numpy(&bytes).map_err(|problem| Error::Vectors { name, problem })?;
-            let rows = (0..).zip(rows).map(|(number, vector): (u64, _)| (number.to_string(), vector)).collect();
-            return Ok(VectorFile { rows, model: None });
+        match VectorFile::is_numpy(&bytes) {
+            true => VectorFile::numpy(name, &bytes),
+            false => VectorFile::of(Table::open_columns(path, Some(&|wanted: &str| needed(wanted, column)))?, column),
         }
-        let companion = column::model_column(column);
-        let table = Table::open_columns(path, Some(&|name: &str| [column::KEY, column, &companion].contains(&name)))?;
+    }
+
+    /// As [`VectorFile::open`], of a file without a name, whose beginning is to be read next.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read(name: &str, file: File, column: &str) -> Result<VectorFile, Error> {
+        let read = |source| table::Error::from(crate::io::Error::Read { path: name.into(), source });
+        let bytes = crate::io::map_file(&file).map_err(read)?;
+        let name = name.to_string();
+        if VectorFile::is_numpy(&bytes) {
+            return VectorFile::numpy(name, &bytes);
+        }
+        let table = match bytes.starts_with(b"PAR1") {
+            true => Table::parquet(name, bytes, Some(&|wanted: &str| needed(wanted, column)))?,
+            false => Table::arrow_stream(name, Box::new(std::io::BufReader::new(file)))?,
+        };
+        VectorFile::of(table, column)
+    }
+
+    fn numpy(name: String, bytes: &[u8]) -> Result<VectorFile, Error> {
+        let rows = numpy(bytes).map_err(|problem| Error::Vectors { name, problem })?;
+        let rows = (0..).zip(rows).map(|(number, vector): (u64, _)| (number.to_string(), vector)).collect();
+        Ok(VectorFile { rows, model: None })
+    }
+
+    fn of(table: Table, column: &str) -> Result<VectorFile, Error> {
         table.require(column)?;
+        let name = table.name.clone();
         let mut file = VectorFile { rows: Vec::new(), model: None };
         let mut model = None;
         for batch in table.with_keys() {
@@ -55,6 +86,11 @@ impl VectorFile {
             false => Ok(file),
         }
     }
+}
+
+/// Whether a table's column is read.
+fn needed(name: &str, column: &str) -> bool {
+    name == column::KEY || name == column || name == column::model_column(column)
 }
 
 /// The rows of an array of one or two dimensions in NumPy's format

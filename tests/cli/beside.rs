@@ -236,3 +236,102 @@ fn an_annoy_file_without_a_table_answers_with_item_numbers() {
         assert!(run.code != 101 && !run.stderr.contains("panicked"), "{}", run.stderr);
     }
 }
+
+/// Seven items of two numbers in one tree, as annoy 1.17.3 wrote them by the metrics euclidean and dot, and manhattan.
+const ITEMS: [[f32; 2]; 7] = [[1.0, 0.0], [0.0, 1.0], [3.0, 4.0], [-1.0, 0.5], [0.25, -2.0], [1.5, 1.25], [0.0, -1.0]];
+const EUCLIDEAN: &[u32] = &[
+    2, 0, 2, 5, 0, 0, 2, 0, 1, 3, 0, 0, 3, 0, 0, 4, 6, 0, 5, 0xbdfb1784, 8, 9, 0x3ee7ed91, 0xbf643a8c, 7, 0xbfcd69e6,
+    10, 7, 0x3f1de906, 0x3f497ecb, 7, 0xbfcd69e6, 10, 7, 0x3f1de906, 0x3f497ecb,
+];
+const DOT: &[u32] =
+    &[5, 0, 1, 2, 3, 5, 7, 8, 7, 0x3b52ce9c, 0xbdf089bd, 0xbf7e3a11, 7, 8, 7, 0x3b52ce9c, 0xbdf089bd, 0xbf7e3a11];
+const LIFTS: [u32; 7] = [0x409cc470, 0x409cc470, 0, 0x409bf2df, 0x40926c8e, 0x40934bae, 0x409cc471];
+const ANGULAR: &[u32] =
+    &[3, 0, 4, 6, 0, 4, 1, 2, 3, 5, 7, 8, 7, 0x3e3a8c29, 0xbf7bb754, 7, 8, 7, 0x3e3a8c29, 0xbf7bb754];
+
+fn words(words: impl IntoIterator<Item = u32>) -> Vec<u8> {
+    words.into_iter().flat_map(u32::to_le_bytes).collect()
+}
+
+#[test]
+fn an_annoy_file_by_another_program_answers_with_its_own_neighbours_and_distances() {
+    let dir = Workdir::new();
+    let items = |head: fn(usize) -> Vec<u32>| -> Vec<u32> {
+        (0..7).flat_map(|i| [head(i), ITEMS[i].map(f32::to_bits).to_vec()].concat()).collect()
+    };
+    let squared = |i: usize| (ITEMS[i][0].powi(2) + ITEMS[i][1].powi(2)).to_bits();
+    let distances = items(|_| vec![1, 0, 0, 0]);
+    dir.write("euclidean.ann", words(distances.iter().chain(EUCLIDEAN).copied()));
+    // Its planes are other ones, but all of seven items are looked at.
+    dir.write("manhattan.ann", words(distances.iter().chain(EUCLIDEAN).copied()));
+    dir.write("dot.ann", words(items(|i| vec![1, 0, 0, LIFTS[i]]).into_iter().chain(DOT.iter().copied())));
+    let angular: Vec<u32> =
+        (0..7).flat_map(|i| [vec![1, squared(i), 0], ITEMS[i].map(f32::to_bits).to_vec()].concat()).collect();
+    dir.write("angular.ann", words(angular.into_iter().chain(ANGULAR.iter().copied())));
+    let vector = |name: &str, numbers: [f32; 2]| {
+        let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }\n";
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend(header.as_bytes());
+        bytes.extend(numbers.iter().flat_map(|x| x.to_le_bytes()));
+        dir.write(name, bytes);
+    };
+    vector("long.npy", [10.0, 5.0]);
+    vector("q.npy", [1.0, 0.5]);
+    vector("zero.npy", [0.0, 0.0]);
+    // What get_nns_by_vector and get_nns_by_item of annoy 1.17.3 say, distances as scores: less is lower.
+    for (metric, query, right) in [
+        ("euclidean", "vec:q.npy", "0 -0.5000, 5 -0.9014, 1 -1.1180"),
+        ("euclidean", "vec:long.npy", "2 -7.0711, 5 -9.2905, 0 -10.2956"),
+        ("euclidean", "vec:zero.npy", "0 -1.0000, 1 -1.0000, 6 -1.0000"),
+        ("euclidean", "id:2", "5 -3.1325, 1 -4.2426, 0 -4.4721"),
+        ("manhattan", "vec:q.npy", "0 -0.5000, 5 -1.2500, 1 -1.5000"),
+        ("manhattan", "vec:long.npy", "2 -8.0000, 5 -12.2500, 0 -14.0000"),
+        ("dot", "vec:q.npy", "2 5.0000, 5 2.1250, 0 1.0000"),
+        ("dot", "vec:long.npy", "2 50.0000, 5 21.2500, 0 10.0000"),
+        ("dot", "vec:zero.npy", "0 0.0000, 1 0.0000, 2 0.0000"),
+        ("dot", "key:2", "5 9.5000, 1 4.0000, 0 3.0000"),
+        ("angular", "key:2", "5 0.9731, 1 0.8000, 0 0.6000"),
+        ("angular", "vec:zero.npy", "0 0.0000, 1 0.0000, 2 0.0000"),
+    ] {
+        let search = format!("query {query} --index {metric}.ann --dim 2 --metric {metric} --top 3 --search-k 100");
+        let text = dir.pokedex(&search).ok().text();
+        let row = |line: &str| -> String {
+            let cells: Vec<&str> = line.split('\t').collect();
+            format!("{} {}", cells[4], cells[1])
+        };
+        let found = text.lines().skip(1).map(row).collect::<Vec<_>>().join(", ");
+        assert_eq!(found, right, "{metric} {query}");
+    }
+    let said = dir.pokedex("query vec:q.npy --index dot.ann --dim 2 --metric hamming").failed(2);
+    assert!(said.contains("angular, euclidean, manhattan, dot"), "{said}");
+}
+
+#[test]
+fn a_graph_of_near_copies_finds_what_is_near() {
+    let dir = Workdir::new();
+    let mut random = numbers(11);
+    let centres: Vec<Vec<f32>> = (0..60).map(|_| (0..WIDTH).map(|_| random()).collect()).collect();
+    let mut vectors = FixedSizeListBuilder::new(Float32Builder::new(), WIDTH as i32);
+    let rows = 60 * 80;
+    for row in 0..rows {
+        // Half of the centres have equal copies.
+        let noise = if row % 2 == 0 { 0.0 } else { 0.02 };
+        centres[row % 60].iter().for_each(|x| vectors.values().append_value(x + noise * random()));
+        vectors.append(true);
+    }
+    let keys: ArrayRef = Arc::new(StringArray::from_iter_values((0..rows).map(|row| format!("{row:05}"))));
+    let vectors: ArrayRef = Arc::new(vectors.finish());
+    dir.foreign(
+        "f.parquet",
+        &RecordBatch::try_from_iter([("key", keys), ("embedding", vectors)]).expect("two columns"),
+    );
+    let run = dir.pokedex("index f.parquet --model unknown --kind graph --check-recall -o g.parquet").ok();
+    let said = run.stderr.split("finds ").nth(1).and_then(|rest| rest.split(' ').next()).expect("a recall");
+    assert!(said.parse::<f64>().expect("a number") > 97.0, "{}", run.stderr);
+    for key in ["00000", "00001", "00059"] {
+        let search = format!("query key:{key} --index g.parquet -n 10");
+        let [graph, exact] = ["", " --exact"].map(|exact| dir.pokedex(&format!("{search}{exact}")).ok().text());
+        assert_eq!(graph, exact, "{key}");
+    }
+}

@@ -63,18 +63,32 @@ fn rows_without_a_vector_are_left_out_and_said_so() {
 }
 
 #[test]
-fn unsound_vectors_are_refused_by_name() {
+fn unsound_vectors_are_left_out_and_named_whatever_the_kind() {
     let dir = Workdir::new();
     for (vector, problem) in [
-        (&[f32::NAN, 1.0][..], "row bad: the vector of column `embedding` holds a number that is not finite"),
-        (&[0.0, 0.0], "row bad: the vector of column `embedding` is zero"),
-        (&[1.0, 2.0, 3.0], "vectors of 2 and of 3 numbers in one table"),
+        (&[f32::NAN, 1.0][..], "the vector of bad holds a number that is not finite"),
+        (&[f32::INFINITY, 1.0], "the vector of bad holds a number that is not finite"),
+        (&[0.0, 0.0], "the vector of bad is zero"),
+        (&[], "the vector of bad is empty"),
     ] {
-        dir.foreign("f.parquet", &foreign(&[("good", &[1.0, 0.0]), ("bad", vector)]));
-        let said = dir.pokedex("index f.parquet --model unknown -o i.parquet").failed(1);
-        assert!(said.contains(problem) && said.contains("hint: "), "{said}");
-        assert!(!dir.path("i.parquet").exists());
+        dir.foreign("f.parquet", &foreign(&[("bad", vector), ("good", &[1.0, 0.0]), ("other", &[0.0, 1.0])]));
+        let run = dir.pokedex("query key:good --index f.parquet").ok();
+        assert!(run.stderr.contains(&format!("f.parquet: 1 row was left out: {problem}")), "{}", run.stderr);
+        for kind in ["table", "exact", "annoy", "graph"] {
+            let made = dir.pokedex(&format!("index f.parquet --model unknown --kind {kind} -o i.parquet")).ok();
+            assert!(made.stderr.contains(&format!("f.parquet: 1 row was left out: {problem}")), "{}", made.stderr);
+            assert_eq!(dir.keys("i.parquet"), ["good", "other"]);
+            assert_eq!(dir.pokedex("query key:good --index i.parquet").ok().text(), run.text(), "{kind}");
+        }
     }
+    dir.foreign("f.parquet", &foreign(&[("a", &[0.0, 0.0]), ("b", &[f32::NAN, 0.0])]));
+    let said = dir.pokedex("index f.parquet --model unknown -o none.parquet").failed(1);
+    assert!(said.contains("2 rows were left out: the vector of the first, a, is zero"), "{said}");
+    assert!(said.contains("no row has a vector") && !dir.path("none.parquet").exists(), "{said}");
+    dir.foreign("f.parquet", &foreign(&[("good", &[1.0, 0.0]), ("bad", &[1.0, 2.0, 3.0])]));
+    let said = dir.pokedex("index f.parquet --model unknown -o none.parquet").failed(1);
+    assert!(said.contains("vectors of 2 and of 3 numbers in one table") && said.contains("hint: "), "{said}");
+    assert!(!dir.path("none.parquet").exists());
     dir.foreign("f.parquet", &foreign(&[("same", &[1.0, 0.0]), ("same", &[0.0, 1.0])]));
     let said = dir.pokedex("index f.parquet --model unknown -o i.parquet").failed(1);
     assert!(said.contains("two rows have the key same"), "{said}");
@@ -162,8 +176,8 @@ fn missing_numbers_and_missing_keys_are_found() {
     }
     let lists: ArrayRef = Arc::new(lists.finish());
     dir.foreign("f.parquet", &RecordBatch::try_from_iter([("embedding", lists.clone())]).expect("a column"));
-    let said = dir.pokedex("index f.parquet --model unknown -o i.parquet").failed(1);
-    assert!(said.contains("row 0000001: the vector of column `embedding` holds a number that is not finite"), "{said}");
+    let run = dir.pokedex("index f.parquet --model unknown -o i.parquet").ok();
+    assert!(run.stderr.contains("the vector of 0000001 holds a number that is not finite"), "{}", run.stderr);
     let keys: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None]));
     dir.foreign("f.parquet", &RecordBatch::try_from_iter([("key", keys), ("embedding", lists)]).expect("two columns"));
     let said = dir.pokedex("index f.parquet --model unknown -o i.parquet").failed(1);

@@ -155,7 +155,7 @@ fn the_score_of_an_index_is_the_cosine() {
     let model = index.model().expect("a model").0;
     let query = pokedex::index::QueryVector { vector: vectors[0].clone(), without: Vec::new() };
     let search = pokedex::index::Search { top: 4, ..Default::default() };
-    let hits = index.search(&[query], model.as_deref(), &search).expect("searched").remove(0);
+    let hits = index.search(&[query], model.as_deref(), &search).expect("searched").hits.remove(0);
     assert!(hits[0].score <= 1.0);
     for hit in hits {
         assert!((f64::from(hit.score) - cosine(hit.row as usize)).abs() < 1e-6);
@@ -371,7 +371,81 @@ fn a_condition_is_held_before_anything_is_scored() {
     let run = dir.pokedex_args(&["query", "key:000.png", "--index", "e.parquet", "--where", "key < '002'"]).ok();
     assert_eq!(run.text().lines().count(), 2, "{}", run.text());
     let run = dir.pokedex_args(&["query", "key:000.png", "--index", "e.parquet", "--where", "key is null"]).ok();
-    assert!(run.stderr.contains("no other row for which the condition holds"), "{}", run.stderr);
+    assert!(run.stderr.contains("no other row for which the condition holds (of 6 rows)"), "{}", run.stderr);
+    let run = dir.pokedex_args(&["query", "dog", "--where", "type1 = 'none'"]).ok();
+    assert!(run.stderr.contains("the condition holds for none of its 1025 rows"), "{}", run.stderr);
+    assert_eq!(run.text().lines().count(), 1, "{}", run.text());
+    // All columns are named, also those that a search does not read.
+    dir.pokedex("index e.parquet --columns all -o i.parquet").ok();
+    for (index, column) in [("e.parquet", "height"), ("i.parquet", "width"), ("pokedex:", "generation")] {
+        let said = dir.pokedex_args(&["query", "id:1", "--index", index, "--where", "nothing = 1"]).failed(1);
+        assert!(said.contains("no column `nothing`") && said.contains(column), "{said}");
+    }
+}
+
+#[test]
+fn a_file_that_would_be_read_as_words_is_told() {
+    let dir = Workdir::new();
+    dir.pictures("in", 3);
+    dir.picture("in/my photo.png", 9);
+    dir.pokedex("embed in -o e.parquet").ok();
+    dir.write("words.txt", "fire dog\n");
+    let said = dir.pokedex("query in/000.png").failed(2);
+    assert!(said.contains("in/000.png: is a file") && said.contains("hint: pokedex query ./in/000.png"), "{said}");
+    let said = dir.pokedex_args(&["query", "in/my photo.png"]).failed(2);
+    assert!(said.contains("hint: pokedex query './in/my photo.png'"), "{said}");
+    let said = dir.pokedex("query 2:e.parquet").failed(2);
+    assert!(said.contains("hint: pokedex query \"red bird\" --index e.parquet"), "{said}");
+    let said = dir.pokedex("query words.txt").failed(2);
+    assert!(said.contains("--queries words.txt"), "{said}");
+    let run = dir.pokedex("query red e.parquet -n 1").ok();
+    assert!(run.stderr.contains("e.parquet: is a file") && run.stderr.contains("--index e.parquet"), "{}", run.stderr);
+    let run = dir.pokedex("query red + in/000.png --index e.parquet -n 1").ok();
+    assert!(run.stderr.contains("./in/000.png"), "{}", run.stderr);
+    assert_eq!(dir.pokedex("query red - ./in/000.png --index e.parquet -n 1").ok().stderr, "");
+}
+
+#[test]
+fn a_folder_and_the_name_of_the_pokedex_are_indexes() {
+    let dir = Workdir::new();
+    dir.pictures("in", 3);
+    dir.pokedex("embed in -o dex/e.parquet").failed(1);
+    std::fs::create_dir(dir.path("dex")).expect("a folder");
+    dir.pokedex("embed in -o dex/e.parquet").ok();
+    dir.pokedex("index dex/e.parquet --kind exact -o dex/e.parquet").ok();
+    let text = dir.pokedex("query key:000.png --index dex/e.parquet").ok().text();
+    assert_eq!(dir.pokedex("query key:000.png --index dex").ok().text(), text);
+    assert_eq!(dir.pokedex("query key:000.png --index dex/").ok().text(), text);
+    dir.pokedex("embed in -o dex/f.parquet").ok();
+    let said = dir.pokedex("query key:000.png --index dex").failed(2);
+    assert!(said.contains("a folder with 2 tables") && said.contains("--index dex/e.parquet"), "{said}");
+    let said = dir.pokedex("query key:000.png --index in").failed(2);
+    assert!(said.contains("hint: pokedex embed in -o"), "{said}");
+    let plain = dir.pokedex("query id:25 -n 3").ok().text();
+    assert_eq!(dir.pokedex("query id:25 -n 3 --index pokedex:").ok().text(), plain);
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_first_query() {
+    let dir = Workdir::new();
+    dir.write("plain.txt", "id:25\nfire dog\n");
+    dir.write("marked.txt", "\u{feff}id:25\r\nfire dog\r\n");
+    let run = |file: &str| dir.pokedex(&format!("query --queries {file} -n 2")).ok().text();
+    assert_eq!(run("marked.txt"), run("plain.txt"));
+}
+
+#[test]
+fn a_command_by_another_name_is_told_its_own() {
+    let dir = Workdir::new();
+    for (name, own) in [("search", "query"), ("find", "query"), ("predict", "classify"), ("dedup", "--near-duplicates")]
+    {
+        let said = dir.pokedex(&format!("{name} x")).failed(2);
+        assert!(said.contains("tip: ") && said.contains(own), "{said}");
+    }
+    let said = dir.pokedex_args(&["fire dog"]).failed(2);
+    assert!(said.contains("pokedex query \"fire dog\""), "{said}");
+    let said = dir.pokedex("query dog --top -1").failed(2);
+    assert!(said.contains("-1 is not in 1..=1000000"), "{said}");
 }
 
 #[test]
@@ -441,4 +515,8 @@ fn vectors_from_files_are_queries_and_terms() {
         let said = dir.pokedex(&format!("query {query} --index e.parquet")).failed(1);
         assert!(said.contains("two models") || said.contains("vectors of"), "{said}");
     }
+    let piped = dir.shell("pokedex query --queries - --index e.parquet -n 1 < e.parquet").ok();
+    assert_eq!(piped.text(), run.text());
+    let piped = dir.shell("cat e.parquet | pokedex query --queries /dev/stdin --index e.parquet -n 1").ok();
+    assert_eq!(piped.text(), run.text());
 }

@@ -17,6 +17,12 @@ use crate::io::{Sink, Target};
 use crate::table::Writer;
 use crate::ui::Ui;
 
+/// A graph that finds a smaller share of the ten nearest rows than this is not kept: the index is exact instead.
+const LEAST_RECALL: f64 = 0.9;
+/// On how many rows that is measured, and on how many where --check-recall asks for it.
+const LOOK: usize = 200;
+const CLOSE_LOOK: usize = 1000;
+
 /// Files that are being made. None of them has its name before all are whole; the table comes last, so that what
 /// lies beside another table is never taken for what lies beside this one.
 pub struct Build {
@@ -40,23 +46,30 @@ impl Build {
         self.packed.write(batch).map_err(|e| unwritable(&beside(&self.table, PACKED), e))
     }
 
-    /// Finishes all files, `writer`'s last.
-    pub fn finish(self, make: &Make, mut writer: Writer, ui: &mut Ui) -> Result<(), Failure> {
+    /// Finishes all files, `writer`'s last; gives the kind that the index has become.
+    pub fn finish(self, make: &Make, mut writer: Writer, ui: &mut Ui) -> Result<Kind, Failure> {
         let path = beside(&self.table, PACKED);
         let (mut sink, identity) = self.packed.finish().map_err(|e| unwritable(&path, e))?;
         let packed = Packed::new(path.display().to_string(), sink.map()?)?;
-        writer.set(KIND, self.kind.name());
         writer.set(IDENTITY, identity);
-        let mut approximate = self.approximate;
+        let (mut approximate, mut kind) = (self.approximate, self.kind);
         if let Some(sink) = &mut approximate {
             let found = match self.kind {
                 Kind::Annoy => trees(make, &packed, sink, &mut writer, ui)?,
                 _ => neighbours(make, &packed, sink, ui)?,
             };
-            if make.check_recall {
-                let recall = Beside { packed, approximate: Some(found) }.recall()?;
-                ui.warn(&format!("{}: finds {:.1} % of the ten nearest rows", self.table.display(), 100.0 * recall));
+            if make.check_recall || kind == Kind::Graph {
+                let look = if make.check_recall { CLOSE_LOOK } else { LOOK };
+                let recall = Beside { packed, approximate: Some(found) }.recall(look)?;
+                let said = format!("{}: finds {:.1} % of the ten nearest rows", self.table.display(), 100.0 * recall);
                 writer.set(RECALL, format!("{recall:.4}"));
+                if kind == Kind::Graph && recall < LEAST_RECALL {
+                    let least = 100.0 * LEAST_RECALL;
+                    ui.warn(&format!("{said}, and a graph is kept from {least} % on; the index is of kind exact (--degree 96 may find more)"));
+                    kind = Kind::Exact;
+                } else if make.check_recall {
+                    ui.warn(&said);
+                }
             }
         } else if make.check_recall {
             ui.warn(&format!(
@@ -64,9 +77,11 @@ impl Build {
                 self.table.display()
             ));
         }
+        writer.set(KIND, kind.name());
         sink.finish()?;
-        approximate.map_or(Ok(()), Sink::finish)?;
-        Ok(writer.finish()?)
+        approximate.filter(|_| kind == self.kind).map_or(Ok(()), Sink::finish)?;
+        writer.finish()?;
+        Ok(kind)
     }
 }
 

@@ -25,6 +25,7 @@ pub struct Pictures {
     /// Draw the hits' pictures below the table, if standard output is a terminal; with =PROTOCOL always
     #[arg(
         long,
+        help_heading = "Output",
         value_enum,
         value_name = "PROTOCOL",
         num_args = 0..=1,
@@ -34,7 +35,7 @@ pub struct Pictures {
     preview: Option<Preview>,
 
     /// Open the hits' pictures in the desktop's viewer, no more than 20 or --top
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     open: bool,
 }
 

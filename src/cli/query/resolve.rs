@@ -1,12 +1,12 @@
 //! From what was written to vectors: files of queries, stored rows, pictures and words.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{Read, Seek};
 use std::path::Path;
 
 use crate::cli::failure::Failure;
 use crate::image;
-use crate::index::{Annoy, Error, QueryVector, Stored, Term, VectorFile, Weighted, parse_line};
+use crate::index::{Annoy, Error, QueryVector, Stored, Term, VectorFile, Weighted, parse_line, parse_terms};
 use crate::matrix::dot;
 use crate::model::{Device, ImageTower, Known, Model, TextTower, Use, correct, normalise};
 use crate::ui::Ui;
@@ -46,17 +46,106 @@ impl Resolved {
     }
 }
 
+/// What becomes of the lengths of vectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lengths {
+    /// They are scaled to 1, and a vector that is zero is an error: only directions are compared.
+    One,
+    /// As before, but a vector that is zero is as far from one as from the other.
+    OneOrZero,
+    /// They stay as they are: distances or inner products are compared.
+    Own,
+}
+
+impl Lengths {
+    /// Scales a vector; whether it can be compared.
+    fn scale(self, vector: &mut [f32]) -> bool {
+        match self {
+            Lengths::One => normalise(vector),
+            Lengths::OneOrZero => {
+                normalise(vector);
+                true
+            }
+            Lengths::Own => true,
+        }
+    }
+}
+
+/// Refuses a query that is nothing but the name of a file, which would be read as words; says so where it is a part.
+pub fn check_words(terms: &[Weighted], arguments: &[String], ui: &Ui) -> Result<(), Failure> {
+    let file = |term: &Term| match term {
+        // What has neither a dot nor a slash is a word, whatever lies in the folder.
+        Term::Text(text) if text.contains(['.', '/']) && Path::new(text).is_file() => Some(text.clone()),
+        _ => None,
+    };
+    if let [Weighted { term, .. }] = terms
+        && let Some(text) = file(term)
+    {
+        let hint = match spelling(&text) {
+            Spelling::Term(term) => format!("pokedex query {term}"),
+            Spelling::Table(option) => format!("pokedex query \"red bird\" {option}"),
+        };
+        return Err(Failure::usage(format!("{text}: is a file, and would be read as words"), hint));
+    }
+    for argument in arguments {
+        let Ok(terms) = parse_terms(std::slice::from_ref(argument)) else { continue };
+        if let Some(text) = terms.iter().find_map(|weighted| file(&weighted.term)) {
+            let (Spelling::Term(right) | Spelling::Table(right)) = spelling(&text);
+            ui.warn(&format!("{text}: is a file, and is read as words; if it is meant itself: {right}"));
+        }
+    }
+    Ok(())
+}
+
+/// How a file is named in a query.
+enum Spelling {
+    Term(String),
+    /// An option, beside words.
+    Table(String),
+}
+
+fn spelling(file: &str) -> Spelling {
+    let mut start = Vec::new();
+    // A file that cannot be read is taken for a picture, and will say so itself.
+    let _ = std::fs::File::open(file).and_then(|open| open.take(1024).read_to_end(&mut start));
+    let quoted = |text: String| match text.bytes().all(|b| b.is_ascii_alphanumeric() || b"./_-+,:@%".contains(&b)) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    };
+    if VectorFile::is_numpy(&start) {
+        Spelling::Term(quoted(format!("vec:{file}")))
+    } else if VectorFile::is_one(&start) {
+        Spelling::Table(format!("--index {}", quoted(file.into())))
+    } else if !start.is_empty() && !start.contains(&0) && std::str::from_utf8(&start).is_ok() {
+        Spelling::Table(format!("--queries {}", quoted(file.into())))
+    } else {
+        Spelling::Term(quoted(format!("./{file}")))
+    }
+}
+
 /// The queries in a file: one a line, or one a row where it holds vectors. `named` says that a model was given.
 pub fn queries_in(file: &Path, column: &str, named: bool, ui: &Ui) -> Result<Vec<Question>, Failure> {
-    let dash = file == Path::new("-");
     let failed = |source| Failure::from(crate::io::Error::Read { path: file.into(), source });
-    let mut reader: Box<dyn BufRead> = match dash {
-        true => Box::new(std::io::stdin().lock()),
-        false => Box::new(BufReader::new(std::fs::File::open(file).map_err(failed)?)),
+    // What can be read once only is kept where it can be read again.
+    let mut open = match file == Path::new("-") {
+        true => crate::io::spool(std::io::stdin().lock())?,
+        false => {
+            let open = std::fs::File::open(file).map_err(failed)?;
+            if open.metadata().map_err(failed)?.is_file() { open } else { crate::io::spool(open)? }
+        }
     };
-    let start = reader.fill_buf().map_err(failed)?;
-    if !dash && VectorFile::is_one(start) {
-        let vectors = vectors_in(file, column, named, ui)?;
+    let mut start = Vec::new();
+    (&mut open).take(16).read_to_end(&mut start).map_err(failed)?;
+    open.rewind().map_err(failed)?;
+    if VectorFile::is_one(&start) {
+        let vectors = match file.is_file() {
+            true => VectorFile::open(file, column)?,
+            false => VectorFile::read(&file.display().to_string(), open, column)?,
+        };
+        if vectors.model.is_none() && !named {
+            let name = file.display();
+            ui.warn(&format!("{name}: does not say which model made its vectors; taken to be that of the index"));
+        }
         let model = vectors.model;
         let question =
             |(text, vector)| Question { text, terms: Vec::new(), vector: Some(vector), model: model.clone() };
@@ -64,7 +153,9 @@ pub fn queries_in(file: &Path, column: &str, named: bool, ui: &Ui) -> Result<Vec
     }
     let mut questions = Vec::new();
     let mut text = String::new();
-    reader.read_to_string(&mut text).map_err(failed)?;
+    open.read_to_string(&mut text).map_err(failed)?;
+    // Editors on Windows put a byte order mark before the first line.
+    let text = text.trim_start_matches('\u{feff}');
     for (number, line) in (1..).zip(text.lines().map(str::trim)) {
         if line.is_empty() {
             continue;
@@ -79,15 +170,6 @@ pub fn queries_in(file: &Path, column: &str, named: bool, ui: &Ui) -> Result<Vec
         true => Err(Failure::usage(format!("{}: holds no query", file.display()), "one query a line")),
         false => Ok(questions),
     }
-}
-
-fn vectors_in(file: &Path, column: &str, named: bool, ui: &Ui) -> Result<VectorFile, Failure> {
-    let vectors = VectorFile::open(file, column)?;
-    if vectors.model.is_none() && !named {
-        let name = file.display();
-        ui.warn(&format!("{name}: does not say which model made its vectors; taken to be that of the index"));
-    }
-    Ok(vectors)
 }
 
 /// Looks up stored rows.
@@ -125,8 +207,13 @@ pub fn resolve(
         for (weight, vector) in &parts {
             sum.iter_mut().zip(vector).for_each(|(sum, x)| *sum += weight * x);
         }
-        let length = dot(&sum, &sum).sqrt() as f32;
-        if !normalise(&mut sum) {
+        let mut length = dot(&sum, &sum).sqrt() as f32;
+        if embedder.lengths == Lengths::Own {
+            // Their mean: a single term is searched for as it is.
+            length = parts.iter().map(|(weight, _)| weight.abs()).sum();
+            sum.iter_mut().for_each(|x| *x /= length);
+        }
+        if length == 0.0 && embedder.lengths == Lengths::Own || !embedder.lengths.scale(&mut sum) {
             return Err(Error::NullQuery.into());
         }
         parts.iter_mut().for_each(|(weight, _)| *weight /= length);
@@ -138,7 +225,7 @@ pub fn resolve(
 }
 
 /// An item of an Annoy file as a stored row: its number is its key.
-pub fn item(annoy: &Annoy, term: &Term) -> Result<Stored, Failure> {
+pub fn item(annoy: &Annoy, term: &Term, lengths: Lengths) -> Result<Stored, Failure> {
     let number = match term {
         Term::Id(id) => u32::try_from(*id).ok(),
         Term::Key(key) => key.parse().ok(),
@@ -147,7 +234,7 @@ pub fn item(annoy: &Annoy, term: &Term) -> Result<Stored, Failure> {
     let vector = number.and_then(|number| annoy.vector(number));
     let missing = || Error::NoSuchRow { name: annoy.name(), what: format!("{term}: its items are numbers from 0") };
     let mut vector = vector.ok_or_else(missing)?.to_vec();
-    normalise(&mut vector);
+    lengths.scale(&mut vector);
     Ok(Stored { vector, rows: number.into_iter().collect() })
 }
 
@@ -172,6 +259,7 @@ pub struct Embedder {
     column: String,
     /// The model that made what is searched, which vectors in files must be of too.
     made_by: Option<String>,
+    pub lengths: Lengths,
 }
 
 impl Embedder {
@@ -182,7 +270,16 @@ impl Embedder {
         column: &str,
     ) -> Embedder {
         let (index, made_by) = (index.to_string(), made_by.map(str::to_string));
-        Embedder { model, text: None, image: None, index, dimension, column: column.into(), made_by }
+        Embedder {
+            model,
+            text: None,
+            image: None,
+            index,
+            dimension,
+            column: column.into(),
+            made_by,
+            lengths: Lengths::One,
+        }
     }
 
     /// The vector of a term; of stored rows their numbers, too, which are not to be found again.
@@ -235,13 +332,13 @@ impl Embedder {
         }
     }
 
-    /// A vector from a file, scaled to length 1, if it can be compared with the index's.
+    /// A vector from a file, scaled, if it can be compared with the index's.
     fn checked(&self, name: &str, mut vector: Vec<f32>) -> Result<Vec<f32>, Failure> {
         if vector.len() != self.dimension {
             let (index, query, dimension) = (self.dimension, name.to_string(), vector.len());
             return Err(Error::OtherDimension { name: self.index.clone(), index, query, dimension }.into());
         }
-        match vector.iter().all(|x| x.is_finite()) && normalise(&mut vector) {
+        match vector.iter().all(|x| x.is_finite()) && self.lengths.scale(&mut vector) {
             true => Ok(vector),
             false => {
                 Err(Failure::failed(format!("{name}: the vector is zero or holds a number that is not finite"), None))

@@ -20,6 +20,15 @@ const STEP: usize = 8;
 /// Levels of fewer nodes than this are not worth a walk.
 const LEAST_IN_LEVEL: usize = 16;
 
+/// After each batch one in so many of its rows, but no fewer than the next number, is looked for: where more than one in
+/// fifty is not found there are islands, and from then on walks begin in the levels. In the end so many are looked for
+/// with so many in sight, and levels stay where more than one in a hundred is not found: they cost a search as much time
+/// again, and where nothing is lost without them they are left out.
+const LOOKED_FOR: usize = 32;
+const LEAST_LOOKED_FOR: usize = 16;
+const LOOKED_FOR_AT_LAST: usize = 512;
+const SIGHT_AT_LAST: usize = 64;
+
 /// The graph of all rows.
 pub fn build(codes: &Codes, options: Options, mut progress: impl FnMut(usize)) -> Graph {
     let rows = u32::try_from(codes.codes.len()).ok().filter(|rows| *rows < NONE).expect("rows are counted in 32 bits");
@@ -43,9 +52,12 @@ pub fn build(codes: &Codes, options: Options, mut progress: impl FnMut(usize)) -
         let size = done.min((order.len() / PART).clamp(LEAST_IN_BATCH, MOST_IN_BATCH)).min(end - done);
         graph.insert(&order[done..done + size], &entries);
         done += size;
+        let looked_for = (size / LOOKED_FOR).max(LEAST_LOOKED_FOR);
+        graph.islands =
+            graph.islands || graph.missed(&order[..done], looked_for, &entries, options.beam) * 50 > looked_for;
         progress(size);
     }
-    graph.finish(next, entries)
+    graph.finish(next, &order, entries)
 }
 
 /// For each row the next one of the same code, or [`NONE`].
@@ -87,6 +99,8 @@ struct Growing<'a> {
     levels: Vec<Lists>,
     /// The place of each row in that order.
     places: Vec<u32>,
+    /// Whether there are rows to which no walk from the first one comes.
+    islands: bool,
 }
 
 /// A row to which others are compared.
@@ -136,6 +150,7 @@ impl<'a> Growing<'a> {
             order,
             levels: Vec::new(),
             places,
+            islands: false,
         }
     }
 
@@ -165,12 +180,11 @@ impl<'a> Growing<'a> {
         let neighbours = |walk: &mut Walk, row: &u32| {
             let from = From { graph, pivot: graph.pivot(*row) };
             let sound = "a graph in memory is sound";
-            match graph.levels.is_empty() {
-                true => walk.run(&from, entries, graph.options.beam).expect(sound),
-                false => {
-                    let entries = walk.descend(&from, &graph.levels, &graph.order, SIGHT).expect(sound);
-                    walk.run(&from, &entries, graph.options.beam).expect(sound);
-                }
+            if graph.islands && !graph.levels.is_empty() {
+                let entries = walk.descend(&from, &graph.levels, &graph.order, SIGHT).expect(sound);
+                walk.run(&from, &entries, graph.options.beam).expect(sound);
+            } else {
+                walk.run(&from, entries, graph.options.beam).expect(sound);
             }
             walk.expanded.sort_unstable();
             graph.prune(*row, &walk.expanded)
@@ -263,12 +277,30 @@ impl<'a> Growing<'a> {
         self.levels.insert(0, Lists::new(lists, self.options.degree, nodes));
     }
 
-    fn finish(self, next: Vec<u32>, entries: Vec<u32>) -> Graph {
+    /// Of so many rows, spread evenly, how many a walk from the entries does not come to.
+    fn missed(&self, rows: &[u32], of: usize, entries: &[u32], width: usize) -> usize {
+        let count = of.min(rows.len());
+        let missed = |walk: &mut Walk, number: usize| {
+            let row = rows[number * rows.len() / count];
+            let from = From { graph: self, pivot: self.pivot(row) };
+            walk.run(&from, entries, width).expect("a graph in memory is sound");
+            usize::from(walk.beam.first().is_none_or(|nearest| nearest.row() != row))
+        };
+        (0..count).into_par_iter().map_init(Walk::default, missed).sum()
+    }
+
+    fn finish(mut self, next: Vec<u32>, order: &[u32], entries: Vec<u32>) -> Graph {
         let (rows, degree) = (self.codes.codes.len(), self.options.degree);
-        let lists = self.shortened_lists((0..rows as u32).into_par_iter());
+        self.lists = self.shortened_lists((0..rows as u32).into_par_iter());
+        self.room = degree;
+        let looked_for = LOOKED_FOR_AT_LAST.min(order.len());
+        if self.missed(order, looked_for, &entries, SIGHT_AT_LAST) * 100 <= looked_for {
+            self.levels.clear();
+            self.order = Lists::default();
+        }
         Graph {
             name: "graph".into(),
-            rows: Lists::new(lists, degree, rows),
+            rows: Lists::new(self.lists, degree, rows),
             next: Lists::new(next, 1, rows),
             levels: self.levels,
             order: self.order,
