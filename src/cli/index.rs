@@ -14,7 +14,7 @@ use crate::index::{Check, Error, Kind, Packer};
 use crate::io::Target;
 use crate::model::{Engine, Model, short_id};
 use crate::table::{Provenance, column};
-use crate::ui::{Ui, left_out};
+use crate::ui::{Ui, left_out, several};
 use build::Build;
 
 /// Make a searchable index of an embedding table
@@ -183,7 +183,9 @@ impl Make {
         if check.without_vector > 0 {
             ui.warn(&format!("{name}: {}", left_out(check.without_vector)));
         }
-        ui.note(&format!("index: {} vectors of {} numbers, kind {}", check.rows, check.dimension, kind.name()));
+        let vectors = several(check.rows, "vector", "vectors");
+        let numbers = several(check.dimension as u64, "number", "numbers");
+        ui.note(&format!("index: {vectors} of {numbers}, kind {}", kind.name()));
         Ok(Exit::Done)
     }
 

@@ -15,7 +15,7 @@ use crate::index::{
 };
 use crate::io::{Sink, Target};
 use crate::table::Writer;
-use crate::ui::Ui;
+use crate::ui::{Ui, rows, several};
 
 /// A graph that finds a smaller share of the ten nearest rows than this is not kept: the index is exact instead.
 const LEAST_RECALL: f64 = 0.9;
@@ -103,7 +103,8 @@ fn trees(
     let start = Instant::now();
     annoy::build(&packed.vectors(), options, sink, &mut grown).map_err(Error::from)?;
     ui.finish();
-    ui.note(&format!("index: {} trees in {:.2} s", make.trees, start.elapsed().as_secs_f64()));
+    let trees = several(make.trees.get() as u64, "tree", "trees");
+    ui.note(&format!("index: {trees} in {:.2} s", start.elapsed().as_secs_f64()));
     let bytes = sink.map()?;
     writer.set(TREES, fingerprint(&bytes));
     let annoy = Annoy::new(Path::new(&sink.name()), bytes, packed.dimension(), Metric::Angular).map_err(Error::from)?;
@@ -117,7 +118,8 @@ fn neighbours(make: &Make, packed: &Packed, sink: &mut Sink, ui: &mut Ui) -> Res
     let start = Instant::now();
     let graph = Graph::build(&packed.codes(), options, |rows| ui.advance(rows as u64));
     ui.finish();
-    ui.note(&format!("index: a graph of {} rows in {:.2} s", packed.len(), start.elapsed().as_secs_f64()));
+    let seconds = start.elapsed().as_secs_f64();
+    ui.note(&format!("index: a graph of {} in {seconds:.2} s", rows(packed.len() as u64)));
     graph.write(sink, packed.identity()).map_err(Error::from)?;
     Ok(Approximate::Graph(graph))
 }
