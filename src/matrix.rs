@@ -43,13 +43,14 @@ pub fn by_transposed(a: &[f32], b: &[f32], inner: usize, out: &mut [f32]) {
     out.copy_from_slice(&whole[..n * m]);
 }
 
-/// `(a - 128) · bᵀ` of bytes, `a` [n, inner] and `b` [m, inner], as [n, m] without rounding.
+/// `(a - zero) · bᵀ` of bytes, `a` [n, inner] and `b` [m, inner], as [n, m] without rounding, where the zero is that of
+/// [`byte_zero`].
 ///
-/// Exact where no number of `a` is further than [`byte_reach`] from 128.
+/// Exact where every byte of `a` is less than twice the zero, and none of `b` is -128.
 pub fn bytes_by_transposed(a: &[u8], b: &[i8], inner: usize, out: &mut [i32]) {
     let (n, m) = (a.len() / inner, b.len() / inner);
     assert_eq!(out.len(), n * m, "an output of the product's size");
-    let zeros = vec![128; n];
+    let zeros = vec![byte_zero(); n];
     let options = GemmOptions { a_quant: Some(QuantParams { zero_point: &zeros }), ..GemmOptions::default() };
     GemmExecutor::<u8, i8, i32>::new()
         .gemm(
@@ -61,9 +62,10 @@ pub fn bytes_by_transposed(a: &[u8], b: &[i8], inner: usize, out: &mut [i32]) {
         .expect("the sizes were made to fit");
 }
 
-/// How far from 128 the bytes of [`bytes_by_transposed`] may be: less on processors whose sums of two products saturate.
-pub fn byte_reach() -> i8 {
-    if GemmExecutor::<u8, i8, i32>::new().may_saturate() { 63 } else { 127 }
+/// Which byte stands for 0 in [`bytes_by_transposed`]: 64 on processors that add two products of the bytes as they are in
+/// 16 bits (those without VNNI): of bytes up to 127 the sum fits, of greater ones it is cut off. Else 128.
+pub fn byte_zero() -> u8 {
+    if GemmExecutor::<u8, i8, i32>::new().may_saturate() { 64 } else { 128 }
 }
 
 /// Adds `aᵀ · b` of `a` [n, columns] and `b` [n, inner] to `out` [columns, inner].
@@ -307,6 +309,28 @@ mod tests {
             add_transposed_by(&out, &a, m, inner, &mut sum);
             let exact: f64 = 1.0 + (0..n).map(|i| f64::from(out[i * m]) * f64::from(a[i * inner])).sum::<f64>();
             assert!((f64::from(sum[0]) - exact).abs() < 1e-2 * exact.abs().max(1.0));
+        }
+    }
+
+    #[test]
+    fn products_of_bytes_are_exact_on_every_processor() {
+        let zero = byte_zero();
+        for (n, m, inner) in [(1, 3, 4), (7, 33, 24), (40, 65, 129)] {
+            // The greatest bytes, then all there are.
+            for spread in [1, 7] {
+                let a: Vec<u8> =
+                    (0..n * inner).map(|i| zero - 1 + zero - (i % spread * 18 % zero as usize) as u8).collect();
+                let b: Vec<i8> = (0..m * inner).map(|i| [127, -127, 127, 126][i / spread % 4]).collect();
+                let mut out = vec![0; n * m];
+                bytes_by_transposed(&a, &b, inner, &mut out);
+                for (i, row) in out.chunks_exact(m).enumerate() {
+                    for (j, x) in row.iter().enumerate() {
+                        let pairs = a[i * inner..(i + 1) * inner].iter().zip(&b[j * inner..(j + 1) * inner]);
+                        let exact: i32 = pairs.map(|(a, b)| (i32::from(*a) - i32::from(zero)) * i32::from(*b)).sum();
+                        assert_eq!(*x, exact, "{n} {m} {inner} {spread}");
+                    }
+                }
+            }
         }
     }
 

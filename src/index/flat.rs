@@ -92,10 +92,12 @@ impl Flat<'_> {
 
     /// Many queries: a product of matrices for every chunk of rows, then the threads share the queries.
     fn search_block(&self, queries: &[Wanted], top: usize) -> Result<Vec<Vec<(u32, f32)>>, Error> {
-        let reach = matrix::byte_reach();
+        let zero = matrix::byte_zero();
+        let reach = (zero - 1) as i8;
         let coded: Vec<Query> = queries.par_iter().map(|query| Query::in_bytes(query.vector, reach)).collect();
         let fine: Vec<Query> = queries.par_iter().map(|query| Query::new(query.vector)).collect();
-        let bytes: Vec<u8> = coded.iter().flat_map(|query| &query.numbers).map(|x| (x + 128) as u8).collect();
+        let bytes: Vec<u8> =
+            coded.iter().flat_map(|query| &query.numbers).map(|x| (x + i16::from(zero)) as u8).collect();
         let mut found: Vec<Best<()>> = queries.iter().map(|_| Best::new(top)).collect();
         let mut sums = Vec::new();
         for chunk in self.codes.chunks() {

@@ -69,7 +69,6 @@ fn unsound_vectors_are_left_out_and_named_whatever_the_kind() {
         (&[f32::NAN, 1.0][..], "the vector of bad holds a number that is not finite"),
         (&[f32::INFINITY, 1.0], "the vector of bad holds a number that is not finite"),
         (&[0.0, 0.0], "the vector of bad is zero"),
-        (&[], "the vector of bad is empty"),
     ] {
         dir.foreign("f.parquet", &foreign(&[("bad", vector), ("good", &[1.0, 0.0]), ("other", &[0.0, 1.0])]));
         let run = dir.pokedex("query key:good --index f.parquet").ok();
