@@ -243,8 +243,10 @@ const EUCLIDEAN: &[u32] = &[
     2, 0, 2, 5, 0, 0, 2, 0, 1, 3, 0, 0, 3, 0, 0, 4, 6, 0, 5, 0xbdfb1784, 8, 9, 0x3ee7ed91, 0xbf643a8c, 7, 0xbfcd69e6,
     10, 7, 0x3f1de906, 0x3f497ecb, 7, 0xbfcd69e6, 10, 7, 0x3f1de906, 0x3f497ecb,
 ];
-const DOT: &[u32] =
-    &[5, 0, 1, 2, 3, 5, 7, 8, 7, 0x3b52ce9c, 0xbdf089bd, 0xbf7e3a11, 7, 8, 7, 0x3b52ce9c, 0xbdf089bd, 0xbf7e3a11];
+const DOT: &[u32] = &[
+    2, 4, 6, 0, 0, 0, 5, 0, 1, 2, 3, 5, 7, 8, 7, 0x3b52ce9c, 0xbdf089bd, 0xbf7e3a11, 7, 8, 7, 0x3b52ce9c, 0xbdf089bd,
+    0xbf7e3a11,
+];
 const LIFTS: [u32; 7] = [0x409cc470, 0x409cc470, 0, 0x409bf2df, 0x40926c8e, 0x40934bae, 0x409cc471];
 const ANGULAR: &[u32] =
     &[3, 0, 4, 6, 0, 4, 1, 2, 3, 5, 7, 8, 7, 0x3e3a8c29, 0xbf7bb754, 7, 8, 7, 0x3e3a8c29, 0xbf7bb754];
