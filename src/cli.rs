@@ -3,6 +3,7 @@
 mod args;
 mod augment;
 mod cache;
+mod cells;
 mod check;
 mod classify;
 mod completions;
@@ -15,6 +16,7 @@ mod folders;
 mod index;
 mod man;
 mod model;
+mod outputs;
 mod query;
 mod results;
 mod scan;
@@ -75,6 +77,7 @@ enum Command {
 /// The whole program.
 pub fn main() -> ExitCode {
     guard::install(io::abandon_unfinished);
+    args::outlive_signals_of_files();
     let cli = match parse() {
         Ok(cli) => cli,
         Err(e) => {

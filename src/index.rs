@@ -21,7 +21,10 @@ mod terms;
 mod vectors;
 
 pub use annoy::{Annoy, Metric};
-pub use beside::{ANNOY, Approximate, Beside, GRAPH, IDENTITY, KIND, Kind, PACKED, RECALL, TREES, beside, fingerprint};
+pub use beside::{
+    ANNOY, Approximate, Beside, GRAPH, IDENTITY, KIND, Kind, PACKED, RECALL, TREES, beside, files_of_an_index,
+    fingerprint,
+};
 pub use chunked::Chunked;
 pub use codes::{Codes, Query, encode};
 pub use diverse::diverse;

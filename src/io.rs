@@ -8,12 +8,15 @@
 mod folder;
 mod listing;
 mod map;
+mod part;
+mod shown;
 mod sink;
 mod spool;
 
 pub use folder::{Digest, Folder, JOURNAL, Record, Within, lies_below};
 pub use listing::{Entry, Listing, escape_bytes, find_image, read_image, table_path};
 pub use map::{map, map_file};
+pub use shown::{cell, printable};
 pub use sink::{Sink, Target, abandon_unfinished, reader_closed, write_file};
 pub use spool::{Stdin, read_stdin, spool};
 
@@ -89,8 +92,26 @@ impl Error {
             Error::Read { path, source } if source.kind() == std::io::ErrorKind::IsADirectory => {
                 Some(format!("a table is needed: pokedex embed {} -o embeddings.parquet", path.display()))
             }
-            Error::Write { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                Some("create the folder first: mkdir -p FOLDER".into())
+            Error::Write { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                let folder = folder.map_or("FOLDER".into(), |folder| folder.display().to_string());
+                Some(format!("create the folder first: mkdir -p {folder}"))
+            }
+            Error::Write { path, source }
+                if source.kind() == std::io::ErrorKind::PermissionDenied && path.is_file() =>
+            {
+                Some(format!(
+                    "it is write-protected, or its folder is: choose another name, or chmod u+w {}",
+                    path.display()
+                ))
+            }
+            Error::Write { source, .. } | Error::Stdout(source)
+                if source.kind() == std::io::ErrorKind::FileTooLarge =>
+            {
+                Some(
+                    "the shell or the system limits the size of files: `ulimit -f unlimited`, or write to another disk"
+                        .into(),
+                )
             }
             Error::Foreign { force: true, .. } => Some(
                 "choose an empty folder, or --force: it replaces what is in the way, and removes nothing else".into(),

@@ -90,6 +90,29 @@ impl Run {
     }
 }
 
+/// What sets each run apart from the others of its command: the settings that differ, as `name=value`.
+pub fn distinctions(runs: &[&Run]) -> Vec<String> {
+    let text = |value: &Value| match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Array(values) => {
+            let texts = values.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_string));
+            Some(texts.collect::<Vec<_>>().join(","))
+        }
+        other => Some(other.to_string()),
+    };
+    let of = |run: &Run| {
+        let alike = |name: &String, value: &Value| {
+            let same = |other: &&&Run| other.settings.get(name).unwrap_or(&Value::Null) == value;
+            runs.iter().filter(|other| other.command == run.command).all(|other| same(&other))
+        };
+        let settings = run.settings.as_object().into_iter().flatten().filter(|(name, value)| !alike(name, value));
+        let words = settings.filter_map(|(name, value)| Some(format!("{name}={}", text(value)?)));
+        words.collect::<Vec<_>>().join(" ")
+    };
+    runs.iter().map(|run| of(run)).collect()
+}
+
 /// Whether a table is a log of runs, by its footer.
 pub fn is_log(table: &Table) -> bool {
     table.provenance.get("schema") == Some(SCHEMA)

@@ -25,7 +25,7 @@ pub use inputs::{IdSource, Inputs};
 pub use metadata::{JoinOn, Metadata, MetadataReport, OnDuplicate};
 pub use read::Table;
 pub use source::Source;
-pub use write::{StreamFormat, Writer};
+pub use write::{StreamFormat, Writer, unwritable};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -61,7 +61,7 @@ pub enum Error {
     WriteArrow { name: String, source: arrow_schema::ArrowError },
     #[error("{name}: not a table (neither Parquet nor an Arrow stream)")]
     NotATable { name: String },
-    #[error("{name}: has no column `{column}` (it has {})", columns.join(", "))]
+    #[error("{name}: has no column `{column}` ({})", it_has(columns))]
     MissingColumn { name: String, column: String, columns: Vec<String> },
     #[error("column `{column}`: expected {expected}, found {found}")]
     ColumnType { column: String, expected: &'static str, found: String },
@@ -95,6 +95,10 @@ pub enum Error {
     NoId { file: String },
     #[error(transparent)]
     Filter(#[from] crate::filter::Error),
+}
+
+fn it_has(columns: &[String]) -> String {
+    if columns.is_empty() { "nor any other".into() } else { format!("it has {}", columns.join(", ")) }
 }
 
 impl Error {

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+pub use crate::io::{cell, printable};
+
 /// Work that takes less than this shows no bar.
 const A_MOMENT: Duration = Duration::from_millis(600);
 
@@ -158,9 +160,4 @@ pub fn bytes(count: u64) -> String {
 /// `1 row without a vector was left out`.
 pub fn left_out(count: u64) -> String {
     format!("{} without a vector {} left out", rows(count), if count == 1 { "was" } else { "were" })
-}
-
-/// File names are hostile: control characters, which could drive the terminal, are shown as escapes.
-pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
 }

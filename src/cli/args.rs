@@ -1,19 +1,22 @@
 //! Arguments that several subcommands share, and what follows from them.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use clap::Args;
 
 use super::failure::{Exit, Failure};
+use super::outputs::ensure_parquet;
 use crate::io::{Sink, Target, abandon_unfinished};
 use crate::model::{Device, Engine};
 use crate::stage::{Done, Skipped, in_order, pool};
 use crate::table::layout::Findings;
 use crate::table::{IdSource, Inputs, Provenance, StreamFormat, Table, Writer};
-use crate::ui::{Ui, rows, several};
+use crate::ui::{Ui, printable, rows, several};
 
 /// Where rows with images come from.
 #[derive(Debug, Args)]
@@ -81,7 +84,9 @@ pub struct TableOutput {
 impl TableOutput {
     /// Opens the output, before any work is done.
     pub fn open(&self) -> Result<Sink, Failure> {
-        open_sink(&Target::parse(self.output.as_deref()), true)
+        let target = Target::parse(self.output.as_deref());
+        ensure_parquet(&target)?;
+        open_sink(&target, true)
     }
 
     /// Starts the table.
@@ -114,6 +119,11 @@ pub fn threads(jobs: Option<u16>) -> usize {
     }
 }
 
+/// The format of results that nobody asked for: one for people on a terminal, another in pipes and files.
+pub fn default_format<F>(target: &Target, terminal: F, other: F) -> F {
+    if *target == Target::Stdout && std::io::stdout().is_terminal() { terminal } else { other }
+}
+
 /// Opens an output, and sees to it that an interrupted process leaves nothing half-written behind.
 pub fn open_sink(target: &Target, binary: bool) -> Result<Sink, Failure> {
     clean_up_when_interrupted();
@@ -137,6 +147,27 @@ pub fn clean_up_when_interrupted() {
             }
         });
     });
+}
+
+/// What the system says by a signal that would end the process without a word. A file that grows beyond `ulimit -f` is an
+/// error of whoever writes it; a mapped file that another program cuts short cannot be read on, and that is said.
+#[expect(
+    unsafe_code,
+    reason = "what runs in the handler only writes and ends the process, which signal-safety(7) allows"
+)]
+pub fn outlive_signals_of_files() {
+    use signal_hook::consts::{SIGBUS, SIGXFSZ};
+    // With a handler, whatever it does, the write fails (EFBIG).
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
+    const CUT: &[u8] = b"pokedex: a file was cut short while it was read: an index, a table or a model\n\
+        hint: run this again; whoever renews such a file should write it beside and rename it (mv), as pokedex does\n";
+    let say = || {
+        // SAFETY: write(2) on a buffer that lives as long as the program.
+        unsafe { libc::write(libc::STDERR_FILENO, CUT.as_ptr().cast(), CUT.len()) };
+        signal_hook::low_level::exit(Exit::Failed as i32);
+    };
+    // SAFETY: see above; the handler that was there before (Rust's, for overflows of the stack) is called first.
+    let _ = unsafe { signal_hook::low_level::register(SIGBUS, say) };
 }
 
 /// Whether the process was started to ignore a signal, as `nohup` does; then it goes on being ignored.
@@ -279,6 +310,11 @@ pub fn print(bytes: &[u8]) -> Result<(), Failure> {
     let mut sink = Sink::open(&Target::Stdout, false)?;
     sink.write_all(bytes).map_err(crate::io::Error::Stdout)?;
     Ok(sink.finish()?)
+}
+
+/// Adds a line that tells a person one fact.
+pub fn fact(text: &mut String, name: &str, value: impl std::fmt::Display) {
+    text.push_str(&format!("{name:<11} {}\n", printable(&value.to_string())));
 }
 
 /// A number of which something holds, for clap.

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::args::print;
+use super::args::{fact, print};
 use super::failure::{Exit, Failure};
 use crate::model::cache::{Contents, Folder};
 use crate::ui::Ui;
@@ -11,7 +11,8 @@ use crate::ui::Ui;
 ///
 /// The cache folder ($POKEDEX_CACHE) holds vectors by content and model, in one database, and what else is costly to
 /// make. Beyond $POKEDEX_CACHE_LIMIT bytes (500M, 2G; 10G if it is not set, 0 to keep nothing) the oldest vectors go.
-/// Whatever is removed is made again when it is needed. Several processes may use the cache at once, on one machine.
+/// Whatever is removed is made again when it is needed; nothing is removed that the program did not make, whatever the
+/// folder. Several processes may use the cache at once, on one machine.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -51,8 +52,11 @@ impl Cache {
                 print(info(&contents).as_bytes())?;
             }
             Command::Clear { model: None } => {
-                let bytes = folder.clear()?;
-                ui.done(&format!("cache: {} removed", size(bytes)));
+                let cleared = folder.clear()?;
+                for path in &cleared.stay {
+                    ui.warn(&format!("{}: is not, or not only, the cache's own, and stays", path.display()));
+                }
+                ui.done(&format!("cache: {} removed", size(cleared.bytes)));
             }
             Command::Clear { model: Some(model) } => {
                 for kept in folder.clear_model(&model)? {
@@ -65,13 +69,14 @@ impl Cache {
 }
 
 fn info(contents: &Contents) -> String {
-    let mut text = format!("where       {}\n", contents.folder.display());
-    text.push_str(&format!("size        {} of {} at most\n", size(contents.bytes), size(contents.limit)));
+    let mut text = String::new();
+    fact(&mut text, "where", contents.folder.display());
+    fact(&mut text, "size", format!("{} of {} at most", size(contents.bytes), size(contents.limit)));
     for kept in &contents.models {
-        text.push_str(&format!("model       {}, {}, {}\n", kept.name(), vectors(kept.vectors), size(kept.bytes)));
+        fact(&mut text, "model", format!("{}, {}, {}", kept.name(), vectors(kept.vectors), size(kept.bytes)));
     }
     for (name, bytes) in &contents.others {
-        text.push_str(&format!("besides     {name}, {}\n", size(*bytes)));
+        fact(&mut text, "besides", format!("{name}, {}", size(*bytes)));
     }
     text
 }

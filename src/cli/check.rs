@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::args::{number, open_sink, threads};
 use super::failure::{Exit, Failure};
+use super::outputs;
 use crate::check::{Claims, Depth, Finding, Report, Row, Rows, Rule, Seen, Settings, Severity, look};
 use crate::duplicates::{MAX_REACH, PerceptualHash, REACH};
 use crate::io::Target;
@@ -95,9 +96,9 @@ pub struct Check {
     #[arg(long, help_heading = "What is wrong", value_enum, default_value_t, value_name = "SEVERITY")]
     fail_on: FailOn,
 
-    /// How the report is written
-    #[arg(long, help_heading = "The report", value_enum, default_value_t, value_name = "FORMAT")]
-    format: Format,
+    /// How the report is written [default: what the file's name says, else text]
+    #[arg(long, help_heading = "The report", value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
 
     /// How many findings of a rule the text shows
     #[arg(long, help_heading = "The report", default_value_t = 5, value_name = "N")]
@@ -120,12 +121,14 @@ impl Check {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
         let ignored = self.ignored()?;
         self.refuse_to_overwrite()?;
+        let target = Target::parse(self.output.as_deref());
+        let format = outputs::format(&target, self.format, Format::Text)?;
         let beside = match self.findings.as_deref() {
             Some(path) => Some((Format::of(path)?, open_sink(&Target::File(path.into()), true)?)),
             None => None,
         };
         let (table, layout) = self.open()?;
-        let sink = open_sink(&Target::parse(self.output.as_deref()), self.format == Format::Parquet)?;
+        let sink = open_sink(&target, format == Format::Parquet)?;
         let (profile, findings) = layout;
         let what = What { name: table.name.clone(), profile, opened: self.opens(&table) };
         let depth = if what.opened { Depth::Pixels } else { Depth::Table };
@@ -135,7 +138,7 @@ impl Check {
         report.findings.sort_unstable();
         report.findings.dedup();
         report.findings.retain(|finding| !ignored.contains(&finding.rule));
-        report::write(&report, &what, self.format, self.limit, sink)?;
+        report::write(&report, &what, format, self.limit, sink)?;
         if let Some((format, sink)) = beside {
             report::write(&report, &what, format, 0, sink)?;
         }

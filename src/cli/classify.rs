@@ -12,8 +12,9 @@ use arrow_array::{ArrayRef, BooleanArray, Float32Array, RecordBatch, StringArray
 use arrow_schema::{DataType, SchemaRef};
 use clap::Args;
 
-use super::args::{Engines, ImageInputs, Origin, Work, number, open_sink};
+use super::args::{Engines, ImageInputs, Origin, Work, default_format, number, open_sink};
 use super::failure::{Exit, Failure};
+use super::outputs;
 use super::results::Format;
 use crate::head::Verdict;
 use crate::io::Target;
@@ -42,6 +43,7 @@ const SLICE_OF_VECTORS: usize = 512;
 Examples:
   pokedex classify drawing.png
   pokedex classify embeddings.parquet --head head.parquet -o predictions.parquet
+  pokedex classify photos/ -o predictions.csv
   pokedex classify photos/ --model clip-vit-b32 --labels animals.txt --prompt \"a photo of a {}\" --prompt \"a {}\"
   pokedex classify new/ --index labelled.parquet --neighbours 5
   pokedex classify photos/ --model yolo11n.onnx --boxes --format jsonl
@@ -118,7 +120,7 @@ pub struct Classify {
     #[arg(long)]
     record_time: bool,
 
-    /// How to show the result [default: parquet to a file, an aligned table on a terminal, else tsv]
+    /// How to show the result [default: what the file's name says, parquet where it says nothing; an aligned table on a terminal, else tsv]
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
 
@@ -133,14 +135,28 @@ pub struct Classify {
 impl Classify {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
         let target = Target::parse(self.output.as_deref());
-        let format = output::format(self.format, &target);
-        let table = self.inputs.to_inputs().images_or_vectors()?.with_unique_keys();
+        let default = if target == Target::Stdout {
+            default_format(&target, Format::Table, Format::Tsv)
+        } else {
+            Format::Parquet
+        };
+        let format = outputs::format(&target, self.format, default)?;
+        let inputs = self.inputs.to_inputs();
+        let others = [&self.head, &self.labels, &self.index].into_iter().flatten().map(|path| &**path);
+        outputs::ensure_no_input(self.output.as_deref(), others, "predictions")?;
+        if format != Format::Parquet {
+            let paths = inputs.paths.iter().map(|path| &**path);
+            outputs::ensure_no_input(self.output.as_deref(), paths, "predictions")?;
+        }
+        let table = inputs.images_or_vectors()?.with_unique_keys();
         let origin = Origin::of(&table);
         let (first, table) = table.peek()?;
         let (judge, name) = (self.judge(&table, first.as_ref(), ui)?, table.name.clone());
+        let schema = self.schema(&table, &judge);
+        outputs::ensure_whole_in_place(self.output.as_deref(), &inputs.paths, &table.schema, &schema)?;
         let sink = open_sink(&target, format == Format::Parquet)?;
         let stage = Arc::new(Stage {
-            schema: self.schema(&table, &judge),
+            schema,
             top: usize::from(self.top).min(judge.labels().len()),
             boxes: self.boxes,
             record_time: self.record_time,
@@ -267,7 +283,9 @@ impl Stage {
             new.push((column::prediction(place + 1), Arc::new(names)));
             new.push((column::score(place + 1), Arc::new(scores)));
         }
-        let rejected: BooleanArray = rows.iter().map(|row| row.verdict.as_ref().ok().map(|v| v.rejected)).collect();
+        // A failed row is accepted by nobody who asks for `not rejected`.
+        let rejected: BooleanArray =
+            rows.iter().map(|row| Some(row.verdict.as_ref().map_or(true, |verdict| verdict.rejected))).collect();
         new.push((column::REJECTED.into(), Arc::new(rejected)));
         let errors: StringArray = rows.iter().map(|row| row.verdict.as_ref().err()).collect();
         new.push((column::ERROR.into(), Arc::new(errors)));

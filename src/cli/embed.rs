@@ -11,6 +11,7 @@ use clap::Args;
 
 use super::args::{Engines, ImageInputs, Origin, TableOutput, Work};
 use super::failure::{Exit, Failure};
+use super::outputs::ensure_whole_in_place;
 use crate::embed::{Embedded, Embedder};
 use crate::model::{self, Model, ModelId, TextTower, Use};
 use crate::stage::{Done, Skipped, slices};
@@ -95,6 +96,7 @@ impl Embed {
         let origin = Origin::of(&table);
         let sink = self.output.open()?;
         let schema = self.schema(&table, &model);
+        ensure_whole_in_place(self.output.output.as_deref(), &inputs.paths, &table.schema, &schema)?;
         let mut provenance = table.provenance.clone();
         provenance.set("schema", "embeddings");
         // Of a second vector column the footer speaks under that column's name.

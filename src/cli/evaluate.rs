@@ -3,6 +3,7 @@
 mod answers;
 mod compare;
 mod figures;
+mod numbers;
 mod page;
 mod plots;
 mod report;
@@ -13,8 +14,9 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::args::open_sink;
+use super::args::{default_format, open_sink};
 use super::failure::{Exit, Failure};
+use super::outputs;
 use crate::io::Target;
 use crate::metrics::{Labels, NO_CLASS, Row, Sample};
 use crate::runs::{self, Run};
@@ -24,6 +26,7 @@ use crate::ui::{Ui, rows};
 use answers::{Answer, Columns};
 use compare::Comparison;
 use figures::{Figures, Format, Tally};
+use numbers::Spelling;
 
 /// Names of classes that a warning lists before it counts the rest.
 const NAMED: usize = 5;
@@ -43,6 +46,7 @@ const NAMED: usize = 5;
 Examples:
   pokedex evaluate predictions.parquet
   pokedex evaluate predictions.parquet --format json | jq .top1
+  pokedex evaluate predictions.parquet -o figures.csv
   pokedex evaluate predictions.parquet --split test --report report/ --log runs.parquet
   pokedex evaluate new.parquet --compare old.parquet
   pokedex evaluate predictions.parquet --by style --format tsv
@@ -85,9 +89,13 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "RUNS")]
     log: Option<PathBuf>,
 
-    /// How to show the figures [default: an aligned table on a terminal, else tsv]
+    /// How to show the figures [default: what the file's name says, else an aligned table on a terminal, else tsv]
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
+
+    /// Write the figures to this file [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
 
     /// Another number draws other resamples
     #[arg(long, default_value_t = 0, value_name = "N")]
@@ -105,17 +113,35 @@ pub struct EvaluateArgs {
 impl EvaluateArgs {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
         let started = Instant::now();
-        let format = self.format.unwrap_or_else(Format::of_stdout);
+        let target = Target::parse(self.output.as_deref());
+        let format = outputs::format(&target, self.format, default_format(&target, Format::Table, Format::Tsv))?;
+        let inputs = [Some(&self.predictions), self.compare.as_ref()];
+        outputs::ensure_no_input(self.output.as_deref(), inputs.into_iter().flatten().map(|path| &**path), "figures")?;
+        outputs::ensure_apart(&[self.output.as_deref(), self.log.as_deref()])?;
+        self.log.as_ref().map_or(Ok(()), |log| outputs::ensure_parquet(&Target::File(log.clone())))?;
         let source = self.open(&self.predictions)?;
-        let columns = Columns::find(&source.table(None)?, &self.wishes())?;
-        let sink = open_sink(&Target::Stdout, format == Format::Parquet)?;
+        let mut columns = Columns::find(&source.table(None)?, &self.wishes())?;
+        let sink = open_sink(&target, format == Format::Parquet)?;
         let report = self.report.as_deref().map(report::Folder::open).transpose()?;
         let earlier = self.log.as_deref().map(runs::earlier).transpose()?.unwrap_or_default();
         let against = self.compare.as_deref().map(|other| self.open_other(other)).transpose()?;
+        let mut spelling = Spelling::of(&source, &columns)?;
+        let against = match against {
+            Some(Other::Predictions(other, mut theirs)) => {
+                spelling = spelling.and(Spelling::of(&other, &theirs)?);
+                theirs.numbers = spelling.differs();
+                Some(Other::Predictions(other, theirs))
+            }
+            against => against,
+        };
+        columns.numbers = spelling.differs();
 
         let table = source.table(Some(&|name| columns.wants(name)))?;
         let head = table.provenance.get("head").map(str::to_string);
-        let known = known_classes(&table)?;
+        let mut known = known_classes(&table)?;
+        if columns.numbers {
+            known = known.map(|known| known.iter().map(|name| numbers::alike(name)).collect());
+        }
         ui.start("read", table.rows);
         let seen = Seen::read(table, &columns, known.as_ref(), ui)?;
         ui.finish();
@@ -149,8 +175,7 @@ impl EvaluateArgs {
         let comparison = match against {
             None => None,
             Some(Other::Runs(runs)) => Some(Comparison::Runs(runs)),
-            Some(Other::Predictions(other)) => {
-                let other_columns = Columns::find_other(&other.table(None)?, &self.wishes())?;
+            Some(Other::Predictions(other, other_columns)) => {
                 let test = compare::predictions((&source, &columns), (&other, &other_columns), &self.truth)?;
                 Some(test.into_comparison(other.name.clone(), self.bootstrap, self.seed, &pool))
             }
@@ -207,7 +232,10 @@ impl EvaluateArgs {
         let table = source.table(None)?;
         Ok(match runs::is_log(&table) {
             true => Other::Runs(runs::read_table(table)?),
-            false => Other::Predictions(source),
+            false => {
+                let columns = Columns::find_other(&table, &self.wishes())?;
+                Other::Predictions(source, columns)
+            }
         })
     }
 
@@ -273,7 +301,7 @@ fn curve<'a>(runs: &'a [(i32, Run)], head: Option<&str>) -> Option<(i32, &'a [ru
 
 /// What --compare names.
 enum Other {
-    Predictions(Source),
+    Predictions(Source, Columns),
     Runs(Vec<(i32, Run)>),
 }
 

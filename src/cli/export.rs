@@ -1,6 +1,7 @@
 //! `export`: a table in the formats of other tools, and data sets in the layouts of those that train.
 
 mod folder;
+mod tables;
 mod text;
 mod vectors;
 
@@ -8,9 +9,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::{Size, TableInputs, Work};
+use super::args::{Size, TableInputs, Work, default_format};
 use super::failure::{Exit, Failure};
+use super::outputs;
 use crate::image::{self, Colour, Encoding};
+use crate::io::Target;
 use crate::names;
 use crate::split::Split;
 use crate::ui::Ui;
@@ -24,6 +27,14 @@ enum Format {
     Tsv,
     /// One JSON object a line
     Jsonl,
+    /// One JSON array of objects
+    Json,
+    /// The table again, with the columns and rows that are chosen
+    Parquet,
+    /// The table as an Arrow file (Feather); to standard output as a stream
+    Arrow,
+    /// Aligned columns, for people
+    Table,
     /// The vectors as a NumPy array: float32, rows × dimension; FILE.keys.csv says which row is which
     Npy,
     /// The vectors as a flat inner-product index of FAISS; FILE.keys.csv says which row is which
@@ -53,7 +64,8 @@ impl Format {
 
     /// Whether it is a folder with the pictures.
     fn is_folder(self) -> bool {
-        !matches!(self, Format::Csv | Format::Tsv | Format::Jsonl | Format::Npy | Format::Faiss | Format::WebJson)
+        use Format::{Coco, Edge, Huggingface, Imagefolder, Webdataset, Yolo};
+        matches!(self, Yolo | Imagefolder | Coco | Webdataset | Huggingface | Edge)
     }
 }
 
@@ -79,10 +91,12 @@ impl From<Fit> for image::Fit {
     }
 }
 
-/// Write a table as CSV, TSV, JSON lines or NumPy, or its pictures as a data set that training tools load
+/// Write a table as CSV, JSON, Parquet, NumPy and others, or its pictures as a data set that training tools load
 ///
-/// CSV and TSV leave out vectors and the images themselves unless --columns names them; JSON lines leave out only
-/// the images. Hashes are hexadecimal. npy and faiss have a row for each row that has a vector, in order; beside a file
+/// The name of the file says what is written (.csv, .tsv, .jsonl, .json, .parquet, .arrow, .npy, .faiss), or --format does;
+/// with neither it is an aligned table on a terminal, else TSV. CSV and TSV leave out vectors, what is nested and the images
+/// themselves unless --columns names them; JSON leaves out only the images. Bytes are hexadecimal, nested values in CSV are
+/// JSON. Parquet and Arrow hold all columns. npy and faiss have a row for each row that has a vector, in order; beside a file
 /// FILE.keys.csv names them. web-json takes the normalised mean of an id's vectors, zeros where there is none.
 ///
 /// Data sets (yolo, imagefolder, coco, webdataset, huggingface, edge) are folders. Rows with an error, excluded ones and those
@@ -104,9 +118,10 @@ impl From<Fit> for image::Fit {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  pokedex export manifest.parquet --format csv -o manifest.csv
+  pokedex export manifest.parquet -o manifest.csv
   pokedex scan photos/ | pokedex export - --format jsonl | head -3
-  pokedex export embeddings.parquet --format npy -o vectors.npy
+  pokedex export embeddings.parquet -o vectors.npy
+  pokedex export split.parquet --where \"split = 'test'\" -o test.parquet
   pokedex export split.parquet --format tsv --columns key,label,split
   pokedex export pokedex: --format csv --where \"type1 = 'fire' and generation < 3 and name like 'C%'\"
   pokedex split artwork/ | pokedex export - --format yolo -o dataset/
@@ -117,8 +132,12 @@ pub struct Export {
     #[command(flatten)]
     inputs: TableInputs,
 
-    /// What to write
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    /// What to write [default: what the file's name says, else an aligned table on a terminal, else tsv]
+    #[arg(long = "format", id = "format", value_enum, value_name = "FORMAT")]
+    wanted: Option<Format>,
+
+    /// What is written, after a look at the output's name.
+    #[arg(skip = Format::Tsv)]
     format: Format,
 
     /// Write only these columns, in this order: names separated by commas
@@ -254,19 +273,34 @@ impl std::str::FromStr for Bytes {
 }
 
 impl Export {
-    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+    pub fn run(mut self, ui: &mut Ui) -> Result<Exit, Failure> {
+        let target = Target::parse(self.output.as_deref());
+        match self.wanted {
+            Some(format) if format.is_folder() => {
+                self.output.as_deref().map_or(Ok(()), outputs::ensure_folder)?;
+                self.format = format;
+            }
+            wanted => {
+                self.format = outputs::format(&target, wanted, default_format(&target, Format::Table, Format::Tsv))?;
+            }
+        }
         self.refuse_what_does_not_suit()?;
-        if self.format.is_folder() { self.to_folder(ui) } else { self.to_stream(ui) }
+        if self.format.is_folder() { self.to_folder(ui) } else { self.to_stream(&target, ui) }
     }
 
     /// A flag that would do nothing is a mistake.
     fn refuse_what_does_not_suit(&self) -> Result<(), Failure> {
-        use Format::{Coco, Csv, Edge, Faiss, Huggingface, Jsonl, Npy, Tsv, WebJson, Webdataset, Yolo};
+        use Format::{Coco, Edge, Faiss, Huggingface, Npy, WebJson, Webdataset, Yolo};
         let format = self.format;
         let flags = &self.pictures;
         let (folder, is) = (format.is_folder(), |formats: &[Format]| formats.contains(&format));
         for (given, flag, suits, others) in [
-            (!self.columns.is_empty(), "--columns", is(&[Csv, Tsv, Jsonl]), "csv, tsv and jsonl"),
+            (
+                !self.columns.is_empty(),
+                "--columns",
+                !folder && !is(&[Npy, Faiss, WebJson]),
+                "csv, tsv, jsonl, json, parquet, arrow and table",
+            ),
             (self.vector_column.is_some(), "--vector-column", is(&[Npy, Faiss, WebJson]), "npy, faiss and web-json"),
             (flags.size.is_some(), "--size", folder && !is(&[Edge]), "data sets other than edge, whose model says it"),
             (flags.fit.is_some(), "--fit", folder && !is(&[Edge]), "data sets other than edge, whose model says it"),

@@ -10,7 +10,8 @@ use clap::{Args, Subcommand};
 
 use super::args::{TableInputs, TableOutput};
 use super::failure::{Exit, Failure};
-use crate::index::{Check, Error, Kind, Packer};
+use super::outputs::{ensure_ours, ensure_whole_in_place};
+use crate::index::{Check, Error, Kind, Packer, beside, files_of_an_index};
 use crate::io::Target;
 use crate::model::{Engine, Model, short_id};
 use crate::table::{Provenance, column};
@@ -130,8 +131,8 @@ impl IndexArgs {
 
 impl Make {
     fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
-        let table =
-            self.inputs.to_inputs().rows(|name| format!("pokedex embed {name} | pokedex index - -o index.parquet"))?;
+        let inputs = self.inputs.to_inputs();
+        let table = inputs.rows(|name| format!("pokedex embed {name} | pokedex index - -o index.parquet"))?;
         table.require(&self.vector_column)?;
         let table = table.with_keys();
         for name in self.columns.iter().filter(|name| *name != "all") {
@@ -160,8 +161,14 @@ impl Make {
         let all = self.columns.iter().any(|column| column == "all");
         let more = |name: &str| all || self.columns.iter().any(|column| column == name);
         let packer = Packer::new(&table, &self.vector_column, check.dimension, model.as_deref().map(short_id), more);
+        ensure_whole_in_place(self.output.output.as_deref(), &inputs.paths, &table.schema, &packer.schema)?;
         let mut writer = self.output.start(sink, &packer.schema, &provenance(&model, check.dimension))?;
         let mut kind = self.kind(file.is_some(), check.rows);
+        let earlier = file.as_deref().map(files_of_an_index).unwrap_or_default();
+        for path in file.iter().flat_map(|file| kind.extensions().into_iter().map(|extension| beside(file, extension)))
+        {
+            ensure_ours(&path, |path| earlier.iter().any(|earlier| earlier == path))?;
+        }
         let mut build = match file.clone().filter(|_| kind != Kind::Table) {
             Some(file) => Some(Build::start(file, kind, &packer.schema, check.dimension)?),
             None => None,
@@ -177,7 +184,8 @@ impl Make {
             Some(build) => kind = build.finish(&self, writer, ui)?,
             None => writer.finish()?,
         }
-        for stale in file.as_deref().map(|file| kind.stale(file)).unwrap_or_default() {
+        let own = |path: &PathBuf| kind.extensions().iter().any(|own| path.extension().is_some_and(|e| e == *own));
+        for stale in earlier.iter().filter(|path| !own(path)) {
             ui.warn(&format!("{}: belongs to an index that was here before, and can be deleted", stale.display()));
         }
         if check.without_vector > 0 {
@@ -195,19 +203,11 @@ impl Make {
             Target::File(path) if path.metadata().map_or(true, |about| about.is_file()) => Some(path),
             _ => None,
         };
-        let own = |path: &PathBuf| {
-            let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-            [crate::index::PACKED, crate::index::ANNOY, crate::index::GRAPH].contains(&extension)
-        };
         match (&file, self.kind) {
             (None, Choice::Exact | Choice::Annoy | Choice::Graph) => Err(Failure::usage(
                 "an index of this kind is several files, and standard output is one",
                 "-o INDEX.parquet; or --kind table",
             )),
-            (Some(path), _) if own(path) => {
-                let hint = format!("-o {}", path.with_extension("parquet").display());
-                Err(Failure::usage(format!("{}: the table of an index is Parquet", path.display()), hint))
-            }
             _ => Ok(file),
         }
     }

@@ -7,6 +7,7 @@ use roff::{Roff, bold, italic, roman};
 
 use super::args::print;
 use super::failure::{Exit, Failure};
+use super::outputs::ensure_folder;
 use crate::io::write_file;
 
 /// Print a manual page, or write all of them to a folder
@@ -30,6 +31,7 @@ impl Man {
         let pages = pages();
         match (self.output, self.subcommand) {
             (Some(folder), _) => {
+                ensure_folder(&folder)?;
                 for (name, page) in pages {
                     write_file(&folder.join(format!("{name}.1")), &page)?;
                 }

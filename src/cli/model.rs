@@ -4,13 +4,13 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 
-use super::args::print;
+use super::args::{fact, print};
 use super::failure::{Exit, Failure};
 use crate::head::{self, Head};
 use crate::model::hub::{self, Hub, Place, Removed, Repo, SHORT_NAMES, Variant};
 use crate::model::{self, models_folder};
 use crate::table::Table;
-use crate::ui::{Ui, bytes};
+use crate::ui::{Ui, bytes, printable};
 
 /// List models, explain them, and get more of them
 ///
@@ -208,7 +208,8 @@ fn list() -> String {
         // A model that was pulled may have another name here than the one by which its makers know it.
         let folder = Path::new(&info.location).file_name().filter(|_| info.location.contains('/'));
         let name = folder.map_or(info.id.name.clone().into(), |folder| folder.to_string_lossy());
-        text.push_str(&format!("{name}\t{}\t{}\t{}\n", info.id, info.dimension, info.location));
+        let cells = [name.to_string(), info.id.to_string(), info.dimension.to_string(), info.location];
+        text.push_str(&format!("{}\n", cells.map(|cell| printable(&cell)).join("\t")));
     }
     text
 }
@@ -219,29 +220,31 @@ fn is_head(name: &str) -> bool {
 }
 
 fn head(head: &Head) -> String {
-    let mut text = format!("head        {}\n", head.identity());
-    text.push_str(&format!("classes     {}, by {}\n", head.classes.len(), head.target));
+    let mut text = String::new();
+    let mut say = |name: &str, value: String| fact(&mut text, name, value);
+    say("head", head.identity());
+    say("classes", format!("{}, by {}", head.classes.len(), head.target));
     for feature in &head.features {
         let model = feature.model.as_deref().unwrap_or("an unknown model");
-        text.push_str(&format!("reads       {}: {} numbers by {model}\n", feature.column, feature.dimension));
+        say("reads", format!("{}: {} numbers by {model}", feature.column, feature.dimension));
     }
     let doubt = &head.doubt;
-    text.push_str(&format!("temperature {}\n", doubt.temperature));
+    say("temperature", doubt.temperature.to_string());
     if let Some(unknown) = doubt.unknown {
-        text.push_str(&format!("none of all {unknown}, as a logit\n"));
+        say("none of all", format!("{unknown}, as a logit"));
     }
-    text.push_str(&format!("rejects     scores below {}, leads below {}\n", doubt.min_score, doubt.min_margin));
+    say("rejects", format!("scores below {}, leads below {}", doubt.min_score, doubt.min_margin));
     for (name, value) in &head.facts {
-        text.push_str(&format!("{:<11} {value}\n", name.replace('_', " ")));
+        say(&printable(&name.replace('_', " ")), value.to_string());
     }
     let few = head.classes.iter().map(|class| class.rows).min().unwrap_or(0);
     let many = head.classes.iter().map(|class| class.rows).max().unwrap_or(0);
-    text.push_str(&format!("rows        {few} to {many} a class\n"));
+    say("rows", format!("{few} to {many} a class"));
     for class in head.classes.iter().take(SHOWN) {
-        text.push_str(&format!("class       {}\n", crate::ui::printable(&class.label)));
+        say("class", class.label.clone());
     }
     if head.classes.len() > SHOWN {
-        text.push_str(&format!("            and {} more\n", head.classes.len() - SHOWN));
+        say("", format!("and {} more", head.classes.len() - SHOWN));
     }
     text
 }
@@ -251,22 +254,24 @@ const SHOWN: usize = 10;
 
 fn info(info: &model::Info) -> String {
     let none = || "none".to_string();
-    let mut text = format!("model       {}\n", info.id.full());
-    text.push_str(&format!("where       {}\n", info.location));
-    text.push_str(&format!("layout      {}\n", info.kind));
+    let mut text = String::new();
+    let mut say = |name: &str, value: String| fact(&mut text, name, value);
+    say("model", info.id.full());
+    say("where", info.location.clone());
+    say("layout", info.kind.to_string());
     if info.variants.len() > 1 {
-        text.push_str(&format!("variants    {}\n", info.variants.join(", ")));
+        say("variants", info.variants.join(", "));
     }
-    text.push_str(&format!("dimension   {}, cosine\n", info.dimension));
-    text.push_str(&format!("images      {}\n", info.image.clone().unwrap_or_else(none)));
-    text.push_str(&format!("text        {}\n", info.text.clone().unwrap_or_else(none)));
-    text.push_str(&format!("licence     {}\n", info.license.clone().unwrap_or_else(|| "not stated".into())));
-    text.push_str(&format!("engine      {}\n", info.engines));
+    say("dimension", format!("{}, cosine", info.dimension));
+    say("images", info.image.clone().unwrap_or_else(none));
+    say("text", info.text.clone().unwrap_or_else(none));
+    say("licence", info.license.clone().unwrap_or_else(|| "not stated".into()));
+    say("engine", info.engines.to_string());
     for (file, bytes) in &info.files {
-        text.push_str(&format!("file        {file}, {bytes} bytes\n"));
+        say("file", format!("{file}, {bytes} bytes"));
     }
     if let Some(folder) = models_folder() {
-        text.push_str(&format!("models in   {}\n", folder.display()));
+        say("models in", folder.display().to_string());
     }
     text
 }

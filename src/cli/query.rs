@@ -6,17 +6,21 @@ mod resolve;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use arrow_array::RecordBatch;
 use clap::Args;
 use clap::builder::TypedValueParser;
 
 use self::preview::Pictures;
+use super::args::{default_format, open_sink};
 use super::failure::{Exit, Failure};
-use super::results::{Format, Group, Looks, write_results};
+use super::outputs;
+use super::results::{Columns, Format, Group, Looks, write_results};
 use crate::filter::Filter;
 use crate::index::{
     ANNOY, Annoy, Error, GRAPH, Hit, Index, Metric, PACKED, Part, Pokedex, QueryVector, Search, Term, diverse,
     parse_terms,
 };
+use crate::io::Target;
 use crate::model::{Engine, Known, Model};
 use crate::species;
 use crate::table::column;
@@ -41,6 +45,7 @@ Examples:
   pokedex query \"red bird\" --index photos.parquet --top 3 --open
   pokedex query \"sunset\" --index photos.parquet --format paths -0 | xargs -0 ls -l
   pokedex query dragon --where \"type1 = 'fire' and generation < 3 and name like 'C%'\"
+  pokedex query dragon --columns rank,label,type1,type2 -o dragons.csv
   pokedex query beach --index photos.parquet --diverse --min-score 0.1 --explain
   printf 'fire dog\\nid:25\\n' | pokedex query --queries - --format jsonl")]
 pub struct Query {
@@ -118,9 +123,17 @@ pub struct Query {
     #[arg(long, help_heading = "What is searched", value_enum, value_name = "METRIC", requires = "dim")]
     metric: Option<Metric>,
 
-    /// How to show the result [default: an aligned table on a terminal, else tsv]
+    /// Show only these columns, in this order: rank, score, query, parts and those of the table; names separated by commas
+    #[arg(long, help_heading = "Output", value_delimiter = ',', value_name = "NAMES")]
+    columns: Vec<String>,
+
+    /// How to show the result [default: what the file's name says, else an aligned table on a terminal, else tsv]
     #[arg(long, help_heading = "Output", value_enum, value_name = "FORMAT")]
     format: Option<Format>,
+
+    /// Write the result to this file [default: standard output]
+    #[arg(short, long, help_heading = "Output", value_name = "FILE")]
+    output: Option<PathBuf>,
 
     /// Paths end with NUL bytes, for xargs -0
     #[arg(short = '0', long, help_heading = "Output", requires = "format")]
@@ -142,23 +155,69 @@ impl Query {
                 "give one of them as a file",
             ));
         }
-        let format = self.pictures.format(self.format)?;
-        let filter = self.condition.as_deref().map(Filter::parse).transpose()?;
-        let questions = self.questions(ui)?;
         // An empty POKEDEX_INDEX is as good as none.
         let none = ["", species::TABLE_NAME];
-        let index = self.index.as_ref().filter(|path| none.iter().all(|none| path.as_os_str() != *none));
-        let results = match index {
-            None => self.ask_pokedex(&questions, filter.as_ref(), ui)?,
+        let index = self.index.as_deref().filter(|path| none.iter().all(|none| path.as_os_str() != *none));
+        let target = Target::parse(self.output.as_deref());
+        let drawn = self.pictures.format(self.format)?;
+        let format = outputs::format(&target, drawn, default_format(&target, Format::Table, Format::Tsv))?;
+        let beside =
+            index.into_iter().flat_map(|path| [ANNOY, GRAPH, PACKED, "parquet"].map(|e| path.with_extension(e)));
+        let read: Vec<PathBuf> =
+            index.map(Path::to_path_buf).into_iter().chain(beside).chain(self.queries.clone()).collect();
+        outputs::ensure_no_input(self.output.as_deref(), read.iter().map(|path| &**path), "the result")?;
+        if format == Format::Paths && !self.columns.is_empty() {
+            return Err(Failure::usage("--columns: does not suit --format paths", "--columns path --format tsv"));
+        }
+        let filter = self.condition.as_deref().map(Filter::parse).transpose()?;
+        let sink = open_sink(&target, format == Format::Parquet)?;
+        let questions = self.questions(ui)?;
+        let (results, columns) = match index {
+            None => {
+                let results = self.ask_pokedex(&questions, filter.as_ref(), ui)?;
+                let columns = self.named_columns(&results, &|names, rows| Ok(Pokedex::index().cells(names, rows)?))?;
+                (results, columns)
+            }
             Some(path) => match self.open(path, ui)? {
-                Opened::Index(index) => self.search(&index, &questions, filter.as_ref(), ui)?,
-                Opened::Annoy(annoy, metric) => self.search_annoy(&annoy, metric, &questions, ui)?,
+                Opened::Index(index) => {
+                    let results = self.search(&index, &questions, filter.as_ref(), ui)?;
+                    let columns = self.named_columns(&results, &|names, rows| Ok(index.cells(names, rows)?))?;
+                    (results, columns)
+                }
+                Opened::Annoy(annoy, metric) => {
+                    let results = self.search_annoy(&annoy, metric, &questions, ui)?;
+                    let nothing = |names: &[String], _: &[u64]| {
+                        let message = format!("{}: numbers its items and has no column `{}`", annoy.name(), names[0]);
+                        Err(Failure::usage(message, "--columns rank,score,key"))
+                    };
+                    let columns = self.named_columns(&results, &nothing)?;
+                    (results, columns)
+                }
             },
         };
-        let looks = Looks { null: self.null, many: self.queries.is_some(), explain: self.explain };
-        write_results(&results, format, looks)?;
-        self.pictures.show(&results, format, index.is_some(), self.queries.is_some(), self.top, ui)?;
+        let looks = Looks { null: self.null, many: self.queries.is_some(), explain: self.explain, columns };
+        write_results(&results, format, &looks, sink)?;
+        let shown = (self.output.is_some() || drawn.is_some()).then_some(format);
+        self.pictures.show(&results, shown, index.is_some(), self.queries.is_some(), self.top, ui)?;
         Ok(Exit::Done)
+    }
+
+    /// The columns that --columns names, those of the table with the rows of all hits, which `read` gives.
+    fn named_columns(
+        &self,
+        results: &[Group],
+        read: &dyn Fn(&[String], &[u64]) -> Result<RecordBatch, Failure>,
+    ) -> Result<Option<Columns>, Failure> {
+        if self.columns.is_empty() {
+            return Ok(None);
+        }
+        let others: Vec<String> = self.columns.iter().filter(|name| !Columns::is_own(name)).cloned().collect();
+        let rows: Vec<u64> = results.iter().flat_map(|group| &group.hits).map(|hit| hit.row).collect();
+        let table = match others.is_empty() {
+            true => Columns::nothing(rows.len()),
+            false => read(&others, &rows)?,
+        };
+        Ok(Some(Columns { names: self.columns.clone(), table }))
     }
 
     fn questions(&self, ui: &Ui) -> Result<Vec<Question>, Failure> {

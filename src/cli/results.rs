@@ -1,18 +1,21 @@
 //! Ranked rows, shown to people and to programs.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::builder::{Float32Builder, ListBuilder};
-use arrow_array::{Array, ArrayRef, Float32Array, Int32Array, RecordBatch, StringArray, UInt32Array};
+use arrow_array::{
+    Array, ArrayRef, Float32Array, Int32Array, RecordBatch, RecordBatchOptions, StringArray, UInt32Array,
+};
 use arrow_schema::{DataType, Field, Schema};
+use serde_json::{Map, Value};
 
-use super::args::open_sink;
+use super::cells::{Cells, showable};
 use super::failure::Failure;
 use crate::index::{Hit, Weighted};
-use crate::io::{Sink, Target};
+use crate::io::Sink;
 use crate::table::{Provenance, StreamFormat, Writer, column};
-use crate::ui::printable;
+use crate::ui::{cell, printable};
 
 /// How results are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -41,8 +44,8 @@ pub struct Group {
     pub hits: Vec<Hit>,
 }
 
-/// What else is shown of hits, and how.
-#[derive(Debug, Clone, Copy)]
+/// What is shown of hits, and how.
+#[derive(Debug)]
 pub struct Looks {
     /// Paths end with NUL bytes.
     pub null: bool,
@@ -50,29 +53,70 @@ pub struct Looks {
     pub many: bool,
     /// Each row says what the terms add to its score.
     pub explain: bool,
+    /// The columns to show, where they are named.
+    pub columns: Option<Columns>,
 }
 
-/// Writes all groups to standard output.
-pub fn write_results(groups: &[Group], format: Option<Format>, looks: Looks) -> Result<(), Failure> {
-    let terminal = std::io::stdout().is_terminal();
-    let format = format.unwrap_or(if terminal { Format::Table } else { Format::Tsv });
-    let mut sink = open_sink(&Target::Stdout, format == Format::Parquet)?;
-    let failed = |e| Failure::from(crate::io::Error::Stdout(e));
+/// Columns that are named: those of results, and of the table that was searched.
+#[derive(Debug)]
+pub struct Columns {
+    pub names: Vec<String>,
+    /// Those of the table, with a row for each hit in the order of the groups.
+    pub table: RecordBatch,
+}
+
+impl Columns {
+    /// Whether results have a column of this name themselves; the others are the table's.
+    pub fn is_own(name: &str) -> bool {
+        OWN.contains(&name)
+    }
+
+    /// A table without columns.
+    pub fn nothing(rows: usize) -> RecordBatch {
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options).expect("nothing is sound")
+    }
+}
+
+const QUERY: &str = "query";
+const RANK: &str = "rank";
+const SCORE: &str = "score";
+const PARTS: &str = "parts";
+const OWN: [&str; 8] = [QUERY, RANK, SCORE, column::ID, column::LABEL, column::KEY, column::PATH, PARTS];
+
+/// Writes all groups.
+pub fn write_results(groups: &[Group], format: Format, looks: &Looks, mut sink: Sink) -> Result<(), Failure> {
+    let failure = sink.failure();
+    let failed = |e| Failure::from(failure(e));
+    let shown = Shown::of(groups, looks)?;
     match format {
-        Format::Table => table(groups, looks, &mut sink).map_err(failed)?,
-        Format::Tsv => tsv(groups, looks, &mut sink).map_err(failed)?,
-        Format::Csv => csv(groups, looks, &mut sink)?,
+        Format::Table => shown.table(groups, &mut sink).map_err(failed)?,
+        Format::Tsv => {
+            // A tab or a line break inside a cell would break the table; file names may hold both.
+            let line = |cells: Vec<String>| cells.iter().map(|text| cell(text)).collect::<Vec<_>>().join("\t");
+            writeln!(sink, "{}", line(shown.names.clone())).map_err(failed)?;
+            for row in rows(groups) {
+                writeln!(sink, "{}", line(shown.texts(row))).map_err(failed)?;
+            }
+        }
+        Format::Csv => {
+            let mut writer = csv::Writer::from_writer(&mut sink);
+            let lost = |e: csv::Error| failed(e.into());
+            writer.write_record(&shown.names).map_err(lost)?;
+            rows(groups).try_for_each(|row| writer.write_record(shown.texts(row))).map_err(lost)?;
+            writer.flush().map_err(failed)?;
+        }
         Format::Json => {
-            let all: Vec<_> = rows(groups).map(|row| object(row, looks)).collect();
+            let all: Vec<_> = rows(groups).map(|row| shown.object(row)).collect();
             serde_json::to_writer_pretty(&mut sink, &all).map_err(|e| failed(e.into()))?;
             writeln!(sink).map_err(failed)?;
         }
         Format::Jsonl => {
             for row in rows(groups) {
-                writeln!(sink, "{}", serde_json::Value::Object(object(row, looks))).map_err(failed)?;
+                writeln!(sink, "{}", Value::Object(shown.object(row))).map_err(failed)?;
             }
         }
-        Format::Parquet => return parquet(groups, looks, sink),
+        Format::Parquet => return parquet(&shown, groups, sink),
         Format::Paths => {
             let end = if looks.null { '\0' } else { '\n' };
             for Row { hit, .. } in rows(groups) {
@@ -89,6 +133,8 @@ struct Row<'a> {
     group: &'a Group,
     rank: u32,
     hit: &'a Hit,
+    /// Its place among the hits of all groups.
+    at: usize,
 }
 
 impl<'a> Row<'a> {
@@ -105,66 +151,124 @@ impl<'a> Row<'a> {
 }
 
 fn rows(groups: &[Group]) -> impl Iterator<Item = Row<'_>> {
-    groups
-        .iter()
-        .flat_map(|group| (group.first_rank..).zip(&group.hits).map(move |(rank, hit)| Row { group, rank, hit }))
+    let hits = groups.iter().flat_map(|group| (group.first_rank..).zip(&group.hits).map(move |hit| (group, hit)));
+    hits.enumerate().map(|(at, (group, (rank, hit)))| Row { group, rank, hit, at })
 }
 
-fn cells(row: Row, looks: Looks) -> Vec<String> {
-    let Row { group, rank, hit } = row;
-    let mut cells: Vec<String> = looks.many.then(|| group.query.clone()).into_iter().collect();
-    let id = hit.id.map(|id| id.to_string()).unwrap_or_default();
-    let label = hit.label.clone().unwrap_or_default();
-    cells.extend([rank.to_string(), format!("{:.4}", hit.score), id, label, hit.key.clone()]);
-    cells.extend(looks.explain.then(|| row.why()));
-    cells
+/// What is shown of each hit.
+struct Shown<'a> {
+    looks: &'a Looks,
+    names: Vec<String>,
+    /// The columns of the table among them, as they can be shown.
+    table: Vec<(&'a str, ArrayRef)>,
 }
 
-fn header(looks: Looks) -> Vec<&'static str> {
-    let query = looks.many.then_some("query");
-    let why = looks.explain.then_some("parts");
-    query.into_iter().chain(["rank", "score", "id", "label", "key"]).chain(why).collect()
+impl<'a> Shown<'a> {
+    fn of(groups: &[Group], looks: &'a Looks) -> Result<Shown<'a>, Failure> {
+        let Some(columns) = &looks.columns else {
+            let query = looks.many.then_some(QUERY);
+            let parts = looks.explain.then_some(PARTS);
+            let names = [RANK, SCORE, column::ID, column::LABEL, column::KEY];
+            let names = query.into_iter().chain(names).chain(parts).map(str::to_string).collect();
+            return Ok(Shown { looks, names, table: Vec::new() });
+        };
+        debug_assert_eq!(columns.table.num_rows(), rows(groups).count());
+        let schema = columns.table.schema_ref().fields();
+        let shown = schema
+            .iter()
+            .zip(columns.table.columns())
+            .map(|(field, array)| Ok((field.name().as_str(), showable(array)?)));
+        Ok(Shown { looks, names: columns.names.clone(), table: shown.collect::<Result<_, Failure>>()? })
+    }
+
+    /// The cells of a column of the table.
+    fn cells(&self, name: &str) -> Option<Cells<'_>> {
+        let (_, array) = self.table.iter().find(|(own, _)| *own == name)?;
+        Some(Cells::of(array).expect("of a type that can be shown"))
+    }
+
+    fn texts(&self, row: Row) -> Vec<String> {
+        let Row { group, rank, hit, .. } = row;
+        let text = |name: &String| match name.as_str() {
+            QUERY => group.query.clone(),
+            RANK => rank.to_string(),
+            SCORE => format!("{:.4}", hit.score),
+            column::ID => hit.id.map(|id| id.to_string()).unwrap_or_default(),
+            column::LABEL => hit.label.clone().unwrap_or_default(),
+            column::KEY => hit.key.clone(),
+            column::PATH => hit.path.clone().unwrap_or_default(),
+            PARTS => row.why(),
+            other => self.cells(other).and_then(|cells| cells.text(row.at)).unwrap_or_default(),
+        };
+        self.names.iter().map(text).collect()
+    }
+
+    fn object(&self, row: Row) -> Map<String, Value> {
+        let Row { group, rank, hit, .. } = row;
+        let value = |name: &str| match name {
+            QUERY => group.query.clone().into(),
+            RANK => rank.into(),
+            SCORE => number(hit.score),
+            column::ID => hit.id.into(),
+            column::LABEL => hit.label.clone().into(),
+            column::KEY => hit.key.clone().into(),
+            column::PATH => hit.path.clone().into(),
+            PARTS => row.parts().map(part).collect(),
+            other => self.cells(other).map_or(Value::Null, |cells| cells.json(row.at)),
+        };
+        let mut object = Map::new();
+        for name in &self.names {
+            object.insert(name.clone(), value(name));
+            // Where nobody chose, paths are told where there are such.
+            if name == column::KEY && self.looks.columns.is_none() && hit.path.is_some() {
+                object.insert(column::PATH.into(), value(column::PATH));
+            }
+        }
+        object
+    }
+
+    /// Aligned columns.
+    fn table(&self, groups: &[Group], out: &mut Sink) -> std::io::Result<()> {
+        // Many queries are headings instead.
+        let heads = self.looks.many && self.looks.columns.is_none();
+        let skip = usize::from(heads);
+        let right = |name: &str| [RANK, SCORE, column::ID].contains(&name) || self.is_numeric(name);
+        let right: Vec<bool> = self.names.iter().skip(skip).map(|name| right(name)).collect();
+        let sections: Vec<(Option<&str>, Vec<Row>)> = match heads {
+            true => {
+                let under = groups.iter().map(std::slice::from_ref);
+                under.map(|group| (Some(group[0].query.as_str()), rows(group).collect())).collect()
+            }
+            false => vec![(None, rows(groups).collect())],
+        };
+        for (number, (query, rows)) in sections.into_iter().enumerate() {
+            if let Some(query) = query {
+                writeln!(out, "{}{}", if number > 0 { "\n" } else { "" }, printable(query))?;
+            }
+            let shown = |cells: &[String]| cells.iter().skip(skip).map(|text| printable(text)).collect();
+            let mut lines: Vec<Vec<String>> = vec![shown(&self.names)];
+            lines.extend(rows.into_iter().map(|row| shown(&self.texts(row))));
+            let width = |at: usize| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0);
+            let widths: Vec<usize> = (0..right.len()).map(width).collect();
+            for line in &lines {
+                // Numbers to the right, words to the left.
+                let cells = line.iter().zip(&widths).zip(&right).map(|((cell, &width), right)| match right {
+                    true => format!("{cell:>width$}"),
+                    false => format!("{cell:<width$}"),
+                });
+                writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_numeric(&self, name: &str) -> bool {
+        self.table.iter().any(|(own, array)| *own == name && array.data_type().is_numeric())
+    }
 }
 
-fn tsv(groups: &[Group], looks: Looks, out: &mut Sink) -> std::io::Result<()> {
-    writeln!(out, "{}", header(looks).join("\t"))?;
-    for row in rows(groups) {
-        // A tab or a line break inside a cell would break the table; file names may hold both.
-        let cells: Vec<String> = cells(row, looks).iter().map(|c| printable(c)).collect();
-        writeln!(out, "{}", cells.join("\t"))?;
-    }
-    Ok(())
-}
-
-fn csv(groups: &[Group], looks: Looks, out: &mut Sink) -> Result<(), Failure> {
-    let mut writer = csv::Writer::from_writer(out);
-    let failed = |e: csv::Error| Failure::from(crate::io::Error::Stdout(e.into()));
-    writer.write_record(header(looks)).map_err(failed)?;
-    for row in rows(groups) {
-        writer.write_record(cells(row, looks)).map_err(failed)?;
-    }
-    Ok(writer.flush().map_err(crate::io::Error::Stdout)?)
-}
-
-fn object(row: Row, looks: Looks) -> serde_json::Map<String, serde_json::Value> {
-    let Row { group, rank, hit } = row;
-    let mut object = serde_json::Map::new();
-    if looks.many {
-        object.insert("query".into(), group.query.clone().into());
-    }
-    object.insert("rank".into(), rank.into());
-    object.insert("score".into(), number(hit.score));
-    object.insert("id".into(), hit.id.into());
-    object.insert("label".into(), hit.label.clone().into());
-    object.insert("key".into(), hit.key.clone().into());
-    if let Some(path) = &hit.path {
-        object.insert("path".into(), path.clone().into());
-    }
-    if looks.explain {
-        let part = |(weighted, adds): (&Weighted, f32)| serde_json::json!({ "term": weighted.term.to_string(), "weight": number(weighted.weight), "adds": number(adds) });
-        object.insert("parts".into(), row.parts().map(part).collect());
-    }
-    object
+fn part((weighted, adds): (&Weighted, f32)) -> Value {
+    serde_json::json!({ "term": weighted.term.to_string(), "weight": number(weighted.weight), "adds": number(adds) })
 }
 
 /// A number through its shortest decimal form: 0.7 is 0.7, not 0.699999988079071.
@@ -172,61 +276,51 @@ pub fn number(x: f32) -> serde_json::Value {
     x.to_string().parse::<f64>().unwrap_or(f64::NAN).into()
 }
 
-fn parquet(groups: &[Group], looks: Looks, sink: Sink) -> Result<(), Failure> {
-    let mut columns: Vec<(Field, ArrayRef)> = Vec::new();
-    if looks.many {
-        let queries = StringArray::from_iter_values(rows(groups).map(|row| &row.group.query));
-        columns.push((column::field("query", DataType::Utf8), Arc::new(queries)));
-    }
+fn parquet(shown: &Shown, groups: &[Group], sink: Sink) -> Result<(), Failure> {
     let hits = || rows(groups).map(|row| row.hit);
-    let ranks: UInt32Array = rows(groups).map(|row| Some(row.rank)).collect();
-    let scores: Float32Array = hits().map(|hit| Some(hit.score)).collect();
-    let ids: Int32Array = hits().map(|hit| hit.id).collect();
-    let labels: StringArray = hits().map(|hit| hit.label.as_deref()).collect();
-    columns.push((column::field("rank", DataType::UInt32), Arc::new(ranks)));
-    columns.push((column::field("score", DataType::Float32), Arc::new(scores)));
-    columns.push((column::field(column::ID, DataType::Int32), Arc::new(ids)));
-    columns.push((column::field(column::LABEL, DataType::Utf8), Arc::new(labels)));
-    columns.push((column::key_field(), Arc::new(StringArray::from_iter_values(hits().map(|hit| &hit.key)))));
-    let paths: StringArray = hits().map(|hit| hit.path.as_deref()).collect();
-    columns.push((column::field(column::PATH, DataType::Utf8), Arc::new(paths)));
-    if looks.explain {
-        // In the order of the query's terms.
-        let mut parts = ListBuilder::new(Float32Builder::new());
-        hits().for_each(|hit| parts.append_value(hit.parts.iter().map(|part| Some(*part))));
-        let parts = parts.finish();
-        columns.push((column::field("parts", parts.data_type().clone()), Arc::new(parts)));
+    let text = |name: &str, array: StringArray| (column::field(name, DataType::Utf8), Arc::new(array) as ArrayRef);
+    let column = |name: &str| -> (Field, ArrayRef) {
+        match name {
+            QUERY => text(name, StringArray::from_iter_values(rows(groups).map(|row| &row.group.query))),
+            RANK => {
+                let ranks: UInt32Array = rows(groups).map(|row| Some(row.rank)).collect();
+                (column::field(name, DataType::UInt32), Arc::new(ranks))
+            }
+            SCORE => {
+                let scores: Float32Array = hits().map(|hit| Some(hit.score)).collect();
+                (column::field(name, DataType::Float32), Arc::new(scores))
+            }
+            column::ID => {
+                let ids: Int32Array = hits().map(|hit| hit.id).collect();
+                (column::field(name, DataType::Int32), Arc::new(ids))
+            }
+            column::LABEL => text(name, hits().map(|hit| hit.label.as_deref()).collect()),
+            column::KEY => (column::key_field(), Arc::new(StringArray::from_iter_values(hits().map(|hit| &hit.key)))),
+            column::PATH => text(name, hits().map(|hit| hit.path.as_deref()).collect()),
+            PARTS => {
+                // In the order of the query's terms.
+                let mut parts = ListBuilder::new(Float32Builder::new());
+                hits().for_each(|hit| parts.append_value(hit.parts.iter().map(|part| Some(*part))));
+                let parts = parts.finish();
+                (column::field(name, parts.data_type().clone()), Arc::new(parts))
+            }
+            other => {
+                let table = &shown.looks.columns.as_ref().expect("a column that is none of ours was named").table;
+                let at = table.schema_ref().index_of(other).expect("the named columns were read");
+                (table.schema_ref().field(at).clone(), table.column(at).clone())
+            }
+        }
+    };
+    let mut names: Vec<&str> = shown.names.iter().map(String::as_str).collect();
+    if shown.looks.columns.is_none() {
+        let after = names.iter().position(|name| *name == column::KEY).map_or(names.len(), |key| key + 1);
+        names.insert(after, column::PATH);
     }
-    let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = columns.into_iter().unzip();
+    let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = names.into_iter().map(column).unzip();
     let schema = Arc::new(Schema::new(fields));
     let mut provenance = Provenance::default();
     provenance.set("schema", "hits");
     let mut writer = Writer::new(sink, &schema, &provenance, StreamFormat::Parquet)?;
     writer.write(&RecordBatch::try_new(schema, arrays).expect("columns of the schema"))?;
     Ok(writer.finish()?)
-}
-
-/// Aligned columns.
-fn table(groups: &[Group], looks: Looks, out: &mut Sink) -> std::io::Result<()> {
-    let (many, looks) = (looks.many, Looks { many: false, ..looks });
-    for (number, group) in groups.iter().enumerate() {
-        if many {
-            writeln!(out, "{}{}", if number > 0 { "\n" } else { "" }, printable(&group.query))?;
-        }
-        let titles = header(looks).into_iter().map(str::to_string).collect();
-        let shown =
-            rows(std::slice::from_ref(group)).map(|row| cells(row, looks).iter().map(|c| printable(c)).collect());
-        let lines: Vec<Vec<String>> = std::iter::once(titles).chain(shown).collect();
-        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
-        for line in &lines {
-            // Numbers to the right, words to the left.
-            let cells = line.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column < 3 {
-                true => format!("{cell:>width$}"),
-                false => format!("{cell:<width$}"),
-            });
-            writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
-        }
-    }
-    Ok(())
 }

@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::args::{ImageInputs, Origin, TableOutput, Work};
 use super::failure::{Exit, Failure};
+use super::outputs::ensure_whole_in_place;
 use crate::image::{self, Colour};
 use crate::stage::{Done, Skipped, slices};
 use crate::table::column::{self, hashes};
@@ -60,7 +61,8 @@ impl Scan {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
         let mut metadata =
             self.meta.as_deref().map(|csv| Metadata::read(csv, self.on, self.on_duplicate)).transpose()?;
-        let table = self.inputs.to_inputs().images()?.with_unique_keys();
+        let inputs = self.inputs.to_inputs();
+        let table = inputs.images()?.with_unique_keys();
         let origin = Origin::of(&table);
         let sink = self.output.open()?;
         let schema = [
@@ -72,6 +74,7 @@ impl Scan {
         .into_iter()
         .fold(table.schema.clone(), |schema, field| column::put_field(&schema, field));
         let joined = metadata.as_ref().map_or_else(|| Ok(schema.clone()), |m| m.join_schema(&schema))?;
+        ensure_whole_in_place(self.output.output.as_deref(), &inputs.paths, &table.schema, &joined)?;
         let mut provenance = table.provenance.clone();
         provenance.set("schema", "manifest");
         let mut writer = self.output.start(sink, &joined, &provenance)?;

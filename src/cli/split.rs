@@ -16,6 +16,7 @@ use self::look::Look;
 use self::rows::{Classes, Copies, Keep, Rows, Wanted, divided};
 use super::args::{ImageInputs, Origin, TableOutput, Tally, Work, number};
 use super::failure::{Exit, Failure};
+use super::outputs::ensure_whole_in_place;
 use crate::duplicates::{Groups, MAX_REACH, REACH};
 use crate::io::Sink;
 use crate::split::{Assignment, Item, Ratios, SPLITS, Split, assign};
@@ -124,10 +125,12 @@ pub struct SplitArgs {
 
 impl SplitArgs {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
-        let table = self.inputs.to_inputs().images()?.with_unique_keys();
+        let inputs = self.inputs.to_inputs();
+        let table = inputs.images()?.with_unique_keys();
         let origin = Origin::of(&table);
         let wanted = self.wanted(&table)?;
         let sink = self.output.open()?;
+        ensure_whole_in_place(self.output.output.as_deref(), &inputs.paths, &table.schema, &table.schema)?;
         let mut provenance = table.provenance.clone();
         if provenance.get("schema").is_none() {
             provenance.set("schema", "manifest");

@@ -11,6 +11,7 @@ use clap::Args;
 
 use super::args::{TableInputs, Work, number, open_sink};
 use super::failure::{Exit, Failure};
+use super::outputs;
 use crate::head::{Accept, Head, Method, Plan, Point, train};
 use crate::io::Target;
 use crate::runs::{self, Run};
@@ -115,6 +116,11 @@ impl Train {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
         let started = Instant::now();
         self.fits_method()?;
+        outputs::ensure_parquet(&Target::File(self.output.clone()))?;
+        self.log.as_ref().map_or(Ok(()), |log| outputs::ensure_parquet(&Target::File(log.clone())))?;
+        outputs::ensure_apart(&[Some(self.output.as_path()), self.log.as_deref()])?;
+        let paths = self.inputs.to_inputs().paths.into_iter().chain(self.with.iter().cloned()).collect::<Vec<_>>();
+        outputs::ensure_no_input(Some(&self.output), paths.iter().map(|path| &**path), "a head")?;
         let table = self.inputs.to_inputs().rows(|name| {
             format!("pokedex embed {name} -o embeddings.parquet, then pokedex train embeddings.parquet")
         })?;
@@ -208,6 +214,7 @@ impl Train {
             "method": head.method.name(),
             "target": head.target,
             "features": head.features.iter().map(|f| &f.column).collect::<Vec<_>>(),
+            "models": head.features.iter().map(|f| f.model.as_deref()).collect::<Vec<_>>(),
             "l2": self.l2,
             "balance": self.balance,
             "scale": !self.no_scale,

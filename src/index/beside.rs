@@ -12,12 +12,14 @@ use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 use rayon::prelude::*;
 
 use super::annoy::{Annoy, Metric};
+use super::arrow::ArrowFile;
 use super::exact::{Best, Facts, QueryVector, Search, Stored, cosine, norm};
 use super::flat::{Allowed, Flat, Wanted};
 use super::graph::Graph;
 use super::{Error, Hit, Packed, Term};
 use crate::filter::Filter;
-use crate::table::{Provenance, column};
+use crate::guard;
+use crate::table::{Provenance, Table, column};
 
 /// What an index has beside its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -60,11 +62,9 @@ impl Kind {
         [Kind::Table, Kind::Exact, Kind::Annoy, Kind::Graph].into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Files beside a table that an index of this kind has no use for.
-    pub fn stale(self, table: &Path) -> Vec<PathBuf> {
-        let own = [(self != Kind::Table).then_some(PACKED), self.approximate()];
-        let others = [PACKED, ANNOY, GRAPH].into_iter().filter(|extension| !own.contains(&Some(extension)));
-        others.map(|extension| beside(table, extension)).filter(|path| path.exists()).collect()
+    /// Extensions of the files that an index of this kind has beside its table.
+    pub fn extensions(self) -> Vec<&'static str> {
+        (self != Kind::Table).then_some(PACKED).into_iter().chain(self.approximate()).collect()
     }
 
     /// The extension of the file that is approximate.
@@ -87,6 +87,9 @@ pub const KIND: &str = "kind";
 pub const IDENTITY: &str = "packed";
 pub const TREES: &str = "annoy";
 pub const RECALL: &str = "recall";
+
+/// The key that stands in the metadata of a packed copy and of a graph.
+pub(super) const MARK: &str = "pokedex.identity";
 
 /// Rows that pass a filter below which looking at all of them is quicker than looking for some of them, and the share of
 /// the rows below which an approximate search would lose its way. Measured, see `benches/peers/search.py`.
@@ -115,6 +118,26 @@ pub enum Approximate {
 /// The file with this extension beside a table.
 pub fn beside(table: &Path, extension: &str) -> PathBuf {
     table.with_extension(extension)
+}
+
+/// The files beside a table that are of an index, and not somebody's who happened to choose such a name.
+pub fn files_of_an_index(table: &Path) -> Vec<PathBuf> {
+    let own = [PACKED, ANNOY, GRAPH].into_iter().filter(|extension| is_of_an_index(table, extension));
+    own.map(|extension| beside(table, extension)).collect()
+}
+
+/// Annoy's format has no room for a mark: of such a file the table that is there has to tell.
+fn is_of_an_index(table: &Path, extension: &str) -> bool {
+    let Ok(bytes) = crate::io::map(&beside(table, extension)) else { return false };
+    let named = || {
+        let footer = Table::open_columns(table, Some(&|_: &str| false)).ok()?.provenance;
+        Some(footer.get(KIND).and_then(Kind::named)?.extensions().contains(&extension))
+    };
+    let file = guard::catch(|| ArrowFile::new(bytes).ok()).flatten();
+    match file.filter(|_| extension != ANNOY) {
+        Some(file) => file.metadata.iter().any(|(key, _)| key == MARK) || file.schema.metadata.contains_key(MARK),
+        None => named().unwrap_or(false),
+    }
 }
 
 impl Beside {

@@ -4,11 +4,12 @@ use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, RecordBatch, RecordBatchOptions, UInt64Array};
 
 use super::beside::Beside;
-use super::{Error, Term};
+use super::{Error, Packed, Term};
 use crate::filter::Filter;
 use crate::model::short_id;
 use crate::table::{self, Table, column};
@@ -360,6 +361,70 @@ impl Index {
             Some((beside, _)) => Ok(Some(beside.packed.len() as u64)),
             None => Ok(self.read(&|_| false)?.rows),
         }
+    }
+
+    /// The cells of these columns in rows of these numbers, in the orders that are given.
+    ///
+    /// # Errors
+    /// There is no such column, or the table cannot be read.
+    pub fn cells(&self, columns: &[String], rows: &[u64]) -> Result<RecordBatch, Error> {
+        let all = self.read(&|_| true)?;
+        columns.iter().try_for_each(|name| all.require(name))?;
+        let places = columns.iter().map(|name| all.schema.index_of(name).expect("it was required")).collect::<Vec<_>>();
+        let schema = Arc::new(all.schema.project(&places).map_err(|e| self.damaged(&e.to_string()))?);
+        let wanted = |name: &str| columns.iter().any(|column| column == name);
+        let mut sorted = rows.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        // Those that are wanted of a batch that begins with the row `first`, as its columns in their order.
+        let pick = |batch: &RecordBatch, first: u64| -> Result<Option<RecordBatch>, Error> {
+            let from = sorted.partition_point(|&row| row < first);
+            let to = sorted.partition_point(|&row| row < first + batch.num_rows() as u64);
+            if from == to {
+                return Ok(None);
+            }
+            let at: UInt64Array = sorted[from..to].iter().map(|row| row - first).collect();
+            let arrays = schema.fields().iter().map(|field| {
+                let column = batch.column_by_name(field.name()).ok_or("a column is gone")?;
+                let column = arrow_select::take::take(column, &at, None).map_err(|e| e.to_string())?;
+                arrow_cast::cast(&column, field.data_type()).map_err(|e| e.to_string())
+            });
+            let arrays = arrays.collect::<Result<Vec<_>, String>>().map_err(|e| self.damaged(&e))?;
+            let options = RecordBatchOptions::new().with_row_count(Some(at.len()));
+            let batch = RecordBatch::try_new_with_options(schema.clone(), arrays, &options);
+            Ok(Some(batch.map_err(|e| self.damaged(&e.to_string()))?))
+        };
+        let mut picked = Vec::new();
+        let packed = self.beside.as_ref().map(|(beside, _)| &beside.packed);
+        match packed.filter(|packed| columns.iter().all(|name| packed.columns().index_of(name).is_ok())) {
+            Some(packed) => {
+                let mut numbers: Vec<usize> = sorted.iter().map(|&row| Packed::batch_number(row as usize)).collect();
+                numbers.dedup();
+                let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+                for number in numbers {
+                    picked.extend(pick(&packed.batch(number, &names)?, Packed::first_row(number) as u64)?);
+                }
+            }
+            None => {
+                let mut first = 0;
+                for batch in self.read(&wanted)? {
+                    let batch = batch?;
+                    picked.extend(pick(&batch, first)?);
+                    first += batch.num_rows() as u64;
+                }
+            }
+        }
+        let picked =
+            arrow_select::concat::concat_batches(&schema, &picked).map_err(|e| self.damaged(&e.to_string()))?;
+        let order: Option<UInt64Array> =
+            rows.iter().map(|row| Some(Some(sorted.binary_search(row).ok()? as u64))).collect();
+        let order = order.filter(|_| picked.num_rows() == sorted.len()).ok_or_else(|| self.damaged("it changed"))?;
+        arrow_select::take::take_record_batch(&picked, &order).map_err(|e| self.damaged(&e.to_string()))
+    }
+
+    fn damaged(&self, problem: &str) -> Error {
+        let source = arrow_schema::ArrowError::ComputeError(problem.into());
+        table::Error::Arrow { name: self.name.clone(), source }.into()
     }
 
     fn ragged(&self, first: usize, other: usize) -> Error {

@@ -32,7 +32,7 @@ const CODE: &str = "embedding_code";
 const SCALE: &str = "embedding_scale";
 const LOST: &str = "embedding_error";
 /// The key in the file's footer under which the digest of everything before the footer stands.
-const IDENTITY: &str = "pokedex.identity";
+const IDENTITY: &str = super::beside::MARK;
 
 /// Writes the rows of an index, which come in the order of their keys.
 pub struct PackedWriter<W: Write> {
@@ -287,6 +287,11 @@ impl Packed {
     /// The number of the batch that holds this row.
     pub fn batch_number(row: usize) -> usize {
         row >> SHIFT
+    }
+
+    /// The number of the first row of a batch.
+    pub fn first_row(batch: usize) -> usize {
+        batch << SHIFT
     }
 
     /// The row's place in its batch.

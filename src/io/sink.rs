@@ -3,11 +3,15 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex};
 
-use super::Error;
+use super::shown::Shown;
+use super::{Error, part};
+
+const BUFFER: usize = 1 << 16;
 
 /// Where a stage's output goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,12 +60,19 @@ pub struct Sink(Inner);
 
 enum Inner {
     Stdout(BufWriter<io::Stdout>),
-    File {
-        writer: Option<BufWriter<File>>,
-        temporary: Option<tempfile::TempPath>,
-        path: PathBuf,
-        seal: Option<Box<Seal>>,
-    },
+    Terminal(BufWriter<Shown<io::Stdout>>),
+    File(Output),
+}
+
+/// A file that is being written.
+struct Output {
+    writer: BufWriter<File>,
+    /// What it is called until it is whole; `None` for a pipe or a device.
+    part: Option<tempfile::TempPath>,
+    path: PathBuf,
+    /// The file that it will replace.
+    old: Option<File>,
+    seal: Option<Box<Seal>>,
 }
 
 type Told = Box<dyn FnOnce([u8; 32]) -> Result<(), Error> + Send>;
@@ -79,92 +90,132 @@ impl Seal {
 }
 
 impl Sink {
-    /// Opens the output before any work is done, so that a wrong path costs nothing.
+    /// Opens the output before any work is done, so that a wrong path costs nothing. Text on a terminal is shown
+    /// [`super::printable`].
     ///
     /// # Errors
     /// The folder is missing or not writable, or (`binary`) standard output is a terminal.
     pub fn open(target: &Target, binary: bool) -> Result<Sink, Error> {
         match target {
             Target::Stdout if binary && io::stdout().is_terminal() => Err(Error::BinaryToTerminal),
-            Target::Stdout => Ok(Sink(Inner::Stdout(BufWriter::with_capacity(1 << 16, io::stdout())))),
-            Target::File(path) => Sink::create(path),
-            Target::Directory(path) => {
-                let source = io::Error::new(io::ErrorKind::IsADirectory, "is a folder, and a file was expected");
-                Err(Error::Write { path: path.clone(), source })
+            Target::Stdout if io::stdout().is_terminal() => {
+                Ok(Sink(Inner::Terminal(BufWriter::with_capacity(BUFFER, Shown::new(io::stdout())))))
             }
+            Target::Stdout => Ok(Sink::drawing()),
+            Target::File(path) => Sink::create(path),
+            Target::Directory(path) => Err(is_a_folder(path)),
         }
     }
 
-    /// Opens a file beside `path` that [`Sink::finish`] renames to `path`.
+    /// Standard output for what drives a terminal on purpose.
+    pub fn drawing() -> Sink {
+        Sink(Inner::Stdout(BufWriter::with_capacity(BUFFER, io::stdout())))
+    }
+
+    /// Opens a file beside `path` that [`Sink::finish`] renames to `path`. What earlier processes that were killed have
+    /// left of their files in that folder goes away.
     ///
     /// # Errors
-    /// The folder is missing or not writable.
+    /// The folder is missing or not writable, or `path` is a folder or write-protected.
     pub fn create(path: &Path) -> Result<Sink, Error> {
         let fail = |source| Error::Write { path: path.to_path_buf(), source };
         // Through a link to the file it names; into a pipe or a device at once, since it cannot be replaced.
         let path = &path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-        if std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
-            let file = File::options().write(true).open(path).map_err(fail)?;
-            let writer = Some(BufWriter::with_capacity(1 << 16, file));
-            return Ok(Sink(Inner::File { writer, temporary: None, path: path.clone(), seal: None }));
+        let there = std::fs::metadata(path).ok();
+        if there.as_ref().is_some_and(std::fs::Metadata::is_dir) {
+            return Err(is_a_folder(path));
         }
+        if there.as_ref().is_some_and(|there| !there.is_file()) {
+            let file = File::options().write(true).open(path).map_err(fail)?;
+            let writer = BufWriter::with_capacity(BUFFER, file);
+            return Ok(Sink(Inner::File(Output { writer, part: None, path: path.clone(), old: None, seal: None })));
+        }
+        // A file that must not be written must not be replaced either. Opened to append, it stays as it is.
+        let old = there.map(|_| File::options().append(true).open(path)).transpose().map_err(fail)?;
         let name = path.file_name().ok_or_else(|| fail(io::Error::other("has no file name")))?;
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        // Long names are cut: with what is added they would be too long for the file system.
-        let prefix = format!(".{}.", name.to_string_lossy().chars().take(40).collect::<String>());
+        part::remove_abandoned(folder);
         let mut unfinished = UNFINISHED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(&prefix).suffix(".part");
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let temporary = builder.tempfile_in(folder).map_err(|e| fail(e.kind().into()))?;
-        let (file, temporary) = temporary.into_parts();
-        unfinished.insert(temporary.to_path_buf());
-        let writer = Some(BufWriter::with_capacity(1 << 16, file));
-        Ok(Sink(Inner::File { writer, temporary: Some(temporary), path: path.to_path_buf(), seal: None }))
+        let (file, part) = part::create(folder, name, old.is_some()).map_err(fail)?;
+        unfinished.insert(part.to_path_buf());
+        let writer = BufWriter::with_capacity(BUFFER, file);
+        Ok(Sink(Inner::File(Output { writer, part: Some(part), path: path.clone(), old, seal: None })))
     }
 
     /// Opens the new file `part`, which [`Sink::finish`] renames to `path`, replacing what is there, be it a link.
     ///
     /// # Errors
-    /// The file cannot be made.
+    /// The file cannot be made, or the one that is there is write-protected.
     pub(super) fn staged(part: PathBuf, path: &Path, seal: Option<Seal>) -> Result<Sink, Error> {
         let fail = |source| Error::Write { path: path.to_path_buf(), source };
+        let there = std::fs::symlink_metadata(path).is_ok_and(|about| about.is_file());
+        let old = there.then(|| File::options().append(true).open(path)).transpose().map_err(fail)?;
+        let mode = if old.is_some() { 0o600 } else { 0o666 };
         let mut unfinished = UNFINISHED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let file = File::options().read(true).write(true).create_new(true).open(&part).map_err(fail)?;
-        let temporary = tempfile::TempPath::try_from_path(&part).map_err(fail)?;
-        unfinished.insert(temporary.to_path_buf());
-        drop(unfinished);
-        if let Some(old) = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file) {
-            file.set_permissions(old.permissions()).map_err(fail)?;
-        }
-        let writer = Some(BufWriter::with_capacity(1 << 16, file));
-        Ok(Sink(Inner::File { writer, temporary: Some(temporary), path: path.to_path_buf(), seal: seal.map(Box::new) }))
+        let file = File::options().read(true).write(true).create_new(true).mode(mode).open(&part).map_err(fail)?;
+        let part = tempfile::TempPath::try_from_path(&part).map_err(fail)?;
+        unfinished.insert(part.to_path_buf());
+        let writer = BufWriter::with_capacity(BUFFER, file);
+        Ok(Sink(Inner::File(Output { writer, part: Some(part), path: path.into(), old, seal: seal.map(Box::new) })))
     }
 
-    /// Flushes, and gives a file its name: from here on, and not before, the output exists.
+    /// What an error of writing here is called.
+    pub fn failure(&self) -> impl Fn(io::Error) -> Error + use<> {
+        let path = match &self.0 {
+            Inner::File(output) => Some(output.path.clone()),
+            Inner::Stdout(_) | Inner::Terminal(_) => None,
+        };
+        move |source| match &path {
+            Some(path) => Error::Write { path: path.clone(), source },
+            None => Error::Stdout(source),
+        }
+    }
+
+    /// Hands the last bytes to the system: what can fail for want of room has failed after this.
+    ///
+    /// # Errors
+    /// They could not be written.
+    pub fn complete(&mut self) -> Result<(), Error> {
+        let failed = self.failure();
+        self.flush().map_err(failed)
+    }
+
+    /// Flushes, and gives a file its name: from here on, and not before, the output exists. It has the mode and owner
+    /// of the file that it replaces.
     ///
     /// # Errors
     /// The last bytes could not be written (a full disk), or the rename failed.
-    pub fn finish(mut self) -> Result<(), Error> {
-        match &mut self.0 {
-            Inner::Stdout(writer) => writer.flush().map_err(note_closed).map_err(Error::Stdout),
-            Inner::File { writer, temporary, path, seal } => {
-                let fail = |source| Error::Write { path: path.clone(), source };
-                let writer = writer.take().expect("only finish takes the writer, and finish consumes the sink");
-                writer.into_inner().map_err(|e| fail(e.into_error()))?;
-                if let Some(seal) = seal.take() {
-                    (seal.tell)(*seal.hasher.finalize().as_bytes())?;
-                }
-                let mut unfinished = UNFINISHED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                let Some(temporary) = temporary.take() else { return Ok(()) };
-                unfinished.remove(&*temporary);
-                temporary.persist(&*path).map_err(|e| fail(e.error))
+    pub fn finish(self) -> Result<(), Error> {
+        Sink::finish_all([self])
+    }
+
+    /// As [`Sink::finish`], of files that belong together: none gets its name before all are whole, and the last is named
+    /// last.
+    ///
+    /// # Errors
+    /// As [`Sink::finish`].
+    pub fn finish_all(sinks: impl IntoIterator<Item = Sink>) -> Result<(), Error> {
+        let mut sinks: Vec<Sink> = sinks.into_iter().collect();
+        sinks.iter_mut().try_for_each(Sink::complete)?;
+        // Held to the end, so that an interrupt finds either all named or none.
+        let mut unfinished = UNFINISHED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        for sink in &mut sinks {
+            let Inner::File(Output { writer, part, path, old, seal }) = &mut sink.0 else { continue };
+            let Some(part) = part.take() else { continue };
+            let fail = |source| Error::Write { path: path.clone(), source };
+            if let Some(old) = old {
+                part::keep_attributes(old, writer.get_ref()).map_err(fail)?;
             }
+            if let Some(seal) = seal.take() {
+                (seal.tell)(*seal.hasher.finalize().as_bytes())?;
+            }
+            unfinished.remove(&*part);
+            part.persist(&*path).map_err(|e| fail(e.error))?;
         }
+        Ok(())
     }
 
     /// Maps what was written so far, to be read before the file has its name.
@@ -172,33 +223,38 @@ impl Sink {
     /// # Errors
     /// It is standard output, a pipe, or cannot be read.
     pub fn map(&mut self) -> Result<bytes::Bytes, Error> {
-        self.flush().map_err(|source| Error::Write { path: self.name().into(), source })?;
+        self.complete()?;
         match &self.0 {
-            Inner::File { writer: Some(writer), path, .. } => {
+            Inner::File(Output { writer, path, .. }) => {
                 super::map_file(writer.get_ref()).map_err(|source| Error::Read { path: path.clone(), source })
             }
-            _ => Err(Error::Stdout(io::ErrorKind::Unsupported.into())),
+            Inner::Stdout(_) | Inner::Terminal(_) => Err(Error::Stdout(io::ErrorKind::Unsupported.into())),
         }
     }
 
     /// What to call this output in a message.
     pub fn name(&self) -> String {
         match &self.0 {
-            Inner::Stdout(_) => "standard output".into(),
-            Inner::File { path, .. } => path.display().to_string(),
+            Inner::Stdout(_) | Inner::Terminal(_) => "standard output".into(),
+            Inner::File(output) => output.path.display().to_string(),
         }
     }
 }
 
 impl Drop for Sink {
     fn drop(&mut self) {
-        if let Inner::File { temporary: Some(temporary), .. } = &self.0 {
+        if let Inner::File(Output { part: Some(part), .. }) = &self.0 {
             // The lock is never given back once the process is about to end; the file is removed all the same.
             if let Ok(mut unfinished) = UNFINISHED.try_lock() {
-                unfinished.remove(&**temporary);
+                unfinished.remove(&**part);
             }
         }
     }
+}
+
+fn is_a_folder(path: &Path) -> Error {
+    let source = io::Error::new(io::ErrorKind::IsADirectory, "is a folder, and a file was expected");
+    Error::Write { path: path.to_path_buf(), source }
 }
 
 fn note_closed(error: io::Error) -> io::Error {
@@ -212,8 +268,9 @@ impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.0 {
             Inner::Stdout(writer) => writer.write(bytes).map_err(note_closed),
-            Inner::File { writer, seal, .. } => {
-                let written = writer.as_mut().expect("finish consumes the sink").write(bytes)?;
+            Inner::Terminal(writer) => writer.write(bytes).map_err(note_closed),
+            Inner::File(Output { writer, seal, .. }) => {
+                let written = writer.write(bytes)?;
                 if let Some(seal) = seal {
                     seal.hasher.update(&bytes[..written]);
                 }
@@ -225,7 +282,8 @@ impl Write for Sink {
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.0 {
             Inner::Stdout(writer) => writer.flush().map_err(note_closed),
-            Inner::File { writer, .. } => writer.as_mut().expect("finish consumes the sink").flush(),
+            Inner::Terminal(writer) => writer.flush().map_err(note_closed),
+            Inner::File(output) => output.writer.flush(),
         }
     }
 }

@@ -19,11 +19,11 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
 
 use super::{ModelId, cache_folder, short_id};
 
-const DATABASE: &str = "embeddings.sqlite";
+pub mod own;
 
-/// What other parts of the program keep in the folder, and make again when it is gone. Nothing but what is named here
-/// is ever removed: the folder may be one that the user has other things in.
-const OTHERS: [&str; 4] = ["digests", "embeddings", "towers", "training"];
+use own::Kind;
+
+const DATABASE: &str = "embeddings.sqlite";
 
 /// What is appended to the name of a file that was found in the database's place and is none of ours.
 const ASIDE: &str = ".aside";
@@ -110,7 +110,7 @@ impl Cache {
 
     fn open_in(folder: &Path, limit: u64, part: Part, mut trouble: Vec<String>) -> Option<Cache> {
         if limit > 0 {
-            std::fs::create_dir_all(folder).ok()?;
+            own::make(folder).ok()?;
         }
         let place = Place::new(folder).ok()?;
         let connections = place.open_or_renew(limit > 0, &mut trouble).and_then(|reader| {
@@ -426,6 +426,10 @@ impl Place {
             opened => return opened.map(drop),
         };
         let path = self.database.display();
+        // In a folder that was not the program's from the start, what it does not know stays where it is.
+        if !is_ours(&self.database) && !self.database.parent().is_some_and(own::is_marked) {
+            return Err(Problem::Foreign);
+        }
         match (self.remove()?, problem) {
             (Some(aside), _) => trouble.push(format!(
                 "{path}: this was no cache; it is now {}, and a new cache was started",
@@ -449,7 +453,8 @@ impl Place {
     /// Removes what is in the database; the database itself, unless another process has it open.
     fn empty(&self) -> Result<(), Problem> {
         match self.try_alone()? {
-            true => self.remove().map(drop),
+            true if is_ours(&self.database) => self.remove().map(drop),
+            true => Err(Problem::Foreign),
             false => Ok(forget(&self.open()?, None)?),
         }
     }
@@ -545,6 +550,9 @@ fn create(path: &Path) -> Result<(), Problem> {
 /// closing a file that is open twice ends the locks of both.
 fn is_ours(path: &Path) -> bool {
     let mut header = Vec::new();
+    if path.symlink_metadata().is_ok_and(|about| !about.is_file()) {
+        return false;
+    }
     match File::open(path).and_then(|file| file.take(72).read_to_end(&mut header)) {
         Ok(length) => length == 0 || header.get(68..72) == Some(&APPLICATION.to_be_bytes()),
         Err(e) => e.kind() == ErrorKind::NotFound,
@@ -566,6 +574,14 @@ pub struct Contents {
     pub others: Vec<(String, u64)>,
     /// What the user should know besides: `THING: what is wrong`.
     pub trouble: Vec<String>,
+}
+
+/// What was removed.
+#[derive(Debug)]
+pub struct Cleared {
+    pub bytes: u64,
+    /// What has a name of the cache's, and is somebody's or holds something that is.
+    pub stay: Vec<PathBuf>,
 }
 
 /// The vectors that are kept of one model.
@@ -615,27 +631,42 @@ impl Folder {
                 Vec::new()
             }
         };
-        let others = OTHERS.map(String::from).into_iter().chain([format!("{DATABASE}{ASIDE}")]);
-        let others = others.map(|name| (size(&self.0.join(&name)), name)).filter(|(bytes, _)| *bytes > 0);
-        let others = others.map(|(bytes, name)| (name, bytes)).collect();
+        let aside = format!("{DATABASE}{ASIDE}");
+        let others = Kind::ALL.map(|kind| (kind.name().to_string(), self.bytes_of(kind)));
+        let others = others.into_iter().chain([(aside.clone(), size(&self.0.join(aside)))]);
+        let others = others.filter(|(_, bytes)| *bytes > 0).collect();
         Contents { folder: self.0.clone(), bytes: self.bytes(), limit, models, others, trouble }
     }
 
-    /// Removes everything, and says how many bytes that was. A process that is using the cache goes on.
+    /// Removes everything that is the program's own. A process that is using the cache goes on.
     ///
     /// # Errors
     /// The system refuses, or another process is using a cache that is damaged.
-    pub fn clear(&self) -> Result<u64, Error> {
-        let everything = || self.bytes() + OTHERS.iter().map(|name| size(&self.0.join(name))).sum::<u64>();
+    pub fn clear(&self) -> Result<Cleared, Error> {
+        let everything = || self.bytes() + Kind::ALL.map(|kind| self.bytes_of(kind)).iter().sum::<u64>();
         let before = everything();
-        let clear = || {
+        let mut stay = Vec::new();
+        let mut clear = || -> Result<(), Problem> {
             if let Some(place) = self.place()? {
-                place.empty()?;
+                match place.empty() {
+                    Err(Problem::Foreign) => stay.push(self.0.join(DATABASE)),
+                    emptied => emptied?,
+                }
             }
-            OTHERS.iter().try_for_each(|name| remove_if_there(&self.0.join(name)))
+            for kind in Kind::ALL {
+                if kind.clear(&self.0)? {
+                    stay.push(self.0.join(kind.name()));
+                }
+            }
+            Ok(())
         };
         clear().map_err(|problem| self.not_cleared(&problem))?;
-        Ok(before.saturating_sub(everything()))
+        Ok(Cleared { bytes: before.saturating_sub(everything()), stay })
+    }
+
+    fn bytes_of(&self, kind: Kind) -> u64 {
+        let files = kind.own(&self.0).into_iter().filter_map(|path| path.symlink_metadata().ok());
+        files.filter(std::fs::Metadata::is_file).map(|about| about.len()).sum()
     }
 
     /// Removes the vectors of the models that are meant by `NAME` or `NAME@FIRST-DIGITS`, and says which those were.
@@ -985,6 +1016,19 @@ mod tests {
         let somebodys = Connection::open(database(&folder)).expect("a database");
         somebodys.execute_batch("CREATE TABLE embeddings (vector BLOB)").expect("a table");
         drop(somebodys);
+        let bytes = std::fs::read(database(&folder)).expect("readable");
+        let cache = open(folder.path());
+        let [trouble] = &cache.trouble()[..] else { panic!("{:?}", cache.trouble()) };
+        assert!(trouble.ends_with("this is no cache; this run does without the cache"), "{trouble}");
+        drop(cache);
+        let cleared = Folder(folder.path().into()).clear().expect("nothing to do");
+        assert_eq!(cleared.stay, [database(&folder)]);
+        assert_eq!(std::fs::read(database(&folder)).expect("there"), bytes);
+
+        // In the cache's own folder it may have been put by chance, or be a cache whose first page is damaged.
+        let folder = self::folder();
+        own::make(folder.path()).expect("made");
+        std::fs::write(database(&folder), bytes).expect("writable");
         let cache = open(folder.path());
         let [trouble] = &cache.trouble()[..] else { panic!("{:?}", cache.trouble()) };
         assert!(trouble.ends_with("this was no cache; it is now embeddings.sqlite.aside, and a new cache was started"));
@@ -1082,7 +1126,7 @@ mod tests {
         assert_eq!((found(&cache, 0..3000), found(&other, 0..3000)), (0, 3000));
         let half = std::fs::metadata(folder.0.join(DATABASE)).expect("a file").len();
         assert!(half < full * 6 / 10, "{half} of {full}");
-        assert!(folder.clear().expect("cleared") > half / 2);
+        assert!(folder.clear().expect("cleared").bytes > half / 2);
         put(&cache, 0..10);
         assert_eq!((found(&cache, 0..10), found(&other, 0..3000)), (10, 0));
         assert_eq!(folder.contents().models.len(), 1);

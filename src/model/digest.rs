@@ -11,6 +11,9 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
+use super::cache::own::Kind;
+use crate::io::write_file;
+
 /// Smaller files are read again each time.
 const SMALL: u64 = 1 << 16;
 
@@ -43,8 +46,8 @@ pub fn of_file(path: &Path) -> io::Result<[u8; 32]> {
 }
 
 fn memo_of(path: &Path) -> Option<PathBuf> {
-    let name = blake3::hash(path.as_os_str().as_encoded_bytes()).to_hex();
-    super::cache_folder().map(|folder| folder.join("digests").join(&name[..32]))
+    let name = Kind::Digests.entry(&blake3::hash(path.as_os_str().as_encoded_bytes()));
+    Kind::Digests.folder().map(|folder| folder.join(name))
 }
 
 fn key_of(facts: &Metadata) -> String {
@@ -66,10 +69,6 @@ fn recall(memo: &Path, key: &str) -> Option<[u8; 32]> {
 }
 
 fn remember(memo: &Path, key: &str, digest: &[u8; 32]) -> io::Result<()> {
-    let folder = memo.parent().expect("it is in a folder");
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    io::Write::write_all(&mut file, format!("{key}\n{}\n", super::hex(digest)).as_bytes())?;
-    file.persist(memo)?;
-    Ok(())
+    Kind::Digests.make()?;
+    write_file(memo, format!("{key}\n{}\n", super::hex(digest)).as_bytes()).map_err(io::Error::other)
 }

@@ -8,14 +8,14 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use super::cache::own::{Kind, MAKING, TOWER};
 use super::engine::{self, Choice, Tower};
 use super::layout::Part;
 use super::{digest, onnx};
 use crate::io::map;
 
-/// rten maps weights only from files whose names end like this.
-const DATA: &str = "tower.onnx_data";
-const GRAPH: &str = "tower.onnx";
+const GRAPH: &str = TOWER[0];
+const DATA: &str = TOWER[1];
 
 /// Loads a tower of a folder.
 ///
@@ -38,20 +38,19 @@ pub fn load(folder: &Path, part: &Part, choice: Choice) -> Result<Box<dyn Tower>
 
 /// The folder in the cache that holds the tower, made if need be.
 fn prepared(original: &Path, part: &Part) -> io::Result<PathBuf> {
-    let cache = super::cache_folder().ok_or_else(|| io::Error::other("there is no cache folder"))?;
     let mut hasher = blake3::Hasher::new();
     hasher.update(&digest::of_file(original)?);
     for name in &part.external {
         hasher.update(&digest::of_file(&original.with_file_name(name))?);
     }
     hasher.update(part.output.name.as_bytes());
-    let towers = cache.join("towers");
-    let folder = towers.join(&hasher.finalize().to_hex()[..32]);
+    let towers = Kind::Towers.folder().ok_or_else(|| io::Error::other("there is no cache folder"))?;
+    let folder = towers.join(Kind::Towers.entry(&hasher.finalize()));
     if folder.join(GRAPH).is_file() && folder.join(DATA).is_file() {
         return Ok(folder);
     }
-    std::fs::create_dir_all(&towers)?;
-    let place = tempfile::Builder::new().prefix(".making-").tempdir_in(&towers)?;
+    Kind::Towers.make()?;
+    let place = tempfile::Builder::new().prefix(MAKING).tempdir_in(&towers)?;
     write(original, part, place.path())?;
     match std::fs::rename(place.path(), &folder) {
         Ok(()) => {

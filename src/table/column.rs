@@ -110,15 +110,17 @@ pub fn model_type() -> DataType {
 
 /// Whether rows of this schema may be large: they carry images, under whatever name.
 pub fn is_heavy(schema: &Schema) -> bool {
-    fn holds_binary(t: &DataType) -> bool {
-        match t {
-            DataType::Binary | DataType::LargeBinary | DataType::BinaryView => true,
-            DataType::Struct(fields) => fields.iter().any(|f| holds_binary(f.data_type())),
-            DataType::List(f) | DataType::LargeList(f) => holds_binary(f.data_type()),
-            _ => false,
-        }
-    }
     schema.fields().iter().any(|f| holds_binary(f.data_type()))
+}
+
+/// Whether there are bytes of any length in values of this type, as those of pictures are.
+pub fn holds_binary(t: &DataType) -> bool {
+    match t {
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => true,
+        DataType::Struct(fields) => fields.iter().any(|f| holds_binary(f.data_type())),
+        DataType::List(f) | DataType::LargeList(f) => holds_binary(f.data_type()),
+        _ => false,
+    }
 }
 
 /// The schema with `field` put in the place of the field of that name, or at the end.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_ipc::writer::{FileWriter, StreamWriter};
 use arrow_schema::{ArrowError, DataType, SchemaRef};
 use arrow_select::coalesce::BatchCoalescer;
 use parquet::arrow::ArrowWriter;
@@ -35,7 +36,11 @@ const IMAGE_BLOCK_BYTES: usize = 256 << 20;
 pub enum StreamFormat {
     #[default]
     Parquet,
+    /// An IPC stream.
     Arrow,
+    /// An IPC file, which pandas and Polars call Feather.
+    #[value(skip)]
+    ArrowFile,
 }
 
 /// Writes batches of one schema to a [`Sink`].
@@ -49,7 +54,8 @@ pub struct Writer {
 
 enum Format {
     Parquet(Box<ArrowWriter<Sink>>),
-    Arrow(Box<arrow_ipc::writer::StreamWriter<Sink>>),
+    Arrow(Box<StreamWriter<Sink>>),
+    ArrowFile(Box<FileWriter<Sink>>),
 }
 
 impl Writer {
@@ -74,12 +80,16 @@ impl Writer {
                     .map_err(|source| parquet_error(&name, source))?;
                 Format::Parquet(Box::new(writer))
             }
-            StreamFormat::Arrow => {
-                let metadata: std::collections::HashMap<_, _> = provenance.0.clone().into_iter().collect();
+            StreamFormat::Arrow | StreamFormat::ArrowFile => {
+                let metadata: HashMap<_, _> = provenance.0.clone().into_iter().collect();
                 let schema = schema.as_ref().clone().with_metadata(metadata);
-                let writer = arrow_ipc::writer::StreamWriter::try_new(sink, &schema)
-                    .map_err(|source| arrow_error(&name, source))?;
-                Format::Arrow(Box::new(writer))
+                let fail = |source| unwritable(&name, source);
+                match format {
+                    StreamFormat::ArrowFile => {
+                        Format::ArrowFile(Box::new(FileWriter::try_new(sink, &schema).map_err(fail)?))
+                    }
+                    _ => Format::Arrow(Box::new(StreamWriter::try_new(sink, &schema).map_err(fail)?)),
+                }
             }
         };
         let (block, group) = match column::is_heavy(schema) {
@@ -94,7 +104,7 @@ impl Writer {
     /// # Errors
     /// The sink fails.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
-        self.blocks.push(batch).map_err(|source| arrow_error(&self.name, source))?;
+        self.blocks.push(batch).map_err(|source| unwritable(&self.name, source))?;
         self.write_blocks()
     }
 
@@ -115,7 +125,8 @@ impl Writer {
                 }
                 Ok(())
             }
-            Format::Arrow(writer) => writer.write(block).map_err(|source| arrow_error(&self.name, source)),
+            Format::Arrow(writer) => writer.write(block).map_err(|source| unwritable(&self.name, source)),
+            Format::ArrowFile(writer) => writer.write(block).map_err(|source| unwritable(&self.name, source)),
         }
     }
 
@@ -130,18 +141,24 @@ impl Writer {
     ///
     /// # Errors
     /// The sink fails.
-    pub fn finish(mut self) -> Result<(), Error> {
-        self.blocks.whole.finish_buffered_batch().map_err(|source| arrow_error(&self.name, source))?;
+    pub fn finish(self) -> Result<(), Error> {
+        Ok(self.close()?.finish()?)
+    }
+
+    /// Writes the footer, and leaves it to the caller to give the file its name, together with others.
+    ///
+    /// # Errors
+    /// The sink fails.
+    pub fn close(mut self) -> Result<Sink, Error> {
+        let name = self.name.clone();
+        let fail = |source| unwritable(&name, source);
+        self.blocks.whole.finish_buffered_batch().map_err(fail)?;
         self.write_blocks()?;
-        let sink = match self.format {
-            Format::Parquet(writer) => writer.into_inner().map_err(|source| parquet_error(&self.name, source))?,
-            Format::Arrow(mut writer) => {
-                let fail = |source| arrow_error(&self.name, source);
-                writer.finish().map_err(fail)?;
-                writer.into_inner().map_err(fail)?
-            }
-        };
-        Ok(sink.finish()?)
+        match self.format {
+            Format::Parquet(writer) => writer.into_inner().map_err(|source| parquet_error(&name, source)),
+            Format::Arrow(mut writer) => writer.finish().and_then(|()| writer.into_inner()).map_err(fail),
+            Format::ArrowFile(mut writer) => writer.finish().and_then(|()| writer.into_inner()).map_err(fail),
+        }
     }
 }
 
@@ -199,12 +216,27 @@ fn heavy_bytes(column: &ArrayRef) -> usize {
     }
 }
 
+/// What the system says of a file is said as of any other file.
 fn parquet_error(name: &str, source: ParquetError) -> Error {
-    Error::WriteParquet { name: name.into(), source }
+    match source {
+        ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
+            Ok(source) => io_error(name, *source),
+            Err(inner) => Error::WriteParquet { name: name.into(), source: ParquetError::External(inner) },
+        },
+        source => Error::WriteParquet { name: name.into(), source },
+    }
 }
 
-fn arrow_error(name: &str, source: ArrowError) -> Error {
-    Error::WriteArrow { name: name.into(), source }
+/// As [`Writer`] says that Arrow could not be written.
+pub fn unwritable(name: &str, source: ArrowError) -> Error {
+    match source {
+        ArrowError::IoError(_, source) => io_error(name, source),
+        source => Error::WriteArrow { name: name.into(), source },
+    }
+}
+
+fn io_error(name: &str, source: std::io::Error) -> Error {
+    Error::Io(crate::io::Error::Write { path: name.into(), source })
 }
 
 /// Vectors, hashes and image bytes do not compress: they are stored plain, without dictionary or statistics, which

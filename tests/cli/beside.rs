@@ -210,6 +210,63 @@ fn a_failed_build_leaves_the_old_index_whole() {
 }
 
 #[test]
+fn a_build_that_finds_no_room_leaves_the_old_index_whole() {
+    for kind in ["exact", "annoy", "graph"] {
+        let dir = indexed(&[kind]);
+        let files = || -> Vec<(String, Vec<u8>)> {
+            dir.files(".")
+                .into_iter()
+                .filter(|name| name.starts_with(kind))
+                .map(|name| (name.clone(), dir.read(&name)))
+                .collect()
+        };
+        let before = files();
+        table(&dir, "g.parquet", 8);
+        // Too little for the largest file, for the next, for anything.
+        let limits = before.iter().map(|(_, bytes)| bytes.len() / 1024 - 2);
+        for limit in limits.chain([0]) {
+            let line =
+                format!("ulimit -f {limit}; pokedex index g.parquet --model unknown --kind {kind} -o {kind}.parquet");
+            let said = dir.shell(&line).failed(1);
+            assert!(said.contains("File too large") && said.contains("hint: "), "{kind} {limit}: {said}");
+            assert!(files() == before, "{kind} {limit}");
+        }
+        assert!(dir.files(".").iter().all(|name| !name.ends_with(".part")));
+        assert_eq!(dir.pokedex(&format!("query key:0005.png --index {kind}.parquet")).ok().stderr, "");
+    }
+}
+
+/// The table is named last: until then the new files belong to none, and nothing wrong is answered.
+#[test]
+fn a_build_that_was_cut_off_between_two_names_is_a_warning() {
+    let dir = indexed(&["graph"]);
+    let before = dir.pokedex("query key:0005.png --index graph.parquet --exact").ok().text();
+    table(&dir, "g.parquet", 8);
+    dir.pokedex("index g.parquet --model unknown --kind graph --columns id -o new.parquet").ok();
+    for files in [&["arrow"][..], &["arrow", "graph"]] {
+        files.iter().for_each(|extension| {
+            std::fs::copy(dir.path(&format!("new.{extension}")), dir.path(&format!("graph.{extension}")))
+                .expect("copied");
+        });
+        let run = dir.pokedex("query key:0005.png --index graph.parquet").ok();
+        assert!(run.stderr.contains("belongs to another table; searching without it"), "{}", run.stderr);
+        assert_eq!(run.text(), before);
+    }
+}
+
+/// The picture comes out of a pipe, so the index is mapped when it is cut.
+#[test]
+fn an_index_that_is_cut_while_it_is_searched_is_an_error() {
+    let dir = Workdir::new();
+    dir.pictures("pics", 300);
+    dir.shell("pokedex embed pics --no-cache | pokedex index - --kind exact -o i.parquet").ok();
+    let line = "mkfifo q.png; pokedex query ./q.png --index i.parquet & exec 3> q.png; : > i.arrow; \
+                cat pics/000.png >&3; exec 3>&-; wait $!";
+    let said = dir.shell(line).failed(1);
+    assert!(said.contains("was cut short while it was read") && said.contains("hint: "), "{said}");
+}
+
+#[test]
 fn an_annoy_file_without_a_table_answers_with_item_numbers() {
     let dir = indexed(&["annoy", "table"]);
     std::fs::rename(dir.path("annoy.ann"), dir.path("theirs.ann")).expect("it is there");

@@ -4,6 +4,7 @@ use arrow_array::types::Float32Type;
 use crate::workdir::{Run, Workdir};
 
 const DATABASE: &str = ".cache/embeddings.sqlite";
+const DIGEST: &str = "0123456789abcdef0123456789abcdef";
 
 /// A folder with so many pictures, and the table that the cache must not change.
 fn workdir(pictures: u32) -> (Workdir, Vec<u8>) {
@@ -138,7 +139,7 @@ fn a_damaged_cache_is_slower_not_wrong_and_heals() {
         assert_eq!(embed(&dir, &plain).stderr, "");
         assert_eq!(kept(&dir), 60);
     }
-    dir.shell(&format!("rm -r .cache/*; mkdir -p {DATABASE}/something")).ok();
+    dir.shell(&format!("rm -r .cache/embeddings*; mkdir -p {DATABASE}/something")).ok();
     let said = embed(&dir, &plain).stderr;
     assert!(said.contains("this was no cache; it is now embeddings.sqlite.aside"), "{said}");
     assert!(dir.path(".cache/embeddings.sqlite.aside/something").is_dir());
@@ -203,7 +204,7 @@ fn what_is_in_the_cache_is_shown() {
     assert_eq!((empty.stderr.as_str(), dir.path(".cache").exists()), ("", false));
     dir.pictures("in", 4);
     dir.pokedex("embed in -o e.parquet").ok();
-    dir.write(".cache/towers/a/b", [0; 3000]);
+    dir.write(&format!(".cache/towers/{DIGEST}/tower.onnx"), [0; 3000]);
     let info = dir.pokedex("cache info").ok().text();
     let model = dir.texts("e.parquet", "embedding_model")[0].clone().expect("a model");
     assert!(info.contains(&format!("\nmodel       {model}, 4 vectors, 4.0 KiB\n")), "{info}");
@@ -214,11 +215,11 @@ fn what_is_in_the_cache_is_shown() {
 fn everything_is_cleared_but_what_is_somebodys() {
     let (dir, plain) = workdir(30);
     embed(&dir, &plain);
-    dir.write(".cache/towers/a/b", [0; 3000]);
+    dir.write(&format!(".cache/towers/{DIGEST}/tower.onnx"), [0; 3000]);
     dir.write(".cache/mine.txt", "mine");
     let run = dir.pokedex("cache clear -v").ok();
     assert!(run.stderr.starts_with("pokedex: cache: ") && run.stderr.ends_with(" KiB removed\n"), "{}", run.stderr);
-    assert_eq!(dir.files(".cache"), ["embeddings.lock", "mine.txt"]);
+    assert_eq!(dir.files(".cache"), ["CACHEDIR.TAG", "embeddings.lock", "mine.txt"]);
     assert_eq!(kept(&dir), 0);
     assert_eq!(dir.pokedex("cache clear -v").ok().stderr, "pokedex: cache: 0 bytes removed\n");
     embed(&dir, &plain);
@@ -291,4 +292,43 @@ fn a_full_disk_ends_the_keeping_but_not_the_run() {
     assert!((1..40).contains(&before), "{before}");
     assert_eq!(embed(&dir, &plain).stderr, "");
     assert_eq!(kept(&dir), 40);
+}
+
+/// The variable names a folder, and there is no telling what people have in it.
+#[test]
+fn a_folder_of_somebodys_that_the_cache_is_put_in_loses_nothing() {
+    let (dir, _) = workdir(3);
+    let files = ["embeddings/all.npy", "towers/plan.txt", "digests/notes", "training/train.py", "training/run.json"];
+    for name in files {
+        dir.write(&format!("proj/{name}"), "months of work");
+    }
+    dir.shell("mkdir other; ln -s ../other proj/digests2; ln -s ../../in/000.png proj/towers/0.png").ok();
+    let clear = || dir.shell("POKEDEX_CACHE=proj pokedex cache clear").ok().stderr;
+    let whole = || files.iter().all(|name| dir.read(&format!("proj/{name}")) == b"months of work");
+    clear();
+    assert!(whole() && !dir.path("proj/CACHEDIR.TAG").exists());
+    dir.shell("POKEDEX_CACHE=proj pokedex embed in -o e.parquet").ok();
+    assert!(dir.path("proj/embeddings.sqlite").exists());
+    let said = clear();
+    assert!(said.contains("proj/training: is not, or not only, the cache's own, and stays"), "{said}");
+    assert!(whole() && !dir.path("proj/CACHEDIR.TAG").exists() && !dir.path("proj/embeddings.sqlite").exists());
+    // Somebody's database of that name is neither used nor removed nor moved away.
+    dir.write("proj/embeddings.sqlite", b"SQLite format 3\0 and so on".repeat(100));
+    let before = dir.read("proj/embeddings.sqlite");
+    let said = dir.shell("POKEDEX_CACHE=proj pokedex embed in -o e.parquet").ok().stderr;
+    assert!(said.contains("this is no cache; this run does without the cache"), "{said}");
+    assert!(clear().contains("proj/embeddings.sqlite: is not"));
+    assert!(dir.read("proj/embeddings.sqlite") == before);
+}
+
+/// Caches that were made before there were marks are known by their database.
+#[test]
+fn a_cache_without_a_mark_is_used_and_cleared() {
+    let (dir, plain) = workdir(5);
+    embed(&dir, &plain);
+    std::fs::remove_file(dir.path(".cache/CACHEDIR.TAG")).expect("marked");
+    dir.write(&format!(".cache/digests/{DIGEST}"), "x");
+    assert_eq!(kept(&dir), 5);
+    assert_eq!(dir.pokedex("cache clear").ok().stderr, "");
+    assert_eq!(dir.files(".cache"), ["embeddings.lock"]);
 }

@@ -190,7 +190,11 @@ fn a_picture_that_cannot_be_read_is_a_row_with_an_error() {
     assert_eq!(dir.keys("p.parquet"), ["000.png", "001.png", "002.png", "003.png"]);
     let errors: Vec<bool> = dir.texts("p.parquet", "error").iter().map(Option::is_some).collect();
     assert_eq!(errors, [false, true, false, false]);
-    assert!(dir.table("p.parquet")["rejected"].is_null(1));
+    assert!(dir.table("p.parquet")["rejected"].as_boolean().value(1));
+    let rows = lines(&dir.shell("pokedex classify in --skip-ok --format jsonl").ok().text());
+    assert_eq!((&rows[1]["rejected"], rows[1]["error"].is_string()), (&true.into(), true));
+    let csv = dir.shell("pokedex classify in --skip-ok -o p.csv; cat p.csv").ok().text();
+    assert!(csv.lines().nth(2).is_some_and(|line| line.contains(",true,")), "{csv}");
     assert!(dir.texts("p.parquet", "prediction_1")[1].is_none());
     dir.pokedex("classify in --strict -o q.parquet").failed(1);
     assert!(!dir.path("q.parquet").exists());

@@ -468,3 +468,81 @@ fn the_training_curve_of_the_log_is_in_the_report() {
     let page = String::from_utf8(dir.read("report/report.html")).expect("UTF-8");
     assert!(page.contains("<h2>Training</h2>") && page.contains("Run 1 of the log"), "{page}");
 }
+
+/// Rows are numbered in the split; pictures lie where they lie.
+#[test]
+fn the_pictures_of_a_report_of_one_split_are_those_of_their_captions() {
+    use base64::Engine as _;
+    let dir = Workdir::new();
+    let colour = |n: u32| [(n * 23 % 256) as u8, (n * 71 % 256) as u8, (255 - n * 19 % 256) as u8];
+    let (mut rows, count) = (String::from("key,path,label,prediction_1,score_1,split\n"), 12);
+    for n in 0..count {
+        let picture = image::RgbImage::from_pixel(30, 30, image::Rgb(colour(n)));
+        dir.write(&format!("{n}.png"), crate::workdir::png(&picture.into()));
+        let split = if n % 3 == 1 { "test" } else { "train" };
+        rows.push_str(&format!("{n},{n}.png,c{},c{},0.{},{split}\n", n, (n + 3) % count, 10 + n));
+    }
+    dir.write("p.csv", rows);
+    dir.pokedex("evaluate p.csv --split test --report report --bootstrap 0").ok();
+    let page = String::from_utf8(dir.read("report/report.html")).expect("UTF-8");
+    let mut seen = 0;
+    for shown in page.split("data:image/jpeg;base64,").skip(1) {
+        let (jpeg, rest) = shown.split_once('"').expect("a quoted address");
+        let key: u32 = rest.split("<code>").nth(1).and_then(|r| r.split('<').next()?.parse().ok()).expect("a key");
+        let jpeg = base64::engine::general_purpose::STANDARD.decode(jpeg).expect("base64");
+        let middle = *crate::workdir::pixels(&jpeg).get_pixel(60, 60);
+        let far = middle.0.iter().zip(colour(key)).map(|(a, b)| a.abs_diff(b)).max();
+        assert!(far < Some(12), "{key}: {middle:?} {:?}", colour(key));
+        seen += 1;
+    }
+    assert!(seen >= 4, "{seen} pictures");
+}
+
+#[test]
+fn whole_numbers_are_the_same_classes_however_they_are_spelled() {
+    let dir = Workdir::new();
+    let top1 = |arguments: &str| json(&dir, arguments)["top1"].as_f64();
+    dir.write("t.csv", "key,label,prediction_1\na,1,1.0\nb,0,0.0\nc,2,1.0\nd,,\ne,0,0.0\n");
+    assert_eq!(top1("t.csv"), Some(0.75));
+    let figures = json(&dir, "t.csv");
+    assert_eq!((&figures["classes"], &figures["strangers"]), (&3.into(), &1.into()));
+    dir.write("t.tsv", "key\tlabel\tprediction_1\na\t1.0\t 1\nb\t0.0\t+0\nc\tNaN\t1e0\n");
+    assert_eq!(top1("t.tsv"), Some(1.0));
+    dir.write("padded.csv", "key,label,prediction_1\na,0001,1\nb,0025,25\nc,0025,1\n");
+    assert!((top1("padded.csv").expect("a number") - 2.0 / 3.0).abs() < 1e-9);
+    // Words are words, and what is spelled alike is shown as it is.
+    dir.write("words.csv", "key,label,prediction_1\na,1.0,1\nb,cat,cat\n");
+    assert_eq!(top1("words.csv"), Some(0.5));
+    dir.write("alike.csv", "key,label,prediction_1\na,0001,0001\nb,0025,0001\n");
+    dir.pokedex("evaluate alike.csv --report report --bootstrap 0").ok();
+    assert!(String::from_utf8(dir.read("report/classes.csv")).expect("text").contains("\n0001,"));
+    let numbers = table(vec![
+        ("key", some(&["a", "b", "c"])),
+        ("label", Arc::new(Int64Array::from(vec![1, 0, 2]))),
+        ("prediction_1", Arc::new(Float64Array::from(vec![1.0, 0.0, f64::NAN]))),
+    ]);
+    dir.foreign("numbers.parquet", &numbers);
+    assert!((top1("numbers.parquet").expect("a number") - 2.0 / 3.0).abs() < 1e-9);
+    dir.foreign("text.parquet", &with_column(&numbers, "prediction_1", some(&["1.0", "0.0", "2.0"])));
+    assert_eq!(top1("text.parquet"), Some(1.0));
+    dir.write("other.csv", "key,prediction_1\na,1.0\nb,0.0\nc,1.0\n");
+    assert_eq!(json(&dir, "text.parquet --compare other.csv")["other_top1"].as_f64(), Some(2.0 / 3.0));
+}
+
+#[test]
+fn figures_go_to_a_file_and_runs_of_a_log_can_be_told_apart() {
+    let dir = workdir();
+    dir.pokedex("evaluate p.parquet -o figures.json --log runs.parquet").ok();
+    let figures: Value = serde_json::from_slice(&dir.read("figures.json")).expect("JSON");
+    assert_eq!(figures["top1"], 0.8);
+    dir.pokedex("evaluate p.parquet --by style -o figures.jsonl --log runs.parquet").ok();
+    assert_eq!(dir.read("figures.jsonl").split(|&b| b == b'\n').count(), 4);
+    dir.foreign("q.parquet", &with_footer(&predictions(), &[("pokedex.head", "linear@0123456789abcdef")]));
+    dir.pokedex("evaluate q.parquet --log runs.parquet --seed 9").ok();
+    let shown = dir.pokedex("evaluate p.parquet --compare runs.parquet --format table").ok().text();
+    let lines: Vec<&str> = shown.lines().take(4).collect();
+    assert!(lines[0].ends_with(&format!("  {:<23}  {:<9}  settings", "head", "input")), "{shown}");
+    assert!(lines[1].ends_with("p.parquet  seed=0"), "{shown}");
+    assert!(lines[2].ends_with("p.parquet  by=style seed=0"), "{shown}");
+    assert!(lines[3].ends_with("linear@0123456789abcdef  q.parquet  seed=9"), "{shown}");
+}

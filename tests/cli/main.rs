@@ -22,6 +22,7 @@ mod man;
 mod messages;
 mod model;
 mod onnx;
+mod outputs;
 mod pipes;
 mod query;
 mod readme;

@@ -17,6 +17,20 @@ fn the_built_in_model_is_listed_and_explained() {
 }
 
 #[test]
+fn what_a_model_says_of_itself_drives_no_terminal() {
+    let dir = Workdir::new();
+    dir.other_model(".models/m");
+    let config = String::from_utf8(dir.read(".models/m/model.json")).expect("text");
+    let config =
+        config.replace("\"other\"", "\"other\\u001b]0;title\\u0007\\u202e\"").replace("MIT", "MIT\\u001b[31m\\n");
+    dir.write(".models/m/model.json", config);
+    for command in ["model list", "model info m", "model info ./.models/m"] {
+        let shown = dir.pokedex(command).ok().text();
+        assert!(shown.contains("other\\u{1b}]0;title") && !shown.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{shown}");
+    }
+}
+
+#[test]
 fn models_in_folders_are_listed_by_name() {
     let dir = Workdir::new();
     dir.other_model(".models/other");

@@ -524,3 +524,57 @@ fn vectors_from_files_are_queries_and_terms() {
     let piped = dir.shell("cat e.parquet | pokedex query --queries /dev/stdin --index e.parquet -n 1").ok();
     assert_eq!(piped.text(), run.text());
 }
+
+#[test]
+fn columns_are_those_that_are_named_in_their_order() {
+    let dir = Workdir::new();
+    let csv = dir.pokedex("query charizard --top 1 --columns type1,label,rank --format csv").ok().text();
+    assert_eq!(csv, "type1,label,rank\nfire,Charizard,1\n");
+    let json = dir.pokedex("query charizard --top 1 --columns generation,score,key --format jsonl").ok().text();
+    let row: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!((&row["generation"], row.as_object().expect("an object").len()), (&1.into(), 3));
+    assert!(
+        dir.pokedex("query fire --columns nope").failed(1).contains("has no column `nope` (it has key, id, label,")
+    );
+
+    dir.pictures("in", 120);
+    dir.pokedex("scan in -o m.parquet").ok();
+    dir.pokedex("embed m.parquet -o e.parquet").ok();
+    for kind in ["table", "exact", "graph"] {
+        dir.pokedex(&format!("index e.parquet --kind {kind} --columns width,content_hash -o {kind}.parquet")).ok();
+    }
+    dir.write("queries.txt", "key:001.png\nkey:060.png\nkey:001.png\n");
+    let columns = "--columns query,key,width,content_hash,rank";
+    let ask = |index: &str, more: &str| {
+        dir.pokedex(&format!("query --queries queries.txt --top 30 --exact --index {index} {columns} {more}")).ok()
+    };
+    let expected = ask("e.parquet", "--format tsv").text();
+    assert_eq!(expected.lines().count(), 91);
+    let hashes: std::collections::HashMap<String, String> = dir
+        .pokedex("export e.parquet --format tsv --columns key,content_hash")
+        .ok()
+        .text()
+        .lines()
+        .map(|line| line.split_once('\t').map(|(key, hash)| (key.into(), hash.into())).expect("two cells"))
+        .collect();
+    for line in expected.lines().skip(1) {
+        let cells: Vec<&str> = line.split('\t').collect();
+        assert_eq!((cells[2], cells[3]), ("40", hashes[cells[1]].as_str()));
+    }
+    for index in ["table.parquet", "exact.parquet", "graph.parquet"] {
+        assert_eq!(ask(index, "--format tsv").text(), expected, "{index}");
+    }
+    assert_eq!(
+        dir.shell(&format!("cat e.parquet | pokedex query --queries queries.txt --top 30 --index - {columns}"))
+            .ok()
+            .text(),
+        expected
+    );
+    // The packed copy does not have this one.
+    let made_by = dir.pokedex("query key:001.png --index exact.parquet --columns embedding_model -n 1").ok().text();
+    assert!(made_by.starts_with("embedding_model\npokedex-mini@"), "{made_by}");
+    ask("exact.parquet", "-o hits.parquet");
+    assert_eq!(dir.pokedex("export hits.parquet --format tsv").ok().text(), expected);
+    let table = ask("exact.parquet", "--format table").text();
+    assert_eq!(table.lines().count(), 91);
+}

@@ -13,7 +13,7 @@ use crate::check::{Finding, Report, Rule, Severity, Span, Subject};
 use crate::cli::failure::Failure;
 use crate::io::Sink;
 use crate::table::{Provenance, StreamFormat, Writer};
-use crate::ui::{printable, several};
+use crate::ui::{cell, printable, several};
 
 /// How the report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -66,7 +66,7 @@ pub fn write(report: &Report, what: &What, format: Format, limit: usize, mut sin
         Format::Tsv => {
             writeln!(sink, "{}", COLUMNS.join("\t")).map_err(failed)?;
             for finding in &report.findings {
-                let cells = cells(report, finding).map(|cell| printable(&cell.unwrap_or_default()));
+                let cells = cells(report, finding).map(|text| cell(&text.unwrap_or_default()));
                 writeln!(sink, "{}", cells.join("\t")).map_err(failed)?;
             }
         }

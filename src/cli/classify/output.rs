@@ -1,6 +1,6 @@
 //! Predictions, shown to people and to programs as they come.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray, Float32Array, RecordBatch, StringArray};
@@ -10,21 +10,12 @@ use serde_json::{Map, Value};
 use super::super::failure::Failure;
 use super::super::results::{Format, number};
 use super::SECONDS;
-use crate::io::{self, Sink, Target};
+use crate::io::Sink;
 use crate::table::{Provenance, StreamFormat, Writer, column};
-use crate::ui::printable;
+use crate::ui::{cell, printable};
 
 /// What a rejected row is called in text.
 const UNKNOWN: &str = "unknown";
-
-/// The format that is asked for, or the one that suits the target.
-pub fn format(wanted: Option<Format>, target: &Target) -> Format {
-    wanted.unwrap_or(match target {
-        Target::Stdout if std::io::stdout().is_terminal() => Format::Table,
-        Target::Stdout => Format::Tsv,
-        Target::File(_) | Target::Directory(_) => Format::Parquet,
-    })
-}
 
 /// Where predictions go, in one of the formats.
 pub enum Output {
@@ -51,7 +42,8 @@ impl Output {
 
     fn head(&mut self, top: usize) -> Result<(), Failure> {
         let Output::Text { sink, format, .. } = self else { return Ok(()) };
-        let failed = |e| Failure::from(io::Error::Stdout(e));
+        let failure = sink.failure();
+        let failed = |e| Failure::from(failure(e));
         let mut names = vec![column::KEY.to_string()];
         names.extend((1..=top).flat_map(|place| [column::prediction(place), column::score(place)]));
         match format {
@@ -69,14 +61,17 @@ impl Output {
     /// Writes a batch; how many of its rows are rejected.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<u64, Failure> {
         let rejected = batch.column_by_name(column::REJECTED).and_then(|c| c.as_boolean_opt());
-        let count = rejected.map_or(0, |rejected| rejected.true_count() as u64);
+        let errors = batch.column_by_name(column::ERROR);
+        let unknown = |i: usize| rejected.is_some_and(|r| r.value(i)) && errors.is_none_or(|e| e.is_null(i));
+        let count = (0..batch.num_rows()).filter(|&i| unknown(i)).count() as u64;
         match self {
             Output::Parquet(writer) => writer.write(batch)?,
             Output::Text { sink, format, null, top, rows, widths } => {
                 let batch = Rows::of(batch, *top)?;
                 if *format == Format::Table && widths.is_none() {
                     *widths = Some(batch.widths());
-                    batch.title(sink, widths.unwrap_or_default()).map_err(io::Error::Stdout)?;
+                    let failed = sink.failure();
+                    batch.title(sink, widths.unwrap_or_default()).map_err(failed)?;
                 }
                 for row in 0..batch.len {
                     batch.write(row, *format, *null, *rows == 0, widths.unwrap_or_default(), sink)?;
@@ -92,7 +87,8 @@ impl Output {
             Output::Parquet(writer) => Ok(writer.finish()?),
             Output::Text { mut sink, format, rows, .. } => {
                 if format == Format::Json {
-                    writeln!(sink, "{}]", if rows > 0 { "\n" } else { "" }).map_err(io::Error::Stdout)?;
+                    let failed = sink.failure();
+                    writeln!(sink, "{}]", if rows > 0 { "\n" } else { "" }).map_err(failed)?;
                 }
                 Ok(sink.finish()?)
             }
@@ -101,10 +97,10 @@ impl Output {
 }
 
 fn csv_line(sink: &mut Sink, cells: &[String]) -> Result<(), Failure> {
+    let failed = sink.failure();
     let mut writer = csv::Writer::from_writer(sink);
-    let failed = |e: csv::Error| Failure::from(io::Error::Stdout(e.into()));
-    writer.write_record(cells).map_err(failed)?;
-    Ok(writer.flush().map_err(io::Error::Stdout)?)
+    writer.write_record(cells).map_err(|e| failed(e.into()))?;
+    Ok(writer.flush().map_err(failed)?)
 }
 
 /// The columns of a batch that text shows.
@@ -151,15 +147,16 @@ impl Rows {
         self.errors.as_ref().filter(|e| e.is_valid(row)).map(|e| e.value(row))
     }
 
+    /// A row with an error is accepted by nobody.
     fn is_rejected(&self, row: usize) -> bool {
-        self.rejected.as_ref().is_some_and(|r| r.is_valid(row) && r.value(row))
+        self.error(row).is_some() || self.rejected.as_ref().is_some_and(|r| r.is_valid(row) && r.value(row))
     }
 
     /// What text calls a row.
     fn answer(&self, row: usize) -> &str {
         match self.is_rejected(row) {
-            true => UNKNOWN,
-            false => self.best(row, 0).map_or("", |(label, _)| label),
+            true if self.error(row).is_none() => UNKNOWN,
+            _ => self.best(row, 0).map_or("", |(label, _)| label),
         }
     }
 
@@ -184,7 +181,8 @@ impl Rows {
         [key, answer, score]: [usize; 3],
         sink: &mut Sink,
     ) -> Result<(), Failure> {
-        let failed = |e| Failure::from(io::Error::Stdout(e));
+        let failure = sink.failure();
+        let failed = |e| Failure::from(failure(e));
         let four = |x: f32| format!("{x:.4}");
         let name = self.keys.value(row);
         match format {
@@ -205,12 +203,11 @@ impl Rows {
                     cells.extend([label.to_string(), x]);
                 }
                 if format == Format::Csv {
-                    let rejected = self.error(row).is_none().then(|| self.is_rejected(row).to_string());
-                    cells.push(rejected.unwrap_or_default());
+                    cells.push(self.is_rejected(row).to_string());
                     cells.push(self.error(row).unwrap_or_default().into());
                     return csv_line(sink, &cells);
                 }
-                let cells: Vec<String> = cells.iter().map(|cell| printable(cell)).collect();
+                let cells: Vec<String> = cells.iter().map(|text| cell(text)).collect();
                 writeln!(sink, "{}", cells.join("\t")).map_err(failed)
             }
             Format::Json => {
@@ -218,7 +215,7 @@ impl Rows {
                 write!(sink, "{comma}\n  {}", Value::Object(self.object(row))).map_err(failed)
             }
             Format::Jsonl => writeln!(sink, "{}", Value::Object(self.object(row))).map_err(failed),
-            Format::Paths if self.error(row).is_some() || self.is_rejected(row) => Ok(()),
+            Format::Paths if self.is_rejected(row) => Ok(()),
             Format::Paths => {
                 let path = self.paths.as_ref().filter(|p| p.is_valid(row)).map_or(name, |p| p.value(row));
                 write!(sink, "{path}{}", if null { '\0' } else { '\n' }).map_err(failed)
@@ -234,6 +231,7 @@ impl Rows {
             object.insert(column::PATH.into(), paths.value(row).into());
         }
         if let Some(error) = self.error(row) {
+            object.insert(column::REJECTED.into(), true.into());
             object.insert(column::ERROR.into(), error.into());
             return object;
         }

@@ -5,6 +5,7 @@ use arrow_array::types::Float64Type;
 use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
 use arrow_schema::DataType;
 
+use super::numbers::spelled_alike;
 use crate::cli::failure::Failure;
 use crate::split::Split;
 use crate::table::{Error, Table, column};
@@ -37,6 +38,8 @@ pub struct Columns {
     by: Option<String>,
     split: Option<String>,
     own: Vec<&'static str>,
+    /// Classes are compared as numbers.
+    pub numbers: bool,
 }
 
 impl Columns {
@@ -75,7 +78,12 @@ impl Columns {
         let own = [column::KEY, column::PATH, column::ERROR, column::REJECTED, column::SPLIT, SECONDS];
         let own = own.into_iter().filter(|name| table.has(name)).collect();
         let split = wishes.split.filter(|_| table.has(column::SPLIT)).map(str::to_string);
-        Ok(Columns { truth: None, predictions, score, by: None, split, own })
+        Ok(Columns { truth: None, predictions, score, by: None, split, own, numbers: false })
+    }
+
+    /// The columns that hold classes.
+    pub fn classes(&self) -> impl Iterator<Item = &str> {
+        self.truth.iter().chain(&self.predictions).map(String::as_str)
     }
 
     /// Whether a column is worth reading.
@@ -85,7 +93,7 @@ impl Columns {
     }
 
     /// The rows of the split that is asked for.
-    fn chosen(&self, batch: &RecordBatch) -> Result<RecordBatch, Error> {
+    pub fn chosen(&self, batch: &RecordBatch) -> Result<RecordBatch, Error> {
         let Some(wanted) = &self.split else { return Ok(batch.clone()) };
         let splits = column::text(batch, column::SPLIT)?;
         // A split has several names; a value that is none is meant as it stands.
@@ -166,9 +174,9 @@ struct Cells<'a> {
 
 impl<'a> Cells<'a> {
     fn of(batch: &RecordBatch, name: &'a str, columns: &'a Columns) -> Result<Cells<'a>, Error> {
-        let named = |column: &Option<String>| match column {
-            Some(column) => names(batch, column).map(Some),
-            None => Ok(None),
+        let classes = |column: &String| {
+            let names = names(batch, column)?;
+            Ok::<_, Error>(if columns.numbers { spelled_alike(&names) } else { names })
         };
         Ok(Cells {
             name,
@@ -176,15 +184,15 @@ impl<'a> Cells<'a> {
             keys: column::text(batch, column::KEY)?.expect("every row was given a key"),
             paths: column::text(batch, column::PATH)?,
             errors: column::text(batch, column::ERROR)?,
-            truths: named(&columns.truth)?,
-            predictions: columns.predictions.iter().map(|column| names(batch, column)).collect::<Result<_, _>>()?,
+            truths: columns.truth.as_ref().map(classes).transpose()?,
+            predictions: columns.predictions.iter().map(classes).collect::<Result<_, _>>()?,
             scores: columns.score.as_ref().map(|column| numbers(batch, column)).transpose()?,
             rejected: batch
                 .column_by_name(column::REJECTED)
                 .map(|column| booleans(column, column::REJECTED))
                 .transpose()?,
             seconds: batch.column_by_name(SECONDS).map(|_| numbers(batch, SECONDS)).transpose()?,
-            groups: named(&columns.by)?,
+            groups: columns.by.as_ref().map(|column| names(batch, column)).transpose()?,
             splits: column::text(batch, column::SPLIT)?,
         })
     }
@@ -247,14 +255,22 @@ impl<'a> Cells<'a> {
 /// A column of class names: text, or whole numbers as text.
 fn names(batch: &RecordBatch, name: &str) -> Result<StringArray, Error> {
     let column = batch.column_by_name(name).expect("the columns were found");
+    let column = match column.data_type() {
+        DataType::Dictionary(_, values) => arrow_cast::cast(column, values).expect("a dictionary has values"),
+        _ => column.clone(),
+    };
     if column.data_type().is_integer() || column.data_type() == &DataType::Boolean {
-        let text = arrow_cast::cast(column, &DataType::Utf8).expect("every whole number has a text");
+        let text = arrow_cast::cast(&column, &DataType::Utf8).expect("every whole number has a text");
         return Ok(text.as_string::<i32>().clone());
     }
     if column.data_type().is_floating() {
-        // What pandas makes of whole numbers beside nulls.
-        let numbers = column::ints(batch, name)?.expect("the column is there");
-        return Ok(numbers.iter().map(|n| n.map(|n| n.to_string())).collect());
+        // What pandas makes of whole numbers beside missing ones, which are NaN where they are not null.
+        let numbers = arrow_cast::cast(&column, &DataType::Float64).expect("no number is too large");
+        let numbers = numbers.as_primitive::<Float64Type>();
+        if numbers.iter().flatten().any(|x| !x.is_nan() && x.fract() != 0.0) {
+            return Err(wrong_type(name, "whole numbers", "fractions".into()));
+        }
+        return Ok(numbers.iter().map(|x| x.filter(|x| !x.is_nan()).map(|x| (x + 0.0).to_string())).collect());
     }
     Ok(column::text(batch, name)?.expect("the column is there"))
 }

@@ -1,7 +1,7 @@
 //! Figures by name, and the formats in which they are shown.
 
 use std::borrow::Cow;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
@@ -14,7 +14,7 @@ use crate::io::Sink;
 use crate::metrics::{Interval, Intervals, Sample, balanced_accuracy, macro_average, quantile, weighted_average};
 use crate::runs;
 use crate::table::{Provenance, StreamFormat, Writer, column};
-use crate::ui::printable;
+use crate::ui::{cell, printable};
 
 /// How figures are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -30,13 +30,6 @@ pub enum Format {
     Jsonl,
     /// The object as a row; one for each group, then all
     Parquet,
-}
-
-impl Format {
-    /// What suits standard output: a table on a terminal, else TSV.
-    pub fn of_stdout() -> Format {
-        if std::io::stdout().is_terminal() { Format::Table } else { Format::Tsv }
-    }
 }
 
 /// What is counted beside the rows that have a truth.
@@ -259,7 +252,7 @@ impl Seconds {
     }
 }
 
-/// Writes the figures of all groups, then of all rows, to standard output.
+/// Writes the figures of all groups, then of all rows.
 pub fn write(
     format: Format,
     name: &str,
@@ -269,16 +262,17 @@ pub fn write(
     comparison: Option<&Comparison>,
     mut sink: Sink,
 ) -> Result<(), Failure> {
-    let failed = |e| Failure::from(crate::io::Error::Stdout(e));
+    let failure = sink.failure();
+    let failed = |e| Failure::from(failure(e));
     // Groups, then all, whose group is null.
     let every = || groups.iter().map(|(group, figures)| (Some(group.as_str()), figures)).chain([(None, all)]);
     match format {
         Format::Table => table(name, by, groups, all, comparison, &mut sink).map_err(failed)?,
         Format::Tsv => {
-            let by = by.map(printable);
+            let by = by.map(cell);
             writeln!(sink, "{}", header(by.as_deref()).join("\t")).map_err(failed)?;
             for cells in every().flat_map(|(group, figures)| lines(by.is_some(), group, figures)) {
-                let cells: Vec<String> = cells.iter().map(|cell| printable(cell)).collect();
+                let cells: Vec<String> = cells.iter().map(|text| cell(text)).collect();
                 writeln!(sink, "{}", cells.join("\t")).map_err(failed)?;
             }
         }
@@ -403,27 +397,27 @@ fn table(
         let mut lines: Vec<Vec<String>> = vec![std::iter::once(by).chain(GROUP_COLUMNS).map(str::to_string).collect()];
         lines.extend(groups.iter().map(|(group, figures)| line(group, figures)));
         lines.push(line("all", all));
-        aligned(&lines, 1, out)?;
+        aligned(&lines, &[0], out)?;
         writeln!(out)?;
     }
     if let Some(Comparison::Runs(runs)) = comparison {
-        let mut lines = vec![[&["run", "command"], &runs::NUMBERS[..5], &["input"]].concat()];
         let short = |value: Option<f64>| Value::Number(value).short();
-        let cells: Vec<Vec<String>> = runs
-            .iter()
-            .map(|(number, run)| {
-                let figures = run.numbers().into_iter().take(5).map(short);
-                let ends = [printable(&run.command)];
-                let start = [number.to_string()].into_iter().chain(ends);
-                start.chain(figures).chain([printable(&run.input)]).collect()
-            })
-            .collect();
+        let titles = ["run", "command"].into_iter().chain(runs::NUMBERS[..5].iter().copied());
+        let mut lines: Vec<Vec<String>> =
+            vec![titles.chain(["head", "input", "settings"]).map(str::to_string).collect()];
+        let apart = runs::distinctions(&runs.iter().map(|(_, run)| run).collect::<Vec<_>>());
+        lines.extend(runs.iter().zip(apart).map(|((number, run), apart)| {
+            let words = [run.head.clone().unwrap_or_default(), run.input.clone(), apart];
+            let start = [number.to_string(), printable(&run.command)].into_iter();
+            start
+                .chain(run.numbers().into_iter().take(5).map(short))
+                .chain(words.map(|word| printable(&word)))
+                .collect()
+        }));
         let ours = ["this".to_string(), "evaluate".to_string()].into_iter();
-        let ours = ours.chain(runs::NUMBERS[..5].iter().map(|name| short(all.get(name)))).chain([printable(name)]);
-        let mut text: Vec<Vec<String>> = lines.drain(..).map(|l| l.into_iter().map(str::to_string).collect()).collect();
-        text.extend(cells);
-        text.push(ours.collect());
-        aligned(&text, 2, out)?;
+        let ours = ours.chain(runs::NUMBERS[..5].iter().map(|name| short(all.get(name))));
+        lines.push(ours.chain([String::new(), printable(name), String::new()]).collect());
+        aligned(&lines, &[0, 1, 7, 8, 9], out)?;
         writeln!(out)?;
     }
     let title = match comparison {
@@ -448,22 +442,18 @@ fn table(
         .iter()
         .map(|f| vec![f.name.to_string(), f.value.short(), bounds(f), meaning(&f.name).to_string()])
         .collect();
-    aligned(&lines, 1, out)
+    aligned(&lines, &[0, 3], out)
 }
 
-/// Lines of cells in columns: the first `left` of them and the last are aligned to the left, the others to the right.
-fn aligned(lines: &[Vec<String>], left: usize, out: &mut Sink) -> std::io::Result<()> {
+/// Lines of cells in columns: those at `left` are aligned to the left, the others to the right.
+fn aligned(lines: &[Vec<String>], left: &[usize], out: &mut Sink) -> std::io::Result<()> {
     let columns = lines.first().map_or(0, Vec::len);
     let width = |at: usize| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
-    let numbers_last = lines.iter().skip(1).all(|line| line[columns - 1].parse::<f64>().is_ok());
     for line in lines {
-        let cells = line.iter().zip(&widths).enumerate().map(|(at, (cell, &width))| {
-            if at < left || (at + 1 == columns && !numbers_last) {
-                format!("{cell:<width$}")
-            } else {
-                format!("{cell:>width$}")
-            }
+        let cells = line.iter().zip(&widths).enumerate().map(|(at, (cell, &width))| match left.contains(&at) {
+            true => format!("{cell:<width$}"),
+            false => format!("{cell:>width$}"),
         });
         writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
     }

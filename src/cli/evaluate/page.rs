@@ -117,17 +117,20 @@ fn comparison(contents: &Contents, html: &mut String) {
         Some(Comparison::Runs(runs)) => {
             html.push_str("<h2>Runs</h2>\n<div class=\"scroll\"><table><tr><th>run<th class=\"l\">command");
             runs::NUMBERS[..5].iter().for_each(|name| html.push_str(&format!("<th>{name}")));
-            html.push_str("<th class=\"l\">input</tr>\n");
-            let mut line = |number: &str, command: &str, figures: Vec<Option<f64>>, input: &str| {
+            html.push_str("<th class=\"l\">head<th class=\"l\">input<th class=\"l\">settings</tr>\n");
+            let mut line = |number: &str, command: &str, figures: Vec<Option<f64>>, words: [&str; 3]| {
                 let _ = write!(html, "<tr><td>{number}<td class=\"l\">{}", safe(command));
                 figures.into_iter().for_each(|f| html.push_str(&format!("<td>{}", Value::Number(f).short())));
-                let _ = writeln!(html, "<td class=\"l\">{}</tr>", safe(input));
+                words.iter().for_each(|word| html.push_str(&format!("<td class=\"l\">{}", safe(word))));
+                html.push_str("</tr>\n");
             };
-            for (number, run) in runs {
-                line(&number.to_string(), &run.command, run.numbers()[..5].to_vec(), &run.input);
+            let apart = runs::distinctions(&runs.iter().map(|(_, run)| run).collect::<Vec<_>>());
+            for ((number, run), apart) in runs.iter().zip(&apart) {
+                let words = [run.head.as_deref().unwrap_or_default(), &run.input, apart];
+                line(&number.to_string(), &run.command, run.numbers()[..5].to_vec(), words);
             }
             let ours = runs::NUMBERS[..5].iter().map(|name| contents.figures.get(name)).collect();
-            line("this", "evaluate", ours, &contents.source.name);
+            line("this", "evaluate", ours, [contents.head.unwrap_or_default(), &contents.source.name, ""]);
             html.push_str("</table></div>\n");
         }
     }

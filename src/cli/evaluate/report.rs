@@ -93,7 +93,7 @@ impl Folder {
         ui.start("report", Some(contents.sample.len() as u64));
         self.predictions(contents, &mut pairs, ui)?;
         ui.finish();
-        read_pictures(contents.source, &mut pairs)?;
+        read_pictures(contents, &mut pairs)?;
         let Folder { path, mut page } = self;
         let html = page::html(contents, &pairs);
         page.write_all(html.as_bytes()).map_err(|source| Error::Write { path: path.join("report.html"), source })?;
@@ -282,19 +282,21 @@ impl<'a> Picker<'a> {
     }
 }
 
-/// Gives the rows that were picked their pictures; one that cannot be read goes without.
-fn read_pictures(source: &Source, pairs: &mut [Pair]) -> Result<(), Failure> {
+/// Gives the rows that were picked their pictures; one that cannot be read goes without. Rows are numbered as they were
+/// when they were picked: those of the split alone, where one was asked for.
+fn read_pictures(contents: &Contents, pairs: &mut [Pair]) -> Result<(), Failure> {
     let mut wanted: HashMap<u64, Vec<&mut Shown>> = HashMap::new();
     for shown in pairs.iter_mut().flat_map(|pair| [&mut pair.mistake, &mut pair.example]).flatten() {
         wanted.entry(shown.row).or_default().push(shown);
     }
-    let table = source.table(Some(&|name| [column::KEY, column::PATH, column::IMAGE].contains(&name)))?;
+    let needed = [column::KEY, column::PATH, column::IMAGE, column::SPLIT];
+    let table = contents.source.table(Some(&|name| needed.contains(&name)))?;
     if wanted.is_empty() || !(table.has(column::PATH) || table.has(column::IMAGE)) {
         return Ok(());
     }
     let mut first = 0;
     for batch in table.with_keys() {
-        let batch = batch?;
+        let batch = contents.columns.chosen(&batch?)?;
         for i in 0..batch.num_rows() {
             let Some(shown) = wanted.remove(&(first + i as u64)) else { continue };
             // A column `image` of another program may be anything.

@@ -2,49 +2,58 @@
 
 use std::io::Write;
 
-use arrow_array::cast::AsArray;
-use arrow_array::timezone::Tz;
-use arrow_array::types::Float32Type;
-use arrow_array::{Array, ArrayRef};
-use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Schema};
 use serde_json::Value;
 
 use super::super::args::open_sink;
+use super::super::cells::{Cells, showable};
 use super::super::failure::{Exit, Failure};
+use super::super::outputs::{ensure_no_input, ensure_whole_in_place};
 use super::{Export, Format};
 use crate::filter::Filter;
-use crate::io::{Error, Sink, Target};
-use crate::table::Table;
-use crate::ui::{Ui, printable};
+use crate::io::{Sink, Target};
+use crate::table::{Table, column};
+use crate::ui::{Ui, cell, printable};
+
+/// Rows by which the columns of a table for people are made wide enough, and how wide a column is at most.
+const LOOK: usize = 256;
+const WIDEST: usize = 60;
 
 impl Export {
-    /// Writes the table as text or as an array.
-    pub(super) fn to_stream(&self, ui: &mut Ui) -> Result<Exit, Failure> {
+    /// Writes the table as text, as a table or as an array.
+    pub(super) fn to_stream(&self, target: &Target, ui: &mut Ui) -> Result<Exit, Failure> {
+        let format = self.format;
         let filter = self.condition.as_deref().map(Filter::parse).transpose()?;
-        let mut table =
-            self.inputs.to_inputs().rows(|name| format!("pokedex scan {name} | pokedex export - --format csv"))?;
+        let inputs = self.inputs.to_inputs();
+        let mut table = inputs.rows(|name| format!("pokedex scan {name} | pokedex export - --format csv"))?;
         for name in &self.columns {
             table.require(name)?;
+        }
+        let output = self.output.as_deref();
+        match format == Format::Parquet && filter.is_none() {
+            true => ensure_whole_in_place(output, &inputs.paths, &table.schema, &self.kept(&table.schema))?,
+            false => ensure_no_input(output, inputs.paths.iter().map(|path| &**path), "what is chosen of it")?,
         }
         if let Some(filter) = &filter {
             table = table.filtered(filter)?;
         }
-        let target = Target::parse(self.output.as_deref());
-        let sink = open_sink(&target, matches!(self.format, Format::Npy | Format::Faiss))?;
+        let binary = matches!(format, Format::Npy | Format::Faiss | Format::Parquet | Format::Arrow);
+        let sink = open_sink(target, binary)?;
         ui.start("export", table.rows);
-        match self.format {
-            Format::Tsv => self.delimited(table, b'\t', sink, ui),
-            Format::Jsonl => self.json_lines(table, sink, ui),
-            Format::Npy | Format::Faiss => self.array(table, &target, sink, ui),
-            Format::WebJson => self.web_json(table, &target, sink, ui),
-            _ => self.delimited(table, b',', sink, ui),
+        match format {
+            Format::Npy | Format::Faiss => self.array(table, target, sink, ui),
+            Format::WebJson => self.web_json(table, target, sink, ui),
+            Format::Parquet | Format::Arrow => self.table(table, format, target, sink, ui),
+            Format::Json | Format::Jsonl => self.json(table, format, sink, ui),
+            Format::Table => self.aligned(table, sink, ui),
+            _ => self.delimited(table, if format == Format::Tsv { b'\t' } else { b',' }, sink, ui),
         }?;
         Ok(Exit::Done)
     }
 
     /// The columns to write.
-    fn chosen(&self, schema: &Schema, suits: fn(&DataType) -> bool) -> Vec<usize> {
+    pub(super) fn chosen(&self, schema: &Schema, suits: fn(&DataType) -> bool) -> Vec<usize> {
         if self.columns.is_empty() {
             return (0..schema.fields().len()).filter(|&i| suits(schema.field(i).data_type())).collect();
         }
@@ -53,117 +62,114 @@ impl Export {
 
     fn delimited(&self, table: Table, delimiter: u8, sink: Sink, ui: &mut Ui) -> Result<(), Failure> {
         let columns = self.chosen(&table.schema, |t| !t.is_nested());
-        let name = sink.name();
+        let failed = sink.failure();
         // In TSV nothing is quoted, as cut and awk want it; tabs and line breaks inside cells are escaped instead.
         let quotes = if delimiter == b'\t' { csv::QuoteStyle::Never } else { csv::QuoteStyle::Necessary };
         let mut writer = csv::WriterBuilder::new().delimiter(delimiter).quote_style(quotes).from_writer(sink);
-        let failed = |e: csv::Error| failure(&name, e.into());
-        writer.write_record(columns.iter().map(|&i| table.schema.field(i).name())).map_err(failed)?;
-        for batch in table {
-            let batch = batch?;
-            let arrays = columns.iter().map(|&i| showable(batch.column(i))).collect::<Result<Vec<_>, _>>()?;
-            let cells = arrays.iter().map(Cells::of).collect::<Result<Vec<_>, _>>()?;
-            for row in 0..batch.num_rows() {
-                let cells = cells.iter().map(|c| c.text(row).unwrap_or_default());
-                match delimiter {
-                    b'\t' => writer.write_record(cells.map(|c| printable(&c))),
-                    _ => writer.write_record(cells),
-                }
-                .map_err(failed)?;
-            }
-            ui.advance(batch.num_rows() as u64);
-        }
-        let sink = writer.into_inner().map_err(|e| failure(&name, e.into_error()))?;
-        Ok(sink.finish()?)
-    }
-
-    fn json_lines(&self, table: Table, mut sink: Sink, ui: &mut Ui) -> Result<(), Failure> {
-        let columns = self.chosen(&table.schema, |t| !matches!(t, DataType::Struct(_)));
-        let name = sink.name();
-        let names: Vec<String> = columns.iter().map(|&i| table.schema.field(i).name().clone()).collect();
-        for batch in table {
-            let batch = batch?;
-            let arrays = columns.iter().map(|&i| showable(batch.column(i))).collect::<Result<Vec<_>, _>>()?;
-            let cells = arrays.iter().map(Cells::of).collect::<Result<Vec<_>, _>>()?;
-            for row in 0..batch.num_rows() {
-                let object = names.iter().cloned().zip(cells.iter().map(|c| c.json(row))).collect();
-                serde_json::to_writer(&mut sink, &Value::Object(object)).map_err(|e| failure(&name, e.into()))?;
-                sink.write_all(b"\n").map_err(|e| failure(&name, e))?;
-            }
-            ui.advance(batch.num_rows() as u64);
-        }
-        Ok(sink.finish()?)
-    }
-}
-
-/// Something could not be written.
-pub(super) fn failure(name: &str, source: std::io::Error) -> Failure {
-    Error::Write { path: name.into(), source }.into()
-}
-
-/// A column as text or JSON.
-struct Cells<'a> {
-    array: &'a ArrayRef,
-    formatter: ArrayFormatter<'a>,
-}
-
-impl<'a> Cells<'a> {
-    fn of(array: &'a ArrayRef) -> Result<Cells<'a>, Failure> {
-        const OPTIONS: FormatOptions = FormatOptions::new();
-        let formatter = ArrayFormatter::try_new(array.as_ref(), &OPTIONS).map_err(|e| {
-            Failure::failed(
-                format!("a column of {}: {e}", array.data_type()),
-                Some("leave it out with --columns".into()),
-            )
+        let as_is = |text: String| if delimiter == b'\t' { cell(&text) } else { text };
+        let lost = |e: csv::Error| Failure::from(failed(e.into()));
+        let names = columns.iter().map(|&i| as_is(table.schema.field(i).name().clone()));
+        writer.write_record(names).map_err(lost)?;
+        each_row(table, &columns, ui, |row| {
+            writer.write_record(row.texts().map(|text| as_is(text.unwrap_or_default()))).map_err(lost)
         })?;
-        Ok(Cells { array, formatter })
+        let sink = writer.into_inner().map_err(|e| failed(e.into_error()))?;
+        Ok(sink.finish()?)
     }
 
-    fn text(&self, row: usize) -> Option<String> {
-        self.array.is_valid(row).then(|| self.formatter.value(row).to_string())
+    /// An object a line, or an array of them.
+    fn json(&self, table: Table, format: Format, mut sink: Sink, ui: &mut Ui) -> Result<(), Failure> {
+        let columns = self.chosen(&table.schema, |t| !(t.is_nested() && column::holds_binary(t)));
+        let failed = sink.failure();
+        let names: Vec<String> = columns.iter().map(|&i| table.schema.field(i).name().clone()).collect();
+        let array = format == Format::Json;
+        let mut rows = 0u64;
+        each_row(table, &columns, ui, |row| {
+            let before = match (array, rows) {
+                (false, _) => "",
+                (true, 0) => "[\n  ",
+                (true, _) => ",\n  ",
+            };
+            rows += 1;
+            let object = Value::Object(names.iter().cloned().zip(row.values()).collect());
+            let after = if array { "" } else { "\n" };
+            write!(sink, "{before}{object}{after}").map_err(|e| failed(e).into())
+        })?;
+        if array {
+            let end = if rows == 0 { "[]\n" } else { "\n]\n" };
+            sink.write_all(end.as_bytes()).map_err(&failed)?;
+        }
+        Ok(sink.finish()?)
     }
 
-    fn json(&self, row: usize) -> Value {
-        let Some(text) = self.text(row) else {
-            return Value::Null;
+    /// For people: columns as wide as the first rows want them.
+    fn aligned(&self, table: Table, mut sink: Sink, ui: &mut Ui) -> Result<(), Failure> {
+        let columns = self.chosen(&table.schema, |t| !t.is_nested());
+        let failed = sink.failure();
+        let titles = columns.iter().map(|&i| printable(table.schema.field(i).name())).collect();
+        let right: Vec<bool> = columns.iter().map(|&i| table.schema.field(i).data_type().is_numeric()).collect();
+        let mut first: Vec<Vec<String>> = vec![titles];
+        let mut widths: Option<Vec<usize>> = None;
+        let widths_of = |lines: &[Vec<String>]| -> Vec<usize> {
+            let width = |at: usize| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0).min(WIDEST);
+            (0..columns.len()).map(width).collect()
         };
-        match self.array.data_type() {
-            t if t.is_integer() => text
-                .parse::<i64>()
-                .map(Value::from)
-                .or_else(|_| text.parse::<u64>().map(Value::from))
-                .unwrap_or(Value::String(text)),
-            t if t.is_floating() => text.parse::<f64>().map_or(Value::Null, Value::from),
-            DataType::Boolean => Value::Bool(self.array.as_boolean().value(row)),
-            DataType::FixedSizeList(..) => list(&self.array.as_fixed_size_list().value(row)),
-            DataType::List(_) => list(&self.array.as_list::<i32>().value(row)),
-            DataType::LargeList(_) => list(&self.array.as_list::<i64>().value(row)),
-            _ => Value::String(text),
-        }
+        let mut write = |line: &[String], widths: &[usize]| -> Result<(), Failure> {
+            let cells = line.iter().zip(widths).zip(&right).map(|((cell, &width), right)| match right {
+                true => format!("{cell:>width$}"),
+                false => format!("{cell:<width$}"),
+            });
+            let line = cells.collect::<Vec<_>>().join("  ");
+            writeln!(sink, "{}", line.trim_end()).map_err(|e| failed(e).into())
+        };
+        each_row(table, &columns, ui, |row| {
+            let line: Vec<String> = row.texts().map(|text| printable(&text.unwrap_or_default())).collect();
+            if let Some(widths) = &widths {
+                return write(&line, widths);
+            }
+            first.push(line);
+            if first.len() <= LOOK {
+                return Ok(());
+            }
+            let found = widths_of(&first);
+            std::mem::take(&mut first).iter().try_for_each(|line| write(line, &found))?;
+            widths = Some(found);
+            Ok(())
+        })?;
+        let found = widths_of(&first);
+        first.iter().try_for_each(|line| write(line, &found))?;
+        Ok(sink.finish()?)
     }
 }
 
-/// A column whose values can be shown: times of a named zone, of which the program has no list, are shown in UTC.
-fn showable(array: &ArrayRef) -> Result<ArrayRef, Failure> {
-    match array.data_type() {
-        DataType::Timestamp(unit, Some(zone)) if zone.parse::<Tz>().is_err() => {
-            let utc = DataType::Timestamp(*unit, Some("+00:00".into()));
-            let failed = |e| Failure::failed(format!("a column of {}: {e}", array.data_type()), None);
-            arrow_cast::cast(array, &utc).map_err(failed)
-        }
-        _ => Ok(array.clone()),
+/// A row of the columns that were chosen.
+struct Row<'a> {
+    cells: &'a [Cells<'a>],
+    at: usize,
+}
+
+impl Row<'_> {
+    fn texts(&self) -> impl Iterator<Item = Option<String>> {
+        self.cells.iter().map(|cells| cells.text(self.at))
+    }
+
+    fn values(&self) -> impl Iterator<Item = Value> {
+        self.cells.iter().map(|cells| cells.json(self.at))
     }
 }
 
-fn list(values: &ArrayRef) -> Value {
-    if let Some(numbers) = values.as_primitive_opt::<Float32Type>() {
-        let number =
-            |x: Option<f32>| x.map_or(Value::Null, |x| x.to_string().parse::<f64>().map_or(Value::Null, Value::from));
-        return numbers.iter().map(number).collect();
+fn each_row(
+    table: Table,
+    columns: &[usize],
+    ui: &mut Ui,
+    mut see: impl FnMut(Row) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    for batch in table {
+        let batch: RecordBatch = batch?;
+        let arrays = columns.iter().map(|&i| showable(batch.column(i))).collect::<Result<Vec<_>, _>>()?;
+        let cells = arrays.iter().map(Cells::of).collect::<Result<Vec<_>, _>>()?;
+        (0..batch.num_rows()).try_for_each(|at| see(Row { cells: &cells, at }))?;
+        ui.advance(batch.num_rows() as u64);
     }
-    let Ok(values) = showable(values) else { return Value::Null };
-    match Cells::of(&values) {
-        Ok(cells) => (0..values.len()).map(|i| cells.json(i)).collect(),
-        Err(_) => Value::Null,
-    }
+    Ok(())
 }

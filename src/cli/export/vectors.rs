@@ -7,9 +7,8 @@ use std::io::{BufWriter, Seek, Write};
 use arrow_array::{Array, RecordBatch};
 use serde_json::json;
 
-use super::super::args::open_sink;
 use super::super::failure::Failure;
-use super::text::failure;
+use super::super::outputs::open_beside;
 use super::{Export, Format};
 use crate::export::vectors::{faiss_header, npy_header};
 use crate::index::one_model;
@@ -26,14 +25,15 @@ impl Export {
     /// file first.
     pub(super) fn array(&self, table: Table, target: &Target, mut sink: Sink, ui: &mut Ui) -> Result<(), Failure> {
         let name = sink.name();
-        let failed = |e| failure(&name, e);
+        let failed = sink.failure();
+        const HEADER: [&str; 4] = ["row", "key", "id", "label"];
         let mut keys = match target {
             Target::File(path) => {
                 let mut beside = path.clone().into_os_string();
                 beside.push(".keys.csv");
-                let sink = open_sink(&Target::File(beside.into()), false)?;
+                let sink = open_beside(beside.into(), |start| start.starts_with(HEADER.join(",").as_bytes()))?;
                 let mut writer = csv::Writer::from_writer(sink);
-                writer.write_record(["row", "key", "id", "label"]).map_err(|e| failed(e.into()))?;
+                writer.write_record(HEADER).map_err(|e| failed(e.into()))?;
                 Some(writer)
             }
             _ => None,
@@ -59,12 +59,10 @@ impl Export {
         let mut numbers: File = numbers.into_inner().map_err(|e| Error::temporary(e.into_error()))?;
         numbers.rewind().map_err(Error::temporary)?;
         let header = if self.format == Format::Faiss { faiss_header } else { npy_header };
-        sink.write_all(&header(rows, dimension)).map_err(failed)?;
-        std::io::copy(&mut numbers, &mut sink).map_err(failed)?;
-        sink.finish()?;
-        if let Some(keys) = keys {
-            keys.into_inner().map_err(|e| failed(e.into_error()))?.finish()?;
-        }
+        sink.write_all(&header(rows, dimension)).map_err(&failed)?;
+        std::io::copy(&mut numbers, &mut sink).map_err(&failed)?;
+        let keys = keys.map(|keys| keys.into_inner().map_err(|e| failed(e.into_error()))).transpose()?;
+        Sink::finish_all(keys.into_iter().chain([sink]))?;
         if without > 0 {
             ui.warn(&format!("{name}: {}", left_out(without)));
         }
@@ -79,7 +77,17 @@ impl Export {
     /// there is in it.
     pub(super) fn web_json(&self, table: Table, target: &Target, mut sink: Sink, ui: &mut Ui) -> Result<(), Failure> {
         let (input, name) = (table.name.clone(), sink.name());
-        let failed = |e| failure(&name, e);
+        let failed = sink.failure();
+        const DESCRIPTION: &str =
+            "vectors of length 1; the one of an id is embeddings[id - 1], zeros where there is none";
+        let mut about = match target {
+            Target::File(path) => {
+                let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+                let beside = path.with_file_name(format!("{stem}_metadata.json"));
+                Some(open_beside(beside, |start| String::from_utf8_lossy(start).contains(DESCRIPTION))?)
+            }
+            _ => None,
+        };
         let wrong = |problem: String| {
             let hint = "ids come from names that begin with a Pokédex number, or from `pokedex scan --meta CSV`";
             Failure::failed(format!("{input}: {problem}"), Some(hint.into()))
@@ -109,7 +117,7 @@ impl Export {
         };
         let dimension = any.len();
         let count = if last <= species::COUNT { species::COUNT } else { last };
-        sink.write_all(b"[").map_err(failed)?;
+        sink.write_all(b"[").map_err(&failed)?;
         for id in 1..=count {
             let zeros = vec![0.0; dimension];
             let sum = sums.get(&id).unwrap_or(&zeros);
@@ -117,21 +125,16 @@ impl Export {
             let scale = if length > 0.0 { 1.0 / length } else { 0.0 };
             let numbers: Vec<String> = sum.iter().map(|x| ((x * scale) as f32).to_string()).collect();
             let end = if id == count { "]\n" } else { ",\n" };
-            write!(sink, "[{}]{end}", numbers.join(",")).map_err(failed)?;
+            write!(sink, "[{}]{end}", numbers.join(",")).map_err(&failed)?;
         }
-        sink.finish()?;
-        if let Target::File(path) = target {
-            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-            let beside = path.with_file_name(format!("{stem}_metadata.json"));
-            let mut sink = open_sink(&Target::File(beside), false)?;
-            let description = "vectors of length 1; the one of an id is embeddings[id - 1], zeros where there is none";
-            let about = json!({
+        if let Some(about) = &mut about {
+            let facts = json!({
                 "count": count, "dimensions": dimension, "with_vector": sums.len(), "model": model,
-                "description": description,
+                "description": DESCRIPTION,
             });
-            writeln!(sink, "{about:#}").map_err(failed)?;
-            sink.finish()?;
+            writeln!(about, "{facts:#}").map_err(about.failure())?;
         }
+        Sink::finish_all(about.into_iter().chain([sink]))?;
         let missing = count as usize - sums.len();
         if missing > 0 {
             ui.warn(&format!("{name}: {missing} of {count} ids have no vector; zeros stand in for them"));

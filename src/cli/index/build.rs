@@ -78,9 +78,9 @@ impl Build {
             ));
         }
         writer.set(KIND, kind.name());
-        sink.finish()?;
-        approximate.filter(|_| kind == self.kind).map_or(Ok(()), Sink::finish)?;
-        writer.finish()?;
+        let table = writer.close()?;
+        let approximate = approximate.filter(|_| kind == self.kind);
+        Sink::finish_all([sink].into_iter().chain(approximate).chain([table]))?;
         Ok(kind)
     }
 }
@@ -125,5 +125,5 @@ fn neighbours(make: &Make, packed: &Packed, sink: &mut Sink, ui: &mut Ui) -> Res
 }
 
 fn unwritable(path: &Path, source: ArrowError) -> Failure {
-    crate::table::Error::WriteArrow { name: path.display().to_string(), source }.into()
+    crate::table::unwritable(&path.display().to_string(), source).into()
 }

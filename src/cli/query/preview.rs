@@ -7,12 +7,11 @@ use std::path::PathBuf;
 use clap::Args;
 use rayon::prelude::*;
 
-use crate::cli::args::open_sink;
 use crate::cli::failure::Failure;
 use crate::cli::results::{Format, Group};
 use crate::image::{self, Colour, Rgb};
 use crate::index::Hit;
-use crate::io::{self, Sink, Target};
+use crate::io::{self, Sink};
 use crate::terminal::{Captioned, Colours, Grid, Protocol, Screen};
 use crate::ui::{Ui, printable};
 
@@ -138,7 +137,7 @@ fn screen() -> Screen {
 }
 
 fn draw(groups: &[Group], protocol: Protocol, many: bool) -> Result<(), Failure> {
-    let mut sink = open_sink(&Target::Stdout, false)?;
+    let mut sink = Sink::drawing();
     let screen = screen();
     for group in groups {
         draw_group(group, protocol, screen, many, &mut sink).map_err(io::Error::Stdout)?;

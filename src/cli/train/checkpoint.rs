@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::sample::Sample;
 use crate::head::Saved;
 use crate::io;
+use crate::model::cache::own::Kind;
 
 /// Where a training that may be killed keeps what it can go on with: a file in the user's cache, named by a digest over
 /// all that the head follows from.
@@ -24,7 +25,7 @@ impl Checkpoint {
 
     /// The place for this sample and plan.
     pub fn of(sample: &Sample, plan: &str) -> Checkpoint {
-        let digest = || -> Result<String, io::Error> {
+        let name = || -> Result<String, io::Error> {
             let mut hasher = blake3::Hasher::new();
             let mut bytes = Vec::new();
             hasher.update(env!("CARGO_PKG_VERSION").as_bytes()).update(plan.as_bytes());
@@ -40,10 +41,9 @@ impl Checkpoint {
                     Ok::<(), io::Error>(())
                 })?;
             }
-            Ok(hasher.finalize().to_hex()[..32].to_string())
+            Ok(Kind::Training.entry(&hasher.finalize()))
         };
-        let folder = crate::model::cache_folder().map(|folder| folder.join("training"));
-        let file = folder.and_then(|folder| Some(folder.join(format!("{}.json", digest().ok()?))));
+        let file = Kind::Training.folder().and_then(|folder| Some(folder.join(name().ok()?)));
         Checkpoint { file, last: Instant::now() }
     }
 
@@ -57,8 +57,7 @@ impl Checkpoint {
     pub fn keep(&mut self, state: &Saved) {
         let Some(file) = self.file.as_ref().filter(|_| self.last.elapsed() >= EVERY) else { return };
         self.last = Instant::now();
-        if let (Some(folder), Ok(bytes)) = (file.parent(), serde_json::to_vec(state)) {
-            let _ = std::fs::create_dir_all(folder);
+        if let (Ok(_), Ok(bytes)) = (Kind::Training.make(), serde_json::to_vec(state)) {
             let _ = io::write_file(file, &bytes);
         }
     }

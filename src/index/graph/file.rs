@@ -23,7 +23,7 @@ const ROW: &str = "row";
 /// Keys of the schema's metadata. The identity is that of the packed index whose rows these are; the levels are the
 /// numbers of their nodes, the largest first.
 const SCHEMA: &str = "pokedex.schema";
-const IDENTITY: &str = "pokedex.identity";
+const IDENTITY: &str = crate::index::beside::MARK;
 const ENTRIES: &str = "pokedex.entries";
 const LEVELS: &str = "pokedex.levels";
 
