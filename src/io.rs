@@ -116,8 +116,8 @@ impl Error {
             Error::Foreign { force: true, .. } => Some(
                 "choose an empty folder, or --force: it replaces what is in the way, and removes nothing else".into(),
             ),
-            Error::Foreign { .. } => Some("choose another folder with -o, or move these files away".into()),
-            Error::InputInside { .. } => Some("choose another folder with -o".into()),
+            Error::Foreign { .. } => Some("choose another folder, or move these files away".into()),
+            Error::InputInside { .. } => Some("choose another folder".into()),
             Error::Link { .. } => Some("remove the link, or choose another folder with -o".into()),
             Error::Outside { .. } => Some("keys are relative paths without `..`; rename the row".into()),
             Error::Busy { .. } => Some("wait until it is done, or choose another folder with -o".into()),

@@ -17,6 +17,7 @@ use clap::Args;
 use super::args::{Origin, Size, Tally, Work, clean_up_when_interrupted, open_sink, print};
 use super::failure::{Exit, Failure};
 use super::folders;
+use super::outputs::{ensure_extension, ensure_parquet, ensure_whole_in_place};
 use crate::augment::{Augmenter, BackgroundImages, Candidate, DEFAULT_RECIPE, Gathering, Partners, Plan, Recipe};
 use crate::image::{Colour, Encoding};
 use crate::io::{self, Folder, Sink, Target, Within};
@@ -127,6 +128,8 @@ impl AugmentArgs {
         }
         let mut inputs = Inputs { paths: self.inputs.clone(), ..Inputs::default() };
         let target = Target::parse(self.output.as_deref());
+        ensure_parquet(&target)?;
+        self.preview.as_deref().map_or(Ok(()), |sheet| ensure_extension(sheet, "png"))?;
         let others: Vec<&PathBuf> = [&self.recipe, &self.background_images].into_iter().flatten().collect();
         let mut within = match &target {
             Target::Directory(folder) => Some(folders::refuse_inputs(&mut inputs, folder, &others, ui)?),
@@ -228,6 +231,8 @@ impl AugmentArgs {
             provenance.set("schema", "manifest");
         }
         provenance.set("augment", &*described);
+        let schema = rows::schema(&table.schema, matches!(target, Target::Directory(_)));
+        ensure_whole_in_place(self.output.as_deref(), &self.inputs, &table.schema, &schema)?;
         let (sink, folder) = match &target {
             Target::Directory(path) => {
                 provenance.set(FOLDER, COMMAND);
@@ -235,7 +240,6 @@ impl AugmentArgs {
             }
             target => (Some(open_sink(target, true)?), None),
         };
-        let schema = rows::schema(&table.schema, folder.is_some());
         let format = if target == Target::Stdout { self.stdout_format } else { StreamFormat::Parquet };
         Ok(Some(Output { sink, folder, schema, provenance, format }))
     }

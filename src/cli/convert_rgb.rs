@@ -11,6 +11,7 @@ use clap::Args;
 use super::args::{ImageInputs, Origin, Size, Work, clean_up_when_interrupted, open_sink};
 use super::failure::{Exit, Failure};
 use super::folders;
+use super::outputs::{ensure_parquet, ensure_whole_in_place};
 use crate::convert::{self, COMMAND, Known, Made, Recipe};
 use crate::image::{Colour, Encoding, Flaw};
 use crate::io::{self, Folder, Target};
@@ -79,10 +80,13 @@ impl ConvertRgb {
     }
 
     fn to_table(&self, recipe: Recipe, target: &Target, ui: &mut Ui) -> Result<Exit, Failure> {
-        let table = self.inputs.to_inputs().images()?.with_unique_keys();
+        ensure_parquet(target)?;
+        let inputs = self.inputs.to_inputs();
+        let table = inputs.images()?.with_unique_keys();
         let origin = Origin::of(&table);
-        let sink = open_sink(target, true)?;
         let schema = column::put_field(&output_schema(&table.schema), column::image_field());
+        ensure_whole_in_place(self.output.as_deref(), &inputs.paths, &table.schema, &schema)?;
+        let sink = open_sink(target, true)?;
         let mut provenance = table.provenance.clone();
         recipe.describe(&mut provenance);
         let format = if *target == Target::Stdout { self.stdout_format } else { StreamFormat::Parquet };

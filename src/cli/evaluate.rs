@@ -122,7 +122,9 @@ impl EvaluateArgs {
         let source = self.open(&self.predictions)?;
         let mut columns = Columns::find(&source.table(None)?, &self.wishes())?;
         let sink = open_sink(&target, format == Format::Parquet)?;
-        let report = self.report.as_deref().map(report::Folder::open).transpose()?;
+        let inputs: Vec<&Path> = inputs.into_iter().flatten().map(|path| &**path).collect();
+        let beside: Vec<&Path> = self.log.iter().chain(&self.output).map(|path| &**path).collect();
+        let report = self.report.as_deref().map(|path| report::Folder::open(path, &inputs, &beside)).transpose()?;
         let earlier = self.log.as_deref().map(runs::earlier).transpose()?.unwrap_or_default();
         let against = self.compare.as_deref().map(|other| self.open_other(other)).transpose()?;
         let mut spelling = Spelling::of(&source, &columns)?;

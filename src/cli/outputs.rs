@@ -106,6 +106,18 @@ pub fn ensure_parquet(target: &Target) -> Result<(), Failure> {
     Err(Failure::usage(format!("{shown}: its name says {words}, and this command writes Parquet"), hint))
 }
 
+/// Refuses a name that says something else, of a command that writes files of one other kind.
+pub fn ensure_extension(path: &Path, extension: &str) -> Result<(), Failure> {
+    let is_it = path.extension().is_some_and(|own| own.eq_ignore_ascii_case(extension));
+    match said(path).filter(|_| !is_it) {
+        None => Ok(()),
+        Some(_) => {
+            let message = format!("{}: its name does not say .{extension}, which is written here", path.display());
+            Err(Failure::usage(message, path.with_extension(extension).display().to_string()))
+        }
+    }
+}
+
 /// Refuses a name that says that it is a file, of a command that makes a folder; `NAME/` and a folder that is there already
 /// are meant.
 pub fn ensure_folder(path: &Path) -> Result<(), Failure> {

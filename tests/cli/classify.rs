@@ -1,6 +1,5 @@
 use std::path::Path;
 
-use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use image::{Rgb, RgbImage};
 use serde_json::Value;

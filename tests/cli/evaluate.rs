@@ -348,6 +348,7 @@ fn a_report_holds_tables_and_one_page_with_pictures() {
             "classes.csv",
             "classes.parquet",
             "confusion.parquet",
+            "files.json",
             "metrics.json",
             "predictions.csv",
             "reliability.parquet",
@@ -545,4 +546,59 @@ fn figures_go_to_a_file_and_runs_of_a_log_can_be_told_apart() {
     assert!(lines[1].ends_with("p.parquet  seed=0"), "{shown}");
     assert!(lines[2].ends_with("p.parquet  by=style seed=0"), "{shown}");
     assert!(lines[3].ends_with("linear@0123456789abcdef  q.parquet  seed=9"), "{shown}");
+}
+
+#[test]
+fn a_report_replaces_nothing_but_an_earlier_report() {
+    let dir = Workdir::new();
+    let csv = "image,label,prediction_1,score_1,notes\na.png,cat,cat,0.9,checked by hand\nb.png,dog,cat,0.6,blurred\n";
+    dir.write("predictions.csv", csv);
+    dir.write("used/metrics.json", "somebody's");
+    dir.write("linked/data.csv", csv);
+    dir.shell("ln -s linked link").ok();
+    for (arguments, why) in [
+        ("predictions.csv --report .", "lies in the folder"),
+        ("predictions.csv --report used", "holds files that no earlier run made"),
+        ("linked/data.csv --report link", "lies in the folder"),
+        ("predictions.csv --report report.html", "a folder is written here"),
+        ("predictions.csv --report predictions.csv", "a folder is written here"),
+    ] {
+        let run = dir.pokedex(&format!("evaluate {arguments} --bootstrap 0"));
+        assert!(
+            [1, 2].contains(&run.code) && run.stderr.contains(why) && run.stderr.contains("hint: "),
+            "{arguments}: {}",
+            run.stderr
+        );
+    }
+    assert_eq!(
+        dir.files(""),
+        ["linked/data.csv", "link/data.csv", "predictions.csv", "used/metrics.json"]
+            .map(String::from)
+            .into_iter()
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .collect::<Vec<_>>()
+    );
+    assert_eq!((dir.read("predictions.csv"), dir.read("used/metrics.json")), (csv.into(), b"somebody's".into()));
+
+    let said = dir.pokedex("evaluate predictions.csv --report report --log report/runs.parquet").ok().stderr;
+    assert!(said.contains("report/report.html: the report"), "{said}");
+    dir.pokedex("evaluate predictions.csv --report report --log report/runs.parquet -o report/figures.csv").ok();
+    // One that was changed since is somebody's work; a run that finds no room leaves the old ones.
+    let before: Vec<Vec<u8>> = dir.files("report").iter().map(|name| dir.read(&format!("report/{name}"))).collect();
+    dir.shell(
+        "ulimit -f 4; pokedex evaluate predictions.csv --report report --log report/runs.parquet -o report/figures.csv",
+    )
+    .failed(1);
+    let after: Vec<Vec<u8>> = dir.files("report").iter().map(|name| dir.read(&format!("report/{name}"))).collect();
+    assert!(before == after);
+    dir.write("report/classes.csv", "my notes");
+    let said = dir
+        .pokedex("evaluate predictions.csv --report report --log report/runs.parquet -o report/figures.csv")
+        .failed(1);
+    assert!(
+        said.contains("report: holds files that no earlier run made, or that were changed since: classes.csv"),
+        "{said}"
+    );
+    assert_eq!(dir.read("report/classes.csv"), b"my notes");
 }

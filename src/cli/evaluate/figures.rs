@@ -361,11 +361,11 @@ fn parquet(by: bool, every: &[(Option<&str>, &Figures)], all: &Figures, sink: Si
         }
     }
     let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = columns.into_iter().unzip();
-    write_table(sink, "figures", fields, vec![arrays])
+    Ok(write_table(sink, "figures", fields, vec![arrays])?.finish()?)
 }
 
-/// Writes a table of our own with its name in the footer.
-pub fn write_table(sink: Sink, name: &str, fields: Vec<Field>, batches: Vec<Vec<ArrayRef>>) -> Result<(), Failure> {
+/// Writes a table of our own with its name in the footer, and leaves it to the caller to give the file its name.
+pub fn write_table(sink: Sink, name: &str, fields: Vec<Field>, batches: Vec<Vec<ArrayRef>>) -> Result<Sink, Failure> {
     let schema = Arc::new(Schema::new(fields));
     let mut provenance = Provenance::default();
     provenance.set("schema", name);
@@ -373,7 +373,7 @@ pub fn write_table(sink: Sink, name: &str, fields: Vec<Field>, batches: Vec<Vec<
     for arrays in batches {
         writer.write(&RecordBatch::try_new(schema.clone(), arrays).expect("columns of the schema"))?;
     }
-    Ok(writer.finish()?)
+    Ok(writer.close()?)
 }
 
 /// Figures that a line of a group shows.

@@ -1,20 +1,22 @@
-//! The report: tables, figures and a page, in one folder.
+//! The report: tables, figures and a page, in one folder that holds nothing else.
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow_schema::{DataType, Field};
+use serde_json::{Map, Value};
 
 use super::answers::{self, Columns};
 use super::compare::Comparison;
 use super::figures::{self, Figures, write_table};
 use super::page;
 use crate::cli::failure::Failure;
+use crate::cli::outputs::ensure_folder;
 use crate::image::{self, Colour, Encoding, Filter, Fit};
-use crate::io::{Error, Sink};
+use crate::io::{self, Error, Sink};
 use crate::metrics::{BINS, Class, NO_CLASS, RiskPoint, Sample};
 use crate::runs::Point;
 use crate::table::{Images, Source, column};
@@ -64,26 +66,68 @@ pub struct Shown {
     right: bool,
 }
 
-/// The folder of a report.
+/// The file that names all others of a report with the BLAKE3 of their bytes: by it the next report knows its own.
+const MANIFEST: &str = "files.json";
+const PAGE: &str = "report.html";
+const FILES: [&str; 8] = [
+    "metrics.json",
+    "classes.csv",
+    "classes.parquet",
+    "confusion.parquet",
+    "reliability.parquet",
+    "risk_coverage.parquet",
+    "predictions.csv",
+    PAGE,
+];
+
+/// How a report keeps its [`MANIFEST`].
+struct Own;
+
+impl io::Record for Own {
+    fn manifest(&self) -> &'static str {
+        MANIFEST
+    }
+
+    fn read(&mut self, manifest: &Path, made: &mut dyn FnMut(&str, io::Digest)) -> bool {
+        let bytes = std::fs::read(manifest).unwrap_or_default();
+        let object: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let Some(files) = object["report"].as_object() else { return false };
+        for (file, digest) in files {
+            if let Some(digest) = digest.as_str().and_then(|hex| blake3::Hash::from_hex(hex).ok()) {
+                made(file, *digest.as_bytes());
+            }
+        }
+        true
+    }
+}
+
+/// The folder of a report: an empty one, or one with nothing but an earlier report.
 pub struct Folder {
-    path: PathBuf,
-    /// Opened first, so that a folder that cannot be written costs nothing; finished last.
-    page: Sink,
+    folder: io::Folder,
+    /// Files that are whole; they get their names together, the page last.
+    whole: Vec<Sink>,
 }
 
 impl Folder {
-    /// Makes the folder where it is missing.
+    /// Makes the folder where it is missing, before any work is done. `inputs` may not lie in it; `beside` are files that
+    /// the same command keeps there.
     ///
     /// # Errors
-    /// It cannot be made or written.
-    pub fn open(path: &Path) -> Result<Folder, Failure> {
-        std::fs::create_dir_all(path).map_err(|source| Error::Write { path: path.into(), source })?;
-        let page = Sink::create(&path.join("report.html"))?;
-        Ok(Folder { path: path.into(), page })
+    /// It holds something else, or cannot be made or written.
+    pub fn open(path: &Path, inputs: &[&Path], beside: &[&Path]) -> Result<Folder, Failure> {
+        ensure_folder(path)?;
+        let mut within = io::Within::new(path);
+        inputs.iter().try_for_each(|input| within.refuse(input))?;
+        let folder = io::Folder::open(path, "report", None, &mut Own)?;
+        let is_beside = |file: &str| beside.iter().any(|own| **own == folder.join(file));
+        folder.require_alone(is_beside, 1)?;
+        folder.claim(&FILES, 1)?;
+        folder.begin()?;
+        Ok(Folder { folder, whole: Vec::new() })
     }
 
     /// Writes every file of the report, the page last.
-    pub fn write(self, contents: &Contents, ui: &mut Ui) -> Result<(), Failure> {
+    pub fn write(mut self, contents: &Contents, ui: &mut Ui) -> Result<(), Failure> {
         self.figures(contents)?;
         self.classes(contents)?;
         self.confusion(contents)?;
@@ -94,32 +138,42 @@ impl Folder {
         self.predictions(contents, &mut pairs, ui)?;
         ui.finish();
         read_pictures(contents, &mut pairs)?;
-        let Folder { path, mut page } = self;
-        let html = page::html(contents, &pairs);
-        page.write_all(html.as_bytes()).map_err(|source| Error::Write { path: path.join("report.html"), source })?;
-        page.finish()?;
-        ui.note(&format!("evaluate: report in {}", path.display()));
+        let mut page = self.sink(PAGE)?;
+        page.write_all(page::html(contents, &pairs).as_bytes()).map_err(page.failure())?;
+        self.whole.push(page);
+        let Folder { folder, whole } = self;
+        Sink::finish_all(whole)?;
+        let digests = folder.others().into_iter();
+        let digests: Map<String, Value> =
+            digests.map(|(file, digest)| (file, blake3::Hash::from_bytes(digest).to_hex().as_str().into())).collect();
+        let mut manifest = folder.create(MANIFEST)?;
+        writeln!(manifest, "{:#}", serde_json::json!({ "report": digests })).map_err(manifest.failure())?;
+        manifest.finish()?;
+        folder.remove_stale()?;
+        folder.complete();
+        ui.warn(&format!("{}: the report, a page for the browser", folder.join(PAGE).display()));
         Ok(())
     }
 
     fn sink(&self, name: &str) -> Result<Sink, Failure> {
-        Ok(Sink::create(&self.path.join(name))?)
+        Ok(self.folder.create(name)?)
     }
 
     fn lost<E: Into<std::io::Error>>(&self, name: &str) -> impl Fn(E) -> Failure + use<E> {
-        let path = self.path.join(name);
+        let path = self.folder.join(name);
         move |e| Error::Write { path: path.clone(), source: e.into() }.into()
     }
 
-    fn figures(&self, contents: &Contents) -> Result<(), Failure> {
+    fn figures(&mut self, contents: &Contents) -> Result<(), Failure> {
         let object = figures::object(contents.by, contents.groups, contents.figures);
         let mut sink = self.sink("metrics.json")?;
         serde_json::to_writer_pretty(&mut sink, &object).map_err(self.lost("metrics.json"))?;
         writeln!(sink).map_err(self.lost("metrics.json"))?;
-        Ok(sink.finish()?)
+        self.whole.push(sink);
+        Ok(())
     }
 
-    fn classes(&self, contents: &Contents) -> Result<(), Failure> {
+    fn classes(&mut self, contents: &Contents) -> Result<(), Failure> {
         let classes = contents.sample.classes();
         let name = |class: &Class| contents.names[class.class as usize];
         let mut writer = csv::Writer::from_writer(self.sink("classes.csv")?);
@@ -131,7 +185,8 @@ impl Folder {
             let cells = [name(class).to_string()].into_iter().chain(numbers).chain(counts);
             writer.write_record(cells).map_err(&lost)?;
         }
-        writer.into_inner().map_err(|e| self.lost("classes.csv")(e.into_error()))?.finish()?;
+        let text = writer.into_inner().map_err(|e| self.lost("classes.csv")(e.into_error()))?;
+        self.whole.push(text);
 
         let numbers = |of: fn(&Class) -> f64| float64(classes.iter().map(|c| Some(of(c))));
         let counts = |of: fn(&Class) -> u64| int64(classes.iter().map(of));
@@ -146,10 +201,12 @@ impl Folder {
         let mut fields = vec![column::field("label", DataType::Utf8)];
         fields.extend(["precision", "recall", "f1"].map(|name| column::field(name, DataType::Float64)));
         fields.extend(["support", "predicted"].map(|name| column::field(name, DataType::Int64)));
-        write_table(self.sink("classes.parquet")?, "classes", fields, vec![arrays])
+        let table = write_table(self.sink("classes.parquet")?, "classes", fields, vec![arrays])?;
+        self.whole.push(table);
+        Ok(())
     }
 
-    fn confusion(&self, contents: &Contents) -> Result<(), Failure> {
+    fn confusion(&mut self, contents: &Contents) -> Result<(), Failure> {
         let confusion = contents.sample.confusion();
         let name = |class: u32| contents.names.get(class as usize).copied();
         let truths: StringArray = confusion.keys().map(|(truth, _)| name(*truth)).collect();
@@ -158,11 +215,13 @@ impl Folder {
         let mut fields = vec![column::field("truth", DataType::Utf8), column::field("prediction", DataType::Utf8)];
         fields.push(column::field("count", DataType::Int64));
         let arrays: Vec<ArrayRef> = vec![Arc::new(truths), Arc::new(predictions), counts];
-        write_table(self.sink("confusion.parquet")?, "confusion", fields, vec![arrays])
+        let table = write_table(self.sink("confusion.parquet")?, "confusion", fields, vec![arrays])?;
+        self.whole.push(table);
+        Ok(())
     }
 
     /// A row for each bin; none where there are no scores.
-    fn reliability(&self, sample: &Sample) -> Result<(), Failure> {
+    fn reliability(&mut self, sample: &Sample) -> Result<(), Failure> {
         let bins = sample.reliability().map(Vec::from).unwrap_or_default();
         let edge = |i: usize| Some(i as f64 / BINS as f64);
         let arrays = vec![
@@ -175,10 +234,12 @@ impl Folder {
         let mut fields: Vec<Field> = ["low", "high"].map(|name| column::field(name, DataType::Float64)).into();
         fields.push(column::field("rows", DataType::Int64));
         fields.extend(["mean_score", "accuracy"].map(|name| column::field(name, DataType::Float64)));
-        write_table(self.sink("reliability.parquet")?, "reliability", fields, vec![arrays])
+        let table = write_table(self.sink("reliability.parquet")?, "reliability", fields, vec![arrays])?;
+        self.whole.push(table);
+        Ok(())
     }
 
-    fn risk_coverage(&self, sample: &Sample) -> Result<(), Failure> {
+    fn risk_coverage(&mut self, sample: &Sample) -> Result<(), Failure> {
         let points: Vec<RiskPoint> = sample.risk_coverage().collect();
         let block = |points: &[RiskPoint]| {
             let numbers = |of: fn(&RiskPoint) -> f64| float64(points.iter().map(|p| Some(of(p))));
@@ -186,11 +247,13 @@ impl Folder {
         };
         let fields = ["score", "coverage", "risk"].map(|name| column::field(name, DataType::Float64));
         let blocks = points.chunks(BLOCK).map(block).collect();
-        write_table(self.sink("risk_coverage.parquet")?, "risk_coverage", fields.into(), blocks)
+        let table = write_table(self.sink("risk_coverage.parquet")?, "risk_coverage", fields.into(), blocks)?;
+        self.whole.push(table);
+        Ok(())
     }
 
     /// Writes every prediction that was looked at, and picks the rows that the page shows.
-    fn predictions(&self, contents: &Contents, pairs: &mut [Pair], ui: &mut Ui) -> Result<(), Failure> {
+    fn predictions(&mut self, contents: &Contents, pairs: &mut [Pair], ui: &mut Ui) -> Result<(), Failure> {
         let mut picker = Picker::new(contents.names, pairs);
         let mut writer = csv::Writer::from_writer(self.sink("predictions.csv")?);
         let lost = self.lost::<csv::Error>("predictions.csv");
@@ -215,7 +278,9 @@ impl Folder {
             },
             |rows| ui.advance(rows),
         )?;
-        Ok(writer.into_inner().map_err(|e| self.lost("predictions.csv")(e.into_error()))?.finish()?)
+        let text = writer.into_inner().map_err(|e| self.lost("predictions.csv")(e.into_error()))?;
+        self.whole.push(text);
+        Ok(())
     }
 }
 
