@@ -343,6 +343,29 @@ impl std::str::FromStr for Size {
 mod tests {
     use super::*;
 
+    /// Runs itself once more: what is tested ends the process.
+    #[test]
+    fn a_mapped_file_that_is_cut_short_ends_the_process_with_a_message() {
+        const FILE: &str = "POKEDEX_TEST_CUT";
+        if let Some(file) = std::env::var_os(FILE) {
+            outlive_signals_of_files();
+            let bytes = crate::io::map(file.as_ref()).expect("mapped");
+            std::fs::write(&file, "").expect("cut");
+            panic!("there was {}", bytes[100_000]);
+        }
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), [1; 200_000]).expect("written");
+        let test = "cli::args::tests::a_mapped_file_that_is_cut_short_ends_the_process_with_a_message";
+        let mut again = std::process::Command::new(std::env::current_exe().expect("this program"));
+        let run = again.args(["--exact", test, "--nocapture"]).env(FILE, file.path()).output().expect("it runs");
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(1), "{said}");
+        assert!(
+            said.starts_with("pokedex: a file was cut short while it was read") && said.contains("\nhint: "),
+            "{said}"
+        );
+    }
+
     #[test]
     fn sizes_parse() {
         assert_eq!("224".parse(), Ok(Size(224, 224)));

@@ -254,18 +254,6 @@ fn a_build_that_was_cut_off_between_two_names_is_a_warning() {
     }
 }
 
-/// The picture comes out of a pipe, so the index is mapped when it is cut.
-#[test]
-fn an_index_that_is_cut_while_it_is_searched_is_an_error() {
-    let dir = Workdir::new();
-    dir.pictures("pics", 300);
-    dir.shell("pokedex embed pics --no-cache | pokedex index - --kind exact -o i.parquet").ok();
-    let line = "mkfifo q.png; pokedex query ./q.png --index i.parquet & exec 3> q.png; : > i.arrow; \
-                cat pics/000.png >&3; exec 3>&-; wait $!";
-    let said = dir.shell(line).failed(1);
-    assert!(said.contains("was cut short while it was read") && said.contains("hint: "), "{said}");
-}
-
 #[test]
 fn an_annoy_file_without_a_table_answers_with_item_numbers() {
     let dir = indexed(&["annoy", "table"]);
