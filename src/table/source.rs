@@ -101,7 +101,13 @@ fn format_of(mut file: &File) -> std::io::Result<Option<Format>> {
         text if text.is_empty() || text.contains(&0) => None,
         text => {
             let header = text.split(|&b| b == b'\n').next().unwrap_or_default();
-            Some(Format::Delimited(if header.contains(&b'\t') { b'\t' } else { b',' }))
+            // Where the comma stands in numbers, spreadsheets put semicolons between cells.
+            let delimiter = match (header.contains(&b'\t'), header.contains(&b','), header.contains(&b';')) {
+                (true, ..) => b'\t',
+                (_, false, true) => b';',
+                _ => b',',
+            };
+            Some(Format::Delimited(delimiter))
         }
     })
 }
@@ -187,6 +193,9 @@ mod tests {
         let table = tsv.expect("a TSV").table(None).expect("a table");
         let batch = table.last().expect("a batch").expect("readable");
         assert_eq!(column::text(&batch, "a").expect("text").expect("there").value(0), "1,2");
+        let (_file, semicolons) = source(b"a;b\n1,2;3\n");
+        let table = semicolons.expect("a CSV").table(None).expect("a table");
+        assert_eq!(table.schema.fields().len(), 2);
         assert!(matches!(source(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR").1, Err(Error::NeedsTable { .. })));
         assert!(matches!(source(b"").1, Err(Error::Empty { .. })));
     }

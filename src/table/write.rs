@@ -155,7 +155,11 @@ impl Writer {
         self.blocks.whole.finish_buffered_batch().map_err(fail)?;
         self.write_blocks()?;
         match self.format {
-            Format::Parquet(writer) => writer.into_inner().map_err(|source| parquet_error(&name, source)),
+            Format::Parquet(mut writer) => {
+                // Not `into_inner`, whose errors have forgotten what the system said.
+                writer.finish().map_err(|source| parquet_error(&name, source))?;
+                Ok(std::mem::replace(writer.inner_mut(), Sink::drawing()))
+            }
             Format::Arrow(mut writer) => writer.finish().and_then(|()| writer.into_inner()).map_err(fail),
             Format::ArrowFile(mut writer) => writer.finish().and_then(|()| writer.into_inner()).map_err(fail),
         }

@@ -101,7 +101,11 @@ fn trees(
         last = trees;
     };
     let start = Instant::now();
-    annoy::build(&packed.vectors(), options, sink, &mut grown).map_err(Error::from)?;
+    let failed = sink.failure();
+    annoy::build(&packed.vectors(), options, sink, &mut grown).map_err(|e| match e {
+        annoy::Error::Write(source) => Failure::from(failed(source)),
+        other => Error::from(other).into(),
+    })?;
     ui.finish();
     let trees = several(make.trees.get() as u64, "tree", "trees");
     ui.note(&format!("index: {trees} in {:.2} s", start.elapsed().as_secs_f64()));
@@ -120,7 +124,11 @@ fn neighbours(make: &Make, packed: &Packed, sink: &mut Sink, ui: &mut Ui) -> Res
     ui.finish();
     let seconds = start.elapsed().as_secs_f64();
     ui.note(&format!("index: a graph of {} in {seconds:.2} s", rows(packed.len() as u64)));
-    graph.write(sink, packed.identity()).map_err(Error::from)?;
+    let name = sink.name();
+    graph.write(sink, packed.identity()).map_err(|e| match e {
+        graph::Error::Write(source) => unwritable(name.as_ref(), source),
+        other => Error::from(other).into(),
+    })?;
     Ok(Approximate::Graph(graph))
 }
 
