@@ -26,20 +26,21 @@ pub(super) fn create(folder: &Path, name: &OsStr, private: bool) -> io::Result<(
     let prefix = format!(".{name}{MARK}");
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(SUFFIX).rand_bytes(RANDOM);
-    builder.permissions(Permissions::from_mode(if private { 0o600 } else { 0o666 }));
+    let mode = if private { 0o600 } else { 0o666 };
     loop {
-        let (file, part) = builder.tempfile_in(folder).map_err(plain)?.into_parts();
+        // What the system says, of which `tempfile` keeps only the kind.
+        let mut code = None;
+        let open = |path: &Path| {
+            let file = File::options().read(true).write(true).create_new(true).mode(mode).open(path);
+            file.inspect_err(|e| code = e.raw_os_error())
+        };
+        let made = builder.make_in(folder, open);
+        let (file, part) = made.map_err(|e| code.map_or(e, io::Error::from_raw_os_error))?.into_parts();
         // Another process may have taken it for one that was left, in the moment before it was locked.
         if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) && is_at(&file.metadata()?, &part) {
             return Ok((file, part));
         }
     }
-}
-
-/// The error of the system, which `tempfile` wraps together with the name of the part.
-fn plain(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|wrapped| wrapped.source()).and_then(|e| e.downcast_ref::<io::Error>());
-    inner.and_then(io::Error::raw_os_error).map_or(error.kind().into(), io::Error::from_raw_os_error)
 }
 
 /// Removes the parts in a folder that processes which were killed have left there. Looks into each folder once.

@@ -193,6 +193,18 @@ fn a_run_that_fails_for_want_of_room_leaves_the_old_file_whole() {
 }
 
 #[test]
+fn a_place_that_cannot_be_written_is_named_in_the_words_of_the_system() {
+    let dir = workdir();
+    for command in TABLES.iter().chain(&RESULTS) {
+        let said = dir.pokedex(&format!("{command} -o missing/x")).failed(1);
+        let expected = "missing/x: cannot write: No such file or directory (os error 2)\nhint: create the folder first: mkdir -p missing";
+        assert!(said.contains(expected), "{command}: {said}");
+        let said = dir.pokedex(&format!("{command} -o m.parquet/x")).failed(1);
+        assert!(said.contains("m.parquet/x: cannot write: Not a directory"), "{command}: {said}");
+    }
+}
+
+#[test]
 fn a_file_that_is_replaced_keeps_its_mode() {
     let dir = workdir();
     let outputs = TABLES.map(|command| (command, "private.parquet")).into_iter();
