@@ -236,7 +236,7 @@ impl AugmentArgs {
         let (sink, folder) = match &target {
             Target::Directory(path) => {
                 provenance.set(FOLDER, COMMAND);
-                (None, Some(Arc::new(Folder::open(path, &described, None, &mut Earlier)?)))
+                (None, Some(Arc::new(Folder::open(path, &format!("{COMMAND} {described}"), None, &mut Earlier)?)))
             }
             target => (Some(open_sink(target, true)?), None),
         };

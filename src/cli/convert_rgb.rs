@@ -94,7 +94,8 @@ impl ConvertRgb {
 
         ui.start("convert", table.rows);
         let work = move |batch: Result<RecordBatch, Error>| convert(&batch?, recipe, None, &schema);
-        let tally = self.work.drive(slices(table, SLICE_ROWS), work, ui, |batch| Ok(writer.write(&batch)?))?;
+        // One at a time: an Arrow array holds 2 GiB, and several large ones might not go into it.
+        let tally = self.work.drive(slices(table, 1), work, ui, |batch| Ok(writer.write(&batch)?))?;
         writer.finish()?;
         origin.report(ui);
         Ok(self.work.exit(&tally))
@@ -106,7 +107,7 @@ impl ConvertRgb {
         let mut provenance = table.provenance.clone();
         recipe.describe(&mut provenance);
         let mut known = Known::new(recipe);
-        let folder = Arc::new(Folder::open(path, &recipe.to_string(), None, &mut known)?);
+        let folder = Arc::new(Folder::open(path, &format!("{COMMAND} {recipe}"), None, &mut known)?);
         folder.claim(&files, self.work.threads())?;
         folder.begin()?;
         provenance.set("schema", "manifest");

@@ -171,6 +171,12 @@ mod tests {
     }
 
     #[test]
+    fn a_class_is_a_line_whatever_its_name() {
+        let classes = Classes::labels(["a\nb", "c\r", "d\u{2028}e", "f\u{85}"].map(String::from));
+        assert_eq!(classes.lines(), "a b\nc \nd e\nf \n");
+    }
+
+    #[test]
     fn yaml_reads_names_as_text() {
         assert_eq!(yaml_text("Type: Null"), "\"Type: Null\"");
         assert_eq!(yaml_text("a\"\\\u{7f}\u{85}\n"), "\"a\\\"\\\\\\x7f\\x85\\n\"");

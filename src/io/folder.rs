@@ -107,6 +107,8 @@ struct Earlier {
     deeds: HashSet<u128>,
     /// What the unfinished files of killed runs have in their names.
     tokens: Vec<String>,
+    /// Whether some lie in hidden folders.
+    hidden: bool,
 }
 
 impl Earlier {
@@ -115,6 +117,7 @@ impl Earlier {
         if lies_below(file) {
             self.names.insert(hash(file));
             self.deeds.insert(deed(file, content));
+            self.hidden |= parent(file).split('/').any(|part| part.starts_with('.'));
         }
     }
 }
@@ -184,7 +187,7 @@ pub struct Folder {
 
 impl Folder {
     /// Opens a folder, making it where it is not there, and reads what earlier runs made. Runs of equal `settings` make
-    /// the same of the same inputs. `force`: files of others are replaced where they have names that are wanted.
+    /// the same of the same inputs; their first word is the command, whose folder it then is. `force`: files of others are replaced where they have names that are wanted.
     ///
     /// # Errors
     /// Another run writes to it, its manifest or journal is somebody else's, or it cannot be read or written. Then it is
@@ -244,6 +247,9 @@ impl Folder {
             let line = String::from_utf8_lossy(&line);
             if let Some(run) = line.strip_prefix("# ") {
                 let (token, settings) = run.split_once(' ').unwrap_or((run, ""));
+                if command_of(settings) != command_of(&self.settings) {
+                    return Err(self.foreign(vec![JOURNAL.into()], 0));
+                }
                 same = settings == self.settings;
                 self.earlier.tokens.extend(is_token(token).then(|| token.to_string()));
             } else if at == 0 && !line.is_empty() {
@@ -307,7 +313,7 @@ impl Folder {
             }
             Ok(())
         };
-        walk(&self.path, true, &mut see).map_err(|source| Error::Read { path: self.path.clone(), source })?;
+        walk(&self.path, true, false, &mut see).map_err(|source| Error::Read { path: self.path.clone(), source })?;
         self.refuse_foreign(&files, threads, |_| true)
     }
 
@@ -537,7 +543,8 @@ impl Folder {
             }
             Ok(())
         };
-        walk(&self.path, false, &mut see).map_err(|source| Error::Write { path: self.path.clone(), source })?;
+        walk(&self.path, false, earlier.hidden, &mut see)
+            .map_err(|source| Error::Write { path: self.path.clone(), source })?;
         Ok(removed)
     }
 
@@ -589,6 +596,11 @@ fn is_part(file: &str, token: &str) -> bool {
     number.is_some_and(|(name, number)| {
         name.strip_suffix(token).is_some_and(|name| name.ends_with('.')) && number.parse::<u64>().is_ok()
     })
+}
+
+/// The command of a run, from its version and settings.
+fn command_of(settings: &str) -> &str {
+    settings.split(' ').nth(1).unwrap_or_default()
 }
 
 fn parse_digest(line: &str) -> Option<(Digest, &str)> {
@@ -647,30 +659,112 @@ fn hash(name: &str) -> u64 {
     hasher.finish()
 }
 
-/// Shows every file below a folder by its name below it, links as files, and no hidden folders. A folder that cannot be
-/// read is an error where it is `strict`: nothing of ours is in it.
-fn walk(folder: &Path, strict: bool, see: &mut impl FnMut(&str) -> std::io::Result<()>) -> std::io::Result<()> {
-    fn below(
-        folder: &Path,
-        prefix: &str,
-        strict: bool,
-        see: &mut impl FnMut(&str) -> std::io::Result<()>,
-    ) -> std::io::Result<()> {
-        let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+/// Shows every file below a folder by its name below it, links as files; what lies in `hidden` folders too, or not. A
+/// folder that cannot be read is an error where it is `strict`: nothing of ours is in it.
+fn walk(
+    folder: &Path,
+    strict: bool,
+    hidden: bool,
+    see: &mut dyn FnMut(&str) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    let mut waiting = vec![String::new()];
+    while let Some(prefix) = waiting.pop() {
+        let entries = fs::read_dir(folder.join(&prefix)).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         let mut entries = match entries {
-            Err(_) if !strict => return Ok(()),
+            Err(_) if !strict => continue,
             entries => entries?,
         };
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
             let name = entry.file_name().to_string_lossy().into_owned();
             match entry.file_type()?.is_dir() {
-                true if name.starts_with('.') => {}
-                true => below(&entry.path(), &format!("{prefix}{name}/"), strict, see)?,
+                true if name.starts_with('.') && !hidden => {}
+                true => waiting.push(format!("{prefix}{name}/")),
                 false => see(&format!("{prefix}{name}"))?,
             }
         }
-        Ok(())
     }
-    below(folder, "", strict, see)
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record of a manifest that is a list: a line is a file that holds its own name.
+    struct List;
+
+    impl Record for List {
+        fn manifest(&self) -> &'static str {
+            "list"
+        }
+
+        fn read(&mut self, manifest: &Path, made: &mut dyn FnMut(&str, Digest)) -> bool {
+            let text = fs::read_to_string(manifest).unwrap_or_default();
+            text.lines().for_each(|file| made(file, *blake3::hash(file.as_bytes()).as_bytes()));
+            text.starts_with("list")
+        }
+    }
+
+    fn run(path: &Path, files: &[&str]) -> Result<u64, Error> {
+        let folder = Folder::open(path, "test", None, &mut List)?;
+        folder.claim(files, 2)?;
+        folder.begin()?;
+        for file in files {
+            folder.put(file, file.as_bytes(), blake3::hash(file.as_bytes()).as_bytes(), "")?;
+        }
+        let removed = folder.remove_stale()?;
+        let mut list = folder.create("list")?;
+        let text = format!("list\n{}\n", files.join("\n"));
+        list.write_all(text.as_bytes()).map_err(|source| Error::Write { path: "list".into(), source })?;
+        list.finish()?;
+        folder.complete();
+        Ok(removed)
+    }
+
+    #[test]
+    fn what_an_earlier_run_made_goes_and_nothing_else() {
+        let outer = tempfile::tempdir().expect("a temporary folder");
+        let path = outer.path().join("new/out");
+        run(&path, &["a", "b/c", ".d/e"]).expect("written");
+        fs::write(path.join("b/mine"), "mine").expect("writable");
+        assert_eq!(run(&path, &["a"]).expect("written"), 2);
+        assert!(path.join("b/mine").exists() && !path.join(".d").exists());
+        fs::write(path.join("a"), "edited").expect("writable");
+        assert_eq!(run(&path, &[]).expect("written"), 0);
+        assert!(matches!(run(&path, &["a"]), Err(Error::Foreign { files, .. }) if files == ["a"]));
+        // A list of names that lead away names nothing.
+        fs::write(outer.path().join("x"), "../../x").expect("writable");
+        fs::write(path.join("list"), "list\n../../x\n").expect("writable");
+        assert_eq!(run(&path, &["z"]).expect("written"), 0);
+        assert!(outer.path().join("x").exists());
+        assert!(matches!(run(&path, &["../x"]), Err(Error::Outside { .. })));
+        // A run that is refused leaves not even a folder.
+        let fresh = outer.path().join("p/q");
+        assert!(run(&fresh, &["/x"]).is_err() && !outer.path().join("p").exists());
+    }
+
+    #[test]
+    fn names_that_leave_the_folder_or_are_written_otherwise_are_none() {
+        assert!(["a", "a/b", "..a/b..", ".a"].into_iter().all(lies_below));
+        let wrong = ["", "/a", "../a", "a/../b", ".", "./a", "a//b", "a/", "a/.", "a\0"];
+        assert!(!wrong.into_iter().any(lies_below));
+    }
+
+    #[test]
+    fn unfinished_files_are_known_by_their_run() {
+        let token = token();
+        assert!(is_token(&token));
+        assert!(is_part(&format!("a/.b.png.{token}-12.part"), &token));
+        for other in
+            [format!("a/.b.png.{token}.part"), format!("b.{token}-1.part"), ".b.0123456789abcdef-1.part".into()]
+        {
+            assert!(!is_part(&other, &token), "{other}");
+        }
+        let digest = blake3::hash(b"").to_hex();
+        let line = format!("{digest} \"a\\nb\" x 1");
+        let (file, _, note) = parse_made(&line).expect("whole");
+        assert_eq!((&*file, note), ("a\nb", "x 1"));
+        assert!(parse_made(&format!("{digest} \"a")).is_none());
+    }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BinaryArray, RecordBatch, StringArray, StructArray, new_null_array};
+use arrow_array::{Array, ArrayRef, BinaryArray, Int32Array, RecordBatch, StringArray, StructArray, new_null_array};
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
@@ -160,7 +160,17 @@ fn open(folder: &Path, except: Option<&Path>) -> Result<Table, Error> {
 fn pieces(batch: &RecordBatch, most: usize) -> Vec<(usize, usize)> {
     let lengths = batch.column_by_name(LENGTH).and_then(|column| arrow_cast::cast(column, &DataType::UInt64).ok());
     let lengths = lengths.as_ref().map(|column| column.as_primitive::<arrow_array::types::UInt64Type>());
-    let length = |i: usize| lengths.filter(|lengths| lengths.is_valid(i)).map_or(0, |lengths| lengths.value(i));
+    let side = |name: &str| column::ints(batch, name).ok().flatten();
+    let (widths, heights) = (side(column::WIDTH), side(column::HEIGHT));
+    let pixels =
+        |side: &Option<Int32Array>, i: usize| side.as_ref().map_or(0, |s| u64::from(s.value(i).unsigned_abs()));
+    // Of rows of Parquet shards only the pixels are known.
+    let packed = batch.column_by_name(MEMBER).is_some();
+    let length = |i: usize| match lengths.filter(|lengths| lengths.is_valid(i)) {
+        Some(lengths) => lengths.value(i),
+        None if packed => pixels(&widths, i).saturating_mul(pixels(&heights, i)).saturating_mul(4),
+        None => 0,
+    };
     let (mut pieces, mut from, mut bytes) = (Vec::new(), 0, 0u64);
     for i in 0..batch.num_rows() {
         if i > from && (i - from == most || bytes.saturating_add(length(i)) > BATCH_BYTES) {

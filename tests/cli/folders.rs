@@ -73,38 +73,38 @@ fn outputs(dir: &Workdir, command: &str) -> Vec<String> {
 
 #[test]
 fn nothing_of_others_is_touched_whatever_lies_in_the_folder() {
-    type Prepare = fn(&Workdir, &[String]);
+    type Prepare = fn(&Workdir, &[String], &str);
     let states: [(&str, Prepare); 12] = [
-        ("a file at a wanted name", |dir, files| dir.write(&format!("out/{}", files[0]), "mine")),
-        ("a folder at a wanted name", |dir, files| dir.write(&format!("out/{}/mine", files[0]), "mine")),
-        ("a file where a folder is wanted", |dir, files| {
+        ("a file at a wanted name", |dir, files, _| dir.write(&format!("out/{}", files[0]), "mine")),
+        ("a folder at a wanted name", |dir, files, _| dir.write(&format!("out/{}/mine", files[0]), "mine")),
+        ("a file where a folder is wanted", |dir, files, _| {
             dir.write(&format!("out/{}", files[0].split('/').next().expect("a name")), "mine");
         }),
-        ("a link at a wanted name", |dir, files| {
+        ("a link at a wanted name", |dir, files, _| {
             let path = dir.path(&format!("out/{}", files[0]));
             fs::create_dir_all(path.parent().expect("below out")).expect("writable");
             symlink(dir.path("outside/precious.txt"), path).expect("a link");
         }),
-        ("a link where a folder is wanted", |dir, files| {
+        ("a link where a folder is wanted", |dir, files, _| {
             fs::create_dir(dir.path("out")).expect("writable");
             let (folder, _) = files.iter().find_map(|file| file.split_once('/')).unwrap_or(("x", ""));
             symlink("../outside", dir.path(&format!("out/{folder}"))).expect("a link");
         }),
-        ("a manifest of something else", |dir, _| {
+        ("a manifest of something else", |dir, _, _| {
             dir.write("out/mine.txt", "mine");
             dir.pokedex("scan pics -o out/manifest.parquet").ok();
         }),
-        ("a manifest that is a link", |dir, _| {
+        ("a manifest that is a link", |dir, _, _| {
             fs::create_dir(dir.path("out")).expect("writable");
             symlink("../t.parquet", dir.path("out/manifest.parquet")).expect("a link");
         }),
-        ("a journal that is a link", |dir, _| {
+        ("a journal that is a link", |dir, _, _| {
             fs::create_dir(dir.path("out")).expect("writable");
             symlink("../outside/precious.txt", dir.path("out/.pokedex.journal")).expect("a link");
         }),
-        ("a journal that is none", |dir, _| dir.write("out/.pokedex.journal", "mine")),
-        ("a manifest of before that is none", |dir, _| dir.write("out/.pokedex.previous", "mine")),
-        ("a forged journal", |dir, files| {
+        ("a journal that is none", |dir, _, _| dir.write("out/.pokedex.journal", "mine")),
+        ("a manifest of before that is none", |dir, _, _| dir.write("out/.pokedex.previous", "mine")),
+        ("a forged journal", |dir, files, command| {
             let precious = blake3::hash(b"precious");
             let absolute = dir.path("outside/precious.txt").display().to_string();
             fs::create_dir(dir.path("out")).expect("writable");
@@ -113,9 +113,9 @@ fn nothing_of_others_is_touched_whatever_lies_in_the_folder() {
             dir.write("out/.mine.part", "mine");
             let names = ["../outside/precious.txt", "away/precious.txt", "mine.txt", &absolute, &files[0], "."];
             let lines: String = names.iter().map(|name| format!("+ {precious} {name:?} \n")).collect();
-            dir.write("out/.pokedex.journal", format!("# x .\n# mine 1\n{lines}"));
+            dir.write("out/.pokedex.journal", format!("# x 0 {command} 1\n# mine 0 {command} 1\n{lines}"));
         }),
-        ("an input at a wanted name", |dir, files| {
+        ("an input at a wanted name", |dir, files, _| {
             let path = dir.path(&format!("out/{}", files[0]));
             fs::create_dir_all(path.parent().expect("below out")).expect("writable");
             fs::hard_link(dir.path("pics/a/00.png"), path).expect("a link");
@@ -125,7 +125,7 @@ fn nothing_of_others_is_touched_whatever_lies_in_the_folder() {
     for command in COMMANDS {
         let files = outputs(&dir, command);
         for (state, prepare) in &states {
-            prepare(&dir, &files);
+            prepare(&dir, &files, command.split(' ').next().expect("a word"));
             let before = tree(dir.folder());
             let mut runs = vec![format!("{command} -o out/")];
             runs.push(runs[0].clone());
@@ -336,6 +336,43 @@ fn a_run_that_is_killed_at_any_moment_is_taken_up() {
 
 fn contents(dir: &Workdir, folder: &str) -> BTreeMap<String, Vec<u8>> {
     dir.files(folder).into_iter().map(|file| (file.clone(), dir.read(&format!("{folder}/{file}")))).collect()
+}
+
+#[test]
+fn what_another_command_left_is_not_taken_up() {
+    let dir = prepared();
+    for (first, second) in [(COMMANDS[0], COMMANDS[1]), (COMMANDS[1], COMMANDS[0]), (COMMANDS[0], COMMANDS[3])] {
+        for killed in [false, true] {
+            dir.pokedex(&format!("{first} -o out/")).ok();
+            if killed {
+                let made = contents(&dir, "out").into_iter();
+                let lines: String =
+                    made.map(|(name, bytes)| format!("+ {} {name:?} \n", blake3::hash(&bytes))).collect();
+                let command = first.split(' ').next().expect("a word");
+                dir.write("out/.pokedex.journal", format!("# 0123456789abcdef 0.1.0 {command} x\n{lines}"));
+                fs::remove_file(dir.path("out/manifest.parquet")).expect("removable");
+            }
+            let before = tree(dir.folder());
+            let said = dir.pokedex(&format!("{second} -o out/")).failed(1);
+            let left = if killed { ".pokedex.journal" } else { "manifest.parquet" };
+            assert!(said.contains(&format!("that were changed since: {left}")), "{second}: {said}");
+            assert_eq!(before, tree(dir.folder()), "{second}");
+            fs::remove_dir_all(dir.path("out")).expect("removable");
+        }
+    }
+}
+
+#[test]
+fn a_data_set_gets_no_name_of_a_file() {
+    let dir = prepared();
+    for name in ["x.zip", "p.csv", "SET.TAR"] {
+        let said = dir.pokedex(&format!("export t.parquet --format coco -o {name}")).failed(2);
+        assert!(said.contains(&format!("-o {name}/ makes a folder")), "{said}");
+        assert!(!dir.path(name).exists());
+        dir.pokedex(&format!("export t.parquet --format coco -o {name}/")).ok();
+        dir.pokedex(&format!("export t.parquet --format coco -o {name}")).ok();
+    }
+    dir.pokedex("export t.parquet --format coco -o set.v2").ok();
 }
 
 #[test]

@@ -73,7 +73,8 @@ impl Export {
         }
         let force = self.pictures.force;
         let mut known = Known::new(&settings);
-        let folder = Arc::new(Folder::open(&out, &settings, Some(force), &mut known)?);
+        let run = format!("{} {settings}", manifest::EXPORT);
+        let folder = Arc::new(Folder::open(&out, &run, Some(force), &mut known)?);
         if !force {
             folder.require_alone(is_harmless, self.work.threads())?;
         }
@@ -105,6 +106,10 @@ impl Export {
                 Target::File(path) if path.exists() => {
                     Err(Failure::usage(format!("{}: is a file, and a data set is a folder", path.display()), hint))
                 }
+                Target::File(path) if has_extension_of_a_file(&path) => Err(Failure::usage(
+                    format!("{}: has the name of a file, and a data set is a folder", path.display()),
+                    format!("--format {} -o {}/ makes a folder of that name", self.format.name(), path.display()),
+                )),
                 _ => Ok(out.to_path_buf()),
             },
             _ => Err(Failure::usage("a data set is a folder, and none was named", hint)),
@@ -114,8 +119,13 @@ impl Export {
     /// Reads all rows once, and gives them back to be read again. None may lie in the folder `out`.
     fn survey(&self, filter: Option<&Filter>, out: &Path, ui: &mut Ui) -> Result<(Table, Survey), Failure> {
         let mut inputs = self.inputs.to_inputs();
-        let device: Vec<_> = [&self.device.model, &self.device.anchors].into_iter().flatten().collect();
-        let within = folders::refuse_inputs(&mut inputs, out, &device, ui)?;
+        let classes = match &self.pictures.classes {
+            Some(Choice::File(path)) => Some(path),
+            _ => None,
+        };
+        let others = [self.device.model.as_ref(), self.device.anchors.as_ref(), classes];
+        let others: Vec<_> = others.into_iter().flatten().collect();
+        let within = folders::refuse_inputs(&mut inputs, out, &others, ui)?;
         let mut survey = Survey::new(self.naming(), within);
         let table = folders::read_twice(&inputs, filter, ui, |batch| Ok(survey.look(batch)?))?;
         Ok((table, survey))
@@ -416,6 +426,55 @@ fn report_left_out(name: &str, plan: &Plan, ui: &Ui) {
 fn is_harmless(file: &str) -> bool {
     let name = file.rsplit('/').next().unwrap_or_default();
     name.ends_with(".cache") || ["Thumbs.db", "desktop.ini"].contains(&name)
+}
+
+/// Whether a name is that of a file, as its extension says.
+fn has_extension_of_a_file(path: &Path) -> bool {
+    const FILES: &[&str] = &[
+        "7z",
+        "ann",
+        "arrow",
+        "bz2",
+        "csv",
+        "db",
+        "faiss",
+        "feather",
+        "gz",
+        "h5",
+        "htm",
+        "html",
+        "jpeg",
+        "jpg",
+        "json",
+        "jsonl",
+        "md",
+        "npy",
+        "npz",
+        "onnx",
+        "parquet",
+        "pdf",
+        "pickle",
+        "pkl",
+        "png",
+        "pt",
+        "rar",
+        "safetensors",
+        "sqlite",
+        "tar",
+        "tgz",
+        "toml",
+        "tsv",
+        "txt",
+        "webp",
+        "xml",
+        "xz",
+        "yaml",
+        "yml",
+        "zip",
+        "zst",
+    ];
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    extension.is_some_and(|extension| FILES.contains(&extension.as_str()))
 }
 
 /// ImageFolder numbers the classes of every split by the folders that it has.

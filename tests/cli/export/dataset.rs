@@ -290,7 +290,7 @@ fn a_run_that_was_cut_short_goes_on_where_it_was() {
     std::fs::rename(dir.path("out/manifest.parquet"), dir.path("out/.pokedex.previous")).expect("renamed");
     let token = "0123456789abcdef";
     let made = blake3::hash(b"of a run that was killed");
-    let journal = format!("# {token} another run\n+ {made} \"images/train/0009_001.jpg\" \n+ {made} \"labels/tr");
+    let journal = format!("# {token} 0 export another\n+ {made} \"images/train/0009_001.jpg\" \n+ {made} \"labels/tr");
     dir.write("out/.pokedex.journal", journal);
     dir.write("out/images/train/0009_001.jpg", "of a run that was killed");
     dir.write(&format!("out/images/train/.0009_001.jpg.{token}-7.part"), "half of it");
@@ -317,7 +317,7 @@ fn shards_of_a_run_that_was_killed_are_made_again_without_looking_at_every_pictu
         std::fs::remove_file(dir.path(format).join("manifest.parquet")).expect("removed");
         let made: Vec<String> =
             whole.iter().map(|(file, bytes)| format!("+ {} \"{file}\" \n", blake3::hash(bytes))).collect();
-        dir.write(&format!("{format}/.pokedex.journal"), format!("# 0123456789abcdef x\n{}", made.concat()));
+        dir.write(&format!("{format}/.pokedex.journal"), format!("# 0123456789abcdef 0 export x\n{}", made.concat()));
         dir.pokedex(&export).ok();
         assert!(contents(&dir, format) == whole, "{format}: by the names in its journal");
         let run = dir.pokedex(&export).ok();

@@ -69,7 +69,7 @@ fn what_was_not_finished_is_not_read() {
     let dir = Workdir::new();
     labelled(&dir);
     dir.pokedex("export t.parquet --format yolo -o out").ok();
-    dir.write("out/.pokedex.journal", "# a run that was killed\n");
+    dir.write("out/.pokedex.journal", "# 0123456789abcdef 0.1.0 export that was killed\n");
     for command in ["scan out -o s.parquet", "scan out pics -o s.parquet", "embed out -o s.parquet"] {
         let said = dir.pokedex(command).failed(1);
         assert!(said.contains("out: a run was not finished here"), "{command}: {said}");
