@@ -101,8 +101,9 @@ impl From<Fit> for image::Fit {
 ///
 /// Data sets (yolo, imagefolder, coco, webdataset, huggingface, edge) are folders. Rows with an error, excluded ones and those
 /// without a split are left out. Classes are the 1025 species where every row has a Pokédex number (class = id − 1), else
-/// the sorted labels. Splits called val, valid or dev are for validation. Boxes of the column `boxes` follow their
-/// pictures. yolo makes JPEGs of 416 x 416 pixels; the others keep the bytes of PNGs of 8 bits, upright JPEGs, WebP
+/// the sorted labels; --classes says otherwise. Splits called val, valid or dev are for validation, testing or eval for the
+/// test. Boxes of the column `boxes` follow their pictures; where nobody has drawn any, yolo and coco take the whole
+/// picture for the box of its class. yolo makes JPEGs of 416 x 416 pixels; the others keep the bytes of PNGs of 8 bits, upright JPEGs, WebP
 /// and BMP, unless --size or --encode is given. Kept PNGs keep their transparency; --encode png puts them on the
 /// --background.
 ///

@@ -76,14 +76,17 @@ impl Inputs {
 
     /// The image files of the arguments; of a folder that somebody laid out as a data set with what that says of them.
     fn pictures(&self) -> Result<Table, Error> {
+        let (except, found) = (self.except.as_deref(), Findings::default());
         if let [path] = self.paths.as_slice()
-            && let Some(table) = layout::find(path, self.ids, self.except.as_deref())?
+            && let Some(table) = layout::find(path, self.ids, except, &found)?
         {
             return Ok(table);
         }
-        let except = self.except.as_deref();
         let Some(findings) = &self.passed_over else {
-            return self.list(Listing::of_all_but(&self.paths, except)?);
+            let mut table = self.list(Listing::of_all_but(&self.paths, except)?)?;
+            // Why a layout has no pictures, where it has none.
+            table.findings = found;
+            return Ok(table);
         };
         let (listing, unreadable) = Listing::of_readable(&self.paths, except)?;
         for (path, problem) in unreadable {

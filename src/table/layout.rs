@@ -176,11 +176,11 @@ pub fn open(path: &Path, profile: Profile) -> Result<Layout, Error> {
 
 /// The rows of a folder that somebody else laid out, or of that of a `data.yaml`: every picture below it, and what the
 /// layout says of those it knows; `None` of a folder of pictures. What lies in the folder `except` is passed over, what is
-/// wrong is for [`Table::findings`].
+/// wrong is for `findings`, and for [`Table::findings`].
 ///
 /// # Errors
 /// It cannot be read, or `ids` finds no number in a name.
-pub fn find(path: &Path, ids: IdSource, except: Option<&Path>) -> Result<Option<Table>, Error> {
+pub fn find(path: &Path, ids: IdSource, except: Option<&Path>, findings: &Findings) -> Result<Option<Table>, Error> {
     let listed = |folder: &Path| Listing::of_all_but(&[folder.to_path_buf()], except);
     let Some(profile) = Profile::of(path) else {
         // Tables are what is meant where there is nothing else.
@@ -190,13 +190,12 @@ pub fn find(path: &Path, ids: IdSource, except: Option<&Path>) -> Result<Option<
         table.iter_mut().for_each(|table| table.name = path.display().to_string());
         return Ok(table);
     };
-    let findings = Findings::default();
     let mut table = match profile {
         // Pictures beside shards are what was meant.
         Profile::Webdataset if !listed(path)?.is_empty() => return Ok(None),
-        Profile::Webdataset => webdataset::open(path, &findings)?,
+        Profile::Webdataset => webdataset::open(path, findings)?,
         _ => {
-            let (folder, mut pictures) = pictures(path, profile, Frame::Pixels, &findings)?;
+            let (folder, mut pictures) = pictures(path, profile, Frame::Pixels, findings)?;
             if pictures.stubs.is_empty() {
                 return Ok(None);
             }
@@ -207,7 +206,7 @@ pub fn find(path: &Path, ids: IdSource, except: Option<&Path>) -> Result<Option<
         }
     };
     table.name = path.display().to_string();
-    table.findings = findings;
+    table.findings = findings.clone();
     Ok(Some(table))
 }
 

@@ -175,3 +175,31 @@ fn one_rule_says_what_a_split_is_called() {
     let rows = dir.pokedex("evaluate p.csv --split dev --format json --bootstrap 0").ok().text();
     assert!(rows.contains("\"rows\": 2") || rows.contains("\"rows\":2"), "{rows}");
 }
+
+#[test]
+fn a_layout_whose_pictures_are_not_there_is_said_and_its_folder_read_all_the_same() {
+    let dir = Workdir::new();
+    dir.pictures("set/pics", 2);
+    dir.write("set/data.yaml", "train: images/train\nval: images/val\nnames: [cat]\n");
+    let said = dir.pokedex("scan set -o t.parquet").ok().stderr;
+    assert!(said.contains("images/train: the folder of pictures is not there and 1 fault more"), "{said}");
+    assert_eq!(dir.keys("t.parquet"), ["pics/000.png", "pics/001.png"]);
+}
+
+#[test]
+fn tables_of_the_hub_are_read_with_the_splits_of_their_names() {
+    let dir = Workdir::new();
+    dir.pictures("a", 3);
+    dir.pictures("b", 2);
+    for (folder, split) in [("a", "train"), ("b", "test")] {
+        dir.pokedex(&format!("convert-rgb {folder} -o {split}.parquet")).ok();
+        let table = dir.table(&format!("{split}.parquet"));
+        std::fs::create_dir_all(dir.path("hub/data")).expect("writable");
+        let image = [("image", table["image"].clone())];
+        let name = format!("hub/data/{split}-00000-of-00001.parquet");
+        dir.foreign(&name, &arrow_array::RecordBatch::try_from_iter(image).expect("a batch"));
+    }
+    dir.pokedex("scan hub -o t.parquet").ok();
+    assert_eq!(texts(&dir, "t.parquet", "split"), ["test", "test", "train", "train", "train"]);
+    assert!(dir.keys("t.parquet")[4].starts_with("data/train-00000-of-00001.parquet/"));
+}

@@ -33,7 +33,7 @@ pub fn read(profile: Profile, file: &str, bytes: &[u8]) {
         layout.table.for_each(drop);
         layout.findings.take();
     }
-    if let Ok(Some(table)) = layout::find(folder, pokedex::table::IdSource::Auto, None) {
+    if let Ok(Some(table)) = layout::find(folder, pokedex::table::IdSource::Auto, None, &Default::default()) {
         table.for_each(drop);
     }
 }

@@ -76,6 +76,13 @@ impl Document {
     }
 }
 
+impl Document {
+    /// Whether a key is there, be it null.
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|(name, _)| matches!(name, Value::Text(name) if name == key))
+    }
+}
+
 impl Value {
     /// As Python's `str` writes it; none of a list or a mapping.
     pub fn text(&self) -> Option<&str> {

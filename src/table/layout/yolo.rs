@@ -310,6 +310,11 @@ fn read_data(folder: &mut PathBuf, file: &Path, is_folder: bool, findings: &Find
         }
     }
     let names = names(&document, &wrong);
+    let mut sorted: Vec<&String> = names.iter().flatten().collect();
+    sorted.sort();
+    if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        findings.file(Fault::Misread, &name, format!("two classes are called {}", twice[0]));
+    }
     compare_with_classes_txt(folder, &name, names.as_deref().unwrap_or_default(), findings);
     if sources.is_empty() {
         sources = usual(folder);
@@ -378,6 +383,9 @@ fn names(document: &Document, wrong: &impl Fn(String)) -> Option<Vec<String>> {
             None
         }
     });
+    if document.has("nc") && document.get("nc").is_none() {
+        wrong("`nc` is empty".into());
+    }
     let text = |(at, value): (usize, &Value)| match value.text() {
         Some(text) => text.to_string(),
         None => {
@@ -423,11 +431,6 @@ fn names(document: &Document, wrong: &impl Fn(String)) -> Option<Vec<String>> {
     }
     if let Some(count) = count.filter(|count| usize::try_from(*count) != Ok(names.len())) {
         wrong(format!("`nc` is {count}, and there are {} names", names.len()));
-    }
-    let mut sorted: Vec<&String> = names.iter().collect();
-    sorted.sort();
-    if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-        wrong(format!("two classes are called {}", twice[0]));
     }
     Some(names)
 }
@@ -554,7 +557,7 @@ mod tests {
             "names: a",
             "names: [a]\nnc: 2",
             "nc: 1.5",
-            "names: [a, a]",
+            "names: [a]\nnc:",
         ] {
             assert!(!data(yaml).1.is_empty(), "{yaml}");
         }
