@@ -55,11 +55,17 @@ pub fn is_one(folder: &Path, children: &[Child]) -> bool {
         || !by_split(folder, &folders_among(children)).is_empty()
 }
 
+/// Among so many files the one that describes the data set is looked for.
+const MOST_YAML: usize = 16;
+
 /// `data.yaml`, else the one file that describes a data set.
 fn data_file(folder: &Path, children: &[Child]) -> Option<PathBuf> {
     let usual = ["data.yaml", "data.yml"].map(|name| folder.join(name)).into_iter().find(|path| path.is_file());
     let other = || {
-        let files = children.iter().map(|child| folder.join(&child.name));
+        // Many such files are of the pictures.
+        let is_yaml = |child: &&Child| child.ends_with(".yaml") || child.ends_with(".yml");
+        let yaml: Vec<&Child> = children.iter().filter(is_yaml).take(MOST_YAML + 1).collect();
+        let files = yaml.iter().filter(|_| yaml.len() <= MOST_YAML).map(|child| folder.join(&child.name));
         let mut files = files.filter(|path| is_data(path));
         files.next().filter(|_| files.next().is_none())
     };
