@@ -269,11 +269,14 @@ struct Facts {
     labelled: bool,
 }
 
+/// Says what the layout knows of a picture, by its number.
+type Describe = dyn FnMut(usize, &Stub) -> Facts + Send;
+
 /// The pictures of a layout, described one after the other.
 struct Pictures {
     stubs: Vec<Stub>,
     have_boxes: bool,
-    describe: Box<dyn FnMut(usize, &Stub) -> Facts + Send>,
+    describe: Box<Describe>,
     /// What is found when all were described.
     finish: Box<dyn FnMut() + Send>,
 }

@@ -387,6 +387,28 @@ fn what_torchvision_takes_for_classes_and_pictures_is_named() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_read_is_found_and_passed_over() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = Workdir::new();
+    divided(&dir);
+    let locked = dir.path("photos/locked");
+    std::fs::create_dir(&locked).expect("writable");
+    let mode = |mode: u32| std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(mode)).expect("ours");
+    mode(0);
+    // To who may do all, nothing is locked.
+    if std::fs::read_dir(&locked).is_err() {
+        let (code, found) = report(&dir, "photos");
+        assert_eq!(
+            (code, count(&found, "unreadable"), found["summary"]["rows"].as_u64()),
+            (4, 1, Some(12)),
+            "{found:#}"
+        );
+        assert!(dir.pokedex("scan photos -o t.parquet").failed(1).contains("photos/locked: cannot read"));
+    }
+    mode(0o700);
+}
+
+#[test]
 fn pipes_in_a_folder_are_not_opened() {
     let dir = Workdir::new();
     divided(&dir);
