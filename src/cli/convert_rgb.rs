@@ -13,10 +13,12 @@ use super::failure::{Exit, Failure};
 use super::folders;
 use super::outputs::{ensure_parquet, ensure_whole_in_place};
 use crate::convert::{self, COMMAND, Known, Made, Recipe};
-use crate::image::{Colour, Encoding, Flaw};
+use crate::export;
+use crate::image::{self, Colour, Encoding, Flaw};
 use crate::io::{self, Folder, Target};
 use crate::names;
 use crate::stage::{Done, Skipped, slices};
+use crate::table::boxes::{self, Bounds, Boxes};
 use crate::table::column::{self, hashes};
 use crate::table::dataset::{FOLDER, MANIFEST};
 use crate::table::{Error, Images, StreamFormat, Table, Writer};
@@ -84,7 +86,7 @@ impl ConvertRgb {
         let inputs = self.inputs.to_inputs();
         let table = inputs.images()?.with_unique_keys();
         let origin = Origin::of(&table);
-        let schema = column::put_field(&output_schema(&table.schema), column::image_field());
+        let schema = column::put_field(&output_schema(&table.schema, recipe), column::image_field());
         ensure_whole_in_place(self.output.as_deref(), &inputs.paths, &table.schema, &schema)?;
         let sink = open_sink(target, true)?;
         let mut provenance = table.provenance.clone();
@@ -112,7 +114,7 @@ impl ConvertRgb {
         folder.begin()?;
         provenance.set("schema", "manifest");
         provenance.set(FOLDER, COMMAND);
-        let mut schema = column::drop_field(&output_schema(&table.schema), column::IMAGE);
+        let mut schema = column::drop_field(&output_schema(&table.schema, recipe), column::IMAGE);
         schema = column::put_field(&schema, column::field(column::PATH, DataType::Utf8));
         let mut writer = Writer::new(folder.create(MANIFEST)?, &schema, &provenance, StreamFormat::Parquet)?;
 
@@ -164,7 +166,9 @@ impl ConvertRgb {
     }
 }
 
-fn output_schema(schema: &SchemaRef) -> SchemaRef {
+fn output_schema(schema: &SchemaRef, recipe: Recipe) -> SchemaRef {
+    // Boxes move along with their pictures.
+    let boxes = Some(boxes::field()).filter(|_| recipe.size.is_some() && schema.index_of(column::BOXES).is_ok());
     [
         column::field(column::WIDTH, DataType::UInt32),
         column::field(column::HEIGHT, DataType::UInt32),
@@ -173,7 +177,16 @@ fn output_schema(schema: &SchemaRef) -> SchemaRef {
         column::field(column::ERROR, DataType::Utf8),
     ]
     .into_iter()
+    .chain(boxes)
     .fold(schema.clone(), |schema, field| column::put_field(&schema, field))
+}
+
+/// The boxes of a picture of these bytes, moved along with it.
+fn moved(bytes: &[u8], recipe: Recipe, drawn: &[Bounds]) -> Vec<Bounds> {
+    let Recipe { background, size, .. } = recipe;
+    let fit = image::Fit::Pad;
+    let recipe = export::Recipe { size, fit, encoding: None, quality: image::JPEG_QUALITY, background };
+    image::dimensions(bytes).map(|from| recipe.move_boxes(from, drawn)).unwrap_or_default()
 }
 
 /// What became of a row. `None`: it arrived with an error.
@@ -193,6 +206,8 @@ type Place<'a> = (&'a Folder, &'a Known, &'a [Box<str>]);
 fn convert(batch: &RecordBatch, recipe: Recipe, place: Option<Place>, schema: &SchemaRef) -> Result<Done, Failure> {
     let images = Images::of(batch)?;
     let mut rows: Vec<Row> = Vec::with_capacity(batch.num_rows());
+    let drawn = recipe.size.map(|_| Boxes::of(batch)).transpose()?.flatten();
+    let mut boxes: Vec<Option<Vec<Bounds>>> = vec![None; batch.num_rows()];
     for i in 0..batch.num_rows() {
         if images.error(i).is_some() {
             rows.push(None);
@@ -205,6 +220,7 @@ fn convert(batch: &RecordBatch, recipe: Recipe, place: Option<Place>, schema: &S
                 continue;
             }
         };
+        boxes[i] = drawn.as_ref().and_then(|drawn| drawn.get(i)).map(|drawn| moved(&bytes, recipe, &drawn));
         let converted = match place {
             None => recipe
                 .apply(&bytes)
@@ -220,10 +236,18 @@ fn convert(batch: &RecordBatch, recipe: Recipe, place: Option<Place>, schema: &S
             Err(fatal) => return Err(fatal.into()),
         });
     }
-    Ok(assemble(batch, &images, &rows, place, schema))
+    let boxes = drawn.map(|_| boxes::array(boxes.iter().map(Option::as_deref)));
+    Ok(assemble(batch, &images, &rows, boxes, place, schema))
 }
 
-fn assemble(batch: &RecordBatch, images: &Images, rows: &[Row], place: Option<Place>, schema: &SchemaRef) -> Done {
+fn assemble(
+    batch: &RecordBatch,
+    images: &Images,
+    rows: &[Row],
+    boxes: Option<ArrayRef>,
+    place: Option<Place>,
+    schema: &SchemaRef,
+) -> Done {
     let done: Vec<Option<&Converted>> = rows.iter().map(|row| row.as_ref()?.as_ref().ok()).collect();
     let side = |side: fn(&Made) -> u32| -> ArrayRef {
         Arc::new(done.iter().map(|d| d.map(|d| side(&d.made))).collect::<UInt32Array>())
@@ -252,6 +276,7 @@ fn assemble(batch: &RecordBatch, images: &Images, rows: &[Row], place: Option<Pl
         (column::SOURCE_HASH, digest(|made| made.source)),
         (column::ERROR, Arc::new(StringArray::from(problems))),
     ];
+    new.extend(boxes.map(|boxes| (column::BOXES, boxes)));
     if let Some((folder, _, files)) = place {
         let path = |(i, file): (usize, &Box<str>)| match done[i] {
             Some(_) => Some(io::escape_bytes(folder.join(file).as_os_str().as_encoded_bytes())),

@@ -81,6 +81,22 @@ fn a_yolo_folder_goes_through_the_stages_and_comes_out_the_same() {
 }
 
 #[test]
+fn boxes_move_along_with_pictures_that_convert_rgb_scales() {
+    let dir = Workdir::new();
+    dir.write("set/images/train/0.png", picture(0));
+    dir.write("set/labels/train/0.txt", "0 0.5 0.5 0.5 0.5\n");
+    dir.write("set/data.yaml", "train: images/train\nval: images/train\nnames: [cat]\n");
+    for (size, expected) in [
+        ("", [10.0, 7.5, 30.0, 22.5]),
+        ("--size 80x60", [20.0, 15.0, 60.0, 45.0]),
+        ("--size 40x40", [10.0, 12.5, 30.0, 27.5]),
+    ] {
+        dir.pokedex(&format!("convert-rgb set {size} -o t.parquet")).ok();
+        assert_eq!(boxes(&dir, "t.parquet")[0].as_ref().expect("boxes")[0].xyxy, expected, "{size}");
+    }
+}
+
+#[test]
 fn faults_of_a_folder_are_said_once() {
     let dir = Workdir::new();
     for (split, number) in [("train", 0), ("val", 1)] {
