@@ -175,13 +175,13 @@ impl Query {
         let (results, columns) = match index {
             None => {
                 let results = self.ask_pokedex(&questions, filter.as_ref(), ui)?;
-                let columns = self.named_columns(&results, &|names, rows| Ok(Pokedex::index().cells(names, rows)?))?;
+                let columns = self.named_columns(&results, |names, rows| Ok(Pokedex::index().cells(names, rows)?))?;
                 (results, columns)
             }
             Some(path) => match self.open(path, ui)? {
                 Opened::Index(index) => {
                     let results = self.search(&index, &questions, filter.as_ref(), ui)?;
-                    let columns = self.named_columns(&results, &|names, rows| Ok(index.cells(names, rows)?))?;
+                    let columns = self.named_columns(&results, |names, rows| Ok(index.cells(names, rows)?))?;
                     (results, columns)
                 }
                 Opened::Annoy(annoy, metric) => {
@@ -190,7 +190,7 @@ impl Query {
                         let message = format!("{}: numbers its items and has no column `{}`", annoy.name(), names[0]);
                         Err(Failure::usage(message, "--columns rank,score,key"))
                     };
-                    let columns = self.named_columns(&results, &nothing)?;
+                    let columns = self.named_columns(&results, nothing)?;
                     (results, columns)
                 }
             },
@@ -206,7 +206,7 @@ impl Query {
     fn named_columns(
         &self,
         results: &[Group],
-        read: &dyn Fn(&[String], &[u64]) -> Result<RecordBatch, Failure>,
+        read: impl FnOnce(&[String], &[u64]) -> Result<RecordBatch, Failure>,
     ) -> Result<Option<Columns>, Failure> {
         if self.columns.is_empty() {
             return Ok(None);
