@@ -185,3 +185,63 @@ fn rows_that_arrived_with_an_error_keep_what_they_had() {
     assert_eq!(hash(&before), hash(&after));
     assert_eq!(dir.texts("m.parquet", "error"), dir.texts("e.parquet", "error"));
 }
+
+/// JPEGs that lack their end, and one that is whole.
+fn cut_short(dir: &Workdir, count: u32) {
+    for number in 0..count {
+        let jpeg = encode(&pattern(40, 30, number).into(), ImageFormat::Jpeg);
+        dir.write(&format!("in/{number:02}.jpg"), &jpeg[..jpeg.len() * 9 / 10]);
+    }
+    dir.write("in/whole.jpg", encode(&pattern(40, 30, 99).into(), ImageFormat::Jpeg));
+}
+
+#[test]
+fn pictures_that_are_cut_short_are_read_and_named_every_time() {
+    let dir = Workdir::new();
+    cut_short(&dir, 2);
+    let named = "truncated: the file ends early, and was read as far as it goes";
+    for command in [
+        "convert-rgb in -o out/",
+        "convert-rgb in -o out/",
+        "convert-rgb in -o t.parquet",
+        "scan in --verify -o m.parquet",
+        "embed in -o e.parquet",
+        "embed in -o e.parquet",
+    ] {
+        let said = dir.pokedex(command).ok().stderr;
+        let expected = format!("pokedex: 00.jpg: {named}\npokedex: 01.jpg: {named}\n");
+        assert!(said.contains(&expected) && !said.contains("whole"), "{command}: {said}");
+    }
+    assert_eq!(dir.texts("t.parquet", "error"), [None, None, None]);
+    assert!(!dir.pokedex("scan in -o m.parquet").ok().stderr.contains("truncated"), "only the headers are read");
+    assert!(!dir.pokedex("convert-rgb in -q -o out/").ok().stderr.contains("truncated"));
+    let found = dir.pokedex("check in").text();
+    assert!(found.contains("truncated") && found.contains("pictures that end early"), "{found}");
+}
+
+#[test]
+fn of_many_flawed_pictures_the_first_are_named_and_the_rest_counted() {
+    let dir = Workdir::new();
+    cut_short(&dir, 23);
+    let said = dir.pokedex("convert-rgb in -o out/ -j 3").ok().stderr;
+    assert!(said.contains("pokedex: 19.jpg: truncated") && !said.contains("pokedex: 20.jpg"), "{said}");
+    assert!(
+        said.contains("pokedex: 3 more pictures are truncated or damaged, and were read as far as they go"),
+        "{said}"
+    );
+    assert!(said.contains("hint: -v names them all, and so does pokedex check"), "{said}");
+    assert!(dir.pokedex("convert-rgb in -o other/ -v").ok().stderr.contains("pokedex: 22.jpg: truncated"));
+}
+
+#[test]
+fn what_is_sound_and_cannot_be_read_is_not_called_damaged() {
+    let dir = Workdir::new();
+    let mut jpeg = encode(&pattern(40, 30, 1).into(), ImageFormat::Jpeg);
+    let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).expect("a frame");
+    jpeg[frame + 1] = 0xc9;
+    dir.write("in/a.jpg", &jpeg);
+    for command in ["convert-rgb in -o out/", "scan in -o m.parquet", "embed in -o e.parquet"] {
+        let said = dir.pokedex(command).failed(3);
+        assert!(said.contains("pokedex: a.jpg: unsupported format: JPEG with arithmetic coding"), "{command}: {said}");
+    }
+}
