@@ -406,7 +406,7 @@ def cut():
         "ppm": saved(image, "PPM"), "tga": saved(image, "TGA"), "cmyk.jpg": saved(image.convert("CMYK"), "JPEG"),
     }
     for (name, data), share in itertools.product(kinds.items(), (0.05, 0.3, 0.6, 0.9, 0.99)):
-        yield "cut short", f"{share} {name}", data[: int(len(data) * share)]
+        yield "cut short", f"{share}.{name}", data[: int(len(data) * share)]
     kinds["jpg"] = kinds["jpg"][:-2]
     yield "cut short", "no end.jpg", kinds["jpg"]
 
@@ -486,7 +486,9 @@ def main(convert=convert):
             file = f"{number:04} {name}".replace("/", "-")
             files[file] = (kind, data)
             (folder / file).write_bytes(data)
-        for file, (error, pixels, said) in convert(pokedex, folder).items():
+        rows = convert(pokedex, folder)
+        wrong += [f"{kind}: {file}: is not in the table" for file, (kind, _) in files.items() if file not in rows]
+        for file, (error, pixels, said) in rows.items():
             kind, data = files[file]
             judged = verdict(kind, data, error, pixels, said)
             row = table.setdefault(kind, dict.fromkeys((*names, "wrong"), 0))
