@@ -25,13 +25,13 @@ struct Chunks {
     xmp: Option<Vec<u8>>,
     is_apple: bool,
     has_end: bool,
-    /// Where the last whole chunk ends.
-    whole: usize,
+    /// Where the last whole chunk ends, if one of them holds pixels.
+    whole: Option<usize>,
 }
 
 impl Chunks {
     fn read(bytes: &[u8]) -> Chunks {
-        let mut chunks = Chunks { whole: bytes.len().min(8), ..Chunks::default() };
+        let mut chunks = Chunks::default();
         let mut rest = bytes.get(8..).unwrap_or_default();
         while let Some((&[a, b, c, d, ref name @ ..], after)) = rest.split_first_chunk::<8>() {
             let length = u32::from_be_bytes([a, b, c, d]) as usize;
@@ -47,8 +47,8 @@ impl Chunks {
                 _ => {}
             }
             rest = after.get(length + 4..).unwrap_or_default();
-            if after.len() >= length + 4 {
-                chunks.whole = bytes.len() - rest.len();
+            if after.len() >= length + 4 && (name == b"IDAT" || chunks.whole.is_some()) {
+                chunks.whole = Some(bytes.len() - rest.len());
             }
         }
         chunks
@@ -117,9 +117,9 @@ impl<'a> Png<'a> {
         options.set_ignore_iccp_chunk(true);
         options.set_ignore_text_chunk(true);
         // The decoder wants an end where Pillow does without one.
-        let bytes = match chunks.has_end {
-            true => Cow::Borrowed(bytes),
-            false => Cow::Owned([&bytes[..chunks.whole], END].concat()),
+        let bytes = match chunks.whole.filter(|_| !chunks.has_end) {
+            Some(whole) => Cow::Owned([&bytes[..whole], END].concat()),
+            None => Cow::Borrowed(bytes),
         };
         let mut decoder = png::Decoder::new_with_options(Cursor::new(bytes), options);
         decoder.set_limits(Limits { bytes: MAX_BYTES as usize });
@@ -234,6 +234,7 @@ mod tests {
         let flaw = |bytes: &[u8]| decode_with_flaw(bytes, Colour::WHITE, None).map(|(_, flaw)| flaw);
         assert_eq!(flaw(&png), Ok(None));
         assert_eq!(flaw(&png[..png.len() - 12]), Ok(Some(Flaw::Truncated)));
+        assert_eq!(dimensions(&png[..png.len() - 20]), Ok((5, 4)), "the header is there");
         let problem = decode(&with(b"CgBI", &[0; 4], false), Colour::WHITE).expect_err("no picture").to_string();
         assert!(problem.starts_with("unsupported format: PNG as Apple"), "{problem}");
     }
