@@ -65,6 +65,7 @@ peers data="../shared/data":
 # Beside usearch, on a million vectors: takes half an hour and 10 GB
 peers-graph:
     python3 benches/peers/graph.py --rows 1000000 --work target/graph --peers bf16:16:128
+    python3 benches/peers/near_copies.py --work target/near_copies
 
 # Hostile bytes for what opens files and reads queries (needs nightly and cargo-fuzz), some seconds each
 fuzz seconds="300":
