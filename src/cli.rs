@@ -27,6 +27,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::model::trial;
 use crate::ui::{Talk, Ui};
 use crate::{guard, io};
 use failure::{Exit, Failure};
@@ -76,6 +77,12 @@ enum Command {
 
 /// The whole program.
 pub fn main() -> ExitCode {
+    if let Some(exit) = trial::asked() {
+        return exit;
+    }
+    if let Ok(program) = std::env::current_exe() {
+        trial::by(program);
+    }
     guard::install(io::abandon_unfinished);
     args::outlive_signals_of_files();
     let cli = match parse() {

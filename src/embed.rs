@@ -135,7 +135,7 @@ fn embed_images(
     size: usize,
 ) -> Result<Vec<Embedded>, Error> {
     let images = Images::of(batch)?;
-    let mut queue = Queue { tower, size, pixels: vec![0.0; size * tower.input_len()], waiting: Vec::new() };
+    let mut queue = Queue { tower, pixels: vec![0.0; size * tower.input_len()], waiting: Vec::new() };
     let mut rows: Vec<Embedded> = Vec::with_capacity(batch.num_rows());
     for i in 0..batch.num_rows() {
         if let Some(error) = images.error(i) {
@@ -177,7 +177,6 @@ fn embed_images(
 /// row's vector cannot depend on how many neighbours it has.
 struct Queue<'a> {
     tower: &'a ImageTower,
-    size: usize,
     pixels: Vec<f32>,
     /// The rows that wait for their vectors.
     waiting: Vec<usize>,
@@ -195,16 +194,15 @@ impl Queue<'_> {
             return Ok(());
         }
         self.pixels[self.waiting.len() * self.tower.input_len()..].fill(0.0);
-        let vectors = self.tower.embed(self.pixels.clone())?;
-        let mut made = Vec::new();
-        for (row, vector) in self.waiting.drain(..).zip(vectors.chunks_exact(vectors.len() / self.size)) {
-            rows[row].vector = Ok(vector.to_vec());
-            // A flaw is told of every time, so such a picture is decoded every time.
-            let content = rows[row].content.filter(|_| rows[row].flaw.is_none());
-            made.extend(content.map(|content| (content, vector)));
-        }
+        let vectors = self.tower.embed(self.pixels.clone(), self.waiting.len())?;
         if let Some(cache) = cache {
-            cache.put(&made);
+            // A flaw is told of every time, so such a picture is decoded every time.
+            let made = self.waiting.iter().zip(&vectors).filter(|(row, _)| rows[**row].flaw.is_none());
+            let made = made.filter_map(|(row, vector)| Some((rows[*row].content?, vector.as_deref().ok()?)));
+            cache.put(&made.collect::<Vec<_>>());
+        }
+        for (row, vector) in self.waiting.drain(..).zip(vectors) {
+            rows[row].vector = vector.map_err(|problem| format!("the model's vector of it {problem}"));
         }
         Ok(())
     }

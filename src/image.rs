@@ -13,6 +13,7 @@ mod by_image;
 mod colour;
 mod directory;
 mod encode;
+mod float;
 mod formats;
 mod gif;
 mod icon;

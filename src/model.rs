@@ -17,9 +17,11 @@ mod lone;
 mod onnx;
 mod ort;
 mod prepare;
+mod processor;
 mod rten;
 mod spelling;
 mod tokenizer;
+pub mod trial;
 mod wordpiece;
 mod yolo;
 
@@ -37,15 +39,19 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::image::{Colour, Filter, Fit, Rgb};
+use crate::image::{Colour, Fit, Rgb};
 use engine::{Batch, Choice, Ends, Output, Role, Tower};
-use layout::{Found, Part, Vocabulary, Words};
+use layout::{Form, Found, Part, Vocabulary, Words};
 use lone::{Lone, Purpose};
 use onnx::{Kind, Port};
 use tokenizer::{Cleaning, Length, Tokenizer};
+use trial::Sample;
 
 /// The files of a model of this project, in the order in which its identity is computed.
 const FILES: [&str; 4] = ["model.json", "image.rten", "text.rten", "vocab.txt"];
+
+/// Tokens of the text that a text tower is tried with.
+const SAMPLE_TOKENS: usize = 8;
 
 /// What can go wrong with a model.
 #[derive(Debug, thiserror::Error)]
@@ -64,16 +70,15 @@ pub enum Error {
     NoTower { model: String, tower: &'static str },
     #[error("model {model}: {problem}")]
     Run { model: String, problem: String },
+    #[error("model {model}: its vector of {of} {problem}")]
+    NoDirection { model: String, of: String, problem: &'static str },
 }
 
 impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Error::Unknown { installed, .. } => Some(format!(
-                "installed models: {}; a folder is given with a slash: --model ./FOLDER",
-                installed.join(", ")
-            )),
+            Error::Unknown { name, installed } => Some(unknown_model(name, installed)),
             Error::NotAModel { .. } => Some("`pokedex model --help` tells which folders are understood".into()),
             Error::NoVector { path, .. } => {
                 Some(format!("--model {}#NAME, of an output or of a value inside its graph", path.display()))
@@ -84,6 +89,21 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// What helps who named a model that is not here: how it comes here, or which one was probably meant.
+fn unknown_model(name: &str, installed: &[String]) -> String {
+    let (name, _) = split_variant(name);
+    if let Some(known) = hub::short_name(name) {
+        return format!("pokedex model pull {known}");
+    }
+    let folder = "a folder is given with a slash: --model ./FOLDER";
+    let slips = |known: &str| strsim::osa_distance(&name.to_lowercase(), &known.to_lowercase());
+    let near = installed.iter().map(String::as_str).min_by_key(|known| slips(known));
+    let near = near.filter(|known| slips(known) <= known.len() / 4 + 1).map(|known| format!("--model {known}"));
+    let near = near.or_else(|| hub::nearest_short_name(name).map(|known| format!("pokedex model pull {known}")));
+    let near = near.map_or(String::new(), |near| format!("did you mean: {near}; "));
+    format!("{near}installed models: {}; {folder}", installed.join(", "))
 }
 
 /// Name and SHA-256 over weights and preprocessing: what must be equal for two vectors to be comparable.
@@ -215,6 +235,9 @@ impl Model {
         if folder.join(FILES[0]).is_file() {
             return Model::open_own(folder, engine).map_err(fail);
         }
+        if folder.is_file() {
+            return Err(fail("it is a file; a model is a folder, or one .onnx file".into()));
+        }
         if !folder.is_dir() {
             return Err(fail("there is no such folder".into()));
         }
@@ -246,8 +269,11 @@ impl Model {
             let outputs = outputs.iter().map(|port| port.name.clone()).collect();
             Error::NoVector { path: file.to_path_buf(), outputs }
         })?;
-        // An `@` parts the name from the digest.
-        let name = format!("{}#{output}", lone.name()).replace('@', "_");
+        let name = clean(&format!("{}#{output}", lone.name()));
+        let kind = lone.graph.output(&output).map_or(Kind::Other(None), |port| port.kind);
+        if !kind.is_float() && kind != Kind::Other(None) {
+            return Err(fail(format!("its output `{output}` is of {kind}, not of floating-point numbers")));
+        }
         let mut model = Model::of_lone(lone, &output, name, 0, engine).map_err(fail)?;
         let shape = model.found.image.as_ref().map_or(&[][..], |(part, _)| &part.output.shape);
         let dimension = match *shape {
@@ -285,8 +311,13 @@ impl Model {
     /// A model of this project, in a folder.
     fn open_own(folder: &Path, engine: Engine) -> Result<Model, String> {
         let text = std::fs::read(folder.join(FILES[0])).map_err(|e| format!("{}: {e}", FILES[0]))?;
-        let config: Config = serde_json::from_slice(&text).map_err(|e| format!("{}: {e}", FILES[0]))?;
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+        let config: Config = serde_json::from_slice(text).map_err(|e| format!("{}: {e}", FILES[0]))?;
         let found = config.found().map_err(|e| format!("{}: {e}", FILES[0]))?;
+        if clean(&config.name) != config.name || config.name.is_empty() {
+            let name = config.name.escape_debug();
+            return Err(format!("{}: the name `{name}` has characters that no name of a model has", FILES[0]));
+        }
         let mut hasher = Sha256::new();
         for file in FILES {
             match std::fs::read(folder.join(file)) {
@@ -392,9 +423,11 @@ impl Model {
     /// It has none, its weights are damaged, or the engine is not there.
     pub fn image_tower(&self, use_: Use, device: Device) -> Result<ImageTower, Error> {
         let (part, preprocess) = self.found.image.as_ref().ok_or_else(|| self.lacks("image"))?;
-        let tower = self.tower(part, builtin::IMAGE.bytes(), use_, device)?;
+        let (height, width) = (preprocess.height as usize, preprocess.width as usize);
+        let sample = Sample::Pixels(part.form.shape(self.at_once().unwrap_or(1), height, width));
+        let tower = self.tower(part, builtin::IMAGE.bytes(), sample, use_, device)?;
         let (id, dimension) = (self.id.clone(), self.found.dimension);
-        Ok(ImageTower { id, dimension, preprocess: preprocess.clone(), tower })
+        Ok(ImageTower { id, dimension, preprocess: preprocess.clone(), form: part.form, tower })
     }
 
     /// Loads the text tower.
@@ -406,7 +439,8 @@ impl Model {
         let (tower, tokenizer) = std::thread::scope(|scope| {
             // A vocabulary of 50,000 words takes longer than mapped weights.
             let tokenizer = scope.spawn(|| self.tokenizer(words));
-            let tower = self.tower(part, builtin::TEXT.bytes(), use_, device);
+            let tokens = if words.length.padded { words.length.most } else { words.length.most.min(SAMPLE_TOKENS) };
+            let tower = self.tower(part, builtin::TEXT.bytes(), Sample::Tokens([1, tokens]), use_, device);
             (tower, tokenizer.join().unwrap_or_else(|_| Err("the tokenizer gave up on it".into())))
         });
         let tokenizer = tokenizer.map_err(|problem| self.load_error(&words.file, problem))?;
@@ -427,7 +461,14 @@ impl Model {
         Error::Load { file: file.display().to_string(), problem }
     }
 
-    fn tower(&self, part: &Part, builtin: &'static [u8], use_: Use, device: Device) -> Result<Box<dyn Tower>, Error> {
+    fn tower(
+        &self,
+        part: &Part,
+        builtin: &'static [u8],
+        sample: Sample,
+        use_: Use,
+        device: Device,
+    ) -> Result<Box<dyn Tower>, Error> {
         let choice = Choice { engine: self.engine, device, use_ };
         let own = part.file.extension().is_some_and(|extension| extension == "rten");
         let tower = match &self.location {
@@ -435,8 +476,13 @@ impl Model {
                 Err("its weights are in rten's own format, which only the engine in the binary reads".into())
             }
             Location::Binary => rten::load_static(builtin, &part.ends),
-            Location::Folder(folder) if own => rten::load_file(&folder.join(&part.file), &part.ends, use_),
-            Location::Folder(folder) => prepare::load(folder, part, choice),
+            Location::Folder(folder) if own => {
+                let (file, mark) = (folder.join(&part.file), prepare::place(&self.id.digest));
+                let choice = Choice { engine: Engine::Rten, ..choice };
+                let tried = trial::pass(&file, &part.ends, choice, sample, mark.as_deref());
+                tried.and_then(|()| rten::load_file(&file, &part.ends, use_))
+            }
+            Location::Folder(folder) => prepare::load(folder, part, choice, sample),
         };
         tower.map_err(|problem| self.load_error(&part.file, problem))
     }
@@ -542,6 +588,8 @@ fn identity(folder: &Path, found: &Found, engine: Engine) -> std::io::Result<[u8
     let weights = |role: &str, part: &Part, put: &mut dyn FnMut(&str, &[u8])| -> std::io::Result<()> {
         put(role, &digest(&part.file)?);
         for name in &part.external {
+            prepare::beside(&folder.join(&part.file), name)
+                .map_err(|e| std::io::Error::new(e.kind(), format!("{name}: {e}")))?;
             put("weights", &digest(&part.file.with_file_name(name))?);
         }
         put("output", part.output.name.as_bytes());
@@ -568,13 +616,27 @@ fn name_of(folder: &Path) -> String {
     let mut names = folder.components().rev().map(|part| part.as_os_str().to_string_lossy());
     let repository = names.find_map(|name| name.strip_prefix("models--").map(str::to_string));
     match repository {
-        Some(repository) => repository.rsplit("--").next().unwrap_or_default().to_string(),
-        None => name_in(&folder),
+        Some(repository) => clean(repository.rsplit("--").next().unwrap_or_default()),
+        None => clean(&name_in(&folder)),
     }
 }
 
 fn name_in(folder: &Path) -> String {
     folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// A name as it may stand in tables and on terminals: without the `@` that parts it from the digest, and without what
+/// moves a cursor or turns the direction of writing.
+fn clean(name: &str) -> String {
+    let turns = ['\u{200e}', '\u{200f}', '\u{61c}', '\u{2028}', '\u{2029}'];
+    let is_bad = |c: char| {
+        c == '@'
+            || c.is_control()
+            || turns.contains(&c)
+            || ('\u{202a}'..='\u{202e}').contains(&c)
+            || ('\u{2066}'..='\u{2069}').contains(&c)
+    };
+    name.chars().map(|c| if is_bad(c) { '_' } else { c }).collect()
 }
 
 /// The folders of the models folder, by name.
@@ -599,22 +661,19 @@ impl Config {
             let port = |name: &str| Port { name: name.into(), kind: Kind::Float32, shape: Vec::new() };
             let ends = Ends::single(input, role, output);
             let (file, input, output) = (file.into(), port(input), port(output));
-            Part { file, ends, input, output, shared: false, external: Vec::new() }
+            Part { file, ends, input, form: Form::USUAL, output, shared: false, external: Vec::new() }
         };
         let image = self.image.as_ref().map(|image| {
             if image.size == 0 || image.size > 4096 {
                 return Err(format!("image size {} is out of range", image.size));
             }
             let preprocess = Preprocess {
-                width: image.size,
-                height: image.size,
                 fit: image.fit,
-                filter: Filter::Bilinear,
                 crop: image.crop,
                 background: image.background.parse().map_err(|e| format!("background: {e}"))?,
-                factor: 1.0 / 255.0,
                 mean: image.mean,
                 std: image.std,
+                ..Preprocess::plain(image.size, image.size)
             };
             Ok((part("image.rten", Role::Pixels, &image.input, &image.output), preprocess))
         });
@@ -694,6 +753,7 @@ pub struct ImageTower {
     id: ModelId,
     dimension: usize,
     preprocess: Preprocess,
+    form: Form,
     tower: Box<dyn Tower>,
 }
 
@@ -716,39 +776,50 @@ impl ImageTower {
         self.tower.engine()
     }
 
-    /// Numbers of one preprocessed image: three planes.
+    /// Numbers of one preprocessed image: a plane for each channel.
     pub fn input_len(&self) -> usize {
-        3 * self.preprocess.width as usize * self.preprocess.height as usize
+        self.form.channels * self.preprocess.width as usize * self.preprocess.height as usize
+    }
+
+    /// The shape of so many preprocessed images.
+    fn shape(&self, batch: usize) -> [usize; 4] {
+        self.form.shape(batch, self.preprocess.height as usize, self.preprocess.width as usize)
     }
 
     /// Preprocesses one image into `out`, which has [`ImageTower::input_len`] numbers.
     pub fn preprocess(&self, image: &Rgb, out: &mut [f32]) {
-        let Preprocess { width, height, fit, filter, crop, background, factor, mean, std } = self.preprocess;
-        let image = match crop {
-            Some(margin) => image.crop_to_content(margin),
-            None => Cow::Borrowed(image),
-        };
-        image.resize(width, height, fit, filter, background).to_planes(factor, mean, std, out);
+        self.preprocess.fill(self.form, image, out);
     }
 
     /// How long its vectors are, where the graph does not tell: a blank picture shows it.
     fn length_of_vectors(&self, batch: usize) -> Result<usize, Error> {
-        let shape = [batch, 3, self.preprocess.height as usize, self.preprocess.width as usize];
+        let shape = self.shape(batch);
         let blank = Batch::Pixels { data: vec![0.0; shape.iter().product()], shape };
-        let numbers = self.tower.run(blank).and_then(Output::into_rows);
+        let numbers = self.tower.run(blank).and_then(|output| output.into_rows(batch));
         let fail = |problem: String| Error::Run { model: self.id.to_string(), problem };
         Ok(numbers.map_err(fail)?.len() / batch)
     }
 
-    /// Embeds preprocessed images: `batch × dimension` numbers, each row of length 1.
+    /// Embeds preprocessed images: of each of the first `count` a vector of length 1, or why it has none. What follows
+    /// them only fills the batch, and is not looked at.
     ///
     /// # Errors
     /// The model's graph does not fit its configuration.
-    pub fn embed(&self, pixels: Vec<f32>) -> Result<Vec<f32>, Error> {
+    pub fn embed(&self, pixels: Vec<f32>, count: usize) -> Result<Vec<Result<Vec<f32>, &'static str>>, Error> {
         let batch = pixels.len() / self.input_len();
-        let shape = [batch, 3, self.preprocess.height as usize, self.preprocess.width as usize];
-        let output = self.tower.run(Batch::Pixels { data: pixels, shape });
-        finish(output, batch, self.dimension, &self.id)
+        let output = self.tower.run(Batch::Pixels { data: pixels, shape: self.shape(batch) });
+        let vectors = rows_of(output, batch, self.dimension, &self.id)?;
+        Ok(vectors.chunks_exact(self.dimension).take(count).map(|vector| direction(vector.to_vec())).collect())
+    }
+
+    /// Embeds the one preprocessed image of a query.
+    ///
+    /// # Errors
+    /// As [`ImageTower::embed`], or its vector has no direction.
+    pub fn embed_one(&self, pixels: Vec<f32>) -> Result<Vec<f32>, Error> {
+        let vector = self.embed(pixels, 1)?.pop().expect("one image has one vector");
+        let model = self.id.to_string();
+        vector.map_err(|problem| Error::NoDirection { model, of: "the picture".into(), problem })
     }
 }
 
@@ -776,7 +847,9 @@ impl TextTower {
         let tokens = tokens.map_err(|problem| Error::Run { model: self.id.to_string(), problem })?;
         let shape = [1, tokens.ids.len()];
         let output = self.tower.run(Batch::Tokens { ids: tokens.ids, mask: tokens.mask, shape });
-        finish(output, 1, self.dimension, &self.id)
+        let vector = direction(rows_of(output, 1, self.dimension, &self.id)?);
+        let model = self.id.to_string();
+        vector.map_err(|problem| Error::NoDirection { model, of: format!("\"{}\"", short(text)), problem })
     }
 
     /// Whether the tower knows this lower-case word as a whole, or which word it may be a slip of; the latter only
@@ -789,19 +862,32 @@ impl TextTower {
     }
 }
 
-/// Checks the engine's output and normalises it.
-fn finish(output: Result<Output, String>, batch: usize, dimension: usize, id: &ModelId) -> Result<Vec<f32>, Error> {
+/// The vectors of a batch one after the other, as the engine gave them.
+fn rows_of(output: Result<Output, String>, batch: usize, dimension: usize, id: &ModelId) -> Result<Vec<f32>, Error> {
     let fail = |problem: String| Error::Run { model: id.to_string(), problem };
-    let mut vectors = output.and_then(Output::into_rows).map_err(fail)?;
-    if vectors.len() != batch * dimension {
-        return Err(fail(format!("gave {} numbers for {batch} rows of {dimension}", vectors.len())));
+    let vectors = output.and_then(|output| output.into_rows(batch)).map_err(fail)?;
+    match vectors.len() == batch * dimension {
+        true => Ok(vectors),
+        false => Err(fail(format!("gave {} numbers for {batch} rows of {dimension}", vectors.len()))),
     }
-    for vector in vectors.chunks_exact_mut(dimension) {
-        if !normalise(vector) {
-            return Err(fail("gave a vector that is zero or not finite".into()));
-        }
+}
+
+/// A vector of length 1; why there is none, where it points nowhere.
+fn direction(mut vector: Vec<f32>) -> Result<Vec<f32>, &'static str> {
+    match normalise(&mut vector) {
+        true => Ok(vector),
+        false if vector.iter().all(|x| x.is_finite()) => Err("is zero"),
+        false => Err("holds a number that is not finite"),
     }
-    Ok(vectors)
+}
+
+/// The beginning of a text, for a message.
+fn short(text: &str) -> String {
+    const MOST: usize = 60;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into(),
+    }
 }
 
 /// Scales a vector to length 1; false where it is zero or not finite.

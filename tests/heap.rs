@@ -49,7 +49,7 @@ fn weights_are_not_copied() {
     let (image, tower) = growth(|| model.image_tower(Use::Bulk { calls: 2 }, Device::Cpu).expect("an image tower"));
     // Its weights are expanded from 8 to 32 bits once, for speed; there is no other copy.
     assert!(image < asset("image.rten") * 5, "{image} bytes");
-    let (run, _) = growth(|| tower.embed(vec![0.5; tower.input_len()]).expect("embedded"));
+    let (run, _) = growth(|| tower.embed_one(vec![0.5; tower.input_len()]).expect("embedded"));
     assert!(run < asset("image.rten") / 2, "{run} bytes");
     let (copy, _) = growth(|| std::fs::read(format!("{}/assets/model/text.rten", env!("CARGO_MANIFEST_DIR"))));
     assert!(copy >= asset("text.rten"), "the measure does not see a copy: {copy} bytes");

@@ -128,7 +128,7 @@ fn pictures_of_every_shape_show_what_the_oracle_sees() {
             for wanted in list(&model["seen"]) {
                 let image = wanted["image"].as_u64().expect("a number") as usize;
                 let what = format!("{name}, {engine:?}, picture {image}");
-                let seen = loaded.classify(&pictures[image], &options(&model["options"])).expect(&what);
+                let seen = loaded.classify(&pictures[image], &options(&model["options"])).expect(&what).expect(&what);
                 if wanted.get("boxes").is_some() {
                     let (pixels, score) = difference(&seen, list(&wanted["boxes"]), &what);
                     assert!(pixels <= MOST_PIXELS && score <= MOST_SCORE, "{what}: {pixels} pixels, {score}");
@@ -242,7 +242,7 @@ fn features_are_any_value_of_the_graph() {
         let tower = model.image_tower(Use::Once, Device::Cpu).unwrap_or_else(|e| panic!("{engine:?}: {e}"));
         let mut input = vec![0.0; tower.input_len()];
         tower.preprocess(&picture, &mut input);
-        vectors.push(tower.embed(input).expect("embedded"));
+        vectors.push(tower.embed_one(input).expect("embedded"));
     }
     assert!(vectors.iter().all(|vector| vector.len() == 8));
     let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
@@ -301,7 +301,7 @@ fn other_models_see_what_their_oracle_sees() {
                 let path = wanted["picture"].as_str().expect("a path");
                 let picture = decode(&std::fs::read(path).expect("readable"), Colour::WHITE).expect("a picture");
                 let what = format!("{name}, {engine:?}, {path}");
-                let seen = loaded.classify(&picture, &options(&model["options"])).expect(&what);
+                let seen = loaded.classify(&picture, &options(&model["options"])).expect(&what).expect(&what);
                 let off = match wanted.get("boxes") {
                     Some(boxes) => matched(&seen, list(boxes), most_pixels),
                     None => {

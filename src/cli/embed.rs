@@ -279,7 +279,13 @@ fn embed_texts(batch: &RecordBatch, column: &str, tower: &TextTower) -> Result<V
                 flaw: None,
             },
             (None, Some(text)) => {
-                Embedded { content: None, vector: Ok(tower.embed(text)?), new: true, cached: false, flaw: None }
+                let vector = match tower.embed(text) {
+                    Err(model::Error::NoDirection { problem, .. }) => {
+                        Err(format!("the model's vector of it {problem}"))
+                    }
+                    vector => Ok(vector?),
+                };
+                Embedded { content: None, vector, new: true, cached: false, flaw: None }
             }
         })
     });

@@ -17,6 +17,8 @@ const FORMAT: u32 = 1;
 const WEIGHTS: &str = "weights";
 const BIAS: &str = "bias";
 const ROWS: &str = "rows";
+/// More neighbours do not vote.
+const MOST_NEIGHBOURS: usize = 1 << 20;
 /// Rows that are written at a time.
 const BLOCK: usize = 1024;
 
@@ -190,6 +192,9 @@ impl Head {
             () if self.classes.is_empty() || rows == 0 => Err("it knows no class".into()),
             () if rows.checked_mul(dimension) != Some(self.weights.len()) || !scaled => {
                 Err("its weights do not fit its features".into())
+            }
+            () if self.method == Method::Knn && !(1..=MOST_NEIGHBOURS).contains(&self.neighbours) => {
+                Err(format!("{} neighbours cannot vote", self.neighbours))
             }
             () if !sound || !doubt || !nearness => Err("it holds a number that is not finite".into()),
             () => Ok(()),

@@ -25,6 +25,13 @@ pub enum Fit {
     /// Scaled until it covers the frame, which is cut out of the middle, to a fraction of a pixel.
     #[serde(skip)]
     Crop,
+    /// Scaled to so many pixels, its shape lost; the frame is cut out of the middle. What the frame has more is black.
+    #[serde(skip)]
+    StretchCut { width: u32, height: u32 },
+    /// The share that the frame is of so many pixels: so much of the shorter edge, in whole pixels, is cut out of the
+    /// middle along both sides and stretched.
+    #[serde(skip)]
+    Share { width: u32, height: u32 },
 }
 
 /// Where the middle is when an odd number of pixels is left over.
@@ -85,7 +92,7 @@ fn middle((width, height): (u32, u32), (frame_width, frame_height): (u32, u32)) 
     ((width - part_width) / 2.0, (height - part_height) / 2.0, part_width, part_height)
 }
 
-fn algorithm(filter: Filter) -> resize::ResizeAlg {
+pub(super) fn algorithm(filter: Filter) -> resize::ResizeAlg {
     match filter {
         Filter::Nearest => resize::ResizeAlg::Nearest,
         Filter::Box => resize::ResizeAlg::Convolution(resize::FilterType::Box),
@@ -94,6 +101,14 @@ fn algorithm(filter: Filter) -> resize::ResizeAlg {
         Filter::Bicubic => resize::ResizeAlg::Convolution(resize::FilterType::CatmullRom),
         Filter::Lanczos => resize::ResizeAlg::Convolution(resize::FilterType::Lanczos3),
     }
+}
+
+/// What a frame shows: a part (left, top, width, height) of a picture, scaled to so many pixels, at a place (left, top).
+pub(super) struct Cut {
+    pub part: (f64, f64, f64, f64),
+    pub width: u32,
+    pub height: u32,
+    pub place: (u32, u32),
 }
 
 impl Rgb {
@@ -145,7 +160,16 @@ impl Rgb {
                 let (inner_width, inner_height) = letterboxed((self.width, self.height), (width, height));
                 linear::resize(self, inner_width, inner_height).framed(width, height, LETTERBOX_GREY)
             }
-            Fit::Cover { edge, middle } => self.cover(width, height, edge, middle, filter),
+            Fit::Share { width: of_width, height: of_height } => {
+                let part = self.share(width, height, (of_width, of_height));
+                let all = (0.0, 0.0, f64::from(part.width), f64::from(part.height));
+                part.scale(all, width, height, filter)
+            }
+            Fit::Cover { .. } | Fit::StretchCut { .. } => {
+                let cut = self.cut(width, height, fit);
+                let inner = self.scale(cut.part, cut.width, cut.height, filter);
+                inner.placed(width, height, Colour([0; 3]), cut.place)
+            }
         }
     }
 
@@ -181,45 +205,81 @@ impl Rgb {
         }
     }
 
-    /// Only what the frame shows is computed: a picture of extreme shape would fill the memory otherwise.
-    fn cover(&self, width: u32, height: u32, edge: u32, middle: Middle, filter: Filter) -> Rgb {
+    /// What a frame shows of a picture that is scaled and cut: only that is computed, or a picture of extreme shape would
+    /// fill the memory.
+    pub(super) fn cut(&self, width: u32, height: u32, fit: Fit) -> Cut {
         // The longer edge is cut off, not rounded, by both reference implementations.
-        let longer = |long: u32, short: u32| u64::from(edge) * u64::from(long) / u64::from(short);
-        let (full_width, full_height) = match self.width < self.height {
-            true => (u64::from(edge), longer(self.height, self.width)),
-            false => (longer(self.width, self.height), u64::from(edge)),
+        let longer = |edge: u32, long: u32, short: u32| u64::from(edge) * u64::from(long) / u64::from(short);
+        let (full_width, full_height, middle) = match fit {
+            Fit::Cover { edge, middle } if self.width < self.height => {
+                (edge.into(), longer(edge, self.height, self.width), middle)
+            }
+            Fit::Cover { edge, middle } => (longer(edge, self.width, self.height), edge.into(), middle),
+            Fit::StretchCut { width, height } => (width.into(), height.into(), Middle::Down),
+            _ => (width.into(), height.into(), Middle::Down),
         };
-        // Of one axis: how much is shown, and which part of the picture that is.
-        let part = |full: u64, shown: u32, side: u32| -> (u32, f64, f64) {
+        // Of one axis: how much is shown, which part of the picture that is, and where in the frame it stands.
+        let part = |full: u64, shown: u32, side: u32| -> (u32, f64, f64, u32) {
             let free = full.saturating_sub(shown.into());
             let start = match middle {
                 Middle::Even if free % 4 == 3 => free / 2 + 1,
                 _ => free / 2,
             };
+            let missing = u64::from(shown).saturating_sub(full) as u32;
+            let before = if middle == Middle::Down { missing.div_ceil(2) } else { missing / 2 };
             let shown = full.min(shown.into()) as u32;
             let step = f64::from(side) / full as f64;
             let from = start as f64 * step;
-            (shown, from, (f64::from(shown) * step).min(f64::from(side) - from))
+            (shown, from, (f64::from(shown) * step).min(f64::from(side) - from), before)
         };
-        let (inner_width, left, from_width) = part(full_width, width, self.width);
-        let (inner_height, top, from_height) = part(full_height, height, self.height);
-        let inner = self.scale((left, top, from_width, from_height), inner_width, inner_height, filter);
-        inner.framed(width, height, Colour([0; 3]))
+        let (inner_width, left, from_width, before) = part(full_width, width, self.width);
+        let (inner_height, top, from_height, above) = part(full_height, height, self.height);
+        let part = (left, top, from_width, from_height);
+        Cut { part, width: inner_width, height: inner_height, place: (before, above) }
+    }
+
+    /// So much of the middle as a frame is of another one, whose sides are both the shorter edge.
+    fn share(&self, width: u32, height: u32, (of_width, of_height): (u32, u32)) -> Rgb {
+        // `int(size / crop * shorter)` in 64 bits, as the original has it.
+        let shorter = f64::from(self.width.min(self.height));
+        let share = |side: u32, of: u32| ((f64::from(side) / f64::from(of) * shorter) as u32).max(1);
+        let (width, height) = (share(width, of_width), share(height, of_height));
+        let (left, top) = ((self.width - width) / 2, (self.height - height) / 2);
+        let line = self.width as usize * 3;
+        let from = left as usize * 3;
+        let lines = self.pixels.chunks_exact(line).skip(top as usize).take(height as usize);
+        let pixels = lines.flat_map(|line| &line[from..from + width as usize * 3]).copied().collect();
+        Rgb { width, height, pixels }
     }
 
     /// In the middle of a frame of one colour.
     fn framed(self, width: u32, height: u32, colour: Colour) -> Rgb {
+        let place = ((width - self.width) / 2, (height - self.height) / 2);
+        self.placed(width, height, colour, place)
+    }
+
+    /// At a place (left, top) in a frame of one colour.
+    fn placed(self, width: u32, height: u32, colour: Colour, (left, top): (u32, u32)) -> Rgb {
         if (self.width, self.height) == (width, height) {
             return self;
         }
         let mut framed = Rgb { width, height, pixels: colour.0.repeat(width as usize * height as usize) };
-        let (left, top) = ((width - self.width) / 2, (height - self.height) / 2);
         let row = self.width as usize * 3;
         for (y, line) in self.pixels.chunks_exact(row).enumerate() {
             let start = ((top as usize + y) * width as usize + left as usize) * 3;
             framed.pixels[start..start + row].copy_from_slice(line);
         }
         framed
+    }
+
+    /// All three channels as bright as the picture is, as Pillow's mode `L` has it (ITU-R 601-2).
+    pub fn grey(&self) -> Rgb {
+        let brightness = |&[r, g, b]: &[u8; 3]| {
+            let sum = u32::from(r) * 19595 + u32::from(g) * 38470 + u32::from(b) * 7471 + 0x8000;
+            [(sum >> 16) as u8; 3]
+        };
+        let pixels = self.pixels.as_chunks().0.iter().flat_map(brightness).collect();
+        Rgb { width: self.width, height: self.height, pixels }
     }
 
     /// Scales a part (left, top, width, height) of it.

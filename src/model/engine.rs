@@ -37,10 +37,15 @@ pub enum Use {
 
 /// One call's input.
 pub enum Batch {
-    /// `[batch, 3, height, width]`, normalised.
+    /// `[batch, channels, height, width]` or with the channels last, normalised.
     Pixels { data: Vec<f32>, shape: [usize; 4] },
     /// `[batch, tokens]`: ids, and 1 where there is one, 0 where there is padding.
     Tokens { ids: Vec<i32>, mask: Vec<i32>, shape: [usize; 2] },
+}
+
+/// Pixels for a graph that takes whole numbers.
+pub fn bytes_of(pixels: &[f32]) -> Vec<u8> {
+    pixels.iter().map(|pixel| pixel.round().clamp(0.0, 255.0) as u8).collect()
 }
 
 /// What a graph's input is for.
@@ -98,10 +103,11 @@ impl Output {
     /// picture.
     ///
     /// # Errors
-    /// It has another shape.
-    pub fn into_rows(self) -> Result<Vec<f32>, String> {
+    /// It has another shape, or is not of so many rows.
+    pub fn into_rows(self, batch: usize) -> Result<Vec<f32>, String> {
         let Output { shape, data } = self;
         match shape[..] {
+            [rows, ..] if rows != batch => Err(format!("gave an output of shape {shape:?} for {batch} at once")),
             [_, _] => Ok(data),
             [_, tokens, dimension] if tokens > 0 && dimension > 0 => {
                 Ok(data.chunks_exact(tokens * dimension).flat_map(|row| &row[..dimension]).copied().collect())

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::classifier::labels_of;
-use super::layout::Preprocess;
+use super::layout::{Form, Preprocess};
 use super::lone::{Lone, Purpose};
+use super::prepare::beside;
 use super::{literal, onnx};
 use crate::io::map;
 
@@ -42,7 +43,13 @@ impl Fixed {
     /// It is no ONNX file, or takes something else than pixels.
     pub fn open(path: &Path) -> Result<Fixed, String> {
         let lone = Lone::read(path, Purpose::Classes)?;
-        let (port, preprocess) = (lone.input(), lone.preprocess.clone());
+        let ((port, form), preprocess) = (lone.input(), lone.preprocess.clone());
+        if form != Form::USUAL || !port.kind.is_float() {
+            let (name, kind, shape) = (&port.name, port.kind, &port.shape);
+            return Err(format!(
+                "its input `{name}` of {kind} and shape {shape:?} is not [batch, 3, height, width] of floating-point numbers"
+            ));
+        }
         let pictures = port.shape[0].unwrap_or(1);
         let shape = [pictures, 3, preprocess.height as usize, preprocess.width as usize];
         let original = map(&lone.folder.join(&lone.file)).map_err(|e| e.to_string())?;
@@ -62,8 +69,10 @@ impl Fixed {
             let sound = !numbers.is_empty() && numbers.iter().all(|x| x.is_finite());
             sound.then(|| format!("{text}\n"))
         };
+        let file = lone.folder.join(&lone.file);
+        let weights = lone.graph.external.iter().map(|name| beside(&file, name)).collect::<std::io::Result<_>>();
         Ok(Fixed {
-            weights: lone.graph.external.iter().map(|file| lone.folder.join(file)).collect(),
+            weights: weights.map_err(|e| e.to_string())?,
             input: port.name.clone(),
             shape,
             inner_shapes: onnx::inner_shapes(&bytes)?,

@@ -1,21 +1,23 @@
 //! Models as they are published: what is in a folder, read from its files and never assumed.
 //!
-//! Three layouts are known, by their files: Hugging Face's (Optimum's `onnx/…` with `preprocessor_config.json` and
-//! `tokenizer.json`), OpenCLIP's (`visual.onnx`, `textual.onnx`), and this project's own (`model.json`), which
-//! [`super`] reads itself.
+//! Four layouts are known, by their files: Hugging Face's (Optimum's `onnx/…` with `preprocessor_config.json` and
+//! `tokenizer.json`), OpenCLIP's (`visual.onnx`, `textual.onnx`), immich's (`visual/model.onnx`, `textual/model.onnx`),
+//! and this project's own (`model.json`), which [`super`] reads itself.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use crate::io::map;
 use serde_json::Value;
 
 use super::engine::{Ends, Role};
-use super::onnx::{Graph, Port};
+use super::onnx::{Graph, Kind, Port};
+use super::processor::{self, preprocessor};
 use super::tokenizer::{Cleaning, Length};
-use crate::image::{Colour, Filter, Fit, Middle};
+use crate::image::{Colour, Filter, Fit, Middle, Rgb};
 
 /// From pixels to numbers.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 pub struct Preprocess {
     pub width: u32,
     pub height: u32,
@@ -28,13 +30,87 @@ pub struct Preprocess {
     pub factor: f32,
     pub mean: [f32; 3],
     pub std: [f32; 3],
+    /// Does blue come first? Mean and deviation are those of red, green and blue all the same.
+    pub bgr: bool,
+    /// Is the picture scaled in floating point, where others round to steps of 255?
+    pub float: bool,
+}
+
+impl std::fmt::Debug for Preprocess {
+    /// Part of a model's identity: what came later is named only where it is not as it always was.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut all = f.debug_struct("Preprocess");
+        all.field("width", &self.width).field("height", &self.height).field("fit", &self.fit);
+        all.field("filter", &self.filter).field("crop", &self.crop).field("background", &self.background);
+        all.field("factor", &self.factor).field("mean", &self.mean).field("std", &self.std);
+        for (name, is_so) in [("bgr", self.bgr), ("float", self.float)] {
+            if is_so {
+                all.field(name, &is_so);
+            }
+        }
+        all.finish()
+    }
 }
 
 impl Preprocess {
+    /// Stretched to so many pixels of 0 to 1.
+    pub fn plain(height: u32, width: u32) -> Preprocess {
+        Preprocess {
+            width,
+            height,
+            fit: Fit::Stretch,
+            filter: Filter::Bilinear,
+            crop: None,
+            background: Colour::WHITE,
+            factor: 1.0 / 255.0,
+            mean: [0.0; 3],
+            std: [1.0; 3],
+            bgr: false,
+            float: false,
+        }
+    }
+
+    /// Prepares a picture for an input of this form.
+    ///
+    /// # Panics
+    /// If `out` has another length.
+    pub fn fill(&self, form: Form, image: &Rgb, out: &mut [f32]) {
+        let Preprocess { width, height, fit, filter, crop, background, factor, mean, std, bgr, float } = *self;
+        let mut image = match crop {
+            Some(margin) => image.crop_to_content(margin),
+            None => Cow::Borrowed(image),
+        };
+        if form.channels == 1 {
+            image = Cow::Owned(image.grey());
+        }
+        let planes = |out: &mut [f32]| match float {
+            true => image.resize_in_floats(width, height, fit, filter).to_planes(factor, mean, std, out),
+            false => image.resize(width, height, fit, filter, background).to_planes(factor, mean, std, out),
+        };
+        if form == Form::USUAL && !bgr {
+            return planes(out);
+        }
+        let plane = width as usize * height as usize;
+        let mut all = vec![0.0; 3 * plane];
+        planes(&mut all);
+        for channel in 0..form.channels {
+            let source = if bgr { form.channels - 1 - channel } else { channel };
+            let source = &all[source * plane..(source + 1) * plane];
+            match form.channels_last {
+                true => {
+                    let places = out.iter_mut().skip(channel).step_by(form.channels);
+                    places.zip(source).for_each(|(place, number)| *place = *number);
+                }
+                false => out[channel * plane..(channel + 1) * plane].copy_from_slice(source),
+            }
+        }
+    }
+
     /// The shorter edge that a picture is scaled down to.
     pub fn edge(&self) -> u32 {
         match self.fit {
             Fit::Cover { edge, .. } => edge,
+            Fit::StretchCut { width, height } | Fit::Share { width, height } => width.max(height),
             Fit::Stretch | Fit::Pad | Fit::Letterbox | Fit::Crop => self.width.max(self.height),
         }
     }
@@ -51,10 +127,69 @@ impl std::fmt::Display for Preprocess {
             Fit::Pad => write!(f, ", padded")?,
             Fit::Crop => write!(f, ", the middle")?,
             Fit::Letterbox => write!(f, ", letterboxed")?,
+            Fit::StretchCut { width, height } => write!(f, ", the middle of all, stretched to {width} x {height}")?,
+            Fit::Share { width, height } => {
+                let shares = [self.width, self.height].map(f64::from);
+                let (across, down) = (shares[0] / f64::from(width), shares[1] / f64::from(height));
+                write!(f, ", {across:.3} x {down:.3} of the shorter edge, from the middle")?;
+            }
             Fit::Cover { edge, .. } if edge == self.width.min(self.height) => write!(f, ", the middle")?,
             Fit::Cover { edge, .. } => write!(f, ", the middle of {edge} along the shorter edge")?,
         }
-        write!(f, ", {}, over {}", format!("{:?}", self.filter).to_lowercase(), self.background)
+        write!(f, ", {}, over {}", format!("{:?}", self.filter).to_lowercase(), self.background)?;
+        if self.bgr {
+            write!(f, ", blue first")?;
+        }
+        Ok(())
+    }
+}
+
+/// In which order a graph takes the numbers of a picture: `[batch, channels, height, width]`, or the channels last; grey
+/// has one channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Form {
+    pub channels: usize,
+    pub channels_last: bool,
+}
+
+impl Form {
+    /// As nearly all have it.
+    pub const USUAL: Form = Form { channels: 3, channels_last: false };
+
+    /// The form of an input.
+    ///
+    /// # Errors
+    /// It is not of pictures of colours or of grey.
+    pub fn of(port: &Port) -> Result<Form, String> {
+        let fail =
+            |what: String| Err(format!("its input `{}` {what}, not [batch, 3, height, width] pixels", port.name));
+        let &[_, second, _, last] = &port.shape[..] else {
+            return fail(format!("has {} axes", port.shape.len()));
+        };
+        if !port.kind.is_float() && port.kind != Kind::UInt8 {
+            return fail(format!("is of {}", port.kind));
+        }
+        let is_colour = |axis: Option<usize>| matches!(axis, Some(1 | 3));
+        match (second, last) {
+            (Some(channels), _) if is_colour(second) => Ok(Form { channels, channels_last: false }),
+            (_, Some(channels)) if is_colour(last) => Ok(Form { channels, channels_last: true }),
+            (None, _) => Ok(Form::USUAL),
+            (Some(channels), _) => fail(format!("has {channels} channels")),
+        }
+    }
+
+    /// Height and width, where the graph tells them.
+    pub fn sides(self, port: &Port) -> [Option<usize>; 2] {
+        let first = if self.channels_last { 1 } else { 2 };
+        [first, first + 1].map(|axis| port.shape.get(axis).copied().flatten())
+    }
+
+    /// The shape of a batch.
+    pub fn shape(self, batch: usize, height: usize, width: usize) -> [usize; 4] {
+        match self.channels_last {
+            true => [batch, height, width, self.channels],
+            false => [batch, self.channels, height, width],
+        }
     }
 }
 
@@ -66,6 +201,8 @@ pub struct Part {
     pub ends: Ends,
     /// The input of pixels or of ids.
     pub input: Port,
+    /// How it takes pixels.
+    pub form: Form,
     /// The output that holds the vectors.
     pub output: Port,
     /// Does the graph compute other things as well, from inputs that this tower does not have?
@@ -132,7 +269,7 @@ pub const OWN: &str = "pokedex";
 /// What was looked for, for messages.
 pub const LOOKED_FOR: &str = "model.json (this program's own), onnx/vision_model.onnx, onnx/text_model.onnx or \
     onnx/model.onnx with preprocessor_config.json and tokenizer.json (Hugging Face), visual.onnx and textual.onnx with \
-    bpe_simple_vocab_16e6.txt.gz (OpenCLIP)";
+    bpe_simple_vocab_16e6.txt.gz (OpenCLIP), visual/model.onnx and textual/model.onnx (immich)";
 
 /// Whether one of the names ends in a variant, as in `clip:int8`, and which.
 pub fn split_variant(name: &str) -> (&str, Option<&'static str>) {
@@ -151,7 +288,10 @@ pub fn split_variant(name: &str) -> (&str, Option<&'static str>) {
 pub fn recognise(folder: &Path, variant: Option<&str>) -> Result<Found, String> {
     let exists = |file: &str| folder.join(file).is_file();
     if exists("visual.onnx") || exists("textual.onnx") {
-        return open_clip(folder, variant);
+        return open_clip(folder, variant, &OPEN_CLIP);
+    }
+    if exists("visual/model.onnx") || exists("textual/model.onnx") {
+        return open_clip(folder, variant, &IMMICH);
     }
     let mut variants = Vec::new();
     let mut chosen = None;
@@ -201,8 +341,8 @@ fn hugging_face(
     let width = |part: &Option<Part>, role| part.as_ref().map(|part| width_of(&part.output, &config, role));
     let dimension = one_dimension(width(&vision, Role::Pixels).into_iter().chain(width(&text, Role::Ids)))?;
     let image = vision.map(|part| {
-        let preprocess = preprocessor(folder)?;
-        check_size(&preprocess, &part.input)?;
+        let preprocess = preprocessor(folder, &config)?;
+        check_size(&preprocess, &part)?;
         Ok::<_, String>((part, preprocess))
     });
     let text = text.map(|part| {
@@ -213,12 +353,47 @@ fn hugging_face(
     Ok(Found { kind: "Hugging Face ONNX", dimension, image, text, quantised, variants, license: None })
 }
 
-fn open_clip(folder: &Path, variant: Option<&str>) -> Result<Found, String> {
+/// Where a folder of OpenCLIP's towers keeps what.
+struct Places {
+    kind: &'static str,
+    visual: &'static str,
+    textual: &'static str,
+    config: &'static str,
+    /// How pictures are prepared, where a file of its own says it.
+    pictures: Option<&'static str>,
+    tokenizer: &'static str,
+    /// Of an odd number of pixels that is left over; immich has a way of its own.
+    middle: Middle,
+}
+
+const OPEN_CLIP: Places = Places {
+    kind: "OpenCLIP ONNX",
+    visual: "visual.onnx",
+    textual: "textual.onnx",
+    config: "open_clip_config.json",
+    pictures: None,
+    tokenizer: "",
+    middle: Middle::Even,
+};
+
+const IMMICH: Places = Places {
+    kind: "immich ONNX",
+    visual: "visual/model.onnx",
+    textual: "textual/model.onnx",
+    config: "config.json",
+    pictures: Some("visual/preprocess_cfg.json"),
+    tokenizer: "textual/",
+    middle: Middle::Down,
+};
+
+fn open_clip(folder: &Path, variant: Option<&str>, places: &Places) -> Result<Found, String> {
     if let Some(wanted) = variant.filter(|wanted| *wanted != "fp32") {
         return Err(format!("has no {wanted} variant"));
     }
-    let config = json(folder, "open_clip_config.json")?;
-    let at = |path: &str| config.as_ref().and_then(|config| config.pointer(path)).filter(|value| !value.is_null());
+    let config = json(folder, places.config)?.unwrap_or_default();
+    // immich's files have the model's part alone, or what OpenCLIP has.
+    let model = config.get("model_cfg").unwrap_or(&config);
+    let at = |path: &str| model.pointer(path).filter(|value| !value.is_null());
     let mut quantised = false;
     let mut tower = |file: &str, role: Role| -> Result<Option<Part>, String> {
         if !folder.join(file).is_file() {
@@ -229,86 +404,61 @@ fn open_clip(folder: &Path, variant: Option<&str>) -> Result<Found, String> {
         let part = part(Path::new(file), &graph, role)?;
         part.map(Some).ok_or_else(|| format!("{file}: has no input of the kind that such a tower has"))
     };
-    let vision = tower("visual.onnx", Role::Pixels)?;
-    let text = tower("textual.onnx", Role::Ids)?;
-    let told = at("/model_cfg/embed_dim").and_then(size);
+    let vision = tower(places.visual, Role::Pixels)?;
+    let text = tower(places.textual, Role::Ids)?;
+    let told = at("/embed_dim").and_then(size);
     let widths = [&vision, &text].into_iter().flatten();
     let dimension = one_dimension(widths.map(|part| part.output.shape.last().copied().flatten().or(told)))?;
     let image = match vision {
         None => None,
         Some(part) => {
-            let input = &part.input;
-            let side = |axis: usize| input.shape.get(axis).copied().flatten();
-            let told = at("/preprocess_cfg/size").or(at("/model_cfg/vision_cfg/image_size"));
-            let told = told.map(|v| sides(v).ok_or("open_clip_config.json: the image size is not understood"));
-            let fixed = side(2).zip(side(3)).and_then(|(h, w)| Some((h.try_into().ok()?, w.try_into().ok()?)));
-            let (height, width) = told.transpose()?.or(fixed).ok_or(
-                "visual.onnx leaves the image size open; open_clip_config.json with preprocess_cfg would tell it",
-            )?;
-            let triple = |path: &str, usual: [f32; 3]| at(path).map_or(Ok(usual), |v| three(v).ok_or(path.to_string()));
-            let filter = match at("/preprocess_cfg/interpolation").and_then(Value::as_str).unwrap_or("bicubic") {
-                "bicubic" => Filter::Bicubic,
-                "bilinear" => Filter::Bilinear,
-                other => return Err(format!("open_clip_config.json: interpolation `{other}` is not known")),
+            let own = places.pictures.map(|file| json(folder, file)).transpose()?.flatten();
+            let (file, pictures) = match (own, places.pictures) {
+                (Some(pictures), Some(file)) => (file, pictures),
+                _ => (places.config, config.get("preprocess_cfg").cloned().unwrap_or_default()),
             };
-            let edge = width.min(height);
-            let fit = match at("/preprocess_cfg/resize_mode").and_then(Value::as_str).unwrap_or("shortest") {
-                "shortest" if width == height => Fit::Cover { edge, middle: Middle::Even },
-                "squash" => Fit::Stretch,
-                "longest" => Fit::Pad,
-                other => return Err(format!("open_clip_config.json: resize_mode `{other}` is not known")),
-            };
-            let grey = at("/preprocess_cfg/fill_color").and_then(Value::as_u64).unwrap_or(0).min(255) as u8;
-            let preprocess = Preprocess {
-                width,
-                height,
-                fit,
-                filter,
-                crop: None,
-                background: if fit == Fit::Pad { Colour([grey; 3]) } else { Colour::WHITE },
-                factor: 1.0 / 255.0,
-                // Without a file that says otherwise: what OpenAI trained with, and what rclip has for this layout.
-                mean: triple("/preprocess_cfg/mean", OPENAI_MEAN)?,
-                std: triple("/preprocess_cfg/std", OPENAI_STD)?,
-            };
-            check_size(&preprocess, input)?;
+            let fail = |problem: String| format!("{file}: {problem}");
+            let sides = part.form.sides(&part.input).map(|side| side.and_then(|side| u32::try_from(side).ok()));
+            let told = at("/vision_cfg/image_size").map(|size| processor::frame("image_size", size).map_err(fail));
+            let preprocess =
+                processor::open_clip(&pictures, told.transpose()?.or(sides[0].zip(sides[1])), places.middle)
+                    .map_err(fail)?;
+            check_size(&preprocess, &part)?;
             Some((part, preprocess))
         }
     };
     let text = match text {
         None => None,
         Some(part) => {
-            let length =
-                part.input.shape.get(1).copied().flatten().or(at("/model_cfg/text_cfg/context_length").and_then(size));
-            let most = length.unwrap_or(77);
-            let clean = at("/model_cfg/text_cfg/tokenizer_kwargs/clean").and_then(Value::as_str);
-            let own = at("/model_cfg/text_cfg/hf_tokenizer_name").is_some();
+            let fixed = part.input.shape.get(1).copied().flatten();
+            let most = fixed.or(at("/text_cfg/context_length").and_then(size)).unwrap_or(77);
+            let clean = at("/text_cfg/tokenizer_kwargs/clean").and_then(Value::as_str);
+            // immich's tokenizers are all Hugging Face's.
+            let own = at("/text_cfg/hf_tokenizer_name").is_some() || places.kind == IMMICH.kind;
             let cleaning = match clean.unwrap_or(if own { "whitespace" } else { "lower" }) {
                 "lower" => Cleaning::Lower,
                 "whitespace" => Cleaning::Whitespace,
                 "canonicalize" => Cleaning::Canonical,
-                other => return Err(format!("open_clip_config.json: clean `{other}` is not known")),
+                other => return Err(format!("{}: clean `{other}` is not known", places.config)),
             };
             let merges = ["", "tokenizer/", "../tokenizer/"].map(|at| format!("{at}bpe_simple_vocab_16e6.txt.gz"));
             let merges = merges.iter().find(|file| folder.join(file).is_file());
-            let json = folder.join("tokenizer.json").is_file();
+            let tokenizer = format!("{}tokenizer.json", places.tokenizer);
+            let json = folder.join(&tokenizer).is_file();
             let (vocabulary, file) = match (own || merges.is_none(), json, merges) {
-                (true, true, _) => (Vocabulary::Json, "tokenizer.json".into()),
+                (true, true, _) => (Vocabulary::Json, tokenizer.into()),
                 (false, _, Some(merges)) => (Vocabulary::Merges, merges.into()),
-                (true, false, _) if own => return Err("tokenizer.json is missing, which its text tower needs".into()),
+                (true, false, _) if own => return Err(format!("{tokenizer} is missing, which its text tower needs")),
                 _ => return Err("bpe_simple_vocab_16e6.txt.gz is missing, which its text tower needs".into()),
             };
-            let pad = pad_token(folder)?;
+            let pad = pad_token(&folder.join(places.tokenizer))?;
             let padding = (vocabulary == Vocabulary::Merges).then_some(0);
             let length = Length { most, padded: true, padding };
             Some((part, Words { vocabulary, file, cleaning, length, pad, corrects_spelling: false }))
         }
     };
-    Ok(Found { kind: "OpenCLIP ONNX", dimension, image, text, quantised, variants: vec!["fp32"], license: None })
+    Ok(Found { kind: places.kind, dimension, image, text, quantised, variants: vec!["fp32"], license: None })
 }
-
-const OPENAI_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
-const OPENAI_STD: [f32; 3] = [0.268_629_55, 0.261_302_6, 0.275_777_1];
 
 /// Reads a graph's ends.
 fn graph(folder: &Path, file: &Path) -> Result<Graph, String> {
@@ -326,6 +476,9 @@ fn part(file: &Path, graph: &Graph, role: Role) -> Result<Option<Part>, String> 
     for input in &graph.inputs {
         let own = match (input.name.as_str(), input.shape.len()) {
             (_, 4) => Role::Pixels,
+            ("pixel_values", axes) => {
+                return Err(format!("{}: its input `pixel_values` has {axes} axes", file.display()));
+            }
             ("attention_mask", 2) => Role::Mask,
             ("token_type_ids", 2) => Role::Types,
             ("input_ids" | "input" | "text" | "tokens", 2) => Role::Ids,
@@ -354,7 +507,11 @@ fn part(file: &Path, graph: &Graph, role: Role) -> Result<Option<Part>, String> 
     let (needs_ort, keeps_borders) = (graph.not_for_rten, graph.pads_a_pool);
     let ends = Ends { inputs, output: output.name.clone(), needs_ort, keeps_borders };
     let external = graph.external.iter().cloned().collect();
-    Ok(Some(Part { file: file.into(), ends, input, output: output.clone(), shared, external }))
+    let form = match role {
+        Role::Pixels => Form::of(&input).map_err(|problem| format!("{}: {problem}", file.display()))?,
+        _ => Form::USUAL,
+    };
+    Ok(Some(Part { file: file.into(), ends, input, form, output: output.clone(), shared, external }))
 }
 
 /// The length of a tower's vectors: as the graph says, else as `config.json` says.
@@ -381,20 +538,29 @@ fn one_dimension(widths: impl Iterator<Item = Option<usize>>) -> Result<usize, S
     }
 }
 
-pub fn check_size(preprocess: &Preprocess, input: &Port) -> Result<(), String> {
+/// Whether what pictures become is what the graph takes.
+pub fn check_size(preprocess: &Preprocess, part: &Part) -> Result<(), String> {
     let said = [preprocess.height as usize, preprocess.width as usize];
-    let fits = input.shape.iter().skip(2).zip(said).all(|(wanted, said)| wanted.is_none_or(|wanted| wanted == said));
-    match fits {
-        true => Ok(()),
-        false => {
-            Err(format!("its preprocessing gives {} x {} pixels, which its graph does not take", said[1], said[0]))
-        }
+    let fits =
+        part.form.sides(&part.input).iter().zip(said).all(|(wanted, said)| wanted.is_none_or(|wanted| wanted == said));
+    if !fits {
+        return Err(format!("its preprocessing gives {} x {} pixels, which its graph does not take", said[1], said[0]));
+    }
+    let is_whole = preprocess.factor == 1.0 && preprocess.mean == [0.0; 3] && preprocess.std == [1.0; 3];
+    match part.input.kind == Kind::UInt8 && !is_whole {
+        true => Err("its preprocessing gives fractions, and its input takes whole numbers (uint8)".into()),
+        false => Ok(()),
     }
 }
 
+/// A file of a folder; `None` where there is none.
 pub fn json(folder: &Path, file: &str) -> Result<Option<Value>, String> {
     match std::fs::read(folder.join(file)) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| format!("{file}: {e}")),
+        Ok(bytes) => {
+            // Editors on Windows put a byte order mark there.
+            let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+            serde_json::from_slice(bytes).map(Some).map_err(|e| format!("{file}: {e}"))
+        }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(format!("{file}: {e}")),
     }
@@ -402,127 +568,6 @@ pub fn json(folder: &Path, file: &str) -> Result<Option<Value>, String> {
 
 fn size(value: &Value) -> Option<usize> {
     value.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|&n| n > 0)
-}
-
-/// Height and width: of one number, of a list, or by name.
-fn sides(value: &Value) -> Option<(u32, u32)> {
-    let side = |value: &Value| value.as_u64().and_then(|n| u32::try_from(n).ok()).filter(|n| (1..=4096).contains(n));
-    match value {
-        Value::Number(_) => side(value).map(|n| (n, n)),
-        Value::Array(list) => side(list.first()?).zip(side(list.get(1)?)),
-        _ => side(value.get("height")?).zip(side(value.get("width")?)),
-    }
-}
-
-pub fn three(value: &Value) -> Option<[f32; 3]> {
-    let numbers: Vec<f32> = match value {
-        Value::Array(list) => list.iter().map(|x| x.as_f64().map(|x| x as f32)).collect::<Option<_>>()?,
-        number => vec![number.as_f64()? as f32; 3],
-    };
-    numbers.try_into().ok().filter(|numbers: &[f32; 3]| numbers.iter().all(|x| x.is_finite()))
-}
-
-/// `preprocessor_config.json`, as `transformers`' image processors read it.
-pub fn preprocessor(folder: &Path) -> Result<Preprocess, String> {
-    let (file, config) = match json(folder, "preprocessor_config.json")? {
-        Some(config) => ("preprocessor_config.json", config),
-        None => match json(folder, "processor_config.json")? {
-            Some(config) => ("processor_config.json", config.get("image_processor").cloned().unwrap_or(config)),
-            None => return Err("preprocessor_config.json is missing, which tells what its image tower is fed".into()),
-        },
-    };
-    let fail = |problem: &str| format!("{file}: {problem}");
-    let at = |key: &str| config.get(key).filter(|value| !value.is_null());
-    let flag = |key: &str, usual: bool| at(key).and_then(Value::as_bool).unwrap_or(usual);
-    let name = at("image_processor_type").or(at("feature_extractor_type")).and_then(Value::as_str).unwrap_or_default();
-    let name = name.trim_end_matches("Fast").trim_end_matches("FeatureExtractor").trim_end_matches("ImageProcessor");
-    // What each kind of processor takes for granted: is one number the shorter edge, is the middle cut out, the filter.
-    let usual = match name {
-        "CLIP" | "Bit" | "ChineseCLIP" | "VideoMAE" => Some((true, true, 3)),
-        "Siglip" | "Siglip2" | "BlipImage" | "Blip" => Some((false, false, 3)),
-        "ViT" | "Beit" => Some((false, false, 2)),
-        "DeiT" => Some((false, true, 3)),
-        _ => None,
-    };
-    // What it takes for granted has changed: only its way to crop is known.
-    let is_convnext = name == "ConvNext";
-    for unknown in ["crop_pct", "do_pad", "do_flip_channel_order", "do_thumbnail"] {
-        let is_known = is_convnext && unknown == "crop_pct";
-        if !is_known && at(unknown).is_some_and(|value| value.as_bool() != Some(false)) {
-            return Err(fail(&format!("`{unknown}` is not supported")));
-        }
-    }
-    let says = |what: &str| fail(&format!("does not say `{what}`, and the processor `{name}` is not known"));
-    let crops = match at("do_center_crop").and_then(Value::as_bool).or(usual.map(|(_, crops, _)| crops)) {
-        Some(crops) => crops,
-        None => at("crop_size").is_some(),
-    };
-    let resample = at("resample").and_then(Value::as_u64).or(usual.map(|(_, _, resample)| resample));
-    let filter = match resample.ok_or_else(|| says("resample"))? {
-        0 => Filter::Nearest,
-        1 => Filter::Lanczos,
-        2 => Filter::Bilinear,
-        3 => Filter::Bicubic,
-        4 => Filter::Box,
-        5 => Filter::Hamming,
-        other => return Err(fail(&format!("resample {other} is not known"))),
-    };
-    let size = at("size");
-    let shortest = size.and_then(|size| match size {
-        Value::Number(_) if is_convnext || usual.is_some_and(|(shortest, ..)| shortest) => size.as_u64(),
-        _ => size.get("shortest_edge").and_then(Value::as_u64),
-    });
-    let frame =
-        at("crop_size").filter(|_| crops).map(|crop| sides(crop).ok_or_else(|| fail("crop_size is not understood")));
-    let frame = frame.transpose()?;
-    let not_understood = || fail("size is not understood");
-    let (fit, (height, width)) = match (flag("do_resize", true), shortest, frame) {
-        (false, ..) => return Err(fail("without do_resize pictures of different sizes cannot be compared")),
-        (true, Some(edge), frame) => {
-            let edge = u32::try_from(edge).ok().filter(|edge| (1..=4096).contains(edge)).ok_or_else(not_understood)?;
-            if is_convnext && !crops {
-                // A share of the middle, but of large inputs everything, stretched.
-                let share = at("crop_pct").map_or(Some(224.0 / 256.0), Value::as_f64);
-                let share = share.filter(|share| (0.1..=1.0).contains(share));
-                let share = share.ok_or_else(|| fail("crop_pct is not understood"))?;
-                let whole = (f64::from(edge) / share) as u32;
-                let fit = if edge < 384 { Fit::Cover { edge: whole, middle: Middle::Down } } else { Fit::Stretch };
-                (fit, (edge, edge))
-            } else if !crops {
-                return Err(fail("shortest_edge without do_center_crop gives pictures of different sizes"));
-            } else {
-                (Fit::Cover { edge, middle: Middle::Down }, frame.unwrap_or((edge, edge)))
-            }
-        }
-        (true, None, frame) => {
-            let sides = size.and_then(sides).ok_or_else(not_understood)?;
-            match frame {
-                Some(frame) if frame != sides => {
-                    return Err(fail("crop_size differs from an exact size: not supported"));
-                }
-                _ => (Fit::Stretch, sides),
-            }
-        }
-    };
-    let factor = match flag("do_rescale", true) {
-        true => at("rescale_factor").and_then(Value::as_f64).unwrap_or(1.0 / 255.0) as f32,
-        false => 1.0,
-    };
-    let (mean, std) = match flag("do_normalize", true) {
-        true => {
-            let triple = |key: &str, clip: [f32; 3]| match at(key) {
-                Some(value) => three(value).ok_or_else(|| fail(&format!("{key} is not understood"))),
-                None if name == "CLIP" => Ok(clip),
-                None => Err(says(key)),
-            };
-            (triple("image_mean", OPENAI_MEAN)?, triple("image_std", OPENAI_STD)?)
-        }
-        false => ([0.0; 3], [1.0; 3]),
-    };
-    if std.contains(&0.0) {
-        return Err(fail("image_std must not be 0"));
-    }
-    Ok(Preprocess { width, height, fit, filter, crop: None, background: Colour::WHITE, factor, mean, std })
 }
 
 /// How texts become tokens, from `tokenizer.json`, `tokenizer_config.json` and `config.json`.

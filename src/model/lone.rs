@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::engine::{Ends, Role};
-use super::layout::{self, Part, Preprocess, json, three};
+use super::layout::{self, Form, Part, Preprocess, json};
 use super::onnx::{self, Graph, Kind, Port};
+use super::processor;
 use super::yolo::Told;
-use crate::image::{Colour, Filter, Fit, Middle};
+use crate::image::{Fit, Middle};
 use crate::io::map;
 
 /// What a file of this kind is called.
@@ -23,8 +24,8 @@ const MOST_AT_ONCE: usize = 64;
 /// No side of an input may be longer.
 const LONGEST: usize = 4096;
 
-/// Nor an input have more numbers than this: 1 GB.
-const MOST_NUMBERS: usize = 1 << 28;
+/// Nor an input have more numbers than this: 256 MB.
+const MOST_NUMBERS: usize = 1 << 26;
 
 /// One file, read but for its weights.
 pub struct Lone {
@@ -41,6 +42,7 @@ pub struct Lone {
     /// What nothing told.
     pub note: Option<String>,
     input: Port,
+    form: Form,
 }
 
 /// What a lone file is made to give.
@@ -63,7 +65,7 @@ impl Lone {
         };
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         let graph = Graph::read(&map(&path).map_err(|e| e.to_string())?)?;
-        let input = input_of(&graph)?;
+        let (input, form) = input_of(&graph)?;
         // Optimum puts graphs into a folder of that name, beside which the configuration is.
         let is_inner = folder.file_name().is_some_and(|name| name == "onnx") && !folder.join("config.json").is_file();
         let about = if is_inner { folder.join("..") } else { folder.to_path_buf() };
@@ -73,14 +75,15 @@ impl Lone {
             Some(told) => told.task.as_deref() != Some("classify") && graph.outputs[0].shape.len() != 2,
             None => purpose == Purpose::Classes && graph.outputs[0].shape.len() == 3,
         };
-        let (preprocess, note) = preprocess(&about, &config, &input, told.as_ref(), has_boxes)?;
-        layout::check_size(&preprocess, &input)?;
+        let (preprocess, note) = preprocess(&about, &config, (&input, form), told.as_ref(), has_boxes)?;
         let batch = input.shape[0].unwrap_or(1);
         if batch * 3 * preprocess.width as usize * preprocess.height as usize > MOST_NUMBERS {
             return Err(format!("its input of shape {:?} is too large", input.shape));
         }
         let (folder, file) = (folder.to_path_buf(), PathBuf::from(file));
-        Ok(Lone { folder, file, graph, preprocess, yolo: told, config, note, input })
+        let lone = Lone { folder, file, graph, preprocess, yolo: told, config, note, input, form };
+        layout::check_size(&lone.preprocess, &lone.part_to(lone.graph.outputs[0].clone()))?;
+        Ok(lone)
     }
 
     /// The part of the graph that ends at an output or at a value inside.
@@ -99,18 +102,22 @@ impl Lone {
                 return Err(format!("nothing in it computes `{output}`; there is {}", like.join(", ")));
             }
         };
-        let inputs = vec![(self.input.name.clone(), Role::Pixels, self.input.kind)];
-        let (needs_ort, keeps_borders) = (self.graph.not_for_rten, self.graph.pads_a_pool);
-        let ends = Ends { inputs, output: output.into(), needs_ort, keeps_borders };
-        // An engine shows only what a graph ends with: for a value inside another graph must be made.
-        let shared = self.graph.output(output).is_none();
-        let external = self.graph.external.iter().cloned().collect();
-        Ok(Part { file: self.file.clone(), ends, input: self.input.clone(), output: found, shared, external })
+        Ok(self.part_to(found))
     }
 
-    /// Where pixels go.
-    pub fn input(&self) -> &Port {
-        &self.input
+    fn part_to(&self, output: Port) -> Part {
+        let inputs = vec![(self.input.name.clone(), Role::Pixels, self.input.kind)];
+        let (needs_ort, keeps_borders) = (self.graph.not_for_rten, self.graph.pads_a_pool);
+        let ends = Ends { inputs, output: output.name.clone(), needs_ort, keeps_borders };
+        // An engine shows only what a graph ends with: for a value inside another graph must be made.
+        let shared = self.graph.output(&output.name).is_none();
+        let external = self.graph.external.iter().cloned().collect();
+        Part { file: self.file.clone(), ends, input: self.input.clone(), form: self.form, output, shared, external }
+    }
+
+    /// Where pixels go, and in which order.
+    pub fn input(&self) -> (&Port, Form) {
+        (&self.input, self.form)
     }
 
     /// What the model is called: as the file, or as its folder where every file is called so.
@@ -141,61 +148,58 @@ fn only_file(folder: &Path) -> Result<PathBuf, String> {
     }
 }
 
-fn input_of(graph: &Graph) -> Result<Port, String> {
+fn input_of(graph: &Graph) -> Result<(Port, Form), String> {
     let [input] = &graph.inputs[..] else {
         let names: Vec<&str> = graph.inputs.iter().map(|input| input.name.as_str()).collect();
         return Err(format!("it wants {} inputs ({}), not pixels alone", names.len(), names.join(", ")));
     };
+    let form = Form::of(input)?;
     let fail = |what: String| Err(format!("its input `{}` {what}, not [batch, 3, height, width] pixels", input.name));
-    let &[batch, channels, height, width] = &input.shape[..] else {
-        return fail(format!("has {} axes", input.shape.len()));
-    };
-    if ![Kind::Float32, Kind::Float16].contains(&input.kind) {
-        return fail("is not of floating-point numbers".into());
-    }
-    if channels.is_some_and(|n| n != 3) {
-        return fail(format!("has {} channels", channels.unwrap_or_default()));
-    }
-    if [height, width].into_iter().flatten().any(|side| side > LONGEST) {
+    if form.sides(input).into_iter().flatten().any(|side| side > LONGEST) {
         return fail(format!("has a side of more than {LONGEST}"));
     }
-    match batch.filter(|&batch| batch > MOST_AT_ONCE) {
+    match input.shape[0].filter(|&batch| batch > MOST_AT_ONCE) {
         Some(batch) => fail(format!("is for {batch} pictures at once")),
-        None => Ok(input.clone()),
+        None => Ok((input.clone(), form)),
     }
 }
 
 fn preprocess(
     folder: &Path,
     config: &Value,
-    input: &Port,
+    (input, form): (&Port, Form),
     told: Option<&Told>,
     has_boxes: bool,
 ) -> Result<(Preprocess, Option<String>), String> {
-    let side = |axis: usize| input.shape[axis].and_then(|side| u32::try_from(side).ok());
+    let side = |side: Option<usize>| side.and_then(|side| u32::try_from(side).ok());
+    let [height, width] = form.sides(input).map(side);
     let allowed = |side: &u32| (1..=LONGEST as u32).contains(side);
     let said = told.and_then(|told| told.size).filter(|(height, width)| allowed(height) && allowed(width));
-    let plain = |height: u32, width: u32, fit: Fit| Preprocess {
-        width,
-        height,
-        fit,
-        filter: Filter::Bilinear,
-        crop: None,
-        background: Colour::WHITE,
-        factor: 1.0 / 255.0,
-        mean: [0.0; 3],
-        std: [1.0; 3],
-    };
+    // Whole numbers are the steps of 255 as they are.
+    let factor = if input.kind == Kind::UInt8 { 1.0 } else { 1.0 / 255.0 };
+    let plain = |height: u32, width: u32, fit: Fit| Preprocess { fit, factor, ..Preprocess::plain(height, width) };
     let is_told_to_classify = told.is_some_and(|told| told.task.as_deref() == Some("classify"));
     if !has_boxes && !is_told_to_classify {
-        if ["preprocessor_config.json", "processor_config.json"].iter().any(|file| folder.join(file).is_file()) {
-            return Ok((layout::preprocessor(folder)?, None));
+        if processor::FILES.iter().any(|file| folder.join(file).is_file()) {
+            return Ok((processor::preprocessor(folder, config)?, None));
+        }
+        let fixed = height.zip(width);
+        if let Some(config) = json(folder, "preprocess_cfg.json")? {
+            let told = processor::open_clip(&config, fixed, Middle::Down)
+                .map_err(|problem| format!("preprocess_cfg.json: {problem}"));
+            return Ok((told?, None));
+        }
+        if let Some(config) =
+            json(folder, "open_clip_config.json")?.and_then(|config| config.get("preprocess_cfg").cloned())
+        {
+            let told = processor::open_clip(&config, fixed, Middle::Even);
+            return Ok((told.map_err(|problem| format!("open_clip_config.json: {problem}"))?, None));
         }
         if let Some(config) = config.get("pretrained_cfg").filter(|config| config.is_object()) {
-            return Ok((timm(config)?, None));
+            return Ok((processor::timm(config).map_err(|problem| format!("config.json: {problem}"))?, None));
         }
     }
-    let (height, width) = side(2).zip(side(3)).or(said).ok_or("nothing tells how many pixels its input has")?;
+    let (height, width) = height.zip(width).or(said).ok_or("nothing tells how many pixels its input has")?;
     if has_boxes {
         return Ok((plain(height, width, Fit::Letterbox), None));
     }
@@ -204,42 +208,10 @@ fn preprocess(
         let fit = if height == width { Fit::Cover { edge: height, middle: Middle::Even } } else { Fit::Stretch };
         return Ok((plain(height, width, fit), None));
     }
+    let most = if input.kind == Kind::UInt8 { 255 } else { 1 };
     let note = format!(
-        "nothing beside it tells how pictures are prepared: they are stretched to {width} x {height} pixels of 0 to 1; \
-        a preprocessor_config.json would tell"
+        "nothing beside it tells how pictures are prepared: they are stretched to {width} x {height} pixels of 0 to \
+        {most}; a preprocessor_config.json would tell"
     );
     Ok((plain(height, width, Fit::Stretch), Some(note)))
-}
-
-/// How timm prepares pictures (`create_transform` for evaluation), from its `pretrained_cfg` in `config.json`.
-fn timm(config: &Value) -> Result<Preprocess, String> {
-    let fail = |problem: &str| format!("config.json: pretrained_cfg: {problem}");
-    let at = |key: &str| config.get(key).filter(|value| !value.is_null());
-    let size = at("input_size").and_then(Value::as_array).filter(|size| size.len() == 3 && size[1] == size[2]);
-    let side = size.and_then(|size| u32::try_from(size[1].as_u64()?).ok());
-    let side = side.filter(|side| (1..=LONGEST as u32).contains(side));
-    let side = side.ok_or_else(|| fail("input_size is not understood"))?;
-    let share = at("crop_pct").map_or(Some(0.875), Value::as_f64).filter(|share| (0.1..=1.0).contains(share));
-    let share = share.ok_or_else(|| fail("crop_pct is not understood"))?;
-    let filter = match at("interpolation").and_then(Value::as_str).unwrap_or("bilinear") {
-        "bicubic" => Filter::Bicubic,
-        "bilinear" => Filter::Bilinear,
-        other => return Err(fail(&format!("interpolation `{other}` is not known"))),
-    };
-    let fit = match at("crop_mode").and_then(Value::as_str).unwrap_or("center") {
-        "center" => Fit::Cover { edge: (f64::from(side) / share).floor() as u32, middle: Middle::Even },
-        "squash" => Fit::Stretch,
-        other => return Err(fail(&format!("crop_mode `{other}` is not known"))),
-    };
-    // ImageNet's mean and deviation, which timm takes where a model says none.
-    let triple = |key: &str, usual: [f32; 3]| match at(key) {
-        Some(value) => three(value).ok_or_else(|| fail(&format!("{key} is not understood"))),
-        None => Ok(usual),
-    };
-    let (mean, std) = (triple("mean", [0.485, 0.456, 0.406])?, triple("std", [0.229, 0.224, 0.225])?);
-    if std.contains(&0.0) {
-        return Err(fail("std must not be 0"));
-    }
-    let (crop, background, factor) = (None, Colour::WHITE, 1.0 / 255.0);
-    Ok(Preprocess { width: side, height: side, fit, filter, crop, background, factor, mean, std })
 }

@@ -4,6 +4,8 @@
 //! Hides: protocol buffers (the wire format and the few fields of onnx.proto that matter here). Promises: whatever the
 //! bytes are, a result or an error; nothing is read outside the bytes.
 
+mod defaults;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{self, Write};
 
@@ -14,7 +16,46 @@ pub enum Kind {
     Float16,
     Int32,
     Int64,
-    Other,
+    UInt8,
+    /// A type that no tower has at its ends, by its name; none where the graph does not tell it.
+    Other(Option<&'static str>),
+}
+
+impl Kind {
+    /// By its number in onnx.proto.
+    fn of(number: u64) -> Kind {
+        match number {
+            1 => Kind::Float32,
+            2 => Kind::UInt8,
+            6 => Kind::Int32,
+            7 => Kind::Int64,
+            10 => Kind::Float16,
+            number => {
+                let others = [(3, "int8"), (4, "uint16"), (5, "int16"), (8, "string"), (9, "bool"), (11, "float64")];
+                let rest = [(12, "uint32"), (13, "uint64"), (14, "complex64"), (15, "complex128"), (16, "bfloat16")];
+                let name = others.into_iter().chain(rest).find(|(known, _)| *known == number).map(|(_, name)| name);
+                Kind::Other(Some(name.unwrap_or("a type that is not known")))
+            }
+        }
+    }
+
+    /// Is it one of floating-point numbers that towers give?
+    pub fn is_float(self) -> bool {
+        matches!(self, Kind::Float32 | Kind::Float16)
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Kind::Float32 => "float32",
+            Kind::Float16 => "float16",
+            Kind::Int32 => "int32",
+            Kind::Int64 => "int64",
+            Kind::UInt8 => "uint8",
+            Kind::Other(name) => name.unwrap_or("an unknown type"),
+        })
+    }
 }
 
 /// An input or output.
@@ -52,6 +93,7 @@ impl Graph {
     pub fn read(bytes: &[u8]) -> Result<Graph, String> {
         let graph = graph_of(bytes)?;
         let mut found = Graph::default();
+        let (opset, mut softmaxes, mut shapes) = (opset_of(bytes)?, Vec::new(), HashMap::new());
         let mut weights = HashSet::new();
         let mut inputs = Vec::new();
         let (mut padded, mut pooled) = (HashSet::new(), HashSet::new());
@@ -61,9 +103,25 @@ impl Graph {
                     found.quantised |= is_integer_arithmetic(node)?;
                     match name_of(node, 4)? {
                         // As DINOv2 does with its positions.
-                        b"Resize" if is_cubic(node)? => found.not_for_rten = Some(CUBIC),
+                        b"Resize" if has_word(node, b"mode", b"cubic")? => found.not_for_rten = Some(CUBIC),
+                        b"Resize"
+                            if has_word(node, b"nearest_mode", b"floor")?
+                                && !has_word(node, b"coordinate_transformation_mode", b"asymmetric")? =>
+                        {
+                            found.not_for_rten = Some(FLOOR);
+                        }
+                        b"Softmax" | b"LogSoftmax" if opset < 13 => softmaxes.push(node),
+                        b"Conv" | b"ConvTranspose" | b"MaxPool" | b"AveragePool"
+                            if has_word(node, b"auto_pad", b"SAME_LOWER")? =>
+                        {
+                            found.not_for_rten = Some(LOWER);
+                        }
                         b"NonMaxSuppression" => found.not_for_rten = Some(SUPPRESSION),
                         b"Pad" => padded.extend(outputs_of(node)?),
+                        _ => {}
+                    }
+                    // Whether it is one of those above or not.
+                    match name_of(node, 4)? {
                         b"MaxPool" => _ = pooled.insert(name_of(node, 1)?),
                         _ => {}
                     }
@@ -74,8 +132,19 @@ impl Graph {
                     weights.insert(tensor.name);
                 }
                 (INPUT, Value::Bytes(port)) => inputs.push(Port::read(port)?),
-                (OUTPUT, Value::Bytes(port)) => found.outputs.push(Port::read(port)?),
+                (OUTPUT, Value::Bytes(port)) => {
+                    shapes.insert(name_of(port, 1)?, port);
+                    found.outputs.push(Port::read(port)?);
+                }
+                (VALUE_INFO, Value::Bytes(port)) => _ = shapes.insert(name_of(port, 1)?, port),
                 _ => {}
+            }
+        }
+        for node in softmaxes {
+            let ends = [plain_inputs_of(node)?, outputs_of(node)?].concat();
+            let port = ends.iter().find_map(|name| shapes.get(name)).map(|port| Port::read(port)).transpose()?;
+            if !is_of_last_axis(node, port.as_ref())? {
+                found.not_for_rten = Some(SOFTMAX);
             }
         }
         // Old files list their weights among the inputs.
@@ -117,7 +186,7 @@ pub fn value(bytes: &[u8], name: &str) -> Result<Option<Port>, String> {
             _ => {}
         }
     }
-    let unknown = || Port { name: name.into(), kind: Kind::Other, shape: Vec::new() };
+    let unknown = || Port { name: name.into(), kind: Kind::Other(None), shape: Vec::new() };
     Ok(is_made.then(|| found.unwrap_or_else(unknown)))
 }
 
@@ -265,30 +334,63 @@ pub fn values_like(bytes: &[u8], text: &str, most: usize) -> Result<Vec<String>,
     Ok(names.filter(|name| name.contains(text)).take(most).collect())
 }
 
-/// Whether a value is what a `Softmax` or a `Sigmoid` gave, perhaps in another shape or type: then it is probabilities.
+/// What a value of a graph is, by the operators that it went through last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// What a `Softmax` gave: the probabilities of classes that exclude each other.
+    Softmax,
+    /// What a `Sigmoid` gave: a probability for each class.
+    Sigmoid,
+    /// What an `ArgMax` or its like gave: places, no scores.
+    Places,
+    Other,
+}
+
+/// How a value ends, whatever shape and type it was brought into afterwards.
 ///
 /// # Errors
 /// The bytes are no ONNX model.
-pub fn is_probabilities(bytes: &[u8], output: &str) -> Result<bool, String> {
-    // Of each value the operator that makes it, and what that reads first.
-    let mut makers: HashMap<&[u8], (&[u8], &[u8])> = HashMap::new();
+pub fn ending(bytes: &[u8], output: &str) -> Result<Ending, String> {
+    // Of each value the operator that makes it, its place among those that it makes, and what it reads.
+    type Maker<'a> = (&'a [u8], usize, Vec<&'a [u8]>);
+    let mut makers: HashMap<&[u8], Maker> = HashMap::new();
     for field in Fields(graph_of(bytes)?) {
         if let (NODE, Value::Bytes(node)) = field? {
-            let maker = (name_of(node, 4)?, name_of(node, 1)?);
-            makers.extend(outputs_of(node)?.into_iter().map(|name| (name, maker)));
+            let (operator, inputs) = (name_of(node, 4)?, plain_inputs_of(node)?);
+            for (place, name) in outputs_of(node)?.into_iter().enumerate() {
+                makers.insert(name, (operator, place, inputs.clone()));
+            }
         }
     }
+    let maker = |name: &[u8]| makers.get(name).map(|(operator, place, inputs)| (*operator, *place, &inputs[..]));
     let mut name = output.as_bytes();
     // A graph that goes round in circles is no graph, but it ends here too.
-    for _ in 0..DEEPEST {
-        match makers.get(name) {
-            Some((b"Softmax" | b"Sigmoid", _)) => return Ok(true),
-            Some((b"Identity" | b"Cast" | b"Reshape" | b"Squeeze" | b"Flatten", before)) => name = before,
-            _ => return Ok(false),
+    for _ in 0..LONGEST_END {
+        let Some((operator, place, inputs)) = maker(name) else { return Ok(Ending::Other) };
+        match (operator, inputs) {
+            (b"Softmax", _) => return Ok(Ending::Softmax),
+            (b"Sigmoid", _) => return Ok(Ending::Sigmoid),
+            (b"ArgMax" | b"ArgMin", _) => return Ok(Ending::Places),
+            (b"TopK", _) if place == 1 => return Ok(Ending::Places),
+            // A softmax by hand.
+            (b"Div", [above, below]) if maker(above).is_some_and(|(operator, ..)| operator == b"Exp") => {
+                let is_sum =
+                    maker(below).is_some_and(|(operator, _, of)| operator == b"ReduceSum" && of.first() == Some(above));
+                return Ok(if is_sum { Ending::Softmax } else { Ending::Other });
+            }
+            (
+                b"Identity" | b"Cast" | b"Reshape" | b"Squeeze" | b"Unsqueeze" | b"Flatten" | b"Transpose" | b"Dropout"
+                | b"Clip" | b"QuantizeLinear" | b"DequantizeLinear",
+                [before, ..],
+            ) => name = before,
+            _ => return Ok(Ending::Other),
         }
     }
-    Ok(false)
+    Ok(Ending::Other)
 }
+
+/// No graph ends in more operators that only change a value's shape.
+const LONGEST_END: usize = 64;
 
 /// Where a weight lies that is not in the model's own file.
 struct Location {
@@ -310,9 +412,21 @@ pub fn extract<'a>(
     data_name: &str,
     data: &mut impl Write,
 ) -> io::Result<Vec<u8>> {
+    // Towers share weights now and then, not many times over.
+    const TIMES: u64 = 4;
+    let mut files = BTreeMap::new();
     let damaged = |problem: String| io::Error::new(io::ErrorKind::InvalidData, problem);
     let graph = graph_of(bytes).map_err(damaged)?;
+    for field in Fields(graph) {
+        if let (INITIALIZER, Value::Bytes(tensor)) = field.map_err(damaged)?
+            && let Some(at) = Tensor::read(tensor).and_then(|tensor| tensor.location()).map_err(damaged)?
+        {
+            files.entry(at.file).or_insert_with_key(|file| external(file).map_or(0, <[u8]>::len) as u64);
+        }
+    }
+    let most = TIMES * (bytes.len() as u64 + files.values().sum::<u64>());
     let needed = needed_for(graph, output).map_err(damaged)?;
+    let shapes = defaults::Shapes::of(bytes).map_err(damaged)?;
     let mut kept = Vec::new();
     let mut end = 0;
     let mut is_declared = false;
@@ -322,12 +436,16 @@ pub fn extract<'a>(
             (INITIALIZER, Value::Bytes(tensor)) => {
                 let tensor = Tensor::read(tensor).map_err(damaged)?;
                 if needed.contains(tensor.name) {
+                    if end > most {
+                        return Err(damaged("its weights are said to be larger than its files".into()));
+                    }
                     write_tensor(&tensor, external, data_name, data, &mut end, &mut kept)?;
                 }
             }
             (NODE, Value::Bytes(node)) => {
                 if outputs_of(node).map_err(damaged)?.iter().any(|name| needed.contains(name)) {
-                    put(&mut kept, number, &value);
+                    let node = defaults::completed(node, &shapes).map_err(damaged)?;
+                    put(&mut kept, number, &Value::Bytes(&node));
                 }
             }
             (INPUT | OUTPUT | VALUE_INFO, Value::Bytes(port)) => {
@@ -488,6 +606,51 @@ fn outputs_of(node: &[u8]) -> Result<Vec<&[u8]>, String> {
     Ok(names)
 }
 
+/// Whole numbers of a field that may be repeated or packed.
+fn numbers_of(message: &[u8], number: u64) -> Result<Vec<u64>, String> {
+    let mut numbers = Vec::new();
+    for field in Fields(message) {
+        match field? {
+            (n, Value::Varint(value)) if n == number => numbers.push(value),
+            (n, Value::Bytes(packed)) if n == number => {
+                let mut packed = Fields(packed);
+                while !packed.0.is_empty() {
+                    numbers.push(packed.varint().ok_or("it is cut short or damaged")?);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(numbers)
+}
+
+/// The sizes of a tensor's axes.
+fn sizes_of(tensor: &[u8]) -> Result<Vec<u64>, String> {
+    numbers_of(tensor, 1)
+}
+
+/// The whole numbers of an attribute.
+fn ints_of(attribute: &[u8]) -> Result<Vec<u64>, String> {
+    numbers_of(attribute, 8)
+}
+
+/// Is an attribute a list of nothing, which is as good as not given?
+fn is_empty_attribute(attribute: &[u8]) -> Result<bool, String> {
+    const LIST: u64 = 7;
+    Ok(numbers_of(attribute, 20)? == [LIST] && ints_of(attribute)?.is_empty())
+}
+
+/// What a node itself reads, by place.
+fn plain_inputs_of(node: &[u8]) -> Result<Vec<&[u8]>, String> {
+    let mut names = Vec::new();
+    for field in Fields(node) {
+        if let (1, Value::Bytes(name)) = field? {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
 /// What a node reads, graphs within it (of `If` and `Loop`) included.
 fn inputs_of<'a>(node: &'a [u8], depth: usize, names: &mut Vec<&'a [u8]>) -> Result<(), String> {
     if depth > DEEPEST {
@@ -527,14 +690,53 @@ fn is_integer_arithmetic(node: &[u8]) -> Result<bool, String> {
 const CUBIC: &str = "rten computes its cubic interpolation as linear";
 const SUPPRESSION: &str = "rten's NonMaxSuppression lets boxes of all classes compete";
 
-fn is_cubic(node: &[u8]) -> Result<bool, String> {
-    let mut cubic = false;
-    for field in Fields(node) {
-        if let (5, Value::Bytes(attribute)) = field? {
-            cubic |= name_of(attribute, 1)? == b"mode" && name_of(attribute, 4)? == b"cubic";
+const FLOOR: &str = "rten rounds its nearest_mode floor otherwise";
+const SOFTMAX: &str = "rten takes its softmax of an operator set before 13 for one over a single axis";
+
+/// The version of the operators without a domain.
+fn opset_of(bytes: &[u8]) -> Result<u64, String> {
+    let mut version = 1;
+    for field in Fields(bytes) {
+        if let (8, Value::Bytes(operators)) = field?
+            && matches!(name_of(operators, 1)?, b"" | b"ai.onnx")
+        {
+            version = numbers_of(operators, 2)?.last().copied().unwrap_or(version);
         }
     }
-    Ok(cubic)
+    Ok(version)
+}
+
+/// Before version 13 a softmax was over its axis and all after it: is that one axis alone? Without a shape, the first axes
+/// are taken for not the last.
+fn is_of_last_axis(node: &[u8], port: Option<&Port>) -> Result<bool, String> {
+    let mut axis = 1;
+    for field in Fields(node) {
+        if let (5, Value::Bytes(own)) = field?
+            && name_of(own, 1)? == b"axis"
+        {
+            axis = numbers_of(own, 3)?.last().copied().unwrap_or(axis).cast_signed();
+        }
+    }
+    Ok(match port.map(|port| &port.shape[..]) {
+        Some(shape) if !shape.is_empty() => {
+            let axis = if axis < 0 { axis + shape.len() as i64 } else { axis };
+            shape.iter().skip(usize::try_from(axis).unwrap_or(0) + 1).all(|size| *size == Some(1))
+        }
+        _ => axis > 1 || axis == -1,
+    })
+}
+
+const LOWER: &str = "rten computes its auto_pad SAME_LOWER as SAME_UPPER";
+
+/// Has a node an attribute with this text?
+fn has_word(node: &[u8], attribute: &[u8], word: &[u8]) -> Result<bool, String> {
+    let mut found = false;
+    for field in Fields(node) {
+        if let (5, Value::Bytes(own)) = field? {
+            found |= name_of(own, 1)? == attribute && name_of(own, 4)? == word;
+        }
+    }
+    Ok(found)
 }
 
 struct Tensor<'a> {
@@ -595,19 +797,11 @@ impl<'a> Tensor<'a> {
 impl Port {
     fn read(bytes: &[u8]) -> Result<Port, String> {
         let name = String::from_utf8_lossy(name_of(bytes, 1)?).into_owned();
-        let mut port = Port { name, kind: Kind::Other, shape: Vec::new() };
+        let mut port = Port { name, kind: Kind::Other(None), shape: Vec::new() };
         // ValueInfoProto.type → TypeProto.tensor_type → its element type and its shape.
         for field in Fields(name_of(name_of(bytes, 2)?, 1)?) {
             match field? {
-                (1, Value::Varint(kind)) => {
-                    port.kind = match kind {
-                        1 => Kind::Float32,
-                        6 => Kind::Int32,
-                        7 => Kind::Int64,
-                        10 => Kind::Float16,
-                        _ => Kind::Other,
-                    }
-                }
+                (1, Value::Varint(kind)) => port.kind = Kind::of(kind),
                 (2, Value::Bytes(shape)) => {
                     for dimension in Fields(shape) {
                         let (1, Value::Bytes(dimension)) = dimension? else { continue };
@@ -780,10 +974,10 @@ mod tests {
 
     #[test]
     fn what_matters_of_a_graph_is_found_in_it() {
-        let is_done = |file: &str, output: &str| is_probabilities(&fixture(file), output).expect("a model");
-        assert!(is_done("../yolo/middle.onnx", "output0"));
-        assert!(!is_done("../yolo/plain/model.onnx", "logits"));
-        assert!(!is_done("../yolo/plain/model.onnx", "nothing"));
+        let ends = |file: &str, output: &str| ending(&fixture(file), output).expect("a model");
+        assert_eq!(ends("../yolo/middle.onnx", "output0"), Ending::Softmax);
+        assert_eq!(ends("../yolo/plain/model.onnx", "logits"), Ending::Other);
+        assert_eq!(ends("../yolo/plain/model.onnx", "nothing"), Ending::Other);
         assert!(Graph::read(&fixture("../yolo/border.onnx")).expect("a graph").pads_a_pool);
         let graph = Graph::read(&fixture("../yolo/columns.onnx")).expect("a graph");
         assert!(!graph.pads_a_pool);
@@ -795,7 +989,7 @@ mod tests {
         let model = fixture("openclip/visual.onnx");
         for end in (0..model.len()).step_by(97) {
             let _ = Graph::read(&model[..end]);
-            let _ = is_probabilities(&model[..end], "output");
+            let _ = ending(&model[..end], "output");
             let _ = value(&model[..end], "output");
             let _ = values_like(&model[..end], "", 9);
             let _ = extract(&model[..end], "output", &|_| None, "d", &mut Vec::new());

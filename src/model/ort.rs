@@ -10,7 +10,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session, SessionInputValue};
 use ort::value::{Tensor, TensorElementType, ValueType};
 
-use super::engine::{Batch, Device, Ends, Output, Role, Tower, Use};
+use super::engine::{Batch, Device, Ends, Output, Role, Tower, Use, bytes_of};
 use super::onnx::Kind;
 use crate::guard;
 
@@ -253,6 +253,7 @@ impl Plan {
                             let data: Vec<f16> = data.iter().map(|x| f16::from_f32(*x)).collect();
                             Tensor::from_array((shape, data))?.into()
                         }
+                        Kind::UInt8 => Tensor::from_array((shape, bytes_of(&data)))?.into(),
                         _ => Tensor::from_array((shape, data.clone()))?.into(),
                     };
                     inputs.push((name.as_str(), value));

@@ -6,12 +6,15 @@ use std::sync::{Arc, Mutex};
 use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
 use rten_tensor::{Layout, NdTensor, Tensor};
 
-use super::engine::{Batch, Ends, Output, Role, Tower, Use};
+use super::engine::{Batch, Ends, Output, Role, Tower, Use, bytes_of};
+use super::onnx::Kind;
 use crate::guard;
 
 struct Rten {
     model: Model,
     inputs: Vec<(NodeId, Role)>,
+    /// Are pixels whole numbers?
+    takes_bytes: bool,
     output: NodeId,
     threads: Threads,
 }
@@ -56,14 +59,18 @@ fn tower(model: Model, ends: &Ends, use_: Use) -> Result<Box<dyn Tower>, String>
         Use::Once => Threads::All,
         Use::Bulk { .. } => Threads::One(Mutex::default()),
     };
-    Ok(Box::new(Rten { model, inputs, output, threads }))
+    let takes_bytes = ends.inputs.iter().any(|(.., kind)| *kind == Kind::UInt8);
+    Ok(Box::new(Rten { model, inputs, takes_bytes, output, threads }))
 }
 
 impl Rten {
     fn run_on(&self, batch: Batch, pool: Option<Arc<ThreadPool>>) -> Result<Output, String> {
         let inputs: Vec<(NodeId, ValueOrView)> = match batch {
             Batch::Pixels { data, shape } => {
-                let pixels: Value = NdTensor::<f32, 4>::from_data(shape, data).into();
+                let pixels: Value = match self.takes_bytes {
+                    true => NdTensor::<u8, 4>::from_data(shape, bytes_of(&data)).into(),
+                    false => NdTensor::<f32, 4>::from_data(shape, data).into(),
+                };
                 self.inputs.iter().map(|(node, _)| (*node, pixels.clone().into())).collect()
             }
             Batch::Tokens { ids, mask, shape } => {

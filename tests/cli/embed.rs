@@ -95,6 +95,12 @@ fn an_unknown_model_names_those_there_are() {
     dir.pictures("in", 1);
     let said = dir.pokedex("embed in --model clip -o e.parquet").failed(1);
     assert!(said.contains("clip: no such model") && said.contains("installed models: pokedex-mini"), "{said}");
+    let said = dir.pokedex("embed in --model clip-vit-b32 -o e.parquet").failed(1);
+    assert!(said.ends_with("clip-vit-b32: no such model\nhint: pokedex model pull clip-vit-b32\n"), "{said}");
+    let said = dir.pokedex("embed in --model clip-vit-b23 -o e.parquet").failed(1);
+    assert!(said.contains("did you mean: pokedex model pull clip-vit-b32"), "{said}");
+    let said = dir.pokedex("embed in --model pokedex-mimi -o e.parquet").failed(1);
+    assert!(said.contains("did you mean: --model pokedex-mini"), "{said}");
     let said = dir.pokedex("embed in --model ./in -o e.parquet").failed(1);
     assert!(said.contains("./in: not a model folder: it holds none of model.json"), "{said}");
 }

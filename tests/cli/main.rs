@@ -15,6 +15,8 @@ mod evaluate;
 mod examples;
 mod export;
 mod folders;
+mod graph;
+mod graphs;
 mod hub;
 mod index;
 mod layouts;

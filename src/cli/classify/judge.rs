@@ -203,7 +203,10 @@ fn by_model(
         Ok(rgb) => rgb,
         Err(e) => return failed(e.to_string(), true),
     };
-    let seen = classifier.classify(&rgb, detection)?;
+    let seen = match classifier.classify(&rgb, detection)? {
+        Ok(seen) => seen,
+        Err(problem) => return failed(problem.into(), true),
+    };
     Ok(Found { verdict: Ok(doubt.of_scores(&seen.scores, top)), new: true, boxes: seen.boxes })
 }
 

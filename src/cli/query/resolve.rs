@@ -379,6 +379,6 @@ impl Embedder {
         })?;
         let mut pixels = vec![0.0; tower.input_len()];
         tower.preprocess(&rgb, &mut pixels);
-        Ok(tower.embed(pixels)?)
+        tower.embed_one(pixels).map_err(|e| Failure::failed(format!("{}: {e}", path.display()), e.hint()))
     }
 }

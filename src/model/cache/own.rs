@@ -22,7 +22,7 @@ const MARK: &str = "Signature: 8a477f597d28d172789f06886806bc55
 pub enum Kind {
     /// Digests of model files: `HEX`.
     Digests,
-    /// Models made ready to be loaded: `HEX/tower.onnx`, `HEX/tower.onnx_data`.
+    /// Models made ready to be loaded: `HEX/tower.onnx`, `HEX/tower.onnx_data`, `HEX/tried-ENGINE`.
     Towers,
     /// Trainings that can go on: `HEX.json`.
     Training,
@@ -77,7 +77,10 @@ impl Kind {
             let name = name.to_string_lossy();
             match self {
                 Kind::Towers if is(std::fs::FileType::is_dir) && (self.is_entry(&name) || name.starts_with(MAKING)) => {
-                    let files = entries(&path).filter(|file| TOWER.iter().any(|name| file.file_name() == *name));
+                    let files = entries(&path).filter(|file| {
+                        let name = file.file_name();
+                        TOWER.iter().any(|own| name == **own) || name.to_string_lossy().starts_with(TRIED)
+                    });
                     own.extend(files.map(|file| file.path()).filter(|file| is_file(file)));
                     own.push(path);
                 }
@@ -108,6 +111,9 @@ impl Kind {
         Ok(folder.symlink_metadata().is_ok())
     }
 }
+
+/// In a model made ready: by which engine it has run.
+pub const TRIED: &str = "tried-";
 
 /// Files of a tower (rten maps weights only from files whose names end like the second), and what the name of the folder begins with in which it is being made.
 pub const TOWER: [&str; 2] = ["tower.onnx", "tower.onnx_data"];
