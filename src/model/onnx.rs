@@ -709,12 +709,12 @@ fn opset_of(bytes: &[u8]) -> Result<u64, String> {
 /// Before version 13 a softmax was over its axis and all after it: is that one axis alone? Without a shape, the first axes
 /// are taken for not the last.
 fn is_of_last_axis(node: &[u8], port: Option<&Port>) -> Result<bool, String> {
-    let mut axis = 1;
+    let mut axis = 1i64;
     for field in Fields(node) {
         if let (5, Value::Bytes(own)) = field?
             && name_of(own, 1)? == b"axis"
         {
-            axis = numbers_of(own, 3)?.last().copied().unwrap_or(axis).cast_signed();
+            axis = numbers_of(own, 3)?.last().map_or(axis, |axis| axis.cast_signed());
         }
     }
     Ok(match port.map(|port| &port.shape[..]) {
