@@ -29,7 +29,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::model::trial;
 use crate::ui::{Talk, Ui};
-use crate::{guard, io};
+use crate::{guard, io, notes};
 use failure::{Exit, Failure};
 
 /// Embed, search and classify images from the shell; knows all 1025 Pokémon out of the box.
@@ -104,7 +104,11 @@ pub fn main() -> ExitCode {
         Some(command) => run(command, &mut ui),
     };
     ui.finish();
+    for line in notes::take() {
+        ui.warn(&line);
+    }
     match result {
+        Ok(Exit::Done) if notes::is_left_out() => Exit::Skipped.into(),
         Ok(exit) => exit.into(),
         Err(failure) => {
             // Threads of the stage may still be writing files that nobody will finish.

@@ -14,11 +14,11 @@ mod sink;
 mod spool;
 
 pub use folder::{Digest, Folder, JOURNAL, Record, Within, lies_below};
-pub use listing::{Entry, Listing, escape_bytes, find_image, read_image, table_path};
+pub use listing::{Entry, Listing, escape_bytes, exists, find_image, read_image, table_path};
 pub use map::{map, map_file};
 pub use shown::{cell, printable};
 pub use sink::{Sink, Target, abandon_unfinished, reader_closed, write_file};
-pub use spool::{Stdin, read_stdin, spool};
+pub use spool::{At, Input, decode, open, open_file, read_text, seekable, spool, text_of};
 
 use std::path::PathBuf;
 
@@ -135,6 +135,9 @@ impl Error {
             }
             Error::Write { source, .. } | Error::Stdout(source) if source.kind() == std::io::ErrorKind::StorageFull => {
                 Some("free some space, or write to another disk".into())
+            }
+            Error::Read { source, .. } if source.kind() == std::io::ErrorKind::InvalidData => {
+                Some("a text in UTF-8 is expected: `iconv -f LATIN1 -t UTF-8 FILE` converts others".into())
             }
             _ => None,
         }

@@ -25,6 +25,7 @@
 //! - [`table`]: Parquet and Arrow, the columns and their meaning
 //! - [`image`], [`species`]: pictures and names, pure functions
 //! - [`filter`]: which rows of a table pass a condition in SQL
+//! - [`notes`]: what was passed over or read leniently, counted for the end of a run
 //! - [`guard`]: panics of other people's code, turned into errors
 //! - [`names`]: names of files that stay apart on every file system
 //! - [`io`]: `-`, files, folders, atomic writes
@@ -46,6 +47,7 @@ pub mod matrix;
 pub mod metrics;
 pub mod model;
 pub mod names;
+pub mod notes;
 pub mod runs;
 pub mod species;
 pub mod split;

@@ -1,6 +1,9 @@
 //! The 1025 species: their names by number, which say what a file called `0025_anything.png` shows, and the table
 //! of all that is known of them, which `pokedex:` names on the command line.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 /// Number of species; national Pokédex numbers run from 1 to this.
 pub const COUNT: i32 = 1025;
 
@@ -16,6 +19,22 @@ static NAMES: &str = include_str!("../assets/species.txt");
 pub fn name(id: i32) -> Option<&'static str> {
     let index = usize::try_from(id).ok()?.checked_sub(1)?;
     NAMES.lines().nth(index)
+}
+
+/// The number of the species that a file or folder is called after: `pikachu.png`, `Mr. Mime`, `nidoran♀ (2).jpg`.
+pub fn named(text: &str) -> Option<i32> {
+    static NUMBERS: LazyLock<HashMap<String, i32>> =
+        LazyLock::new(|| (1..).zip(names()).map(|(id, name)| (letters(name), id)).collect());
+    let own = letters(text);
+    let find = |name: &str| NUMBERS.get(name).copied();
+    // Several pictures of one are numbered.
+    find(&own).or_else(|| find(own.trim_end_matches(|c: char| c.is_ascii_digit())))
+}
+
+/// What tells names from each other, however they are spelt in files.
+fn letters(name: &str) -> String {
+    let letters = name.chars().filter(|c| c.is_alphanumeric() || "♀♂".contains(*c)).flat_map(char::to_lowercase);
+    letters.map(|c| if c == 'é' { 'e' } else { c }).collect()
 }
 
 /// All names in order of their numbers.
@@ -35,5 +54,17 @@ mod tests {
         assert_eq!(name(0), None);
         assert_eq!(name(1026), None);
         assert_eq!(name(-1), None);
+    }
+
+    #[test]
+    fn names_are_known_however_files_spell_them() {
+        for (text, id) in [("pikachu", 25), ("mr. mime", 122), ("Mr_Mime", 122), ("farfetchd", 83), ("Flabebe", 669)] {
+            assert_eq!(named(text), Some(id), "{text}");
+        }
+        assert_eq!(named("nidoran♀ (2)"), Some(29));
+        assert_eq!(named("porygon2"), Some(233));
+        assert_eq!(named("porygon 3"), Some(137));
+        assert_eq!(named("holiday"), None);
+        assert_eq!(named("25"), None);
     }
 }

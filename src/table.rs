@@ -1,7 +1,8 @@
 //! Tables: what every stage reads and writes.
 //!
 //! Hides: Parquet and Arrow IPC, the many physical types in which other programs write text and vectors, and where
-//! a folder of images and a table differ. Promises: a [`Table`] streams record batches and never holds more than a
+//! a folder of images and a table differ. Tables come in by [`Source`] alone, whatever carries them, and go out by
+//! [`Writer`] alone. Promises: a [`Table`] streams record batches and never holds more than a
 //! few; a [`Writer`] gives the same bytes for the same batches; columns nobody here knows pass through unchanged.
 //!
 //! The column names and their meaning are the contract of the whole program; see [`mod@column`].
@@ -9,14 +10,18 @@
 pub mod boxes;
 pub mod column;
 pub mod dataset;
+mod dialect;
+mod foreign;
 mod images;
 mod inputs;
 pub mod layout;
+mod limits;
 mod metadata;
 mod read;
 mod source;
 pub mod split;
 mod spool;
+mod wide;
 mod write;
 
 pub use column::{Vectors, text};
@@ -24,7 +29,7 @@ pub use images::Images;
 pub use inputs::{IdSource, Inputs};
 pub use metadata::{JoinOn, Metadata, MetadataReport, OnDuplicate};
 pub use read::Table;
-pub use source::Source;
+pub use source::{Source, is_table};
 pub use write::{StreamFormat, Writer, unwritable};
 
 use std::collections::BTreeMap;
@@ -59,8 +64,6 @@ pub enum Error {
     WriteParquet { name: String, source: parquet::errors::ParquetError },
     #[error("{name}: cannot write the table: {source}")]
     WriteArrow { name: String, source: arrow_schema::ArrowError },
-    #[error("{name}: not a table (neither Parquet nor an Arrow stream)")]
-    NotATable { name: String },
     #[error("{name}: has no column `{column}` ({})", it_has(columns))]
     MissingColumn { name: String, column: String, columns: Vec<String> },
     #[error("column `{column}`: expected {expected}, found {found}")]
@@ -75,7 +78,7 @@ pub enum Error {
     DuplicateColumn { name: String, column: String },
     #[error("{name}: is empty")]
     Empty { name: String },
-    #[error("{second}: its columns differ from those of {first} ({difference})")]
+    #[error("{second}: its columns differ from those of {first}: {difference}")]
     DifferentColumns { first: String, second: String, difference: String },
     #[error("tables and image files in one call: {}", path.display())]
     MixedInputs { path: PathBuf },
@@ -86,12 +89,12 @@ pub enum Error {
     #[error("{name}: no image found")]
     NoImages { name: String },
     #[error("{name}: this stage reads a table, and this is {found}")]
-    NeedsTable { name: String, found: &'static str, hint: String },
+    NeedsTable { name: String, found: String, hint: String },
     #[error("{}: {problem}", path.display())]
     Metadata { path: PathBuf, problem: String, hint: Option<String> },
     #[error("{name}: not a readable CSV: {problem}")]
     Csv { name: String, problem: String },
-    #[error("{file}: its name does not begin with a Pokédex number from 0001 to 1025")]
+    #[error("{file}: neither this nor another name begins with a Pokédex number (1 to 1025) or is that of a species")]
     NoId { file: String },
     #[error(transparent)]
     Filter(#[from] crate::filter::Error),
@@ -134,12 +137,11 @@ impl Error {
             }
             Error::DuplicateColumn { .. } => Some("rename one of them".into()),
             Error::Empty { .. } => Some("did the command before it in the pipe fail?".into()),
-            Error::NotATable { name } => Some(format!("pokedex embed {name} -o embeddings.parquet")),
             Error::ColumnType { column, .. } => Some(format!(
                 "convert the column `{column}`, in DuckDB or pandas for example, or rename it if it means something else"
             )),
             Error::DifferentColumns { .. } => {
-                Some("tables that are read as one must have the same columns in the same order".into())
+                Some("tables that are read as one must have the same columns; in DuckDB, `union all by name` of a select from each makes one table".into())
             }
             Error::MissingColumn { .. } => {
                 Some("`pokedex export TABLE --format csv | head -1` shows the columns".into())

@@ -13,6 +13,7 @@ use super::failure::{Exit, Failure};
 use super::outputs::ensure_parquet;
 use crate::io::{Sink, Target, abandon_unfinished};
 use crate::model::{Device, Engine};
+use crate::notes;
 use crate::stage::{Done, Skipped, in_order, pool};
 use crate::table::layout::Findings;
 use crate::table::{IdSource, Inputs, Provenance, StreamFormat, Table, Writer};
@@ -29,7 +30,7 @@ pub struct ImageInputs {
     #[arg(long, value_enum, default_value_t, value_name = "SOURCE")]
     ids: IdSource,
 
-    /// Make the keys of a list of paths relative to this folder
+    /// Make the keys of a list of paths relative to this folder, and look for the files of a table below it first
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
 
@@ -211,6 +212,10 @@ impl Work {
         ui: &mut Ui,
         mut take: impl FnMut(RecordBatch) -> Result<(), Failure>,
     ) -> Result<Tally, Failure> {
+        if self.strict && notes::is_left_out() {
+            let what = notes::take().join("; ");
+            return Err(Failure::failed(what, Some("without --strict what cannot be read is left out".into())));
+        }
         let mut tally = Tally::default();
         for done in in_order(pool(self.threads())?, items, work) {
             let done = done?;
@@ -240,6 +245,9 @@ impl Work {
 
     /// The exit code after so many rows.
     pub fn exit(&self, tally: &Tally) -> Exit {
+        if self.skip_ok {
+            notes::forgive();
+        }
         if tally.skipped > 0 && !self.skip_ok { Exit::Skipped } else { Exit::Done }
     }
 }

@@ -222,7 +222,7 @@ impl EvaluateArgs {
 
     fn open(&self, path: &Path) -> Result<Source, Failure> {
         let hint = format!("pokedex classify {} --format parquet | pokedex evaluate -", path.display());
-        Ok(Source::open(path, &hint)?)
+        Ok(Source::open_or_csv(path, &hint)?)
     }
 
     fn open_other(&self, path: &Path) -> Result<Other, Failure> {

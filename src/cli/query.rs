@@ -390,9 +390,6 @@ impl Query {
     }
 
     fn open(&self, path: &Path, ui: &Ui) -> Result<Opened, Failure> {
-        if path == Path::new("-") {
-            return Ok(Opened::Index(Box::new(Index::from_stdin(&self.vector_column)?)));
-        }
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         let table = path.with_extension("parquet");
         if let (Some(dimension), Some(metric)) = (self.dim, self.metric) {

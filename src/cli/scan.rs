@@ -14,7 +14,7 @@ use crate::image::{self, Colour};
 use crate::stage::{Done, Skipped, slices};
 use crate::table::column::{self, hashes};
 use crate::table::{Error, Images, JoinOn, Metadata, OnDuplicate};
-use crate::ui::Ui;
+use crate::ui::{Ui, rows, several};
 
 /// Rows that one thread works on at a time.
 const SLICE_ROWS: usize = 32;
@@ -34,7 +34,7 @@ pub struct Scan {
     #[command(flatten)]
     inputs: ImageInputs,
 
-    /// Join the columns of this CSV
+    /// Join the columns of this CSV, or TSV
     #[arg(long, value_name = "CSV")]
     meta: Option<PathBuf>,
 
@@ -108,7 +108,25 @@ impl Scan {
             let (keys, more) = (report.duplicates.len(), if report.duplicates.len() > 5 { ", …" } else { "" });
             ui.warn(&format!("{csv}: {lines} lines share {keys} join keys ({}{more}); {settled}", first.join(", ")));
         }
-        if report.unused > 0 {
+        let (own, theirs) = &report.examples;
+        let like = |example: &Option<String>| example.as_ref().map(|e| format!(" (`{e}`)")).unwrap_or_default();
+        if report.matched < report.rows {
+            let missing = report.rows - report.matched;
+            let what = if report.matched == 0 {
+                "no line matches a row".to_string()
+            } else {
+                format!("{missing} of {} match no line", rows(report.rows))
+            };
+            ui.warn(&format!(
+                "{csv}: {what}{}; {} match no row{}",
+                like(own),
+                several(report.unused as u64, "line", "lines"),
+                like(theirs)
+            ));
+            if report.matched == 0 {
+                ui.hint("--on id, --on label or --on key says which column is compared with the CSV's");
+            }
+        } else if report.unused > 0 {
             ui.note(&format!("{csv}: {} join keys match no row", report.unused));
         }
     }

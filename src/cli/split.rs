@@ -211,7 +211,7 @@ impl SplitArgs {
             None => (None, None),
             Some(None) => (Some(Keep::Own), None),
             Some(Some(path)) => {
-                let source = Source::open(path, hint)?;
+                let source = Source::open_or_csv(path, hint)?;
                 let wanted = |name: &str| [column::CONTENT_HASH, column::SPLIT, column::ERROR].contains(&name);
                 (Some(Keep::earlier(source.table(Some(&wanted))?)?), Some(source))
             }

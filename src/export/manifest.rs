@@ -139,7 +139,7 @@ impl Manifest {
         buffer.flush().map_err(io::Error::temporary)?;
         let mut file = buffer.into_inner().map_err(|e| io::Error::temporary(e.into_error()))?;
         file.rewind().map_err(io::Error::temporary)?;
-        let rows = Table::arrow_stream("temporary file".into(), Box::new(BufReader::new(file)))?;
+        let rows = Table::spooled("temporary file", BufReader::new(file))?;
         let mut writer = Writer::new(sink, &self.schema, provenance, StreamFormat::Parquet)?;
         for batch in rows {
             let mut batch = batch?;

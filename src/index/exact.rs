@@ -1,8 +1,6 @@
 //! Exact search over a table of vectors, streamed: the table may be larger than memory.
 
 use std::collections::BinaryHeap;
-use std::fs::File;
-use std::io::{Read, Seek};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,7 +10,7 @@ use super::beside::Beside;
 use super::{Error, Packed, Term};
 use crate::filter::Filter;
 use crate::model::short_id;
-use crate::table::{self, Table, column};
+use crate::table::{self, Source, Table, column};
 
 /// A row that was found.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -106,75 +104,37 @@ pub struct Stored {
 
 /// A table of vectors that can be read as often as needed.
 pub struct Index {
-    name: String,
     source: Source,
     column: String,
     /// What makes searching it quicker, and the model that its footer names.
     beside: Option<(Beside, Option<String>)>,
 }
 
-enum Source {
-    Path(PathBuf),
-    /// Standard input, spooled.
-    Spooled(File),
-    Static(&'static [u8]),
-    /// Standard input, an Arrow stream, spooled as it came.
-    SpooledArrow(File),
-}
-
 impl Index {
-    /// An index in a file, with what lies beside it; and what cannot be used of that, and why.
+    /// An index in a file, with what lies beside it, or in a pipe (`-` too); and what cannot be used of that, and why.
     ///
     /// # Errors
-    /// The file cannot be read or is no table.
+    /// It cannot be read or is no table.
     pub fn open(path: PathBuf, column: &str) -> Result<(Index, Vec<Error>), Error> {
-        let read = |source| table::Error::from(crate::io::Error::Read { path: path.clone(), source });
-        if !path.metadata().map_err(read)?.is_file() {
-            // A pipe can be read once only.
-            let mut file = crate::io::spool(File::open(&path).map_err(read)?).map_err(table::Error::from)?;
-            let mut start = [0; 4];
-            let parquet = file.read(&mut start).map_err(read)? == 4 && start == *b"PAR1";
-            let source = if parquet { Source::Spooled(file) } else { Source::SpooledArrow(file) };
-            let index = Index { name: path.display().to_string(), source, column: column.into(), beside: None };
+        let source = Source::open(&path, &format!("pokedex embed {} -o embeddings.parquet", path.display()))?;
+        let mut index = Index { source, column: column.into(), beside: None };
+        if column != column::EMBEDDING || !path.is_file() {
             return Ok((index, Vec::new()));
         }
-        let mut index =
-            Index { name: path.display().to_string(), source: Source::Path(path), column: column.into(), beside: None };
-        let Source::Path(path) = &index.source else { unreachable!("it was just made") };
-        if column != column::EMBEDDING {
-            return Ok((index, Vec::new()));
-        }
-        let footer = Table::open_columns(path, Some(&|_: &str| false))?.provenance;
-        let (beside, problems) = Beside::open(path, &footer);
+        let footer = index.source.table(Some(&|_: &str| false))?.provenance;
+        let (beside, problems) = Beside::open(&path, &footer);
         let model = footer.get("model").filter(|id| *id != "unknown").map(short_id);
         index.beside = beside.map(|beside| (beside, model));
         Ok((index, problems))
     }
 
-    /// An index from standard input.
-    ///
-    /// # Errors
-    /// Standard input holds no table.
-    pub fn from_stdin(column: &str) -> Result<Index, Error> {
-        let name = "standard input".to_string();
-        let source = match crate::io::read_stdin().map_err(table::Error::from)? {
-            crate::io::Stdin::Parquet(file) => Source::Spooled(file),
-            crate::io::Stdin::ArrowStream(reader) => {
-                Source::SpooledArrow(crate::io::spool(reader).map_err(table::Error::from)?)
-            }
-            crate::io::Stdin::Empty => return Err(table::Error::Empty { name }.into()),
-            crate::io::Stdin::Bytes(_) => return Err(table::Error::NotATable { name }.into()),
-        };
-        Ok(Index { name, source, column: column.into(), beside: None })
-    }
-
     pub(super) fn in_memory(name: &str, bytes: &'static [u8]) -> Index {
-        Index { name: name.into(), source: Source::Static(bytes), column: column::EMBEDDING.into(), beside: None }
+        Index { source: Source::own(name, bytes), column: column::EMBEDDING.into(), beside: None }
     }
 
     /// What to call it in a message.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.source.name
     }
 
     /// Reads the columns that searching needs, and `more`.
@@ -189,20 +149,7 @@ impl Index {
     }
 
     fn read(&self, wanted: &dyn Fn(&str) -> bool) -> Result<Table, Error> {
-        let again = |file: &File| -> std::io::Result<File> {
-            let mut file = file.try_clone()?;
-            file.rewind()?;
-            Ok(file)
-        };
-        let reopen = |file| again(file).map_err(crate::io::Error::temporary).map_err(table::Error::from);
-        Ok(match &self.source {
-            Source::Path(path) => Table::open_columns(path, Some(wanted))?,
-            Source::Spooled(file) => Table::parquet(self.name.clone(), reopen(file)?, Some(wanted))?,
-            Source::SpooledArrow(file) => {
-                Table::arrow_stream(self.name.clone(), Box::new(std::io::BufReader::new(reopen(file)?)))?
-            }
-            Source::Static(bytes) => Table::parquet(self.name.clone(), bytes::Bytes::from_static(bytes), Some(wanted))?,
-        })
+        Ok(self.source.table(Some(wanted))?)
     }
 
     /// The model that made the vectors, as it stands in the rows or in the footer, and the vectors' length.
@@ -226,7 +173,7 @@ impl Index {
                         None => model = Some(name.to_string()),
                         Some(first) if first != name => {
                             let (first, other) = (first.clone(), name.to_string());
-                            return Err(Error::TwoModels { name: self.name.clone(), first, other });
+                            return Err(Error::TwoModels { name: self.source.name.clone(), first, other });
                         }
                         Some(_) => {}
                     }
@@ -234,12 +181,12 @@ impl Index {
             }
         }
         for batch in self.scan(&|_| false)? {
-            let dimension = column::vectors(&batch?, &self.column, &self.name)?.dimension;
+            let dimension = column::vectors(&batch?, &self.column, &self.source.name)?.dimension;
             if dimension > 0 {
                 return Ok((model.or(footer), dimension));
             }
         }
-        Err(Error::NoVectors { name: self.name.clone(), column: self.column.clone() })
+        Err(Error::NoVectors { name: self.source.name.clone(), column: self.column.clone() })
     }
 
     /// The vectors of stored rows; of an id, the normalised mean over its rows.
@@ -247,7 +194,7 @@ impl Index {
     /// # Errors
     /// A row does not exist or has no vector.
     pub fn stored(&self, terms: &[&Term]) -> Result<Vec<Stored>, Error> {
-        let missing = |term: &Term| Error::NoSuchRow { name: self.name.clone(), what: term.to_string() };
+        let missing = |term: &Term| Error::NoSuchRow { name: self.source.name.clone(), what: term.to_string() };
         if let Some((beside, _)) = &self.beside {
             let stored = beside.stored(terms)?.into_iter().zip(terms);
             return stored.map(|(stored, term)| stored.ok_or_else(|| missing(term))).collect();
@@ -256,7 +203,7 @@ impl Index {
         let mut row = 0;
         for batch in self.scan(&|_| false)? {
             let batch = batch?;
-            let rows = Rows::of(&batch, &self.column, &self.name)?;
+            let rows = Rows::of(&batch, &self.column, &self.source.name)?;
             for i in 0..batch.num_rows() {
                 for (term, (sum, found)) in terms.iter().zip(&mut sums) {
                     let wanted = match term {
@@ -309,9 +256,9 @@ impl Index {
         for batch in table {
             let batch = batch?;
             let passes = filter.as_ref().map(|filter| filter.evaluate(&batch)).transpose()?;
-            let rows = Rows::of(&batch, &self.column, &self.name)?;
+            let rows = Rows::of(&batch, &self.column, &self.source.name)?;
             let mut made_by = model.map(|model| Some(model.to_string()));
-            one_model(&batch, &rows.vectors, &self.column, &self.name, &mut made_by)?;
+            one_model(&batch, &rows.vectors, &self.column, self.name(), &mut made_by)?;
             let dimension = rows.vectors.dimension;
             if let Some(query) = queries.iter().find(|query| ![0, query.vector.len()].contains(&dimension)) {
                 return Err(self.ragged(query.vector.len(), dimension));
@@ -344,10 +291,7 @@ impl Index {
 
     /// A filter bound to all columns of the table, so that what it says of them is true.
     pub(super) fn bind(&self, filter: &Filter) -> Result<crate::filter::Bound, Error> {
-        let table = match &self.source {
-            Source::Path(path) => Table::open(path)?,
-            _ => self.read(&|_| true)?,
-        };
+        let table = self.read(&|_| true)?;
         let table = if table.has(column::KEY) { table } else { table.with_keys() };
         Ok(filter.bind(&table.schema)?)
     }
@@ -424,7 +368,7 @@ impl Index {
 
     fn damaged(&self, problem: &str) -> Error {
         let source = arrow_schema::ArrowError::ComputeError(problem.into());
-        table::Error::Arrow { name: self.name.clone(), source }.into()
+        table::Error::Arrow { name: self.source.name.clone(), source }.into()
     }
 
     fn ragged(&self, first: usize, other: usize) -> Error {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use super::Error;
-use crate::table::{self, Table, column};
+use crate::table::{self, Source, Table, column};
 
 /// The first bytes of a NumPy file.
 const NUMPY: &[u8] = b"\x93NUMPY";
@@ -19,7 +19,7 @@ pub struct VectorFile {
 impl VectorFile {
     /// Whether these first bytes are those of a file with vectors.
     pub fn is_one(start: &[u8]) -> bool {
-        [NUMPY, b"PAR1", b"ARROW1", &[0xff, 0xff, 0xff, 0xff]].iter().any(|magic| start.starts_with(magic))
+        start.starts_with(NUMPY) || table::is_table(start)
     }
 
     /// Whether these first bytes are those of a NumPy file.
@@ -32,16 +32,10 @@ impl VectorFile {
     /// # Errors
     /// The file cannot be read, is neither, or holds vectors of two models.
     pub fn open(path: &Path, column: &str) -> Result<VectorFile, Error> {
-        let read = |source| table::Error::from(crate::io::Error::Read { path: path.into(), source });
-        let bytes = crate::io::map(path).map_err(read)?;
-        let name = path.display().to_string();
-        match VectorFile::is_numpy(&bytes) {
-            true => VectorFile::numpy(name, &bytes),
-            false => VectorFile::of(Table::open_columns(path, Some(&|wanted: &str| needed(wanted, column)))?, column),
-        }
+        VectorFile::read(&path.display().to_string(), crate::io::seekable(path).map_err(table::Error::from)?, column)
     }
 
-    /// As [`VectorFile::open`], of a file without a name, whose beginning is to be read next.
+    /// As [`VectorFile::open`], of a file that was opened.
     ///
     /// # Errors
     /// As there.
@@ -52,10 +46,8 @@ impl VectorFile {
         if VectorFile::is_numpy(&bytes) {
             return VectorFile::numpy(name, &bytes);
         }
-        let table = match bytes.starts_with(b"PAR1") {
-            true => Table::parquet(name, bytes, Some(&|wanted: &str| needed(wanted, column)))?,
-            false => Table::arrow_stream(name, Box::new(std::io::BufReader::new(file)))?,
-        };
+        let source = Source::of(&name, file, &format!("pokedex embed {name} -o embeddings.parquet"))?;
+        let table = source.table(Some(&|wanted: &str| needed(wanted, column)))?;
         VectorFile::of(table, column)
     }
 

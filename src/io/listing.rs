@@ -1,6 +1,6 @@
 //! From arguments to a sorted list of image files, and from file names to keys.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::Error;
+use crate::notes;
 
 /// Extensions that are taken for images when a folder is walked, whether or not this build can decode them: a file
 /// that claims to be an image and cannot be read must be named, not skipped.
@@ -46,13 +47,15 @@ pub struct Listing {
     except: Option<PathBuf>,
     /// Folders below the arguments that could not be read.
     unreadable: Vec<(PathBuf, io::Error)>,
+    passed_over: PassedOver,
 }
 
 impl Listing {
-    /// Lists files and folders (recursively; hidden files and what is not an image are skipped).
+    /// Lists files and folders (recursively; hidden files and what is not an image are skipped, what could be one to a
+    /// person is counted).
     ///
     /// # Errors
-    /// An argument does not exist, a folder cannot be read, or two files get the same key.
+    /// An argument does not exist or cannot be read, or two files get the same key.
     pub fn of(inputs: &[PathBuf]) -> Result<Listing, Error> {
         Listing::of_all_but(inputs, None)
     }
@@ -94,6 +97,7 @@ impl Listing {
                 listing.entries.push(Entry { root, relative: name.as_encoded_bytes().into() });
             }
         }
+        listing.passed_over.say(inputs);
         listing.refuse_equal_keys()?;
         let unreadable = std::mem::take(&mut listing.unreadable);
         Ok((listing, unreadable))
@@ -106,6 +110,17 @@ impl Listing {
     /// The list cannot be read, holds something else than paths, or gives two files the same key.
     pub fn from_list(mut list: impl BufRead, nul_separated: bool, root: Option<&Path>) -> Result<Listing, Error> {
         let mut listing = Listing::default();
+        // What editors on Windows put before a text.
+        let start = list.fill_buf().map_err(Error::Stdin)?;
+        if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
+            let mut bytes = Vec::new();
+            list.read_to_end(&mut bytes).map_err(Error::Stdin)?;
+            let wrong = |problem| Error::BadListEntry { path: "list".into(), problem };
+            let text = super::decode(bytes).map_err(wrong)?;
+            return Self::from_list(text.as_bytes(), nul_separated, root);
+        }
+        let mark = if start.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        list.consume(mark);
         let below = absolute(root.unwrap_or(Path::new("")));
         listing.roots.push(Root { base: PathBuf::new(), prefix: Vec::new(), below: Some(below) });
         let separator = if nul_separated { 0 } else { b'\n' };
@@ -197,21 +212,7 @@ impl Listing {
     }
 
     fn walk(&mut self, root: u32, folder: &Path, relative: &mut Vec<u8>) -> io::Result<()> {
-        let mut children: Vec<(Box<OsStr>, bool)> = Vec::new();
-        for child in std::fs::read_dir(folder)? {
-            let child = child?;
-            let name = child.file_name();
-            if name.as_encoded_bytes().starts_with(b".") {
-                continue;
-            }
-            // A link to a file is followed; a link to a folder is not, since it may lead back up.
-            let is_folder = child.file_type()?.is_dir();
-            if is_folder || has_image_extension(&name) && !child.path().is_dir() {
-                children.push((name.into_boxed_os_str(), is_folder));
-            }
-        }
-        // Bytewise order of the keys that will come out: a folder sorts as its name followed by `/`.
-        children.sort_unstable_by(|a, b| order(&a.0, a.1).cmp(order(&b.0, b.1)));
+        let children = children(folder, &mut self.passed_over)?;
         let length = relative.len();
         for (name, is_folder) in children {
             let is_it = |except: &PathBuf| {
@@ -236,27 +237,135 @@ impl Listing {
         Ok(())
     }
 
-    /// Two keys can only be equal across arguments, in lists, and through escapes; 64 bits a key find out.
-    fn refuse_equal_keys(&self) -> Result<(), Error> {
+    /// Two keys can only be equal across arguments, in lists, and through escapes; 64 bits a key find out. Where both are
+    /// one file, it is listed once.
+    fn refuse_equal_keys(&mut self) -> Result<(), Error> {
         let is_list = self.roots.iter().any(|root| root.below.is_some());
         let escaped = |entry: &Entry| std::str::from_utf8(&entry.relative).is_err();
         if self.roots.len() == 1 && !is_list && !self.entries.iter().any(escaped) {
             return Ok(());
         }
         let mut seen: HashMap<u64, u32> = HashMap::with_capacity(self.len());
+        let mut again: HashSet<u32> = HashSet::new();
         for (number, entry) in (0..).zip(&self.entries) {
             let key = self.key(entry);
             let mut hasher = DefaultHasher::new();
             key.hash(&mut hasher);
-            if let Some(first) = seen.insert(hasher.finish(), number) {
-                let first = &self.entries[first as usize];
-                if self.key(first) == key {
-                    return Err(Error::DuplicateKey { key, first: self.path(first), second: self.path(entry) });
-                }
+            let first = *seen.entry(hasher.finish()).or_insert(number);
+            if first == number || self.key(&self.entries[first as usize]) != key {
+                continue;
             }
+            let (first, second) = (self.path(&self.entries[first as usize]), self.path(entry));
+            if !is_one_file(&first, &second) {
+                return Err(Error::DuplicateKey { key, first, second });
+            }
+            again.insert(number);
+        }
+        if !again.is_empty() {
+            let first = again.iter().min().map(|&number| self.key(&self.entries[number as usize]));
+            let (count, first) = (again.len(), first.unwrap_or_default());
+            let files = if count == 1 { "1 file was" } else { &format!("{count} files were") };
+            notes::say("named again", format!("{files} named more than once ({first}): one row each"));
+            let mut number = 0;
+            self.entries.retain(|_| {
+                number += 1;
+                !again.contains(&(number - 1))
+            });
         }
         Ok(())
     }
+}
+
+/// A name in a folder, and whether it is that of a folder.
+type Child = (Box<OsStr>, bool);
+
+/// The folders and image files in a folder, in bytewise order of the keys that will come out.
+fn children(folder: &Path, passed_over: &mut PassedOver) -> io::Result<Vec<Child>> {
+    let mut children: Vec<Child> = Vec::new();
+    for child in std::fs::read_dir(folder)? {
+        let child = child?;
+        let name = child.file_name();
+        if name.as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        // A link to a file is followed; a link to a folder is not, since it may lead back up.
+        let is_folder = child.file_type()?.is_dir();
+        if is_folder || has_image_extension(&name) && !child.path().is_dir() {
+            children.push((name.into_boxed_os_str(), is_folder));
+        } else {
+            passed_over.look(&name, &child.path());
+        }
+    }
+    // A folder sorts as its name followed by `/`.
+    children.sort_unstable_by(|a, b| order(&a.0, a.1).cmp(order(&b.0, b.1)));
+    Ok(children)
+}
+
+/// Extensions of what lies beside pictures in every data set, or was never meant to be one: passed over in silence.
+const BESIDE: &str = "txt json jsonl ndjson xml yaml yml toml csv tsv md rst html htm log ini cfg sh py rs js css ipynb mk \
+                      parquet arrow feather ann graph npy npz tar db sqlite lock part tmp xmp thm cls names onnx rten pt \
+                      safetensors h5 pkl cache zip gz bak aae url lnk license gitignore";
+
+/// Files that a person could have taken for pictures, and that are not listed.
+#[derive(Debug, Default)]
+struct PassedOver {
+    /// By extension.
+    others: BTreeMap<String, u64>,
+    /// Pictures whose names do not say so.
+    unnamed: u64,
+    examples: Vec<String>,
+}
+
+impl PassedOver {
+    fn look(&mut self, name: &OsStr, path: &Path) {
+        let extension = Path::new(name).extension().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
+        if BESIDE.split_ascii_whitespace().any(|beside| beside == extension) {
+            return;
+        }
+        if (1..=5).contains(&extension.len()) && extension.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            *self.others.entry(extension).or_default() += 1;
+            return;
+        }
+        let start = super::open_file(path).and_then(|file| super::At::new(file)?.part(0, 12));
+        if start.is_ok_and(|start| is_picture(&start)) {
+            self.unnamed += 1;
+            if self.examples.len() <= 3 {
+                self.examples.push(escape_bytes(name.as_encoded_bytes()));
+            }
+        }
+    }
+
+    /// One line of all.
+    fn say(&self, inputs: &[PathBuf]) {
+        let mut parts: Vec<String> =
+            self.others.iter().map(|(extension, count)| format!("{count} .{extension}")).collect();
+        if self.unnamed > 0 {
+            let named = notes::named(&self.examples);
+            parts.push(format!(
+                "{} with no picture's extension ({named}; a list of paths reads them)",
+                match self.unnamed {
+                    1 => "1 picture".to_string(),
+                    count => format!("{count} pictures"),
+                }
+            ));
+        }
+        if let (false, Some(first)) = (parts.is_empty(), inputs.first()) {
+            let more = if inputs.len() > 1 { ", …" } else { "" };
+            notes::say("passed over", format!("{}{more}: {} passed over", first.display(), parts.join(", ")));
+        }
+    }
+}
+
+/// Whether a file's first twelve bytes are those of a picture.
+fn is_picture(start: &[u8]) -> bool {
+    let begins: [&[u8]; 6] = [b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*"];
+    begins.iter().any(|magic| start.starts_with(magic))
+        || start.starts_with(b"RIFF") && start.ends_with(b"WEBP")
+        || matches!(start.get(4..), Some(b"ftypavif" | b"ftypheic" | b"ftypmif1"))
+}
+
+fn is_one_file(a: &Path, b: &Path) -> bool {
+    absolute(a) == absolute(b) || a.canonicalize().ok().zip(b.canonicalize().ok()).is_some_and(|(a, b)| a == b)
 }
 
 /// An absolute path without `.`; where the working directory is gone, the path itself.
@@ -342,6 +451,11 @@ fn open_escaped(path: &str) -> io::Result<File> {
 pub fn table_path(path: &str) -> PathBuf {
     let plain = PathBuf::from(path);
     if path.contains('%') && !plain.exists() { bytes_to_path(&unescape(path)) } else { plain }
+}
+
+/// Whether there is a file at a path as it stands in a table.
+pub fn exists(path: &str) -> bool {
+    Path::new(path).is_file() || path.contains('%') && bytes_to_path(&unescape(path)).is_file()
 }
 
 /// The image file that a path in a table names, as an absolute path.

@@ -1,42 +1,106 @@
-//! Standard input: told apart by its first bytes, spooled to disk only where it must be seekable.
+//! Where bytes come from: standard input, pipes, files; spooled to disk only where they must be seekable.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, IsTerminal, Read, Seek};
+use std::io::{self, IsTerminal, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
 
 use super::Error;
 
-/// What arrived on standard input.
-pub enum Stdin {
-    /// A Parquet file, in an unlinked temporary file (its footer is at its end).
-    Parquet(File),
-    /// An Arrow IPC stream, unread.
-    ArrowStream(Box<dyn Read + Send>),
-    /// Nothing at all.
-    Empty,
-    /// Anything else: a list of paths.
-    Bytes(Box<dyn Read + Send>),
+/// What a name leads to.
+pub enum Input {
+    Folder,
+    /// A file, which can be read at any place.
+    File(File),
+    /// Standard input, a named pipe, `<(…)`: can be read once, from its beginning.
+    Pipe(Box<dyn Read + Send>),
 }
 
-/// Looks at the first bytes of standard input.
+/// Opens a file, a pipe, or `-`, and waits for who writes to a pipe: for what somebody named, not for what was found in a
+/// folder.
 ///
 /// # Errors
-/// It is a terminal, cannot be read, or there is no room in `TMPDIR` to spool it.
-pub fn read_stdin() -> Result<Stdin, Error> {
-    if io::stdin().is_terminal() {
-        return Err(Error::StdinIsTerminal);
+/// It does not exist or cannot be read; standard input is a terminal.
+pub fn open(path: &Path) -> Result<Input, Error> {
+    if path == Path::new("-") {
+        return match io::stdin().is_terminal() {
+            true => Err(Error::StdinIsTerminal),
+            false => Ok(Input::Pipe(Box::new(io::stdin()))),
+        };
     }
-    tell_apart(io::stdin())
+    let read = |source| Error::Read { path: path.to_path_buf(), source };
+    let about = std::fs::metadata(path).map_err(read)?;
+    if about.is_dir() {
+        return Ok(Input::Folder);
+    }
+    let file = File::open(path).map_err(read)?;
+    Ok(if about.is_file() { Input::File(file) } else { Input::Pipe(Box::new(file)) })
 }
 
-fn tell_apart(mut input: impl Read + Send + 'static) -> Result<Stdin, Error> {
-    let mut magic = Vec::with_capacity(4);
-    input.by_ref().take(4).read_to_end(&mut magic).map_err(Error::Stdin)?;
-    let rest = Cursor::new(magic.clone()).chain(input);
-    match magic.as_slice() {
-        [] => Ok(Stdin::Empty),
-        b"PAR1" => spool(rest).map(Stdin::Parquet),
-        [0xff, 0xff, 0xff, 0xff] => Ok(Stdin::ArrowStream(Box::new(BufReader::with_capacity(1 << 16, rest)))),
-        _ => Ok(Stdin::Bytes(Box::new(BufReader::with_capacity(1 << 16, rest)))),
+/// Opens a file that was found in a folder or named by one: a pipe or a device there, which could be waited for for ever,
+/// is none.
+///
+/// # Errors
+/// It cannot be opened, or is no regular file.
+pub fn open_file(path: &Path) -> io::Result<File> {
+    match std::fs::metadata(path)?.is_file() {
+        true => File::open(path),
+        false => Err(io::Error::other("not a regular file")),
+    }
+}
+
+/// As a file, whatever it is: a pipe is copied to an unlinked one.
+///
+/// # Errors
+/// It cannot be read, or is a folder; there is no room in `TMPDIR`.
+pub fn seekable(path: &Path) -> Result<File, Error> {
+    match open(path)? {
+        Input::File(file) => Ok(file),
+        Input::Pipe(pipe) => spool(pipe),
+        Input::Folder => {
+            Err(Error::Read { path: path.to_path_buf(), source: io::Error::from(io::ErrorKind::IsADirectory) })
+        }
+    }
+}
+
+/// Reads a text file, or `-`, as a person's editor wrote it: a byte order mark is no part of the text, and UTF-16 with
+/// such a mark is text too.
+///
+/// # Errors
+/// It cannot be read, is a folder, or no text.
+pub fn read_text(path: &Path) -> Result<String, Error> {
+    text_of(path, seekable(path)?)
+}
+
+/// As [`read_text`], of a file that was opened; `path` is what to call it.
+///
+/// # Errors
+/// It cannot be read, or is no text.
+pub fn text_of(path: &Path, mut file: File) -> Result<String, Error> {
+    let read = |source| Error::Read { path: path.to_path_buf(), source };
+    let mut bytes = Vec::new();
+    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).map_err(read)?;
+    decode(bytes).map_err(|problem| read(io::Error::new(io::ErrorKind::InvalidData, problem)))
+}
+
+/// The text of a file's bytes.
+///
+/// # Errors
+/// They are no text.
+pub fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
+    let wide = |unit: fn([u8; 2]) -> u16| {
+        let (pairs, rest) = bytes[2..].as_chunks::<2>();
+        let text = String::from_utf16(&pairs.iter().map(|&pair| unit(pair)).collect::<Vec<_>>());
+        text.ok().filter(|_| rest.is_empty()).ok_or("is no sound UTF-16")
+    };
+    match bytes.as_slice() {
+        [0xff, 0xfe, ..] => wide(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => wide(u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] => {
+            std::str::from_utf8(rest).map(str::to_string).map_err(|_| "is no text in UTF-8")
+        }
+        _ => String::from_utf8(bytes).map_err(|_| "is no text in UTF-8"),
     }
 }
 
@@ -54,17 +118,97 @@ pub fn spool(mut input: impl Read) -> Result<File, Error> {
     spool().map_err(Error::temporary)
 }
 
+/// A file that several may read at once, each from a place of its own.
+#[derive(Debug, Clone)]
+pub struct At {
+    file: Arc<File>,
+    place: u64,
+    length: u64,
+}
+
+impl At {
+    /// # Errors
+    /// Its length cannot be found out.
+    pub fn new(file: File) -> io::Result<At> {
+        let length = file.metadata()?.len();
+        Ok(At { file: Arc::new(file), place: 0, length })
+    }
+
+    /// Number of bytes.
+    pub fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// A reader that begins at this place.
+    pub fn from(&self, place: u64) -> At {
+        At { place, ..self.clone() }
+    }
+
+    /// So many bytes, or fewer where the file ends.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn part(&self, place: u64, length: usize) -> io::Result<Vec<u8>> {
+        let there = usize::try_from(self.length.saturating_sub(place)).unwrap_or(usize::MAX);
+        let mut bytes = Vec::with_capacity(length.min(there));
+        self.from(place).take(length as u64).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+impl Read for At {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.place)?;
+        self.place += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for At {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let place = match to {
+            SeekFrom::Start(place) => Some(place),
+            SeekFrom::End(offset) => self.length.checked_add_signed(offset),
+            SeekFrom::Current(offset) => self.place.checked_add_signed(offset),
+        };
+        self.place = place.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.place)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_first_bytes_tell_tables_from_lists() {
-        assert!(matches!(tell_apart(&b"PAR1..."[..]), Ok(Stdin::Parquet(_))));
-        assert!(matches!(tell_apart(&[0xffu8, 0xff, 0xff, 0xff, 0][..]), Ok(Stdin::ArrowStream(_))));
-        let Ok(Stdin::Bytes(mut list)) = tell_apart(&b"a\n"[..]) else { panic!("a list of paths") };
-        let mut text = String::new();
-        list.read_to_string(&mut text).expect("readable");
-        assert_eq!(text, "a\n");
+    fn texts_lose_their_byte_order_mark() {
+        for bytes in [&b"id:25\n"[..], b"\xef\xbb\xbfid:25\n", b"\xff\xfei\0d\0:\x002\x005\0\n\0"] {
+            assert_eq!(decode(bytes.to_vec()).as_deref(), Ok("id:25\n"));
+        }
+        assert_eq!(decode(b"\xfe\xff\0a\0b".to_vec()).as_deref(), Ok("ab"));
+        for bytes in [&b"\xff\xfea"[..], b"\xff\xfe\0\xd8", b"\x89PNG"] {
+            assert!(decode(bytes.to_vec()).is_err(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn readers_of_one_file_have_places_of_their_own() {
+        let mut file = tempfile::tempfile().expect("a temporary file");
+        io::Write::write_all(&mut file, b"0123456789").expect("writable");
+        let at = At::new(file).expect("a file");
+        let (mut a, mut b) = (at.from(2), at.from(7));
+        let mut two = [0; 2];
+        a.read_exact(&mut two).expect("there");
+        assert_eq!(&two, b"23");
+        b.read_exact(&mut two).expect("there");
+        assert_eq!(&two, b"78");
+        a.read_exact(&mut two).expect("there");
+        assert_eq!(&two, b"45");
+        assert_eq!(at.part(8, 1 << 40).expect("there"), b"89");
     }
 }

@@ -9,7 +9,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
 
-use super::Error;
+use super::{Error, dialect};
 
 /// The row's name: unique, `/`-separated, never absolute.
 pub const KEY: &str = "key";
@@ -144,10 +144,17 @@ pub fn drop_field(schema: &Schema, name: &str) -> SchemaRef {
 pub fn put(batch: &RecordBatch, schema: &SchemaRef, new: &[(&str, ArrayRef)]) -> RecordBatch {
     let failed = batch.column_by_name(ERROR).filter(|errors| errors.null_count() < errors.len());
     let failed = failed.map(|errors| BooleanArray::from_iter((0..errors.len()).map(|i| Some(errors.is_valid(i)))));
+    // Columns mostly keep their places; looking each up by its name takes long where there are thousands.
+    let given = batch.schema();
+    let own = |at: usize, name: &str| match given.fields().get(at) {
+        Some(field) if field.name() == name => Some(batch.column(at)),
+        _ => batch.column_by_name(name),
+    };
     let columns = schema
         .fields()
         .iter()
-        .map(|f| match (new.iter().find(|(name, _)| name == f.name()), batch.column_by_name(f.name()), &failed) {
+        .enumerate()
+        .map(|(at, f)| match (new.iter().find(|(name, _)| name == f.name()), own(at, f.name()), &failed) {
             (Some((_, new)), Some(old), Some(failed)) if new.data_type() == old.data_type() => {
                 arrow_select::zip::zip(failed, old, new).expect("two columns of one type and length")
             }
@@ -273,17 +280,57 @@ impl Vectors {
     }
 }
 
-/// The vectors of a column of `fixed_size_list`, `list` or `large_list` of any float or integer type.
+/// The numbers of a column of vectors, and where in them each row's are: lists, lists of lists (`datasets` writes its
+/// Array2D so), and structs of `data` and `shape` (Daft's tensors).
+fn spans(column: &ArrayRef) -> Option<(ArrayRef, Vec<Option<(usize, usize)>>)> {
+    let inside = |values: &ArrayRef, rows: Vec<Option<(usize, usize)>>| match values.data_type() {
+        t if t.is_list() => {
+            let (leaf, inner) = spans(values)?;
+            let row = |(start, end): (usize, usize)| {
+                let parts = inner.get(start..end)?.iter().copied().collect::<Option<Vec<_>>>()?;
+                let joined = parts.windows(2).all(|pair| pair[0].1 == pair[1].0);
+                joined.then(|| parts.first().zip(parts.last()).map_or((0, 0), |(first, last)| (first.0, last.1)))
+            };
+            Some((leaf, rows.into_iter().map(|span| span.and_then(row)).collect()))
+        }
+        _ => Some((values.clone(), rows)),
+    };
+    let valid = |i: usize, span: (usize, usize)| column.is_valid(i).then_some(span);
+    match column.data_type() {
+        DataType::Struct(_) => {
+            let (leaf, rows) = spans(column.as_struct().column_by_name("data")?)?;
+            Some((leaf, rows.into_iter().enumerate().map(|(i, span)| span.and_then(|span| valid(i, span))).collect()))
+        }
+        DataType::FixedSizeList(_, size) => {
+            let (list, size) = (column.as_fixed_size_list(), usize::try_from(*size).ok()?);
+            let start = |i: usize| list.value_offset_at(i);
+            inside(list.values(), (0..list.len()).map(|i| valid(i, (start(i), start(i) + size))).collect())
+        }
+        DataType::List(_) => {
+            let list = column.as_list::<i32>();
+            let at = |i: usize| list.value_offsets()[i] as usize;
+            inside(list.values(), (0..list.len()).map(|i| valid(i, (at(i), at(i + 1)))).collect())
+        }
+        other if other.is_list() => spans(&dialect::conform(column, &dialect::plain(other)?).ok()?),
+        _ => None,
+    }
+}
+
+/// The vectors of a column of lists of any float or integer type, also in Daft's and `datasets`' tensors.
 ///
 /// # Errors
 /// The column is missing or of another type, or its rows differ in length.
 pub fn vectors(batch: &RecordBatch, name: &str, table: &str) -> Result<Vectors, Error> {
     let column = batch.column_by_name(name).ok_or_else(|| missing(&batch.schema(), name, table))?;
+    let rows = batch.num_rows();
     let wrong = || {
         let found = column.data_type().to_string();
         Error::ColumnType { column: name.into(), expected: "a list of numbers", found }
     };
     let numbers = |values: &ArrayRef| -> Result<Float32Array, Error> {
+        if values.data_type() == &DataType::Null {
+            return Ok(Float32Array::from(vec![f32::NAN; values.len()]));
+        }
         if !values.data_type().is_numeric() {
             return Err(wrong());
         }
@@ -295,25 +342,23 @@ pub fn vectors(batch: &RecordBatch, name: &str, table: &str) -> Result<Vectors, 
         // A missing number inside a vector is what pandas makes of NaN: it is no number, not whatever lies there.
         Ok(Float32Array::from_iter_values(numbers.iter().map(|x| x.unwrap_or(f32::NAN))))
     };
-    let ragged = |first, other| Error::RaggedVectors { column: name.into(), first, other };
-    if let Some(list) = column.as_fixed_size_list_opt() {
+    if column.data_type() == &DataType::Null {
+        return Ok(Vectors {
+            values: Float32Array::from(Vec::<f32>::new()),
+            spans: Spans::Offsets(vec![None; rows]),
+            dimension: 0,
+        });
+    }
+    if let Some(list) = column.as_fixed_size_list_opt().filter(|list| !list.values().data_type().is_list()) {
         let dimension = usize::try_from(list.value_length()).map_err(|_| wrong())?;
         return Ok(Vectors { values: numbers(list.values())?, spans: Spans::Fixed(list.clone()), dimension });
     }
-    let (values, spans): (&ArrayRef, Vec<Option<(usize, usize)>>) = if let Some(list) = column.as_list_opt::<i32>() {
-        let at = |i: usize| (list.value_offsets()[i] as usize, list.value_offsets()[i + 1] as usize);
-        (list.values(), (0..list.len()).map(|i| list.is_valid(i).then(|| at(i))).collect())
-    } else if let Some(list) = column.as_list_opt::<i64>() {
-        let at = |i: usize| (list.value_offsets()[i] as usize, list.value_offsets()[i + 1] as usize);
-        (list.values(), (0..list.len()).map(|i| list.is_valid(i).then(|| at(i))).collect())
-    } else {
-        return Err(wrong());
-    };
+    let (values, spans) = spans(column).ok_or_else(wrong)?;
     let mut lengths = spans.iter().flatten().map(|(start, end)| end - start);
     let dimension = lengths.next().unwrap_or(0);
     match lengths.find(|&other| other != dimension) {
-        Some(other) => Err(ragged(dimension, other)),
-        None => Ok(Vectors { values: numbers(values)?, spans: Spans::Offsets(spans), dimension }),
+        Some(other) => Err(Error::RaggedVectors { column: name.into(), first: dimension, other }),
+        None => Ok(Vectors { values: numbers(&values)?, spans: Spans::Offsets(spans), dimension }),
     }
 }
 

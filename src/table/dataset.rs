@@ -16,8 +16,8 @@ use arrow_array::{Array, ArrayRef, BinaryArray, Int32Array, RecordBatch, StringA
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
-use super::inputs::is_table;
-use super::{Error, Images, Table, column};
+use super::source::{folder_of, is_table};
+use super::{Error, Images, Source, Table, column};
 use crate::io::{self, JOURNAL, Listing, lies_below};
 
 /// The manifest's name in the folder.
@@ -66,9 +66,9 @@ pub fn is_one(folder: &Path) -> bool {
 pub fn find(folder: &Path, except: Option<&Path>) -> Result<Option<Table>, Error> {
     match manifest(folder)? {
         Some(manifest) if is_export(&manifest) => open(folder, except).map(Some),
-        // Its paths are those that `augment` was given: relative to the working directory.
+        // Its paths are those that `augment` was given, and may have been carried elsewhere with it.
         Some(manifest) if manifest.provenance.get(AUGMENT).is_some() && manifest.has(column::PATH) => {
-            Ok(Some(manifest))
+            Source::open(&folder.join(MANIFEST), "")?.table(None).map(Some)
         }
         _ => Ok(None),
     }
@@ -85,8 +85,10 @@ pub fn require_finished(folder: &Path) -> Result<(), Error> {
 /// The table that a folder has for a manifest, whoever wrote it.
 fn manifest(folder: &Path) -> Result<Option<Table>, Error> {
     require_finished(folder)?;
+    // A pipe of that name is none: who waits for it waits for ever.
     let manifest = folder.join(MANIFEST);
-    if is_table(&manifest) { Table::open(&manifest).map(Some) } else { Ok(None) }
+    let start = io::open_file(&manifest).and_then(|file| io::At::new(file)?.part(0, 8));
+    if start.is_ok_and(|start| is_table(&start)) { Table::found(&manifest, None).map(Some) } else { Ok(None) }
 }
 
 fn is_export(manifest: &Table) -> bool {
@@ -95,7 +97,7 @@ fn is_export(manifest: &Table) -> bool {
 
 /// The manifest of an earlier run of a command, for who writes the folder again; `None` where it is another table.
 pub fn record(manifest: &Path, command: &str) -> Option<Table> {
-    (super::read::folder_of(manifest)? == command).then(|| Table::open(manifest).ok()).flatten()
+    (folder_of(manifest)? == command).then(|| Table::found(manifest, None).ok()).flatten()
 }
 
 /// The rows of a data set.
@@ -103,7 +105,7 @@ pub fn record(manifest: &Path, command: &str) -> Option<Table> {
 /// # Errors
 /// Its manifest cannot be read.
 fn open(folder: &Path, except: Option<&Path>) -> Result<Table, Error> {
-    let manifest = Table::open(&folder.join(MANIFEST))?;
+    let manifest = Table::found(&folder.join(MANIFEST), None)?;
     let name = folder.display().to_string();
     let packed = manifest.has(MEMBER);
     let mut fields: Vec<Arc<Field>> =
@@ -303,10 +305,7 @@ impl Shards {
             if self.tar.len() >= MOST_OPEN {
                 self.tar.clear();
             }
-            if !std::fs::metadata(path).ok()?.is_file() {
-                return None;
-            }
-            self.tar.insert(path.into(), File::open(path).ok()?);
+            self.tar.insert(path.into(), io::open_file(path).ok()?);
         }
         super::layout::picture_in(self.tar.get(path)?, offset, length).ok()
     }
@@ -319,7 +318,7 @@ impl Shards {
                 self.rows.retain(|_, rows| rows.is_some());
             }
             let open = || {
-                let table = Table::open_columns(path, Some(&|name| name == column::IMAGE)).ok()?;
+                let table = Table::found(path, Some(&|name| name == column::IMAGE)).ok()?;
                 table.has(column::IMAGE).then(|| Rows { table: table.with_keys(), batch: None, at: 0 })
             };
             self.rows.insert(path.into(), open());

@@ -4,16 +4,18 @@ use std::borrow::Cow;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, BinaryArray, RecordBatch, StringArray};
-use arrow_schema::DataType;
 
-use super::{Error, column};
+use super::{Error, column, dialect};
 use crate::io::read_image;
+use crate::notes;
 
-/// Access to the images of a batch: the bytes in the table where there are some, else the file at `path`.
+/// Access to the images of a batch: the bytes in the table where there are some, else the file at the path beside them or
+/// at `path`.
 pub struct Images {
     keys: StringArray,
     paths: Option<StringArray>,
-    bytes: Option<BinaryArray>,
+    /// The column `image`: bytes and paths.
+    images: Option<(BinaryArray, StringArray)>,
     errors: Option<StringArray>,
 }
 
@@ -23,28 +25,24 @@ impl Images {
     pub fn of(batch: &RecordBatch) -> Result<Images, Error> {
         let keys =
             column::text(batch, column::KEY)?.ok_or_else(|| column::missing(&batch.schema(), column::KEY, "table"))?;
-        let bytes = match batch.column_by_name(column::IMAGE) {
+        let images = match batch.column_by_name(column::IMAGE) {
             None => None,
             Some(image) => {
-                let wrong = || {
-                    let (found, expected) = (image.data_type().to_string(), "struct<bytes: binary, path: utf8>");
-                    Error::ColumnType { column: column::IMAGE.into(), expected, found }
+                let (field, found) = (column::image_field(), image.data_type().to_string());
+                let wrong = |_| Error::ColumnType {
+                    column: column::IMAGE.into(),
+                    expected: "struct<bytes: binary, path: utf8>",
+                    found,
                 };
-                let bytes = match image.as_struct_opt() {
-                    Some(fields) => fields.column_by_name("bytes").ok_or_else(wrong)?.clone(),
-                    None => image.clone(),
-                };
-                if !bytes.data_type().is_binary() && bytes.data_type() != &DataType::Null {
-                    return Err(wrong());
-                }
-                let bytes = arrow_cast::cast(&bytes, &DataType::Binary).map_err(|_| wrong())?;
-                Some(bytes.as_binary::<i32>().clone())
+                let image = dialect::conform(image, field.data_type()).map_err(wrong)?;
+                let parts = image.as_struct();
+                Some((parts.column(0).as_binary().clone(), parts.column(1).as_string().clone()))
             }
         };
         Ok(Images {
             keys,
             paths: column::text(batch, column::PATH)?,
-            bytes,
+            images,
             errors: column::text(batch, column::ERROR)?,
         })
     }
@@ -56,12 +54,15 @@ impl Images {
 
     /// Where the row's file is, if it is one.
     pub fn path(&self, i: usize) -> Option<&str> {
-        self.paths.as_ref().filter(|p| p.is_valid(i)).map(|p| p.value(i))
+        let beside =
+            || column::cell(self.images.as_ref().map(|(_, paths)| paths), i).filter(|_| self.bytes(i).is_none());
+        column::cell(self.paths.as_ref(), i).or_else(beside)
     }
 
     /// The bytes of the image inside the table, if it is there.
     pub fn bytes(&self, i: usize) -> Option<&[u8]> {
-        self.bytes.as_ref().filter(|b| b.is_valid(i) && !b.value(i).is_empty()).map(|b| b.value(i))
+        let (bytes, _) = self.images.as_ref()?;
+        (bytes.is_valid(i) && !bytes.value(i).is_empty()).then(|| bytes.value(i))
     }
 
     /// Why an earlier stage could not process the row.
@@ -78,6 +79,16 @@ impl Images {
             return Ok(Cow::Borrowed(bytes));
         }
         let path = self.path(i).ok_or("the row has neither an image nor a path")?;
-        read_image(path).map(Cow::Owned).map_err(|e| format!("cannot read {path}: {e}"))
+        read_image(path).map(Cow::Owned).map_err(|e| {
+            if e.kind() == std::io::ErrorKind::NotFound {
+                notes::count("pictures that are not there", 1, Some(path), |count, named| {
+                    let files = if count == 1 { "1 picture is" } else { &format!("{count} pictures are") };
+                    format!(
+                        "{files} not where the table says ({named}); paths are relative to the folder in which a table was made: run there, or say --root DIR"
+                    )
+                });
+            }
+            format!("cannot read {path}: {e}")
+        })
     }
 }

@@ -1,7 +1,6 @@
 //! From a stage's arguments to a table of rows: image files, folders, lists of paths, tables, and `-`.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,8 +9,10 @@ use arrow_array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Schema};
 
 use super::layout::{self, Fault, Findings};
-use super::{Error, Table, column, dataset};
-use crate::io::{self, Listing, Stdin};
+use super::source::{Found, Source};
+use super::{Error, Table, column, dataset, foreign};
+use crate::io::{self, Listing};
+use crate::notes;
 use crate::species;
 
 /// Rows of a batch made from a listing.
@@ -20,12 +21,12 @@ const BATCH_ROWS: usize = 256;
 /// Where class numbers come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum IdSource {
-    /// From names, if every file or every folder begins with a Pokédex number (0001 to 1025)
+    /// From names, if every file or every folder begins with a Pokédex number of four digits (0001 to 1025)
     #[default]
     Auto,
-    /// From the file's name; one without a number is an error
+    /// From the file's name: a number at its beginning, or the name of a species
     Name,
-    /// From the folder's name; one without a number is an error
+    /// From the folder's name: a number at its beginning, or the name of a species
     Dir,
     /// No class numbers
     None,
@@ -44,6 +45,15 @@ pub struct Inputs {
     pub except: Option<PathBuf>,
     /// Folders that cannot be read are told here, where they do not end the run.
     pub passed_over: Option<Findings>,
+}
+
+/// What the arguments lead to.
+enum Given {
+    Table(Table),
+    /// A list of paths.
+    List(Box<dyn Read + Send>),
+    /// Image files and folders: of the first, if it is a file, the first bytes.
+    Files(Option<Vec<u8>>),
 }
 
 impl Inputs {
@@ -82,21 +92,28 @@ impl Inputs {
         {
             return Ok(table);
         }
-        let Some(findings) = &self.passed_over else {
-            let mut table = self.list(Listing::of_all_but(&self.paths, except)?)?;
-            // Why a layout has no pictures, where it has none.
-            table.findings = found;
-            return Ok(table);
-        };
         let (listing, unreadable) = Listing::of_readable(&self.paths, except)?;
         for (path, problem) in unreadable {
-            findings.file(
-                Fault::Unreadable,
-                path.display().to_string(),
-                format!("the folder cannot be read: {problem}"),
-            );
+            let path = path.display().to_string();
+            match &self.passed_over {
+                Some(findings) => {
+                    findings.file(Fault::Unreadable, path, format!("the folder cannot be read: {problem}"));
+                }
+                None => {
+                    notes::left_out();
+                    notes::count("folders", 1, Some(&format!("{path}: {problem}")), |count, named| match count {
+                        1 => format!("left out a folder that cannot be read: {named}"),
+                        count => format!("left out {count} folders that cannot be read: {named}"),
+                    });
+                }
+            }
         }
-        self.list(listing)
+        let mut table = self.list(listing)?;
+        if self.passed_over.is_none() {
+            // Why a layout has no pictures, where it has none.
+            table.findings = found;
+        }
+        Ok(table)
     }
 
     /// Rows of tables only; `hint` is the command that makes a table from what was given instead.
@@ -104,20 +121,16 @@ impl Inputs {
     /// # Errors
     /// An input is a folder, an image or a list of paths, or cannot be read.
     pub fn rows(&self, hint: impl Fn(&str) -> String) -> Result<Table, Error> {
-        let needs = |name: String, found| Error::NeedsTable { hint: hint(&name), name, found };
-        if self.is_stdin() {
-            return match io::read_stdin()? {
-                Stdin::Empty => Err(Error::Empty { name: "standard input".into() }),
-                Stdin::Bytes(_) => Err(needs("-".into(), "a list of paths")),
-                other => Self::stdin_table(other),
-            };
-        }
-        match self.tables()? {
-            Some(table) => Ok(table),
-            None => {
-                let path = &self.paths[0];
-                let found = if path.is_dir() { "a folder" } else { "no table" };
-                Err(needs(path.display().to_string(), found))
+        let needs = |name: String, found: &str| Error::NeedsTable { hint: hint(&name), name, found: found.into() };
+        match self.find()? {
+            Given::Table(table) => Ok(table),
+            Given::List(_) => Err(needs(self.paths[0].display().to_string(), "a list of paths")),
+            Given::Files(start) => {
+                let name = self.paths[0].display().to_string();
+                Err(match start {
+                    None => needs(name, "a folder"),
+                    Some(start) => foreign::not_a_table(&name, &start, &hint(&name)),
+                })
             }
         }
     }
@@ -141,55 +154,46 @@ impl Inputs {
         self.paths.len() == 1 && self.paths[0] == Path::new("-")
     }
 
-    /// The inputs as one table, or `None` where they are image files and folders. A folder that `export` or `augment`
-    /// made is the table of its rows.
+    /// The inputs as one table, or `None` where they are image files and folders.
     fn tables(&self) -> Result<Option<Table>, Error> {
-        if self.is_stdin() {
-            return match io::read_stdin()? {
-                Stdin::Bytes(list) => {
-                    let listing = Listing::from_list(BufReader::new(list), self.nul_separated, self.root.as_deref())?;
-                    self.list(listing).map(Some)
-                }
-                Stdin::Empty => Err(Error::Empty { name: "standard input".into() }),
-                other => Self::stdin_table(other).map(Some),
-            };
+        match self.find()? {
+            Given::Table(table) => Ok(Some(table)),
+            Given::List(list) => {
+                let listing = Listing::from_list(BufReader::new(list), self.nul_separated, self.root.as_deref())?;
+                self.list(listing).map(Some)
+            }
+            Given::Files(_) => Ok(None),
         }
+    }
+
+    /// What the arguments lead to. A folder that `export` or `augment` made is the table of its rows; a pipe that holds no
+    /// table holds a list of paths.
+    fn find(&self) -> Result<Given, Error> {
         self.paths.iter().try_for_each(|path| dataset::require_finished(path))?;
         if let [folder] = self.paths.as_slice()
             && let Some(table) = dataset::find(folder, self.except.as_deref())?
         {
-            return Ok(Some(table));
+            return Ok(Given::Table(table));
         }
         let mut tables = Vec::new();
-        let mut images = None;
+        let mut others = None;
         for path in &self.paths {
-            if path == Path::new("-") {
+            if path == Path::new("-") && self.paths.len() > 1 {
                 return Err(Error::StdinBesideOthers);
             }
-            if path == Path::new(species::TABLE_NAME) {
-                let bytes = bytes::Bytes::from_static(species::TABLE);
-                tables.push(Table::parquet(species::TABLE_NAME.into(), bytes, None)?);
-            } else if let Err(source) = std::fs::metadata(path) {
-                return Err(io::Error::Read { path: path.clone(), source }.into());
-            } else if is_table(path) {
-                tables.push(Table::open(path)?);
-            } else {
-                images = Some(path)
+            match Source::find(path, self.root.as_deref())? {
+                Found::Table(source) => tables.push(source.table(None)?),
+                Found::Stream(table) => tables.push(table),
+                Found::Pipe(list) if self.paths.len() == 1 => return Ok(Given::List(list)),
+                Found::Pipe(_) => return Err(Error::MixedInputs { path: path.clone() }),
+                Found::Folder => others = others.or(Some((path, None))),
+                Found::File(start) => others = others.or(Some((path, Some(start)))),
             }
         }
-        match images {
-            None => Table::concatenate(tables).map(Some),
-            Some(_) if tables.is_empty() => Ok(None),
-            Some(path) => Err(Error::MixedInputs { path: path.clone() }),
-        }
-    }
-
-    fn stdin_table(stdin: Stdin) -> Result<Table, Error> {
-        let name = "standard input".to_string();
-        match stdin {
-            Stdin::Parquet(file) => Table::parquet(name, file, None),
-            Stdin::ArrowStream(reader) => Table::arrow_stream(name, reader),
-            Stdin::Bytes(_) | Stdin::Empty => Err(Error::NotATable { name }),
+        match others {
+            None => Table::concatenate(tables).map(Given::Table),
+            Some((_, start)) if tables.is_empty() => Ok(Given::Files(start)),
+            Some((path, _)) => Err(Error::MixedInputs { path: path.clone() }),
         }
     }
 
@@ -231,37 +235,97 @@ impl Inputs {
 }
 
 impl IdSource {
-    /// Settles `Auto` by looking at every name, and checks that a forced source serves every file.
+    /// Settles `Auto` by looking at every name, and says what a forced source does not find.
     pub(super) fn resolve(self, listing: &Listing) -> Result<IdSource, Error> {
-        let all = |source: IdSource| listing.entries().iter().all(|e| source.of(listing, e).is_some());
+        let entries = listing.entries();
         match self {
             IdSource::None => Ok(IdSource::None),
             IdSource::Auto => {
-                Ok([IdSource::Name, IdSource::Dir].into_iter().find(|&s| all(s)).unwrap_or(IdSource::None))
+                let own = |source: IdSource, entry| {
+                    let (folder, name) = listing.folder_and_name(entry);
+                    four_digits(if source == IdSource::Dir { &folder } else { &name })
+                };
+                let all = |source: &IdSource| entries.iter().all(|entry| own(*source, entry).is_some());
+                let found = [IdSource::Name, IdSource::Dir].into_iter().find(all);
+                if found.is_none() {
+                    say_what_hinders(listing);
+                }
+                Ok(found.unwrap_or(IdSource::None))
             }
-            IdSource::Name | IdSource::Dir => match listing.entries().iter().find(|e| self.of(listing, e).is_none()) {
-                None => Ok(self),
-                Some(entry) => Err(Error::NoId { file: listing.path(entry).display().to_string() }),
-            },
+            IdSource::Name | IdSource::Dir => {
+                let without = || entries.iter().filter(|entry| self.of(listing, entry).is_none());
+                let count = without().count();
+                if count == entries.len()
+                    && let Some(first) = entries.first()
+                {
+                    return Err(Error::NoId { file: listing.path(first).display().to_string() });
+                }
+                if count > 0 {
+                    let named: Vec<String> = without().take(4).map(|entry| listing.key(entry)).collect();
+                    let (files, have) =
+                        if count == 1 { ("1 file", "has") } else { (&*format!("{count} files"), "have") };
+                    let what = if self == IdSource::Dir { " in its folder's name" } else { " in its name" };
+                    let line = format!(
+                        "{files} of {} {have} no species' number or name{what}: {}; no id",
+                        entries.len(),
+                        notes::named(&named)
+                    );
+                    notes::say("ids", line);
+                }
+                Ok(self)
+            }
         }
     }
 
     pub(super) fn of(self, listing: &Listing, entry: &io::Entry) -> Option<i32> {
         let (folder, name) = listing.folder_and_name(entry);
+        let stem = |name: &str| name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_string();
         match self {
-            IdSource::Name => number(&name),
-            IdSource::Dir => number(&folder),
+            IdSource::Name => number(&name).or_else(|| species::named(&stem(&name))),
+            IdSource::Dir => number(&folder).or_else(|| species::named(&folder)),
             IdSource::Auto | IdSource::None => None,
         }
     }
 }
 
-/// Four digits in 1–1025 at the beginning, followed by `_`, `.`, `-` or the end.
+/// Where most names begin with a number, and no number is read from them: why, and what reads them.
+fn say_what_hinders(listing: &Listing) {
+    let entries = listing.entries();
+    for (source, option) in [(IdSource::Name, "--ids name"), (IdSource::Dir, "--ids dir")] {
+        let has = |entry: &io::Entry| {
+            let (folder, name) = listing.folder_and_name(entry);
+            number(if source == IdSource::Dir { &folder } else { &name }).is_some()
+        };
+        let count = entries.iter().filter(|entry| has(entry)).count();
+        if count == 0 || count * 2 <= entries.len() {
+            continue;
+        }
+        let others = entries.iter().filter(|entry| !has(entry)).take(4).map(|entry| listing.key(entry));
+        let others: Vec<String> = others.collect();
+        let why = match entries.len() - count {
+            0 => "not all have four digits".to_string(),
+            1 => format!("1 does not: {}", notes::named(&others)),
+            without => format!("{without} do not: {}", notes::named(&others)),
+        };
+        let line = format!(
+            "no ids are read from names: {count} of {} begin with a number from 1 to {}, but {why} ({option} reads them as species' numbers; --ids none is silent)",
+            entries.len(),
+            species::COUNT
+        );
+        return notes::say("ids", line);
+    }
+}
+
+/// A number in 1–1025 of any width at the beginning, followed by what is no digit.
 pub(super) fn number(name: &str) -> Option<i32> {
-    let digits = name.get(..4).filter(|d| d.bytes().all(|b| b.is_ascii_digit()))?;
-    let id: i32 = digits.parse().ok()?;
-    let follows = name.as_bytes().get(4).is_none_or(|b| b"_.-".contains(b));
-    (follows && (1..=species::COUNT).contains(&id)).then_some(id)
+    let digits = name.len() - name.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    name[..digits].parse().ok().filter(|id| (1..=species::COUNT).contains(id))
+}
+
+/// As [`number`], of four digits: so few other names look like that, that it is meant.
+fn four_digits(name: &str) -> Option<i32> {
+    let is_digit = |at: usize| name.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
+    number(name).filter(|_| is_digit(3) && !is_digit(4))
 }
 
 fn several_folders(listing: &Listing) -> bool {
@@ -272,28 +336,26 @@ fn several_folders(listing: &Listing) -> bool {
     })
 }
 
-/// Whether a file is a Parquet file or an Arrow IPC stream, by its first bytes.
-pub fn is_table(path: &Path) -> bool {
-    let mut magic = [0; 4];
-    let read = File::open(path).and_then(|mut file| file.read(&mut magic));
-    matches!(read, Ok(4)) && matches!(&magic, b"PAR1" | [0xff, 0xff, 0xff, 0xff])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn ids_are_read_only_where_they_are_meant() {
-        assert_eq!(number("0025_front.png"), Some(25));
-        assert_eq!(number("1025"), Some(1025));
-        assert_eq!(number("0001.png"), Some(1));
-        assert_eq!(number("0001-a.png"), Some(1));
-        assert_eq!(number("2024_summer.jpg"), None);
-        assert_eq!(number("0000_x.png"), None);
-        assert_eq!(number("00251.png"), None);
-        assert_eq!(number("025.png"), None);
-        assert_eq!(number("é25.png"), None);
+        for (name, id) in
+            [("0025_front.png", 25), ("1025", 1025), ("0001.png", 1), ("0001-a.png", 1), ("0201 it's.png", 201)]
+        {
+            assert_eq!(four_digits(name), Some(id), "{name}");
+        }
+        for name in ["2024_summer.jpg", "0000_x.png", "00251.png", "025.png", "é25.png", "25", "", "pikachu.png"] {
+            assert_eq!(four_digits(name), None, "{name}");
+        }
+        for (name, id) in [("25.png", 25), ("025_x.png", 25), ("00025", 25), ("0025é.png", 25)] {
+            assert_eq!(number(name), Some(id), "{name}");
+        }
+        for name in ["", "0", "99999999999999999999.png", "x25", "٣.png"] {
+            assert_eq!(number(name), None, "{name}");
+        }
     }
 
     #[test]
@@ -314,6 +376,8 @@ mod tests {
         std::fs::write(folder.path().join("holiday.png"), "").expect("writable");
         assert_eq!(ids(&inputs), (vec![None; 3], vec![None; 3]));
         let forced = Inputs { ids: IdSource::Name, ..inputs };
-        assert!(matches!(forced.images(), Err(Error::NoId { .. })));
+        assert_eq!(ids(&forced).0, vec![Some(1), Some(25), None]);
+        let folders = Inputs { ids: IdSource::Dir, ..forced };
+        assert!(matches!(folders.images(), Err(Error::NoId { .. })));
     }
 }

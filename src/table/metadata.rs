@@ -1,6 +1,6 @@
 //! A metadata CSV, joined to the rows of a table.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,8 +9,10 @@ use arrow_array::{
 };
 use arrow_schema::{Field, SchemaRef};
 
+use super::limits::MOST_COLUMNS;
 use super::split::Split;
 use super::{Error, column};
+use crate::notes;
 
 /// The column of the table that a metadata CSV is joined on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -41,8 +43,14 @@ pub struct Metadata {
     columns: Vec<(Field, ArrayRef)>,
     /// The rows that are taken for each join key.
     rows_of: HashMap<String, Vec<u32>>,
+    /// The ends of the CSV's paths, each with the one path that ends so.
+    ends: HashMap<String, Option<String>>,
     duplicates: Vec<(String, usize)>,
     asked_for: HashMap<String, bool>,
+    /// Rows of the table so far, those that a line was found for, and what one without looks like.
+    rows: u64,
+    matched: u64,
+    example: Option<String>,
 }
 
 /// What a join did, for a message.
@@ -52,6 +60,11 @@ pub struct MetadataReport {
     pub duplicates: Vec<(String, usize)>,
     /// Join keys of the CSV that no row of the table has.
     pub unused: usize,
+    /// Rows of the table, and those of them that have a line.
+    pub rows: u64,
+    pub matched: u64,
+    /// What stands in a row without a line, and in a line without a row.
+    pub examples: (Option<String>, Option<String>),
 }
 
 impl Metadata {
@@ -67,15 +80,27 @@ impl Metadata {
             problem,
             hint: (!hint.is_empty()).then(|| hint.to_string()),
         };
-        let broken = |e: csv::Error| match e.kind() {
-            csv::ErrorKind::Io(source) => {
-                let source = std::io::Error::new(source.kind(), source.to_string());
-                crate::io::Error::Read { path: path.to_path_buf(), source }.into()
-            }
-            _ => fail(e.to_string(), "a CSV has a header line, commas, and as many cells in every line"),
+        let broken = |e: csv::Error| {
+            fail(e.to_string(), "a CSV has a header line, commas (or tabs), and as many cells in every line")
         };
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(broken)?;
+        let text = crate::io::read_text(path)?;
+        let header = text.lines().next().unwrap_or_default();
+        let delimiter = match (header.contains('\t'), header.contains(','), header.contains(';')) {
+            (true, ..) => b'\t',
+            // What spreadsheets write where the comma is in the numbers.
+            (_, false, true) => b';',
+            _ => b',',
+        };
+        let mut reader =
+            csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(text.as_bytes());
         let raw: Vec<String> = reader.headers().map_err(broken)?.iter().map(plain_name).collect();
+        if raw.len() > MOST_COLUMNS {
+            let problem = format!("it has {} columns, and more than {MOST_COLUMNS} are not read", raw.len());
+            return Err(fail(
+                problem,
+                "columns that one wants: duckdb -c \"copy (select key, a, b from 'META.csv') to 'few.csv'\"",
+            ));
+        }
         let join = on.candidates().iter().find_map(|c| raw.iter().position(|n| n == c)).ok_or_else(|| {
             let problem = format!("has no column `{}` to join on (it has {})", on.candidates()[0], raw.join(", "));
             fail(problem, "--on id, --on label or --on key chooses another column")
@@ -84,6 +109,7 @@ impl Metadata {
 
         let mut cells: Vec<Vec<Option<String>>> = vec![Vec::new(); names.len()];
         let mut rows_of: HashMap<String, Vec<u32>> = HashMap::new();
+        let mut wrong: Vec<String> = Vec::new();
         for (row, record) in (0..).zip(reader.records()) {
             let record = record.map_err(broken)?;
             for (column, cell) in cells.iter_mut().zip(&record) {
@@ -91,14 +117,19 @@ impl Metadata {
             }
             let line = record.position().map_or(0, csv::Position::line);
             if let Some(key) = record.get(join).filter(|key| !key.is_empty()) {
-                let key = on.normalise(key).ok_or_else(|| {
-                    fail(
-                        format!("line {line}: the id `{key}` is not a whole number"),
-                        "--on label or --on key joins on text",
-                    )
-                })?;
-                rows_of.entry(key).or_default().push(row);
+                match on.normalise(key) {
+                    Some(key) => rows_of.entry(key).or_default().push(row),
+                    None => wrong.push(format!("`{key}` in line {line}")),
+                }
             }
+        }
+        if let (Some(first), true) = (wrong.first(), rows_of.is_empty()) {
+            return Err(fail(format!("its ids are no whole numbers: {first}"), "--on label or --on key joins on text"));
+        }
+        if !wrong.is_empty() {
+            let (lines, named) = (wrong.len(), notes::named(&wrong));
+            let have = if lines == 1 { "1 line has" } else { &format!("{lines} lines have") };
+            notes::say("meta ids", format!("{}: {have} no whole number for an id: {named}", path.display()));
         }
 
         let mut duplicates: Vec<(String, usize)> =
@@ -128,7 +159,9 @@ impl Metadata {
             columns.push((column::field(&name, array.data_type().clone()), array));
         }
         let asked_for = rows_of.keys().map(|key| (key.clone(), false)).collect();
-        Ok(Metadata { path: path.to_path_buf(), on, columns, rows_of, duplicates, asked_for })
+        let ends = if on == JoinOn::Key { ends(rows_of.keys()) } else { HashMap::new() };
+        let path = path.to_path_buf();
+        Ok(Metadata { path, on, columns, rows_of, ends, duplicates, asked_for, rows: 0, matched: 0, example: None })
     }
 
     /// The schema of a joined table.
@@ -158,13 +191,22 @@ impl Metadata {
         let keys = self.keys(batch)?;
         let (mut ours, mut theirs, mut copies) = (Vec::new(), Vec::new(), Vec::new());
         for (row, key) in (0..).zip(&keys) {
-            match key.as_ref().and_then(|key| self.rows_of.get_key_value(key)) {
+            self.rows += 1;
+            let found = key.as_ref().and_then(|key| {
+                let whole = || self.rows_of.get_key_value(self.ends.get(key)?.as_ref()?);
+                self.rows_of.get_key_value(key).or_else(whole)
+            });
+            match found {
                 None => {
+                    if self.example.is_none() {
+                        self.example.clone_from(key);
+                    }
                     ours.push(row);
                     theirs.push(None);
                     copies.push(0);
                 }
                 Some((key, rows)) => {
+                    self.matched += 1;
                     *self.asked_for.get_mut(key).expect("it has the same keys") = true;
                     ours.extend(rows.iter().map(|_| row));
                     theirs.extend(rows.iter().copied().map(Some));
@@ -173,10 +215,14 @@ impl Metadata {
             }
         }
         let (ours, theirs) = (UInt32Array::from(ours), UInt32Array::from(theirs));
+        let schema_of_batch = batch.schema();
+        let names = schema_of_batch.fields().iter().map(|field| field.name().as_str());
+        let own: HashMap<&str, &ArrayRef> = names.zip(batch.columns()).collect();
+        let joined: HashMap<&str, &ArrayRef> =
+            self.columns.iter().map(|(f, array)| (f.name().as_str(), array)).collect();
         let columns = schema.fields().iter().map(|field| {
-            let own = batch.column_by_name(field.name()).map(|array| take(array, &ours));
-            let joined =
-                self.columns.iter().find(|(f, _)| f.name() == field.name()).map(|(_, array)| take(array, &theirs));
+            let own = own.get(field.name().as_str()).map(|array| take(array, &ours));
+            let joined = joined.get(field.name().as_str()).map(|array| take(array, &theirs));
             match (own, joined) {
                 (Some(own), _) if field.name() == column::KEY => number_copies(batch, &ours, &copies).unwrap_or(own),
                 (Some(own), Some(joined)) => first_of(&joined, &own),
@@ -192,8 +238,14 @@ impl Metadata {
 
     /// What happened, after the last batch.
     pub fn report(&self) -> MetadataReport {
-        let unused = self.asked_for.values().filter(|asked| !**asked).count();
-        MetadataReport { duplicates: self.duplicates.clone(), unused }
+        let unused = self.asked_for.iter().filter(|(_, asked)| !**asked).map(|(key, _)| key);
+        MetadataReport {
+            duplicates: self.duplicates.clone(),
+            unused: unused.clone().count(),
+            rows: self.rows,
+            matched: self.matched,
+            examples: (self.example.clone(), unused.min().cloned()),
+        }
     }
 
     fn keys(&self, batch: &RecordBatch) -> Result<Vec<Option<String>>, Error> {
@@ -225,12 +277,16 @@ impl JoinOn {
         }
     }
 
-    /// Join keys as they are compared: numbers without leading zeros, labels without regard to case.
+    /// Join keys as they are compared: numbers without leading zeros, labels without regard to case, paths as keys are
+    /// written.
     fn normalise(self, key: &str) -> Option<String> {
         match self {
-            JoinOn::Id => key.parse::<i32>().ok().map(|id| id.to_string()),
+            JoinOn::Id => whole_number(key).map(|id| id.to_string()),
             JoinOn::Label => Some(key.to_lowercase()),
-            JoinOn::Key => Some(key.to_string()),
+            JoinOn::Key => {
+                let parts = key.split(['/', '\\']).filter(|part| !["", "."].contains(part));
+                Some(parts.collect::<Vec<_>>().join("/"))
+            }
         }
     }
 }
@@ -241,6 +297,26 @@ fn split(cell: &str) -> &str {
         Some(split) => split.name(),
         None => cell,
     }
+}
+
+/// The ends of paths, each with the path if there is but one: keys are relative to the folder that was given, and the CSV's
+/// paths may be absolute, or relative to another.
+fn ends<'a>(keys: impl Iterator<Item = &'a String>) -> HashMap<String, Option<String>> {
+    let mut ends: HashMap<String, Option<String>> = HashMap::new();
+    for key in keys {
+        for (at, _) in key.match_indices('/') {
+            let end = ends.entry(key[at + 1..].to_string());
+            end.and_modify(|whole| *whole = None).or_insert_with(|| Some(key.clone()));
+        }
+    }
+    ends
+}
+
+/// A whole number of any width; also as pandas writes one beside blank cells, `25.0`.
+fn whole_number(cell: &str) -> Option<i32> {
+    let digits =
+        cell.split_once('.').filter(|(_, rest)| rest.bytes().all(|b| b == b'0')).map_or(cell, |(digits, _)| digits);
+    digits.parse().ok()
 }
 
 /// Columns of the program's own that a CSV must not replace.
@@ -281,15 +357,19 @@ fn plain_name(cell: &str) -> String {
 /// carried over), repeated ones a number.
 fn unique_names(raw: Vec<String>, join: usize) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
+    let mut taken: HashSet<String> = HashSet::new();
     for (index, name) in raw.into_iter().enumerate() {
         let base = match name {
             name if name.is_empty() => format!("column_{}", index + 1),
             name if index != join && is_taken(&name) => format!("meta_{name}"),
             name => name,
         };
-        let free = |name: &String| !names.contains(name);
-        let name = std::iter::once(base.clone()).chain((2..).map(|n| format!("{base}_{n}"))).find(free);
-        names.push(name.expect("one of endlessly many names is free"));
+        let name = std::iter::once(base.clone())
+            .chain((2..).map(|n| format!("{base}_{n}")))
+            .find(|name| !taken.contains(name));
+        let name = name.expect("one of endlessly many names is free");
+        taken.insert(name.clone());
+        names.push(name);
     }
     names
 }
@@ -345,7 +425,7 @@ fn typed(cells: Vec<Option<String>>) -> ArrayRef {
 fn whole_numbers(cells: &[Option<String>]) -> Option<ArrayRef> {
     let number = |cell: &Option<String>| match cell {
         None => Some(None),
-        Some(cell) => cell.parse::<i32>().ok().map(Some),
+        Some(cell) => whole_number(cell).map(Some),
     };
     let numbers: Option<Vec<Option<i32>>> = cells.iter().map(number).collect();
     numbers.map(|numbers| Arc::new(Int32Array::from(numbers)) as ArrayRef)
@@ -391,7 +471,8 @@ mod tests {
         assert_eq!(joined["code"].data_type(), &DataType::Utf8);
         let type2: Vec<_> = joined["type2"].as_string::<i32>().iter().collect();
         assert_eq!(type2, [None, Some("poison"), None]);
-        assert_eq!(metadata.report(), MetadataReport { duplicates: vec![], unused: 0 });
+        let report = metadata.report();
+        assert_eq!((report.duplicates, report.unused, report.rows, report.matched), (vec![], 0, 3, 2));
     }
 
     #[test]
@@ -411,7 +492,8 @@ mod tests {
         let mut first = Metadata::read(file.path(), JoinOn::Id, OnDuplicate::First).expect("read");
         let joined = first.join(&batch, &first.join_schema(&schema).expect("joinable")).expect("joined");
         assert_eq!(joined.num_rows(), 3);
-        assert_eq!(first.report(), MetadataReport { duplicates: vec![("3".into(), 2)], unused: 1 });
+        let report = first.report();
+        assert_eq!((report.duplicates, report.unused), (vec![("3".into(), 2)], 1));
         let mut all = Metadata::read(file.path(), JoinOn::Id, OnDuplicate::All).expect("read");
         let joined = all.join(&batch, &all.join_schema(&schema).expect("joinable")).expect("joined");
         let keys: Vec<_> = joined["key"].as_string::<i32>().iter().flatten().collect();

@@ -1,51 +1,20 @@
-//! Reading tables: Parquet files, Arrow IPC streams, and several of them as one.
+//! A table that is being read, and several of them as one.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
-use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::errors::ParquetError;
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
-use parquet::file::reader::ChunkReader;
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
+use arrow_schema::{Field, Metadata, Schema, SchemaRef};
 
-use super::dataset::FOLDER;
 use super::layout::Findings;
-use super::{Error, Provenance, column};
+use super::source::Wanted;
+use super::{Error, Provenance, Source, column, dialect};
 use crate::filter::Filter;
-use crate::guard;
-
-/// Rows of a batch that is read from a table without images, and from one with.
-const BATCH_ROWS: usize = 1024;
-const IMAGE_BATCH_ROWS: usize = 16;
-/// A batch with images holds about so many bytes at the most, unless a single row does: an Arrow array holds 2 GiB.
-const IMAGE_BATCH_BYTES: i64 = 512 << 20;
+use crate::io;
 
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, Error>> + Send>;
-
-/// The command whose folder a Parquet file is the manifest of; `None` where this program did not write it as it is: who
-/// writes a file anew, even with its metadata, leaves a name of its own.
-pub fn folder_of(path: &Path) -> Option<String> {
-    let footer = || ParquetMetaDataReader::new().parse_and_finish(&File::open(path)?);
-    let footer = guard::catch(footer)?.ok()?;
-    let footer = footer.file_metadata();
-    let is_own = footer.created_by().is_some_and(|by| by.starts_with("pokedex "));
-    let key = format!("pokedex.{FOLDER}");
-    let entry = footer.key_value_metadata()?.iter().find(|entry| entry.key == key && is_own);
-    entry?.value.clone()
-}
-
-/// How many rows of a Parquet file are of so many bytes, by its row groups' own account.
-fn rows_within(footer: &ParquetMetaData, bytes: i64) -> usize {
-    let a_row = footer.row_groups().iter().map(|group| group.total_byte_size() / group.num_rows().max(1)).max();
-    usize::try_from(bytes / a_row.unwrap_or(1).max(1)).unwrap_or(1).max(1)
-}
 
 /// A stream of record batches with a schema and a provenance.
 pub struct Table {
@@ -81,10 +50,10 @@ impl Table {
         Table { name, schema, provenance, rows, findings, batches }
     }
 
-    /// Opens a Parquet file or a file that holds an Arrow IPC stream.
+    /// Opens a file, or a pipe, that holds a table.
     ///
     /// # Errors
-    /// The file cannot be read or is no table.
+    /// It cannot be read or is no table.
     pub fn open(path: &Path) -> Result<Table, Error> {
         Self::open_columns(path, None)
     }
@@ -93,90 +62,70 @@ impl Table {
     ///
     /// # Errors
     /// As [`Table::open`].
-    pub fn open_columns(path: &Path, wanted: Option<&dyn Fn(&str) -> bool>) -> Result<Table, Error> {
-        let name = path.display().to_string();
-        let read = |source| crate::io::Error::Read { path: path.to_path_buf(), source };
-        let mut file = File::open(path).map_err(read)?;
-        let mut magic = [0; 4];
-        let length = file.read(&mut magic).map_err(read)?;
-        file.rewind().map_err(read)?;
-        match &magic[..length] {
-            b"PAR1" => Self::parquet(name, file, wanted),
-            [0xff, 0xff, 0xff, 0xff] => Self::arrow_stream(name, Box::new(std::io::BufReader::new(file))),
-            _ => Err(Error::NotATable { name }),
-        }
+    pub fn open_columns(path: &Path, wanted: Wanted) -> Result<Table, Error> {
+        Source::open(path, &format!("pokedex embed {} -o embeddings.parquet", path.display()))?
+            .unanchored()
+            .table(wanted)
     }
 
-    /// Reads Parquet from anything that can be read at random.
+    /// Opens a table that nobody named, but that lies in a folder: a pipe there is none, since who waits for one may wait for
+    /// ever.
     ///
     /// # Errors
-    /// It is no Parquet file.
-    pub fn parquet<R: ChunkReader + 'static>(
-        name: String,
-        reader: R,
-        wanted: Option<&dyn Fn(&str) -> bool>,
-    ) -> Result<Table, Error> {
-        let fail = |source| Error::Parquet { name: name.clone(), source };
-        let open = || ParquetRecordBatchReaderBuilder::try_new(reader);
-        let gave_up = || ParquetError::General(GAVE_UP.into());
-        let builder = guard::catch(open).unwrap_or_else(|| Err(gave_up())).map_err(fail)?;
-        let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).ok();
-        let provenance = provenance_of(builder.schema());
-        let builder = match wanted {
-            None => builder,
-            Some(wanted) => {
-                let roots: Vec<usize> = (0..builder.schema().fields().len())
-                    .filter(|&i| wanted(builder.schema().field(i).name()))
-                    .collect();
-                let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-                builder.with_projection(mask)
-            }
-        };
-        let rows_a_batch = match column::is_heavy(builder.schema()) {
-            true => IMAGE_BATCH_ROWS.min(rows_within(builder.metadata(), IMAGE_BATCH_BYTES)),
-            false => BATCH_ROWS,
-        };
-        let build = || builder.with_batch_size(rows_a_batch).build();
-        let reader = guard::catch(build).unwrap_or_else(|| Err(gave_up())).map_err(fail)?;
-        let schema = bare(&arrow_array::RecordBatchReader::schema(&reader));
-        let batches = guarded(name.clone(), &schema, reader)?;
-        Ok(Table { batches, name, schema, provenance, rows, findings: Findings::default() })
+    /// As [`Table::open`].
+    pub fn found(path: &Path, wanted: Wanted) -> Result<Table, Error> {
+        let file = io::open_file(path).map_err(|source| io::Error::Read { path: path.to_path_buf(), source })?;
+        Source::of(&path.display().to_string(), file, "")?.table(wanted)
     }
 
-    /// Reads an Arrow IPC stream.
-    ///
-    /// # Errors
-    /// It is no such stream.
-    pub fn arrow_stream(name: String, reader: Box<dyn Read + Send>) -> Result<Table, Error> {
-        let fail = |source| Error::Arrow { name: name.clone(), source };
-        let open = || arrow_ipc::reader::StreamReader::try_new(reader, None);
-        let reader = guard::catch(open).unwrap_or_else(|| Err(ArrowError::IpcError(GAVE_UP.into()))).map_err(fail)?;
-        let provenance = provenance_of(&reader.schema());
-        let schema = bare(&reader.schema());
-        let batches = guarded(name.clone(), &schema, reader)?;
-        Ok(Table { batches, name, schema, provenance, rows: None, findings: Findings::default() })
-    }
-
-    /// Several tables with the same columns, one after the other.
+    /// Several tables with the same columns, in any order, one after the other. Where programs differ in the width of
+    /// their numbers, or one has a column of nulls where another has text, the type is one that holds both.
     ///
     /// # Errors
     /// One cannot be opened, or their columns differ.
     pub fn concatenate(mut tables: Vec<Table>) -> Result<Table, Error> {
-        let mut first = tables.remove(0);
-        for table in &tables {
-            if table.schema.fields() != first.schema.fields() {
-                return Err(Error::DifferentColumns {
-                    first: first.name.clone(),
-                    second: table.name.clone(),
-                    difference: difference(&first.schema, &table.schema),
-                });
-            }
-            // What the tables agree on still holds of the whole.
-            first.provenance.0.retain(|key, value| table.provenance.0.get(key) == Some(value));
-            first.rows = first.rows.zip(table.rows).map(|(a, b)| a + b);
+        if tables.len() == 1 {
+            return Ok(tables.remove(0));
         }
-        first.batches = Box::new(first.batches.chain(tables.into_iter().flat_map(|t| t.batches)));
-        Ok(first)
+        let mut fields: Vec<Field> = tables[0].schema.fields().iter().map(|field| field.as_ref().clone()).collect();
+        for table in &tables[1..] {
+            for field in &mut fields {
+                let other = table.schema.field_with_name(field.name()).ok();
+                let common = other.and_then(|other| dialect::common(field.data_type(), other.data_type()));
+                let Some(common) = common else {
+                    return Err(differ(&tables[0], table, field, other));
+                };
+                if other.is_some_and(|other| other.metadata() != field.metadata()) {
+                    field.set_metadata(Metadata::default());
+                }
+                field.set_data_type(common);
+            }
+            if let Some(new) = table.schema.fields().iter().find(|new| fields.iter().all(|f| f.name() != new.name())) {
+                return Err(differ(table, &tables[0], new, None));
+            }
+        }
+        let schema: SchemaRef = Arc::new(Schema::new(fields));
+        let mut provenance = tables[0].provenance.clone();
+        // What the tables agree on still holds of the whole.
+        provenance.0.retain(|key, value| tables.iter().all(|table| table.provenance.0.get(key) == Some(value)));
+        let rows = tables.iter().map(|table| table.rows).sum();
+        let name = tables[0].name.clone();
+        let common = schema.clone();
+        let batches = tables.into_iter().flat_map(move |table| {
+            let (schema, name) = (common.clone(), table.name.clone());
+            let places: Vec<usize> =
+                schema.fields().iter().filter_map(|f| table.schema.index_of(f.name()).ok()).collect();
+            table.batches.map(move |batch| {
+                let batch = batch?;
+                let fail = |source| Error::Arrow { name: name.clone(), source };
+                let columns = schema.fields().iter().zip(&places);
+                let columns = columns.map(|(field, &at)| dialect::conform(batch.column(at), field.data_type()));
+                let columns = columns.collect::<Result<Vec<_>, _>>().map_err(fail)?;
+                let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+                RecordBatch::try_new_with_options(schema.clone(), columns, &options).map_err(fail)
+            })
+        });
+        Ok(Table { name, schema, provenance, rows, findings: Findings::default(), batches: Box::new(batches) })
     }
 
     /// The table with a `key` of plain text for every row: one that has none gets its `path`, else the number of the
@@ -190,6 +139,7 @@ impl Table {
             Ok(at) => fields[at] = Arc::new(column::key_field()),
             Err(_) => fields.insert(0, Arc::new(column::key_field())),
         }
+        let has = fields.len() == self.schema.fields().len();
         let schema: SchemaRef = Arc::new(Schema::new(fields));
         let (batch_schema, name) = (schema.clone(), self.name.clone());
         let mut row = 0u64;
@@ -197,11 +147,12 @@ impl Table {
             let batch = batch?;
             let keys: ArrayRef = Arc::new(keys_of(&batch, &name, row)?);
             row += batch.num_rows() as u64;
-            let columns = batch_schema.fields().iter().map(|field| match field.name().as_str() {
-                column::KEY => keys.clone(),
-                other => batch.column_by_name(other).expect("the schema was made from the table's").clone(),
-            });
-            Ok(RecordBatch::try_new(batch_schema.clone(), columns.collect()).expect("the columns of the schema above"))
+            let mut columns = batch.columns().to_vec();
+            match batch_schema.index_of(column::KEY) {
+                Ok(at) if has => columns[at] = keys,
+                _ => columns.insert(0, keys),
+            }
+            Ok(RecordBatch::try_new(batch_schema.clone(), columns).expect("the columns of the schema above"))
         });
         Table { schema, batches: Box::new(batches), ..self }
     }
@@ -266,37 +217,6 @@ impl Table {
     }
 }
 
-const GAVE_UP: &str = "it is damaged";
-
-/// The batches of a reader under one schema, with panics in the reader as errors; nothing follows an error. Two
-/// columns of one name are refused: nobody could say which is meant.
-fn guarded(
-    name: String,
-    schema: &SchemaRef,
-    mut reader: impl Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static,
-) -> Result<Batches, Error> {
-    for (at, field) in schema.fields().iter().enumerate() {
-        if schema.fields()[..at].iter().any(|other| other.name() == field.name()) {
-            return Err(Error::DuplicateColumn { name, column: field.name().clone() });
-        }
-    }
-    let schema = schema.clone();
-    let mut failed = false;
-    Ok(Box::new(std::iter::from_fn(move || {
-        if failed {
-            return None;
-        }
-        let next = guard::catch(|| {
-            let batch = reader.next()?;
-            Some(batch.and_then(|batch| RecordBatch::try_new(schema.clone(), batch.columns().to_vec())))
-        });
-        let next = next.unwrap_or_else(|| Some(Err(ArrowError::ExternalError(GAVE_UP.into()))));
-        let next = next?.map_err(|source| Error::Arrow { name: name.clone(), source });
-        failed = next.is_err();
-        Some(next)
-    })))
-}
-
 /// The keys of a batch, or what stands in for them.
 fn keys_of(batch: &RecordBatch, name: &str, first_row: u64) -> Result<StringArray, Error> {
     if let Some(keys) = column::text(batch, column::KEY)? {
@@ -315,31 +235,12 @@ fn keys_of(batch: &RecordBatch, name: &str, first_row: u64) -> Result<StringArra
     })))
 }
 
-/// The schema without metadata, which lives in [`Provenance`]; so schemas compare equal when their columns do.
-fn bare(schema: &SchemaRef) -> SchemaRef {
-    Arc::new(Schema::new(schema.fields().clone()))
-}
-
-fn provenance_of(schema: &SchemaRef) -> Provenance {
-    let is_ours = |key: &str| key.strip_prefix("pokedex.").is_some_and(|key| key != FOLDER);
-    let ours = schema.metadata().iter().filter(|(key, _)| is_ours(key));
-    Provenance(ours.map(|(key, value)| (key.clone(), value.clone())).collect())
-}
-
-fn difference(a: &SchemaRef, b: &SchemaRef) -> String {
-    let describe = |name: &str, t: &DataType| format!("`{name}` ({t})");
-    for field in a.fields() {
-        match b.field_with_name(field.name()) {
-            Err(_) => return format!("{} is missing", describe(field.name(), field.data_type())),
-            Ok(other) if other != &**field => {
-                let (was, is) = (describe(field.name(), field.data_type()), other.data_type());
-                return format!("{was} is {is}{}", if other.is_nullable() { "" } else { " not null" });
-            }
-            Ok(_) => {}
-        }
-    }
-    match b.fields().iter().find(|f| a.field_with_name(f.name()).is_err()) {
-        Some(field) => format!("{} is new", describe(field.name(), field.data_type())),
-        None => "their order differs".into(),
-    }
+/// The error for two tables of which the second lacks a column of the first, or has values of another kind there.
+fn differ(first: &Table, second: &Table, field: &Field, other: Option<&Field>) -> Error {
+    let (column, is) = (field.name(), field.data_type());
+    let difference = match other {
+        None => format!("it has no column `{column}` ({is})"),
+        Some(other) => format!("`{column}` is {} in it, and {is} there", other.data_type()),
+    };
+    Error::DifferentColumns { first: first.name.clone(), second: second.name.clone(), difference }
 }

@@ -1,11 +1,13 @@
 //! A table read twice: the first time to look at all of it, the second to write it.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Seek, Write};
+use std::io::{BufReader, BufWriter, Read, Seek, Write};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, Schema, SchemaRef};
 
 use super::{Error, Table};
 
@@ -35,8 +37,27 @@ impl Table {
         buffer.flush().map_err(full)?;
         let mut file: File = buffer.into_inner().map_err(|e| full(e.into_error()))?;
         file.rewind().map_err(full)?;
-        let mut table = Table::arrow_stream(name, Box::new(BufReader::with_capacity(1 << 16, file)))?;
+        let mut table = Table::spooled(&name, BufReader::with_capacity(1 << 16, file))?;
         (table.rows, table.provenance) = (rows, provenance);
         Ok(table)
+    }
+
+    /// Reads back the Arrow stream that this program wrote to a temporary file.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn spooled(name: &str, file: impl Read + Send + 'static) -> Result<Table, Error> {
+        let name = name.to_string();
+        let fail = {
+            let name = name.clone();
+            move |source| Error::Arrow { name: name.clone(), source }
+        };
+        let reader = StreamReader::try_new(file, None).map_err(&fail)?;
+        let schema: SchemaRef = Arc::new(Schema::new(reader.schema().fields().clone()));
+        let bare = schema.clone();
+        let batches = reader.map(move |batch| {
+            batch.and_then(|batch| RecordBatch::try_new(bare.clone(), batch.columns().to_vec())).map_err(&fail)
+        });
+        Ok(Table::new(name, schema, None, Box::new(batches)))
     }
 }

@@ -1,4 +1,9 @@
-//! Writing tables: Parquet, or an Arrow IPC stream for pipes that must not touch the disk.
+//! The one place where a table goes out: Parquet, or an Arrow IPC stream for pipes that must not touch the disk.
+//!
+//! Promises that other programs open it. pyarrow up to 25 cannot read a null in a list of fixed size, and pandas,
+//! `datasets`, Ray and Lance read through it; but whether a vector is missing is only known when the last row is written.
+//! The file's bytes do not differ: that a list is of fixed size stands in the Arrow schema of the footer alone. So that
+//! schema is written last, and calls a list with a null in it a list of any length.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,9 +11,10 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_ipc::writer::{FileWriter, StreamWriter};
-use arrow_schema::{ArrowError, DataType, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::coalesce::BatchCoalescer;
-use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowWriter, encode_arrow_schema};
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
@@ -53,7 +59,7 @@ pub struct Writer {
 }
 
 enum Format {
-    Parquet(Box<ArrowWriter<Sink>>),
+    Parquet { writer: Box<ArrowWriter<Sink>>, schema: Schema, has_null: Vec<bool> },
     Arrow(Box<StreamWriter<Sink>>),
     ArrowFile(Box<FileWriter<Sink>>),
 }
@@ -75,10 +81,12 @@ impl Writer {
                 // What others look for in the footer, they look for in the Arrow schema that is stored there.
                 let foreign = provenance.0.iter().filter(|(key, _)| !key.starts_with("pokedex."));
                 let foreign: HashMap<_, _> = foreign.map(|(key, value)| (key.clone(), value.clone())).collect();
-                let stored = Arc::new(schema.as_ref().clone().with_metadata(foreign));
-                let writer = ArrowWriter::try_new(sink, stored, Some(properties))
+                let stored = schema.as_ref().clone().with_metadata(foreign);
+                let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+                let writer = ArrowWriter::try_new_with_options(sink, schema.clone(), options)
                     .map_err(|source| parquet_error(&name, source))?;
-                Format::Parquet(Box::new(writer))
+                let has_null = vec![false; stored.fields().len()];
+                Format::Parquet { writer: Box::new(writer), schema: stored, has_null }
             }
             StreamFormat::Arrow | StreamFormat::ArrowFile => {
                 let metadata: HashMap<_, _> = provenance.0.clone().into_iter().collect();
@@ -117,8 +125,11 @@ impl Writer {
 
     fn write_block(&mut self, block: &RecordBatch) -> Result<(), Error> {
         match &mut self.format {
-            Format::Parquet(writer) => {
+            Format::Parquet { writer, has_null, .. } => {
                 let fail = |source| parquet_error(&self.name, source);
+                for (has_null, column) in has_null.iter_mut().zip(block.columns()) {
+                    *has_null = *has_null || misses_a_list(column);
+                }
                 writer.write(block).map_err(fail)?;
                 if writer.in_progress_size() >= self.group {
                     writer.flush().map_err(fail)?;
@@ -132,7 +143,7 @@ impl Writer {
 
     /// Adds a fact that was learnt while writing to a Parquet file's footer; an Arrow stream's is long gone.
     pub fn set(&mut self, key: &str, value: impl Into<String>) {
-        if let Format::Parquet(writer) = &mut self.format {
+        if let Format::Parquet { writer, .. } = &mut self.format {
             writer.append_key_value_metadata(KeyValue::new(format!("pokedex.{key}"), value.into()));
         }
     }
@@ -155,7 +166,14 @@ impl Writer {
         self.blocks.whole.finish_buffered_batch().map_err(fail)?;
         self.write_blocks()?;
         match self.format {
-            Format::Parquet(mut writer) => {
+            Format::Parquet { mut writer, schema, has_null } => {
+                let fields = schema.fields().iter().zip(has_null);
+                let fields = fields.map(|(field, has_null)| if has_null { loose(field) } else { field.clone() });
+                let schema = Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata);
+                writer.append_key_value_metadata(KeyValue::new(
+                    ARROW_SCHEMA_META_KEY.into(),
+                    encode_arrow_schema(&schema),
+                ));
                 // Not `into_inner`, whose errors have forgotten what the system said.
                 writer.finish().map_err(|source| parquet_error(&name, source))?;
                 Ok(std::mem::replace(writer.inner_mut(), Sink::drawing()))
@@ -218,6 +236,32 @@ fn heavy_bytes(column: &ArrayRef) -> usize {
         }
         _ => 0,
     }
+}
+
+/// Whether a list of fixed size is null, at any depth.
+fn misses_a_list(column: &ArrayRef) -> bool {
+    let fixed = |t: &DataType| matches!(t, DataType::FixedSizeList(..));
+    fixed(column.data_type()) && column.null_count() > 0
+        || match column.data_type() {
+            DataType::FixedSizeList(..) => misses_a_list(column.as_fixed_size_list().values()),
+            DataType::List(_) => misses_a_list(column.as_list::<i32>().values()),
+            // A list in a struct that is null is null as well.
+            DataType::Struct(fields) => {
+                column.null_count() > 0 && fields.iter().any(|field| fixed(field.data_type()))
+                    || column.as_struct().columns().iter().any(misses_a_list)
+            }
+            _ => false,
+        }
+}
+
+/// A field in which lists of fixed size are lists of any length.
+fn loose(field: &Arc<Field>) -> Arc<Field> {
+    let data_type = match field.data_type() {
+        DataType::FixedSizeList(item, _) | DataType::List(item) => DataType::List(loose(item)),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(loose).collect()),
+        other => other.clone(),
+    };
+    Arc::new(field.as_ref().clone().with_data_type(data_type))
 }
 
 /// What the system says of a file is said as of any other file.

@@ -31,4 +31,5 @@ mod readme;
 mod scan;
 mod schema;
 mod split;
+mod tables;
 mod train;

@@ -51,8 +51,7 @@ pub struct Wishes<'a> {
 /// The 1025 species, by the built-in model.
 pub fn pokedex(wishes: &Wishes) -> Result<Judge, Failure> {
     let model = Model::builtin();
-    let bytes = bytes::Bytes::from_static(species::TABLE);
-    let table = Table::parquet(species::TABLE_NAME.into(), bytes, None)?;
+    let table = crate::table::Source::own(species::TABLE_NAME, species::TABLE).table(None)?;
     let mut head = empty(Method::Centroid, feature(wishes.column, &model), POKEDEX);
     for batch in table {
         let batch = batch?;
@@ -212,12 +211,8 @@ fn feature(column: &str, model: &Model) -> Feature {
 
 /// The labels of a file, one a line.
 fn labels(file: &Path) -> Result<Vec<String>, Failure> {
-    let read = |source| crate::io::Error::Read { path: file.into(), source };
-    let bytes = std::fs::read(file).map_err(read)?;
     let hint = || Some("one label a line, in UTF-8".to_string());
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Failure::failed(format!("{}: not a file of labels (no text)", file.display()), hint()))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let text = crate::io::read_text(file)?;
     let labels: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect();
     let mut seen = HashSet::new();
     if let Some(twice) = labels.iter().find(|label| !seen.insert(label.as_str())) {

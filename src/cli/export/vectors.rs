@@ -161,7 +161,7 @@ impl Export {
         let (name, mut model) = (table.name.clone(), None);
         for batch in table {
             let batch: RecordBatch = batch?;
-            let vectors = column::vectors(&batch, self.vectors(), "table")?;
+            let vectors = column::vectors(&batch, self.vectors(), &name)?;
             one_model(&batch, &vectors, self.vectors(), &name, &mut model)?;
             let keys = column::text(&batch, column::KEY)?.expect("a table with keys");
             let labels = column::text(&batch, column::LABEL)?;

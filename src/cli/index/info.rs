@@ -10,7 +10,7 @@ use crate::cli::args::open_sink;
 use crate::cli::failure::{Exit, Failure};
 use crate::index::{Beside, Error, IDENTITY, KIND, Kind, PACKED, RECALL, beside};
 use crate::io::Target;
-use crate::table::Table;
+use crate::table::Source;
 use crate::ui::{self, Ui, printable};
 
 /// Show what an index is, what lies beside it, and whether that belongs to it
@@ -35,8 +35,9 @@ pub struct Info {
 
 impl Info {
     pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
-        let table = Table::open_columns(&self.index, Some(&|_: &str| false))?;
-        let whole = Table::open(&self.index)?;
+        let source = Source::open(&self.index, &format!("pokedex index {} -o INDEX.parquet", self.index.display()))?;
+        let table = source.table(Some(&|_: &str| false))?;
+        let whole = source.table(None)?;
         let footer = table.provenance.clone();
         let (opened, mut problems) = Beside::open(&self.index, &footer);
         if self.verify

@@ -1,7 +1,7 @@
 //! From what was written to vectors: files of queries, stored rows, pictures and words.
 
 use std::collections::HashMap;
-use std::io::{Read, Seek};
+use std::io::Read;
 use std::path::Path;
 
 use crate::cli::failure::Failure;
@@ -107,7 +107,7 @@ enum Spelling {
 fn spelling(file: &str) -> Spelling {
     let mut start = Vec::new();
     // A file that cannot be read is taken for a picture, and will say so itself.
-    let _ = std::fs::File::open(file).and_then(|open| open.take(1024).read_to_end(&mut start));
+    let _ = crate::io::open_file(Path::new(file)).and_then(|open| open.take(1024).read_to_end(&mut start));
     let quoted = |text: String| match text.bytes().all(|b| b.is_ascii_alphanumeric() || b"./_-+,:@%".contains(&b)) {
         true => text,
         false => format!("'{}'", text.replace('\'', "'\\''")),
@@ -125,37 +125,18 @@ fn spelling(file: &str) -> Spelling {
 
 /// The queries in a file: one a line, or one a row where it holds vectors. `named` says that a model was given.
 pub fn queries_in(file: &Path, column: &str, named: bool, ui: &Ui) -> Result<Vec<Question>, Failure> {
+    let opened = crate::io::seekable(file)?;
     let failed = |source| Failure::from(crate::io::Error::Read { path: file.into(), source });
-    // What can be read once only is kept where it can be read again.
-    let mut open = match file == Path::new("-") {
-        true => crate::io::spool(std::io::stdin().lock())?,
-        false => {
-            let open = std::fs::File::open(file).map_err(failed)?;
-            if open.metadata().map_err(failed)?.is_file() { open } else { crate::io::spool(open)? }
-        }
-    };
-    let mut start = Vec::new();
-    (&mut open).take(16).read_to_end(&mut start).map_err(failed)?;
-    open.rewind().map_err(failed)?;
-    if VectorFile::is_one(&start) {
-        let vectors = match file.is_file() {
-            true => VectorFile::open(file, column)?,
-            false => VectorFile::read(&file.display().to_string(), open, column)?,
-        };
-        if vectors.model.is_none() && !named {
-            let name = file.display();
-            ui.warn(&format!("{name}: does not say which model made its vectors; taken to be that of the index"));
-        }
+    let bytes = crate::io::At::new(opened.try_clone().map_err(failed)?).map_err(failed)?;
+    if VectorFile::is_one(&bytes.part(0, 8).map_err(failed)?) {
+        let vectors = said_of(VectorFile::read(&file.display().to_string(), opened, column)?, file, named, ui);
         let model = vectors.model;
         let question =
             |(text, vector)| Question { text, terms: Vec::new(), vector: Some(vector), model: model.clone() };
         return Ok(vectors.rows.into_iter().map(question).collect());
     }
     let mut questions = Vec::new();
-    let mut text = String::new();
-    open.read_to_string(&mut text).map_err(failed)?;
-    // Editors on Windows put a byte order mark before the first line.
-    let text = text.trim_start_matches('\u{feff}');
+    let text = crate::io::text_of(file, opened)?;
     for (number, line) in (1..).zip(text.lines().map(str::trim)) {
         if line.is_empty() {
             continue;
@@ -170,6 +151,15 @@ pub fn queries_in(file: &Path, column: &str, named: bool, ui: &Ui) -> Result<Vec
         true => Err(Failure::usage(format!("{}: holds no query", file.display()), "one query a line")),
         false => Ok(questions),
     }
+}
+
+/// Says where nobody knows which model made the vectors.
+fn said_of(vectors: VectorFile, file: &Path, named: bool, ui: &Ui) -> VectorFile {
+    if vectors.model.is_none() && !named {
+        let name = file.display();
+        ui.warn(&format!("{name}: does not say which model made its vectors; taken to be that of the index"));
+    }
+    vectors
 }
 
 /// Looks up stored rows.

@@ -119,7 +119,7 @@ pub fn open(folder: &Path, findings: &Findings) -> Pictures {
     let mut pictures = Vec::new();
     for path in annotations(folder, &children(folder)) {
         let name = below(folder, &path);
-        let read = std::fs::File::open(&path).map_err(|e| e.to_string()).and_then(|file| {
+        let read = crate::io::open_file(&path).map_err(|e| e.to_string()).and_then(|file| {
             serde_json::from_reader::<_, Annotations>(std::io::BufReader::new(file)).map_err(|e| e.to_string())
         });
         match read {

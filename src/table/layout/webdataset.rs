@@ -88,7 +88,7 @@ struct Shard {
 
 impl Shard {
     fn open(path: &Path, name: String, found: Findings) -> Shard {
-        let (file, members) = match File::open(path).and_then(|file| Ok((file.try_clone()?, members(file)))) {
+        let (file, members) = match crate::io::open_file(path).and_then(|file| Ok((file.try_clone()?, members(file)))) {
             Ok((file, (members, problem))) => {
                 problem.into_iter().for_each(|problem| found.file(Fault::Layout, &name, problem));
                 (Some(file), members)
