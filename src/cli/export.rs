@@ -278,7 +278,7 @@ impl Export {
         let target = Target::parse(self.output.as_deref());
         match self.wanted {
             Some(format) if format.is_folder() => {
-                self.output.as_deref().map_or(Ok(()), outputs::ensure_folder)?;
+                self.output.as_deref().filter(|out| !out.is_file()).map_or(Ok(()), outputs::ensure_folder)?;
                 self.format = format;
             }
             wanted => {

@@ -198,7 +198,7 @@ fn a_picture_that_cannot_be_read_is_a_row_with_an_error() {
     dir.pokedex("classify in --strict -o q.parquet").failed(1);
     assert!(!dir.path("q.parquet").exists());
     let csv = dir.pokedex("classify in --format csv --top 1 --skip-ok").ok().text();
-    assert!(csv.lines().nth(2).expect("a row").starts_with("001.png,,,,not an image"), "{csv}");
+    assert!(csv.lines().nth(2).expect("a row").starts_with("001.png,,,true,not an image"), "{csv}");
     // Rows that failed before are not this stage's.
     dir.pokedex("embed in --skip-ok -o e.parquet").ok();
     assert_eq!(dir.pokedex("classify e.parquet -o r.parquet").ok().stderr, "");

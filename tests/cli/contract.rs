@@ -64,7 +64,7 @@ fn wrong_usage_exits_with_2_and_suggests() {
 #[test]
 fn what_is_not_there_is_named_with_a_hint() {
     let dir = Workdir::new();
-    for command in ["scan", "convert-rgb", "split", "embed", "index", "export --format csv"] {
+    for command in ["scan", "convert-rgb", "split", "embed", "index", "export"] {
         let said = dir.pokedex(&format!("{command} nowhere -o out.parquet")).failed(1);
         assert!(said.starts_with("pokedex: nowhere: cannot read: No such file"), "{command}: {said}");
         assert!(said.contains("\nhint: "), "{command}: {said}");
