@@ -106,10 +106,6 @@ impl Export {
                 Target::File(path) if path.exists() => {
                     Err(Failure::usage(format!("{}: is a file, and a data set is a folder", path.display()), hint))
                 }
-                Target::File(path) if has_extension_of_a_file(&path) => Err(Failure::usage(
-                    format!("{}: has the name of a file, and a data set is a folder", path.display()),
-                    format!("--format {} -o {}/ makes a folder of that name", self.format.name(), path.display()),
-                )),
                 _ => Ok(out.to_path_buf()),
             },
             _ => Err(Failure::usage("a data set is a folder, and none was named", hint)),
@@ -426,55 +422,6 @@ fn report_left_out(name: &str, plan: &Plan, ui: &Ui) {
 fn is_harmless(file: &str) -> bool {
     let name = file.rsplit('/').next().unwrap_or_default();
     name.ends_with(".cache") || ["Thumbs.db", "desktop.ini"].contains(&name)
-}
-
-/// Whether a name is that of a file, as its extension says.
-fn has_extension_of_a_file(path: &Path) -> bool {
-    const FILES: &[&str] = &[
-        "7z",
-        "ann",
-        "arrow",
-        "bz2",
-        "csv",
-        "db",
-        "faiss",
-        "feather",
-        "gz",
-        "h5",
-        "htm",
-        "html",
-        "jpeg",
-        "jpg",
-        "json",
-        "jsonl",
-        "md",
-        "npy",
-        "npz",
-        "onnx",
-        "parquet",
-        "pdf",
-        "pickle",
-        "pkl",
-        "png",
-        "pt",
-        "rar",
-        "safetensors",
-        "sqlite",
-        "tar",
-        "tgz",
-        "toml",
-        "tsv",
-        "txt",
-        "webp",
-        "xml",
-        "xz",
-        "yaml",
-        "yml",
-        "zip",
-        "zst",
-    ];
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-    extension.is_some_and(|extension| FILES.contains(&extension.as_str()))
 }
 
 /// ImageFolder numbers the classes of every split by the folders that it has.
