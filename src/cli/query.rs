@@ -397,7 +397,7 @@ impl Query {
             return Ok(Opened::Annoy(annoy, metric));
         }
         // What lies beside a table stands for it.
-        let beside = [PACKED, ANNOY, GRAPH].contains(&extension) && !(extension == PACKED && !table.exists());
+        let beside = [PACKED, ANNOY, GRAPH].contains(&extension) && (extension != PACKED || table.exists());
         if beside && !table.exists() {
             let hint = match extension == ANNOY {
                 true => "of an Annoy file by another program say --dim N --metric angular|euclidean|manhattan|dot",
