@@ -53,6 +53,8 @@ peers data="../shared/data":
     python3 benches/peers/convert_rgb.py --data {{data}}
     python3 tests/edgecases.py --data {{data}}
     python3 tests/interop.py
+    python3 tests/interop_matrix.py target/release/pokedex
+    python3 tests/pictures.py target/release/pokedex
     python3 benches/peers/metrics.py
     python3 benches/peers/where.py
     python3 benches/peers/search.py target/release/pokedex
