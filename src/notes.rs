@@ -50,10 +50,10 @@ pub fn is_left_out() -> bool {
     NOTES.lock().unwrap_or_else(std::sync::PoisonError::into_inner).1
 }
 
-/// All lines in the order of their first mention; then there are none.
+/// All lines in the order of their first mention, but for empty ones; then there are none.
 pub fn take() -> Vec<String> {
     let mut notes = NOTES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    std::mem::take(&mut notes.0).into_iter().map(|note| note.line).collect()
+    std::mem::take(&mut notes.0).into_iter().map(|note| note.line).filter(|line| !line.is_empty()).collect()
 }
 
 fn with(subject: &str, change: impl FnOnce(&mut Note)) {

@@ -81,11 +81,12 @@ impl Images {
         let path = self.path(i).ok_or("the row has neither an image nor a path")?;
         read_image(path).map(Cow::Owned).map_err(|e| {
             if e.kind() == std::io::ErrorKind::NotFound {
-                notes::count("pictures that are not there", 1, Some(path), |count, named| {
-                    let files = if count == 1 { "1 picture is" } else { &format!("{count} pictures are") };
-                    format!(
-                        "{files} not where the table says ({named}); paths are relative to the folder in which a table was made: run there, or say --root DIR"
-                    )
+                // A single one has vanished; where several are missing, the table may have moved.
+                notes::count("pictures that are not there", 1, Some(path), |count, named| match count {
+                    1 => String::new(),
+                    _ => format!(
+                        "{count} pictures are not where the table says ({named}); paths are relative to the folder in which a table was made: run there, or say --root DIR"
+                    ),
                 });
             }
             format!("cannot read {path}: {e}")

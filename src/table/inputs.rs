@@ -288,16 +288,23 @@ impl IdSource {
     }
 }
 
-/// Where most names begin with a number, and no number is read from them: why, and what reads them.
+/// Where most names begin with a number as people write species' (0025, 025), and no number is read from them: why, and
+/// what reads them. Names that merely count, from 0 or past the last species, are not meant.
 fn say_what_hinders(listing: &Listing) {
     let entries = listing.entries();
     for (source, option) in [(IdSource::Name, "--ids name"), (IdSource::Dir, "--ids dir")] {
-        let has = |entry: &io::Entry| {
+        let name = |entry: &io::Entry| {
             let (folder, name) = listing.folder_and_name(entry);
-            number(if source == IdSource::Dir { &folder } else { &name }).is_some()
+            if source == IdSource::Dir { folder } else { name }
         };
+        let has = |entry: &io::Entry| number(&name(entry)).is_some();
         let count = entries.iter().filter(|entry| has(entry)).count();
-        if count == 0 || count * 2 <= entries.len() {
+        let is_padded = |name: String| four_digits(&name).is_some() || name.starts_with('0') && number(&name).is_some();
+        let merely_counts = |name: String| name.starts_with(|c: char| c.is_ascii_digit()) && number(&name).is_none();
+        if count * 2 <= entries.len()
+            || !entries.iter().map(name).any(is_padded)
+            || entries.iter().map(name).any(merely_counts)
+        {
             continue;
         }
         let others = entries.iter().filter(|entry| !has(entry)).take(4).map(|entry| listing.key(entry));

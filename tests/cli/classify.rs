@@ -157,7 +157,7 @@ fn words_are_classes_too() {
     assert!(dir.pokedex("classify in --labels twice.txt").failed(1).contains("`red` stands there twice"));
     dir.write("empty.txt", "\n\n");
     assert!(dir.pokedex("classify in --labels empty.txt").failed(1).contains("holds no label"));
-    dir.write("binary.txt", [0xff, 0xfe, 0x00, 0x41]);
+    dir.write("binary.txt", [0x89, 0x00, 0xff, 0x41]);
     assert!(dir.pokedex("classify in --labels binary.txt").failed(1).contains("no text"));
 }
 
