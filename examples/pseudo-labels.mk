@@ -50,7 +50,7 @@ $(OUT)/round0.parquet: $(OUT)/embeddings.parquet $(OUT)/labels.txt $(OUT)/settin
 	$(POKEDEX) classify $< --labels $(OUT)/labels.txt --prompt "$$PROMPT" $(DOUBT) -o $@
 
 $(OUT)/head%.parquet:
-	$(POKEDEX) train $(OUT)/round$(shell expr $* - 1).parquet --target prediction --log $(OUT)/runs.parquet -o $@
+	$(POKEDEX) train $(OUT)/round$(shell expr $* - 1).parquet --by prediction --log $(OUT)/runs.parquet -o $@
 
 $(OUT)/round%.parquet: $(OUT)/head%.parquet
 	$(POKEDEX) classify $(OUT)/embeddings.parquet --head $< $(DOUBT) -o $@

@@ -143,7 +143,10 @@ fn parse() -> Result<Cli, clap::Error> {
             (ErrorKind::InvalidSubcommand, Some(ContextValue::String(named))) => named.to_lowercase(),
             _ => return error,
         };
-        if let Some((_, command)) = OTHER_NAMES.iter().find(|(names, _)| names.contains(&named.as_str())) {
+        if named == "help" {
+            let help = "pokedex --help, or pokedex COMMAND --help";
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![help.into()]));
+        } else if let Some((_, command)) = OTHER_NAMES.iter().find(|(names, _)| names.contains(&named.as_str())) {
             error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![command.to_string()]));
             if named.starts_with("d") {
                 let both = "check FOLDER finds near copies; split TABLE --near-duplicates keeps them together";

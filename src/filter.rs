@@ -181,5 +181,15 @@ fn piece(text: &str, span: &Span) -> String {
     }
 }
 
+/// The column that was probably meant by a name that no column has.
+pub fn nearest<'a>(name: &str, columns: &'a [String]) -> Option<&'a String> {
+    let lower = name.to_lowercase();
+    let slips = |column: &String| strsim::osa_distance(&lower, &column.to_lowercase());
+    // A third of the letters may be wrong, but not most of a short name.
+    let most = (lower.chars().count() / 3).clamp(1, 3);
+    let nearest = columns.iter().map(|column| (slips(column), column)).min_by_key(|(slips, _)| *slips);
+    nearest.filter(|(slips, _)| *slips <= most).map(|(_, column)| column)
+}
+
 #[cfg(test)]
 mod tests;

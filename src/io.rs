@@ -20,7 +20,7 @@ pub use shown::{cell, printable};
 pub use sink::{Sink, Target, abandon_unfinished, reader_closed, write_file};
 pub use spool::{At, Input, decode, open, open_file, read_text, seekable, spool, text_of};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What can go wrong between the process and the file system.
 #[derive(Debug, thiserror::Error)]
@@ -86,9 +86,7 @@ impl Error {
     /// What the user can do about it, as a command to paste or a sentence.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Error::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                Some("check the spelling; an image argument of `query` starts with ./, / or img:".into())
-            }
+            Error::Read { path, source } if source.kind() == std::io::ErrorKind::NotFound => Some(what_is_there(path)),
             Error::Read { path, source } if source.kind() == std::io::ErrorKind::IsADirectory => {
                 Some(format!("a table is needed: pokedex embed {} -o embeddings.parquet", path.display()))
             }
@@ -141,5 +139,17 @@ impl Error {
             }
             _ => None,
         }
+    }
+}
+
+/// What helps who named a file that is not there: the first folder of its path that is missing, or a look around.
+fn what_is_there(path: &Path) -> String {
+    if path.to_str().is_some_and(|path| path.starts_with("https:") || path.starts_with("http:")) {
+        return format!("nothing is fetched from the network; get it first: curl -LO {}", path.display());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder.and_then(|folder| folder.ancestors().filter(|f| !f.as_os_str().is_empty() && !f.exists()).last()) {
+        Some(missing) => format!("there is no folder {}", missing.display()),
+        None => format!("check the spelling: ls {}", folder.unwrap_or(Path::new(".")).display()),
     }
 }

@@ -79,6 +79,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Unknown { name, installed } => Some(unknown_model(name, installed)),
+            Error::NotAModel { path, .. } | Error::File { path, .. } if !path.exists() => {
+                Some("check the spelling; `pokedex model list` shows the models that are installed by name".into())
+            }
             Error::NotAModel { .. } => Some("`pokedex model --help` tells which folders are understood".into()),
             Error::NoVector { path, .. } => {
                 Some(format!("--model {}#NAME, of an output or of a value inside its graph", path.display()))

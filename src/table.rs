@@ -88,7 +88,7 @@ pub enum Error {
     Unfinished { folder: PathBuf },
     #[error("{name}: no image found")]
     NoImages { name: String },
-    #[error("{name}: this stage reads a table, and this is {found}")]
+    #[error("{name}: this command reads a table, and this is {found}")]
     NeedsTable { name: String, found: String, hint: String },
     #[error("{}: {problem}", path.display())]
     Metadata { path: PathBuf, problem: String, hint: Option<String> },
@@ -143,9 +143,10 @@ impl Error {
             Error::DifferentColumns { .. } => {
                 Some("tables that are read as one must have the same columns; in DuckDB, `union all by name` of a select from each makes one table".into())
             }
-            Error::MissingColumn { .. } => {
-                Some("`pokedex export TABLE --format csv | head -1` shows the columns".into())
-            }
+            Error::MissingColumn { column, columns, .. } => Some(match crate::filter::nearest(column, columns) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "choose one of these columns, or make the table again with that one".into(),
+            }),
             Error::Parquet { .. } | Error::Arrow { .. } => {
                 Some("it may have been cut short or damaged: run the command that made it again".into())
             }

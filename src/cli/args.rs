@@ -27,15 +27,15 @@ pub struct ImageInputs {
     inputs: Vec<PathBuf>,
 
     /// Where class numbers come from
-    #[arg(long, value_enum, default_value_t, value_name = "SOURCE")]
+    #[arg(long, help_heading = "Input", value_enum, default_value_t, value_name = "SOURCE")]
     ids: IdSource,
 
     /// Make the keys of a list of paths relative to this folder, and look for the files of a table below it first
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, help_heading = "Input", value_name = "DIR")]
     root: Option<PathBuf>,
 
     /// Paths in a list end with NUL bytes, as `find -print0` writes them
-    #[arg(short = '0', long)]
+    #[arg(short = '0', long, help_heading = "Input")]
     null: bool,
 }
 
@@ -74,11 +74,11 @@ impl TableInputs {
 #[derive(Debug, Args)]
 pub struct TableOutput {
     /// Write the table to this file [default: standard output, when it is not a terminal]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, help_heading = "Output", value_name = "FILE")]
     pub output: Option<PathBuf>,
 
     /// Format of a table on standard output; arrow (an IPC stream) never touches the disk
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(long, help_heading = "Output", value_enum, default_value_t, value_name = "FORMAT")]
     pub stdout_format: StreamFormat,
 }
 
@@ -104,11 +104,11 @@ impl TableOutput {
 #[derive(Debug, Args)]
 pub struct Engines {
     /// What runs the model; the built-in model and .rten files always run in rten [default: auto]
-    #[arg(long, value_enum, default_value_t, hide_default_value = true)]
+    #[arg(long, help_heading = "Model", value_enum, default_value_t, hide_default_value = true)]
     pub engine: Engine,
 
     /// Where ONNX Runtime computes [default: cpu]
-    #[arg(long, value_enum, default_value_t, hide_default_value = true)]
+    #[arg(long, help_heading = "Model", value_enum, default_value_t, hide_default_value = true)]
     pub device: Device,
 }
 
@@ -183,15 +183,15 @@ fn is_ignored(signal: i32) -> bool {
 #[derive(Debug, Args)]
 pub struct Work {
     /// Number of threads [default: the number of processors]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(short, long, help_heading = "Work", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
 
     /// Exit with 0 although inputs were skipped
-    #[arg(long)]
+    #[arg(long, help_heading = "Work")]
     skip_ok: bool,
 
     /// Fail at the first input that cannot be processed
-    #[arg(long, conflicts_with = "skip_ok")]
+    #[arg(long, help_heading = "Work", conflicts_with = "skip_ok")]
     strict: bool,
 }
 

@@ -61,59 +61,59 @@ pub struct AugmentArgs {
     inputs: Vec<PathBuf>,
 
     /// Write to this table, or to this folder when it ends in / or exists [default: a table on standard output]
-    #[arg(short, long, value_name = "FILE|DIR/")]
+    #[arg(short, long, help_heading = "Output", value_name = "FILE|DIR/")]
     output: Option<PathBuf>,
 
     /// Format of a table on standard output; arrow (an IPC stream) never touches the disk
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(long, help_heading = "Output", value_enum, default_value_t, value_name = "FORMAT")]
     stdout_format: StreamFormat,
 
     /// Bring every class of train to at least N pictures
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, help_heading = "Copies", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     floor: Option<u32>,
 
     /// Make N copies of every picture of train [default: 1, or 0 with --floor]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    #[arg(long, help_heading = "Copies", value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10_000))]
     copies: Option<u32>,
 
     /// What is done to pictures, as --print-recipe shows it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Copies", value_name = "FILE")]
     recipe: Option<PathBuf>,
 
     /// Print the default recipe, to be edited, and end
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     print_recipe: bool,
 
     /// Another number draws other changes
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, help_heading = "Copies", default_value_t = 0, value_name = "N")]
     seed: u64,
 
     /// The column that holds the class [default: id where there is one, else label]
-    #[arg(long, value_enum, value_name = "COLUMN")]
+    #[arg(long, help_heading = "Copies", value_enum, value_name = "COLUMN")]
     by: Option<By>,
 
     /// The colour behind transparent pixels and around what was moved: white, black, grey or #rrggbb
-    #[arg(long, default_value = "white", value_name = "COLOUR")]
+    #[arg(long, help_heading = "Pictures", default_value = "white", value_name = "COLOUR")]
     background: Colour,
 
     /// Put pictures with transparency before pictures of this folder too
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, help_heading = "Copies", value_name = "DIR")]
     background_images: Option<PathBuf>,
 
     /// Make copies of N x N or W x H pixels [default: the size of their parents]
-    #[arg(long, value_name = "N|WxH")]
+    #[arg(long, help_heading = "Pictures", value_name = "N|WxH")]
     size: Option<Size>,
 
     /// How copies are written
-    #[arg(long, value_enum, default_value = "jpeg", value_name = "FORMAT")]
+    #[arg(long, help_heading = "Pictures", value_enum, default_value = "jpeg", value_name = "FORMAT")]
     encode: Encoding,
 
     /// Leave out the rows that were read: write the copies alone
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     only_new: bool,
 
     /// Draw a contact sheet (PNG): the first pictures of train and their copies, with boxes; without -o nothing else
-    #[arg(long, value_name = "PNG")]
+    #[arg(long, help_heading = "Output", value_name = "PNG")]
     preview: Option<PathBuf>,
 
     #[command(flatten)]
@@ -390,7 +390,7 @@ impl AugmentArgs {
             ui.note(&format!("class {name}: {before} -> {after}"));
         }
         if names.len() > MOST {
-            ui.note(&format!("… and {} classes more", names.len() - MOST));
+            ui.note(&format!("… and {} more", ui::several((names.len() - MOST) as u64, "class", "classes")));
         }
         let floor = u64::from(self.floor.unwrap_or(0));
         let short = names.iter().zip(counts).filter(|(_, (_, after))| *after < floor);
@@ -398,7 +398,8 @@ impl AugmentArgs {
         if !short.is_empty() {
             let more = if short.len() > 5 { ", …" } else { "" };
             let first = short.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-            ui.warn(&format!("{} of {} classes stay below {floor}: {first}{more}", short.len(), names.len()));
+            let classes = ui::several(short.len() as u64, "class stays", "classes stay");
+            ui.warn(&format!("augment: {classes} below {floor}, of {}: {first}{more}", names.len()));
         }
         let sum = |of: fn(&(u64, u64)) -> u64| counts.iter().map(of).sum::<u64>();
         let least = |of: fn(&(u64, u64)) -> u64| counts.iter().map(of).min().unwrap_or(0);
@@ -408,8 +409,8 @@ impl AugmentArgs {
             _ => format!("; {} removed", ui::several(stale, "stale copy", "stale copies")),
         };
         ui.done(&format!(
-            "augment: train {before} -> {after} pictures; the smallest of {} classes {} -> {}{removed}",
-            names.len(),
+            "augment: train {before} -> {after} pictures; the smallest of {} {} -> {}{removed}",
+            ui::several(names.len() as u64, "class", "classes"),
             least(|c| c.0),
             least(|c| c.1)
         ));

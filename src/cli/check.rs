@@ -57,15 +57,15 @@ pub struct Check {
     inputs: Vec<PathBuf>,
 
     /// How the folder is laid out [default: told by its files]
-    #[arg(long, value_enum, value_name = "LAYOUT", alias = "profile")]
+    #[arg(long, help_heading = "Input", value_enum, value_name = "LAYOUT", alias = "profile")]
     layout: Option<Profile>,
 
     /// Do not open pictures: hold only the table's columns against each other
-    #[arg(long, help_heading = "What is looked at")]
+    #[arg(long, help_heading = "Input")]
     no_pictures: bool,
 
     /// Do not look for near copies
-    #[arg(long, help_heading = "What is looked at", overrides_with = "near_duplicates")]
+    #[arg(long, help_heading = "Near copies", overrides_with = "near_duplicates")]
     no_near_duplicates: bool,
 
     /// Look for near copies, as it does anyway
@@ -73,47 +73,47 @@ pub struct Check {
     near_duplicates: bool,
 
     /// In how many bits of 256 the perceptual hashes of near copies may differ, as for `split`
-    #[arg(long, help_heading = "What is looked at", default_value_t = REACH, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_REACH)), conflicts_with = "no_near_duplicates")]
+    #[arg(long, help_heading = "Near copies", default_value_t = REACH, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_REACH)), conflicts_with = "no_near_duplicates")]
     hash_distance: u32,
 
     /// Warn of pictures with a side of fewer pixels
-    #[arg(long, help_heading = "What is wrong", default_value_t = 32, value_name = "PIXELS", alias = "min-size")]
+    #[arg(long, help_heading = "Findings", default_value_t = 32, value_name = "PIXELS", alias = "min-size")]
     warn_below: u32,
 
     /// Warn where the largest class has more than X times the pictures of the smallest
-    #[arg(long, help_heading = "What is wrong", default_value_t = 10.0, value_name = "X", value_parser = imbalance)]
+    #[arg(long, help_heading = "Findings", default_value_t = 10.0, value_name = "X", value_parser = imbalance)]
     max_imbalance: f64,
 
     /// Warn of classes that are not divided so [default: as `split` has noted in the table]
-    #[arg(long, help_heading = "What is wrong", value_name = "T/V/T")]
+    #[arg(long, help_heading = "Findings", value_name = "T/V/T")]
     ratios: Option<Ratios>,
 
     /// Leave out these rules: names separated by commas
-    #[arg(long, help_heading = "What is wrong", value_delimiter = ',', value_name = "RULES")]
+    #[arg(long, help_heading = "Findings", value_delimiter = ',', value_name = "RULES")]
     ignore: Vec<String>,
 
     /// What makes the exit code 4
-    #[arg(long, help_heading = "What is wrong", value_enum, default_value_t, value_name = "SEVERITY")]
+    #[arg(long, help_heading = "Findings", value_enum, default_value_t, value_name = "SEVERITY")]
     fail_on: FailOn,
 
     /// How the report is written [default: what the file's name says, else text]
-    #[arg(long, help_heading = "The report", value_enum, value_name = "FORMAT")]
+    #[arg(long, help_heading = "Output", value_enum, value_name = "FORMAT")]
     format: Option<Format>,
 
     /// How many findings of a rule the text shows
-    #[arg(long, help_heading = "The report", default_value_t = 5, value_name = "N")]
+    #[arg(long, help_heading = "Output", default_value_t = 5, value_name = "N")]
     limit: usize,
 
     /// Write the report to this file [default: standard output]
-    #[arg(short, long, help_heading = "The report", value_name = "FILE")]
+    #[arg(short, long, help_heading = "Output", value_name = "FILE")]
     output: Option<PathBuf>,
 
     /// Write all findings to this table as well: .csv, .tsv, .jsonl or .parquet
-    #[arg(long, help_heading = "The report", value_name = "FILE")]
+    #[arg(long, help_heading = "Output", value_name = "FILE")]
     findings: Option<PathBuf>,
 
     /// Number of threads [default: the number of processors]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(short, long, help_heading = "Work", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
 }
 

@@ -54,78 +54,78 @@ pub struct Classify {
     inputs: ImageInputs,
 
     /// A head that `train` made
-    #[arg(long, value_name = "HEAD", conflicts_with_all = ["labels", "index"])]
+    #[arg(long, help_heading = "Model", value_name = "HEAD", conflicts_with_all = ["labels", "index"])]
     head: Option<PathBuf>,
 
     /// A file with one label a line, to compare images with (of an ONNX classifier: the names of its classes)
-    #[arg(long, value_name = "FILE", conflicts_with = "index")]
+    #[arg(long, help_heading = "Model", value_name = "FILE", conflicts_with = "index")]
     labels: Option<PathBuf>,
 
     /// What to say of a label, {} being the label; of several the mean counts [default: {}]
-    #[arg(long = "prompt", value_name = "TEXT", requires = "labels")]
+    #[arg(long = "prompt", help_heading = "Model", value_name = "TEXT", requires = "labels")]
     prompts: Vec<String>,
 
     /// What a cosine is multiplied by before softmax [default: 100; of the built-in model 20]
-    #[arg(long, value_name = "X", value_parser = positive, requires = "labels")]
+    #[arg(long, help_heading = "Model", value_name = "X", value_parser = positive, requires = "labels")]
     scale: Option<f32>,
 
     /// A table of labelled vectors, whose nearest rows vote
-    #[arg(long, value_name = "TABLE")]
+    #[arg(long, help_heading = "Model", value_name = "TABLE")]
     index: Option<PathBuf>,
 
     /// How many rows of the index vote
-    #[arg(long, default_value_t = 10, value_name = "N", requires = "index", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, help_heading = "Model", default_value_t = 10, value_name = "N", requires = "index", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     neighbours: u32,
 
     /// A ready-made classifier (an .onnx file, or a folder with one); or with --labels the model that reads them, by name or folder
-    #[arg(long, value_name = "NAME|FILE|DIR")]
+    #[arg(long, help_heading = "Model", value_name = "NAME|FILE|DIR")]
     model: Option<String>,
 
     /// Of a detector: boxes with a lower score are none
-    #[arg(long, default_value_t = 0.25, value_name = "X", value_parser = share)]
+    #[arg(long, help_heading = "Detectors", default_value_t = 0.25, value_name = "X", value_parser = share)]
     confidence: f32,
 
     /// Of a detector: of two boxes that overlap by more than this share the better one stays
-    #[arg(long, default_value_t = 0.7, value_name = "X", value_parser = share)]
+    #[arg(long, help_heading = "Detectors", default_value_t = 0.7, value_name = "X", value_parser = share)]
     iou: f32,
 
     /// Of a detector: keep all boxes, in a column `boxes` (pixels of the upright image)
-    #[arg(long)]
+    #[arg(long, help_heading = "Detectors")]
     boxes: bool,
 
     /// The column that holds the vectors
-    #[arg(long, default_value = column::EMBEDDING, value_name = "NAME")]
+    #[arg(long, help_heading = "Input", default_value = column::EMBEDDING, value_name = "NAME")]
     vector_column: String,
 
     /// How many of the best classes to keep
-    #[arg(short = 'n', long, default_value_t = 5, value_name = "K", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(short = 'n', long, help_heading = "Output", default_value_t = 5, value_name = "K", value_parser = clap::value_parser!(u16).range(1..=1000))]
     top: u16,
 
     /// Reject a row whose best score is lower [default: what the head says]
-    #[arg(long, value_name = "X", value_parser = share)]
+    #[arg(long, help_heading = "Rejection", value_name = "X", value_parser = share)]
     min_score: Option<f32>,
 
     /// Reject a row whose best score is not this much above the second [default: what the head says]
-    #[arg(long, value_name = "X", value_parser = share)]
+    #[arg(long, help_heading = "Rejection", value_name = "X", value_parser = share)]
     min_margin: Option<f32>,
 
     #[command(flatten)]
     engines: Engines,
 
     /// Neither use nor fill the cache of vectors
-    #[arg(long)]
+    #[arg(long, help_heading = "Work")]
     no_cache: bool,
 
     /// Add a column `seconds`: how long each row took
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     record_time: bool,
 
     /// How to show the result [default: what the file's name says, parquet where it says nothing; an aligned table on a terminal, else tsv]
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    #[arg(long, help_heading = "Output", value_enum, value_name = "FORMAT")]
     format: Option<Format>,
 
     /// Write to this file [default: standard output]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, help_heading = "Output", value_name = "FILE")]
     output: Option<PathBuf>,
 
     #[command(flatten)]

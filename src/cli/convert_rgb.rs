@@ -48,23 +48,23 @@ pub struct ConvertRgb {
     inputs: ImageInputs,
 
     /// Write to this table, or to this folder when it ends in / or exists [default: a table on standard output]
-    #[arg(short, long, value_name = "FILE|DIR/")]
+    #[arg(short, long, help_heading = "Output", value_name = "FILE|DIR/")]
     output: Option<PathBuf>,
 
     /// Format of a table on standard output; arrow (an IPC stream) never touches the disk
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(long, help_heading = "Output", value_enum, default_value_t, value_name = "FORMAT")]
     stdout_format: StreamFormat,
 
     /// The colour behind transparent pixels: white, black, grey or #rrggbb
-    #[arg(long, default_value = "white", value_name = "COLOUR")]
+    #[arg(long, help_heading = "Pictures", default_value = "white", value_name = "COLOUR")]
     background: Colour,
 
     /// Scale to fit N x N or W x H pixels; what is left over is background
-    #[arg(long, value_name = "N|WxH")]
+    #[arg(long, help_heading = "Pictures", value_name = "N|WxH")]
     size: Option<Size>,
 
     /// How images are written
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(long, help_heading = "Pictures", value_enum, default_value_t, value_name = "FORMAT")]
     encode: Encoding,
 
     #[command(flatten)]

@@ -42,35 +42,35 @@ pub struct Embed {
 
     /// A model's name, or its folder (with a slash), and perhaps a variant (clip:int8); or an .onnx file; see
     /// `pokedex model`
-    #[arg(long, default_value = "pokedex-mini", value_name = "NAME|DIR|FILE")]
+    #[arg(long, help_heading = "Model", default_value = "pokedex-mini", value_name = "NAME|DIR|FILE")]
     model: String,
 
     /// The output of an .onnx file, or a value inside its graph, that is the vector; the mean of one with a height and a
     /// width (the same as FILE.onnx#NAME)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, help_heading = "Model", value_name = "NAME")]
     layer: Option<String>,
 
     /// Embed this text column instead of images
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, help_heading = "Input", value_name = "COLUMN")]
     text: Option<String>,
 
     /// Name of the new column
-    #[arg(long = "as", default_value = column::EMBEDDING, value_name = "NAME", value_parser = free_name)]
+    #[arg(long = "as", help_heading = "Output", default_value = column::EMBEDDING, value_name = "NAME", value_parser = free_name)]
     name: String,
 
     /// Images that go through the model at once [default: 1 for small models, 4 for ONNX models]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, help_heading = "Model", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch: Option<u16>,
 
     #[command(flatten)]
     engines: Engines,
 
     /// Keep the images themselves in the table
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     keep_images: bool,
 
     /// Neither use nor fill the cache
-    #[arg(long)]
+    #[arg(long, help_heading = "Work")]
     no_cache: bool,
 
     #[command(flatten)]

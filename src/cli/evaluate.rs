@@ -22,7 +22,7 @@ use crate::metrics::{Labels, NO_CLASS, Row, Sample};
 use crate::runs::{self, Run};
 use crate::stage::pool;
 use crate::table::{Source, Table, column};
-use crate::ui::{Ui, rows};
+use crate::ui::{Ui, rows, several};
 use answers::{Answer, Columns};
 use compare::Comparison;
 use figures::{Figures, Format, Tally};
@@ -58,55 +58,55 @@ pub struct EvaluateArgs {
     predictions: PathBuf,
 
     /// The column that holds the true class
-    #[arg(long, default_value = column::LABEL, value_name = "COLUMN")]
+    #[arg(long, help_heading = "Input", default_value = column::LABEL, value_name = "COLUMN")]
     truth: String,
 
     /// The column that holds the best prediction [default: prediction_1; further ones are prediction_2, …]
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, help_heading = "Input", value_name = "COLUMN")]
     prediction: Option<String>,
 
     /// The column that holds its score, a probability [default: score_1, where there is one]
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, help_heading = "Input", value_name = "COLUMN")]
     score: Option<String>,
 
     /// One group of figures for every value of this column, then all
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, help_heading = "Figures", value_name = "COLUMN")]
     by: Option<String>,
 
     /// Look only at the rows of this split
-    #[arg(long, value_name = "SPLIT")]
+    #[arg(long, help_heading = "Input", value_name = "SPLIT")]
     split: Option<String>,
 
     /// Write tables, figures and a page with plots and pictures to this folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, help_heading = "Output", value_name = "DIR")]
     report: Option<PathBuf>,
 
     /// Test against other predictions of the same keys, or list the runs of a log
-    #[arg(long, value_name = "OTHER")]
+    #[arg(long, help_heading = "Figures", value_name = "OTHER")]
     compare: Option<PathBuf>,
 
     /// Add the figures to this log of runs; its training curve goes into the report
-    #[arg(long, value_name = "RUNS")]
+    #[arg(long, help_heading = "Output", value_name = "RUNS")]
     log: Option<PathBuf>,
 
     /// How to show the figures [default: what the file's name says, else an aligned table on a terminal, else tsv]
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    #[arg(long, help_heading = "Output", value_enum, value_name = "FORMAT")]
     format: Option<Format>,
 
     /// Write the figures to this file [default: standard output]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, help_heading = "Output", value_name = "FILE")]
     output: Option<PathBuf>,
 
     /// Another number draws other resamples
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, help_heading = "Figures", default_value_t = 0, value_name = "N")]
     seed: u64,
 
     /// Resamples for the intervals; 0 gives none
-    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    #[arg(long, help_heading = "Figures", default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     bootstrap: u32,
 
     /// Number of threads [default: the number of processors]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(short, long, help_heading = "Work", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
 }
 
@@ -206,7 +206,8 @@ impl EvaluateArgs {
         }
         let by = self.by.as_deref();
         figures::write(format, &source.name, by, &group_figures, &figures, comparison.as_ref(), sink)?;
-        ui.note(&format!("evaluate: {} of {} classes", rows(sample.len() as u64), names.len()));
+        let classes = several(names.len() as u64, "class", "classes");
+        ui.note(&format!("evaluate: {} of {classes}", rows(sample.len() as u64)));
         Ok(Exit::Done)
     }
 

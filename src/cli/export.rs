@@ -134,7 +134,7 @@ pub struct Export {
     inputs: TableInputs,
 
     /// What to write [default: what the file's name says, else an aligned table on a terminal, else tsv]
-    #[arg(long = "format", id = "format", value_enum, value_name = "FORMAT")]
+    #[arg(long = "format", id = "format", help_heading = "Output", value_enum, value_name = "FORMAT")]
     wanted: Option<Format>,
 
     /// What is written, after a look at the output's name.
@@ -142,19 +142,19 @@ pub struct Export {
     format: Format,
 
     /// Write only these columns, in this order: names separated by commas
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    #[arg(long, help_heading = "Output", value_delimiter = ',', value_name = "NAMES")]
     columns: Vec<String>,
 
     /// Write only the rows for which this SQL condition is true: "type1 = 'fire' and generation < 3"
-    #[arg(long = "where", value_name = "CONDITION", allow_hyphen_values = true)]
+    #[arg(long = "where", help_heading = "Input", value_name = "CONDITION", allow_hyphen_values = true)]
     condition: Option<String>,
 
     /// The column that holds the vectors, for npy, faiss and web-json [default: embedding]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, help_heading = "Input", value_name = "NAME")]
     vector_column: Option<String>,
 
     /// Write to this file, or data sets to this folder [default: standard output]
-    #[arg(short, long, value_name = "FILE|DIR/")]
+    #[arg(short, long, help_heading = "Output", value_name = "FILE|DIR/")]
     output: Option<PathBuf>,
 
     #[command(flatten)]
@@ -172,23 +172,23 @@ pub struct Export {
 #[command(next_help_heading = "Data sets")]
 struct Pictures {
     /// Scale to N x N or W x H pixels [default: 416 for yolo, else the original size]
-    #[arg(long, value_name = "N|WxH")]
+    #[arg(long, help_heading = "Pictures", value_name = "N|WxH")]
     size: Option<Size>,
 
     /// How a picture fills that size [default: stretch]
-    #[arg(long, value_enum, value_name = "HOW")]
+    #[arg(long, help_heading = "Pictures", value_enum, value_name = "HOW")]
     fit: Option<Fit>,
 
     /// How pictures are written [default: jpeg for yolo, else as they are]
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    #[arg(long, help_heading = "Pictures", value_enum, value_name = "FORMAT")]
     encode: Option<Encoding>,
 
     /// Quality of JPEGs, 1 to 100 [default: 90]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
+    #[arg(long, help_heading = "Pictures", value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: Option<u8>,
 
     /// The colour behind transparent pixels and around padded pictures [default: white]
-    #[arg(long, value_name = "COLOUR")]
+    #[arg(long, help_heading = "Pictures", value_name = "COLOUR")]
     background: Option<Colour>,
 
     /// Which classes there are: present (those with pictures), all, or those of a file (classes.txt or data.yaml), in its

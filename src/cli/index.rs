@@ -59,15 +59,15 @@ struct Make {
     inputs: TableInputs,
 
     /// Columns to keep beside keys, ids, labels and paths: names separated by commas, or all
-    #[arg(long, help_heading = "Rows and columns", value_delimiter = ',', value_name = "NAMES")]
+    #[arg(long, help_heading = "Output", value_delimiter = ',', value_name = "NAMES")]
     columns: Vec<String>,
 
     /// The column that holds the vectors
-    #[arg(long, alias = "features", help_heading = "Rows and columns", default_value = column::EMBEDDING, value_name = "NAME")]
+    #[arg(long, help_heading = "Input", alias = "features", default_value = column::EMBEDDING, value_name = "NAME")]
     vector_column: String,
 
     /// The model that made the vectors, for tables that do not say; unknown: search by stored rows only
-    #[arg(long, help_heading = "Rows and columns", value_name = "NAME|unknown")]
+    #[arg(long, help_heading = "Model", value_name = "NAME|unknown")]
     model: Option<String>,
 
     /// What makes searching quick [default: auto, by the number of rows]
@@ -93,7 +93,7 @@ struct Make {
     check_recall: bool,
 
     /// Number of threads [default: the number of processors]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(short, long, help_heading = "Work", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
 
     #[command(flatten)]

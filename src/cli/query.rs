@@ -54,19 +54,19 @@ pub struct Query {
     terms: Vec<String>,
 
     /// The table to search, or a folder with one [default: the built-in Pokédex, pokedex:]; - for standard input
-    #[arg(long, help_heading = "What is searched", env = "POKEDEX_INDEX", value_name = "FILE", hide_env_values = true, value_parser = clap::builder::OsStringValueParser::new().map(PathBuf::from))]
+    #[arg(long, help_heading = "Input", env = "POKEDEX_INDEX", value_name = "FILE", hide_env_values = true, value_parser = clap::builder::OsStringValueParser::new().map(PathBuf::from))]
     index: Option<PathBuf>,
 
     /// How many rows to show
-    #[arg(short = 'n', long, help_heading = "What is found", default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(short = 'n', long, help_heading = "Search", default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     top: u32,
 
     /// Search by the stored rows of this class, as the term id:N
-    #[arg(long, help_heading = "Query", value_name = "N", conflicts_with = "queries")]
+    #[arg(long, help_heading = "Input", value_name = "N", conflicts_with = "queries")]
     id: Option<i32>,
 
     /// Many queries: one a line (- for standard input), or a table or .npy of vectors
-    #[arg(long, help_heading = "Query", value_name = "FILE", conflicts_with = "terms")]
+    #[arg(long, help_heading = "Input", value_name = "FILE", conflicts_with = "terms")]
     queries: Option<PathBuf>,
 
     /// The model that embeds the query [default: the one that made the index]
@@ -78,23 +78,23 @@ pub struct Query {
     engine: Engine,
 
     /// The column that holds the vectors
-    #[arg(long, alias = "features", help_heading = "What is searched", default_value = column::EMBEDDING, value_name = "NAME")]
+    #[arg(long, help_heading = "Input", alias = "features", default_value = column::EMBEDDING, value_name = "NAME")]
     vector_column: String,
 
     /// Find only rows for which this holds: SQL over the columns of the table
-    #[arg(long = "where", help_heading = "What is found", value_name = "CONDITION")]
+    #[arg(long = "where", help_heading = "Search", value_name = "CONDITION")]
     condition: Option<String>,
 
     /// Leave out the first N of the result
-    #[arg(long, help_heading = "What is found", default_value_t = 0, hide_default_value = true, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    #[arg(long, help_heading = "Search", default_value_t = 0, hide_default_value = true, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     offset: u32,
 
     /// Leave out rows with a lower score
-    #[arg(long, help_heading = "What is found", value_name = "SCORE", allow_negative_numbers = true)]
+    #[arg(long, help_heading = "Search", value_name = "SCORE", allow_negative_numbers = true)]
     min_score: Option<f32>,
 
     /// Avoid rows that are much like those before them; 0 not at all, 1 whatever their score [default without a value: 0.5]
-    #[arg(long, help_heading = "What is found", value_name = "SHARE", num_args = 0..=1, require_equals = true, default_missing_value = "0.5", value_parser = share)]
+    #[arg(long, help_heading = "Search", value_name = "SHARE", num_args = 0..=1, require_equals = true, default_missing_value = "0.5", value_parser = share)]
     diverse: Option<f32>,
 
     /// Show what each term adds to the score
@@ -102,25 +102,25 @@ pub struct Query {
     explain: bool,
 
     /// Leave trees and graphs aside: every row is compared
-    #[arg(long, help_heading = "Speed")]
+    #[arg(long, help_heading = "Search")]
     exact: bool,
 
     /// How many candidates Annoy's trees are asked for [default: --top times the trees, at least 1000]
-    #[arg(long, help_heading = "Speed", value_name = "K", conflicts_with_all = ["exact", "beam"], value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, help_heading = "Search", value_name = "K", conflicts_with_all = ["exact", "beam"], value_parser = clap::value_parser!(u32).range(1..))]
     search_k: Option<u32>,
 
     /// How many rows a search in a graph keeps in sight: more finds more and is slower [default: 64]
-    #[arg(long, help_heading = "Speed", value_name = "N", conflicts_with = "exact", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, help_heading = "Search", value_name = "N", conflicts_with = "exact", value_parser = clap::value_parser!(u32).range(1..))]
     beam: Option<u32>,
 
     /// Numbers in a vector of an Annoy file by another program
-    #[arg(long, help_heading = "What is searched", value_name = "N", requires = "index", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, help_heading = "Input", value_name = "N", requires = "index", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     dim: Option<u32>,
 
     /// What an Annoy file by another program was built with; the score is the cosine, the distance below zero, or the product
     ///
     /// Vectors keep their lengths, but for angular; of several terms it is the mean that is searched for.
-    #[arg(long, help_heading = "What is searched", value_enum, value_name = "METRIC", requires = "dim")]
+    #[arg(long, help_heading = "Input", value_enum, value_name = "METRIC", requires = "dim")]
     metric: Option<Metric>,
 
     /// Show only these columns, in this order: rank, score, query, parts and those of the table; names separated by commas

@@ -35,19 +35,19 @@ pub struct Scan {
     inputs: ImageInputs,
 
     /// Join the columns of this CSV, or TSV
-    #[arg(long, value_name = "CSV")]
+    #[arg(long, help_heading = "Input", value_name = "CSV")]
     meta: Option<PathBuf>,
 
     /// The column that the CSV is joined on
-    #[arg(long, value_enum, default_value_t, value_name = "COLUMN", requires = "meta")]
+    #[arg(long, help_heading = "Input", value_enum, default_value_t, value_name = "COLUMN", requires = "meta")]
     on: JoinOn,
 
     /// What to do where several lines of the CSV have the same join key
-    #[arg(long, value_enum, default_value_t, value_name = "RULE", requires = "meta")]
+    #[arg(long, help_heading = "Input", value_enum, default_value_t, value_name = "RULE", requires = "meta")]
     on_duplicate: OnDuplicate,
 
     /// Decode every image instead of reading its header
-    #[arg(long)]
+    #[arg(long, help_heading = "Input")]
     verify: bool,
 
     #[command(flatten)]
@@ -105,8 +105,9 @@ impl Scan {
                 OnDuplicate::All => "there is a row for each",
                 _ => "the first line of each was taken (--on-duplicate)",
             };
-            let (keys, more) = (report.duplicates.len(), if report.duplicates.len() > 5 { ", …" } else { "" });
-            ui.warn(&format!("{csv}: {lines} lines share {keys} join keys ({}{more}); {settled}", first.join(", ")));
+            let keys = several(report.duplicates.len() as u64, "join key", "join keys");
+            let more = if report.duplicates.len() > 5 { ", …" } else { "" };
+            ui.warn(&format!("{csv}: {lines} lines share {keys} ({}{more}); {settled}", first.join(", ")));
         }
         let (own, theirs) = &report.examples;
         let like = |example: &Option<String>| example.as_ref().map(|e| format!(" (`{e}`)")).unwrap_or_default();
@@ -115,19 +116,20 @@ impl Scan {
             let what = if report.matched == 0 {
                 "no line matches a row".to_string()
             } else {
-                format!("{missing} of {} match no line", rows(report.rows))
+                format!("{missing} of {} {} no line", rows(report.rows), if missing == 1 { "matches" } else { "match" })
             };
             ui.warn(&format!(
-                "{csv}: {what}{}; {} match no row{}",
+                "{csv}: {what}{}; {} no row{}",
                 like(own),
-                several(report.unused as u64, "line", "lines"),
+                several(report.unused as u64, "line matches", "lines match"),
                 like(theirs)
             ));
             if report.matched == 0 {
                 ui.hint("--on id, --on label or --on key says which column is compared with the CSV's");
             }
         } else if report.unused > 0 {
-            ui.note(&format!("{csv}: {} join keys match no row", report.unused));
+            let keys = several(report.unused as u64, "join key matches", "join keys match");
+            ui.note(&format!("{csv}: {keys} no row"));
         }
     }
 }

@@ -69,19 +69,19 @@ pub struct SplitArgs {
     inputs: ImageInputs,
 
     /// Shares of train, validation and test
-    #[arg(long, default_value = "70/15/15", value_name = "T/V/T")]
+    #[arg(long, help_heading = "Division", default_value = "70/15/15", value_name = "T/V/T")]
     ratios: Ratios,
 
     /// Another number gives another division
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, help_heading = "Division", default_value_t = 0, value_name = "N")]
     seed: u64,
 
     /// The column that holds the class [default: id where there is one, else label]
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, help_heading = "Division", value_name = "COLUMN")]
     by: Option<String>,
 
     /// Keep rows with the same value in this column on one side
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, help_heading = "Division", value_name = "COLUMN")]
     group: Option<String>,
 
     /// Keep near copies on one side
@@ -108,12 +108,12 @@ pub struct SplitArgs {
     vector_column: Option<String>,
 
     /// Exclude images whose shorter side has fewer pixels; the column `excluded` says so
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, help_heading = "Division", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     min_size: Option<u32>,
 
     /// Images that have a split keep it, and new ones fill what their classes lack: the splits of the column `split`, or,
     /// by content, those of an earlier TABLE
-    #[arg(long, value_name = "TABLE", num_args = 0..=1, require_equals = true)]
+    #[arg(long, help_heading = "Division", value_name = "TABLE", num_args = 0..=1, require_equals = true)]
     keep: Option<Option<PathBuf>>,
 
     #[command(flatten)]
@@ -189,8 +189,9 @@ impl SplitArgs {
                 let name = earlier.as_ref().map_or("", |earlier| &earlier.name);
                 done.torn.push(format!("one of {name} in {}", assignment.splits[place].name()));
             }
-            let (units, example) = (assignment.torn, done.torn.join(" and "));
-            ui.warn(&format!("split: {units} groups or copies keep splits on several sides, as {example}"));
+            let units = ui::several(assignment.torn as u64, "group of rows or copies keeps", "groups or copies keep");
+            let example = done.torn.join(" and ");
+            ui.warn(&format!("split: {units} splits on several sides, as {example}"));
         }
         ui.done(&format!("split: {}", done.line(&self)));
         Ok(self.work.exit(&tally))

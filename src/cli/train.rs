@@ -25,7 +25,7 @@ use sample::{Sample, Target as ClassColumn};
 /// Learns from the rows of the split `train`, chooses its settings and calibrates its scores on those of `validation`,
 /// and never looks at those of `test`. Where there is no validation, 15 % of each class are set aside, and a note says so. Rows without a class teach the head, where they are in the validation, when to say that it does not know.
 ///
-/// Several vector columns are scaled and read as one: --features embedding,yolo_embedding. A head is one small table
+/// Several vector columns are scaled and read as one: --vector-column embedding,yolo_embedding. A head is one small table
 /// that names its classes, its features' models, its temperature and its threshold; `pokedex model info HEAD` explains
 /// it. Training that was killed goes on where it stood.
 #[derive(Debug, Args)]
@@ -34,78 +34,85 @@ Examples:
   pokedex split photos/ | pokedex embed - -o embeddings.parquet
   pokedex train embeddings.parquet -o head.parquet
   pokedex train embeddings.parquet --method knn --accuracy 0.95 -o head.parquet
-  pokedex train clip.parquet --with yolo.parquet --features embedding,yolo -o hybrid.parquet
+  pokedex train clip.parquet --with yolo.parquet --vector-column embedding,yolo -o hybrid.parquet
   pokedex train embeddings.parquet --l2 0.001 --log runs.parquet -o head.parquet")]
 pub struct Train {
     #[command(flatten)]
     inputs: TableInputs,
 
     /// Write the head to this file
-    #[arg(short, long, value_name = "HEAD")]
+    #[arg(short, long, help_heading = "Output", value_name = "HEAD")]
     output: PathBuf,
 
     /// How the head decides
-    #[arg(long, value_enum, default_value = "linear", value_name = "METHOD")]
+    #[arg(long, help_heading = "Training", value_enum, default_value = "linear", value_name = "METHOD")]
     method: Method,
 
     /// The column that holds the class
-    #[arg(long, value_enum, default_value = "label", value_name = "COLUMN")]
+    #[arg(
+        long = "by",
+        alias = "target",
+        help_heading = "Input",
+        value_enum,
+        default_value = "label",
+        value_name = "COLUMN"
+    )]
     target: ClassColumn,
 
-    /// Vector columns to learn from, names separated by commas
-    #[arg(long, value_delimiter = ',', default_value = column::EMBEDDING, value_name = "NAMES")]
+    /// The column that holds the vectors, or several, side by side: names separated by commas
+    #[arg(long = "vector-column", alias = "features", help_heading = "Input", value_delimiter = ',', default_value = column::EMBEDDING, value_name = "NAMES")]
     features: Vec<String>,
 
     /// A table with the same keys and more vector columns; may be repeated
-    #[arg(long, value_name = "TABLE")]
+    #[arg(long, help_heading = "Input", value_name = "TABLE")]
     with: Vec<PathBuf>,
 
     /// Penalty on the weights of a linear head: 1 / (C · rows) in scikit-learn's terms [default: the best on validation]
-    #[arg(long, value_name = "X", value_parser = positive)]
+    #[arg(long, help_heading = "Training", value_name = "X", value_parser = positive)]
     l2: Option<f64>,
 
     /// Let small classes of a linear head weigh as much as large ones
-    #[arg(long)]
+    #[arg(long, help_heading = "Training")]
     balance: bool,
 
     /// Leave features as they are [default: scaled to mean 0 and deviation 1 where linear or of several columns]
-    #[arg(long)]
+    #[arg(long, help_heading = "Training")]
     no_scale: bool,
 
     /// How many neighbours vote in a k-NN head [default: the best on validation]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, help_heading = "Training", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     neighbours: Option<u32>,
 
     /// Most steps of a linear head for one penalty
-    #[arg(long, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, help_heading = "Training", default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     steps: u32,
 
     /// Relative decrease of a linear head's objective that is not worth another step
-    #[arg(long, default_value_t = 3e-4, value_name = "X", value_parser = positive)]
+    #[arg(long, help_heading = "Training", default_value_t = 3e-4, value_name = "X", value_parser = positive)]
     tolerance: f64,
 
     /// Reject so many rows that this share of the validation is accepted
-    #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with = "accuracy")]
+    #[arg(long, help_heading = "Rejection", value_name = "SHARE", value_parser = share, conflicts_with = "accuracy")]
     coverage: Option<f64>,
 
     /// Reject so many rows that this share of those accepted in the validation is right
-    #[arg(long, value_name = "SHARE", value_parser = share)]
+    #[arg(long, help_heading = "Rejection", value_name = "SHARE", value_parser = share)]
     accuracy: Option<f64>,
 
     /// Share of each class that is set aside to choose by, where the table has no validation; 0: none
-    #[arg(long, default_value_t = 0.15, value_name = "SHARE", value_parser = part)]
+    #[arg(long, help_heading = "Training", default_value_t = 0.15, value_name = "SHARE", value_parser = part)]
     validation: f64,
 
     /// Another number sets other rows aside
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, help_heading = "Training", default_value_t = 0, value_name = "N")]
     seed: u64,
 
     /// Add settings, figures and the training curve to this table of runs
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = "Output", value_name = "FILE")]
     log: Option<PathBuf>,
 
     /// Neither go on with a training that was killed nor keep what one could go on with
-    #[arg(long)]
+    #[arg(long, help_heading = "Work")]
     no_cache: bool,
 
     #[command(flatten)]

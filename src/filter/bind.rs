@@ -193,12 +193,7 @@ impl Binder<'_> {
 
     fn no_column(&self, name: &str, prefix: &str, fields: &Fields, span: &Span) -> Error {
         let columns: Vec<String> = fields.iter().map(|field| format!("{prefix}{}", field.name())).collect();
-        let lower = name.to_lowercase();
-        let slips = |column: &String| strsim::osa_distance(&lower, &column.to_lowercase());
-        // A third of the letters may be wrong, but not most of a short name.
-        let most = (lower.chars().count() / 3).clamp(1, 3);
-        let nearest = columns.iter().map(|column| (slips(column), column)).min_by_key(|(slips, _)| *slips);
-        let meant = nearest.filter(|(slips, _)| *slips <= most).map(|(_, column)| column.clone());
+        let meant = super::nearest(name, &columns).cloned();
         Error::NoColumn { name: name.into(), at: character(self.text, span), meant, columns }
     }
 

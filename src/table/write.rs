@@ -8,8 +8,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow_array::builder::StringDictionaryBuilder;
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
 use arrow_ipc::writer::{FileWriter, StreamWriter};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::coalesce::BatchCoalescer;
@@ -60,7 +62,7 @@ pub struct Writer {
 
 enum Format {
     Parquet { writer: Box<ArrowWriter<Sink>>, schema: Schema, has_null: Vec<bool> },
-    Arrow(Box<StreamWriter<Sink>>),
+    Arrow(Box<StreamWriter<Sink>>, Dictionaries),
     ArrowFile(Box<FileWriter<Sink>>),
 }
 
@@ -96,7 +98,10 @@ impl Writer {
                     StreamFormat::ArrowFile => {
                         Format::ArrowFile(Box::new(FileWriter::try_new(sink, &schema).map_err(fail)?))
                     }
-                    _ => Format::Arrow(Box::new(StreamWriter::try_new(sink, &schema).map_err(fail)?)),
+                    _ => {
+                        let writer = StreamWriter::try_new(sink, &schema).map_err(fail)?;
+                        Format::Arrow(Box::new(writer), Dictionaries::default())
+                    }
                 }
             }
         };
@@ -136,7 +141,10 @@ impl Writer {
                 }
                 Ok(())
             }
-            Format::Arrow(writer) => writer.write(block).map_err(|source| unwritable(&self.name, source)),
+            Format::Arrow(writer, dictionaries) => dictionaries
+                .shared(block)
+                .and_then(|block| writer.write(&block))
+                .map_err(|source| unwritable(&self.name, source)),
             Format::ArrowFile(writer) => writer.write(block).map_err(|source| unwritable(&self.name, source)),
         }
     }
@@ -178,9 +186,39 @@ impl Writer {
                 writer.finish().map_err(|source| parquet_error(&name, source))?;
                 Ok(std::mem::replace(writer.inner_mut(), Sink::drawing()))
             }
-            Format::Arrow(mut writer) => writer.finish().and_then(|()| writer.into_inner()).map_err(fail),
+            Format::Arrow(mut writer, _) => writer.finish().and_then(|()| writer.into_inner()).map_err(fail),
             Format::ArrowFile(mut writer) => writer.finish().and_then(|()| writer.into_inner()).map_err(fail),
         }
+    }
+}
+
+/// A dictionary with more values than this is not worth growing.
+const DICTIONARY_VALUES: usize = 1024;
+
+/// What the dictionaries of an Arrow stream have held so far, by column. A block holds the values once for every batch it was
+/// made of; a stream carries a dictionary again only where it differs from the one before.
+#[derive(Default)]
+struct Dictionaries(HashMap<usize, StringDictionaryBuilder<Int32Type>>);
+
+impl Dictionaries {
+    /// The same rows, with dictionaries of text that only grow.
+    fn shared(&mut self, block: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        let mut columns = block.columns().to_vec();
+        for (at, column) in columns.iter_mut().enumerate() {
+            let texts = column.as_dictionary_opt::<Int32Type>().and_then(|d| d.downcast_dict::<StringArray>());
+            let Some(texts) = texts else { continue };
+            let mut builder = self.0.remove(&at).unwrap_or_default();
+            for text in texts {
+                builder.append_option(text);
+            }
+            let array = builder.finish_preserve_values();
+            if array.values().len() <= DICTIONARY_VALUES {
+                self.0.insert(at, builder);
+            }
+            *column = Arc::new(array);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(block.num_rows()));
+        RecordBatch::try_new_with_options(block.schema(), columns, &options)
     }
 }
 
@@ -317,10 +355,28 @@ fn properties(schema: &SchemaRef, provenance: &Provenance) -> WriterProperties {
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::BinaryArray;
+    use arrow_array::{BinaryArray, DictionaryArray};
     use arrow_schema::Schema;
 
     use super::*;
+
+    #[test]
+    fn dictionaries_of_a_stream_stay_the_same_while_nothing_new_comes() {
+        let field = column::field("model", column::model_type());
+        let schema = Arc::new(Schema::new(vec![field]));
+        let mut dictionaries = Dictionaries::default();
+        let mut seen = Vec::new();
+        for names in [vec![None, Some("a")], vec![Some("a"); 3], vec![Some("b"), Some("a")], vec![Some("b"), None]] {
+            let array: DictionaryArray<Int32Type> = names.iter().copied().collect();
+            let block = RecordBatch::try_new(schema.clone(), vec![Arc::new(array)]).expect("a column");
+            let shared = dictionaries.shared(&block).expect("the same type");
+            let shared = shared.column(0).as_dictionary::<Int32Type>();
+            let texts = shared.downcast_dict::<StringArray>().expect("text");
+            assert_eq!(texts.into_iter().collect::<Vec<_>>(), names);
+            seen.push(shared.values().len());
+        }
+        assert_eq!(seen, [1, 1, 2, 2]);
+    }
 
     #[test]
     fn blocks_with_images_end_by_rows_and_bytes_wherever_batches_do() {

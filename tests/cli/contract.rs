@@ -93,3 +93,79 @@ fn unwritable_outputs_fail_before_any_work() {
         assert!(said.contains("hint: "), "{said}");
     }
 }
+
+#[test]
+fn options_of_large_commands_stand_below_headings_that_mean_the_same_everywhere() {
+    const HEADINGS: [&str; 14] = [
+        "Input",
+        "Model",
+        "Search",
+        "Training",
+        "Rejection",
+        "Detectors",
+        "Figures",
+        "Findings",
+        "Division",
+        "Near copies",
+        "Copies",
+        "Pictures",
+        "Output",
+        "Work",
+    ];
+    let mut places = std::collections::HashMap::<String, (String, String)>::new();
+    for command in pokedex::cli::command().get_subcommands() {
+        let own = |a: &&clap::Arg| !a.is_positional() && !a.is_hide_set() && !a.is_global_set();
+        let options: Vec<&clap::Arg> = command.get_arguments().filter(own).collect();
+        for option in &options {
+            let (command, name) = (command.get_name(), option.get_long().unwrap_or_default());
+            let Some(heading) = option.get_help_heading() else {
+                assert!(options.len() <= 8, "`{command} --{name}` stands below no heading");
+                continue;
+            };
+            let special = command == "export" && ["Data sets", "Device toolchains"].contains(&heading);
+            assert!(special || HEADINGS.contains(&heading), "`{command} --{name}`: {heading}");
+            if ["output", "format", "jobs", "strict", "size", "engine", "ids"].contains(&name) {
+                let (first, other) = places.entry(name.into()).or_insert((command.into(), heading.into()));
+                assert_eq!(other, heading, "--{name} of {first} and of {command}");
+            }
+        }
+    }
+}
+
+#[test]
+fn one_meaning_has_one_name_and_the_old_names_still_do() {
+    for (command, name, old) in [
+        ("train", "vector-column", "features"),
+        ("train", "by", "target"),
+        ("index", "vector-column", "features"),
+        ("query", "vector-column", "features"),
+        ("check", "layout", "profile"),
+        ("check", "warn-below", "min-size"),
+    ] {
+        let commands = pokedex::cli::command();
+        let command = commands.find_subcommand(command).expect("a command");
+        let option = command.get_arguments().find(|a| a.get_long() == Some(name)).expect("an option");
+        assert!(option.get_all_aliases().is_some_and(|all| all.contains(&old)), "--{old} for --{name}");
+        assert!(option.get_visible_aliases().is_none_or(|all| all.is_empty()), "--{old} is shown");
+    }
+}
+
+#[test]
+fn hints_about_files_that_are_not_there_fit_every_command() {
+    let dir = Workdir::new();
+    dir.pictures("pics", 1);
+    for (command, hint) in [
+        ("embed nowhere", "hint: check the spelling: ls ."),
+        ("scan pics/nowhere.png", "hint: check the spelling: ls pics"),
+        ("check no/such/folder", "hint: there is no folder no\n"),
+        ("embed https://example.org/a.jpg", "hint: nothing is fetched from the network; get it first: curl -LO https:"),
+        ("query x --index nowhere.parquet", "hint: check the spelling: ls ."),
+        ("query ./no/picture.png", "hint: there is no folder ./no\n"),
+        ("classify pics --labels nowhere", "hint: check the spelling: ls ."),
+        ("embed pics --model ./nowhere", "hint: check the spelling; `pokedex model list`"),
+        ("export pokedex: --columns lable", "hint: did you mean `label`?"),
+    ] {
+        let said = dir.pokedex(command).failed(1);
+        assert!(said.contains(hint), "{command}: {said}");
+    }
+}

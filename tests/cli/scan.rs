@@ -96,7 +96,7 @@ fn metadata_is_joined_and_shared_keys_are_reported() {
         "ID,Name,Form,Type2,HP\n3,Venusaur, ,poison,80\n3,Venusaur,Mega,poison,80\n4,Charmander,, ,39\n",
     );
     let run = dir.pokedex("scan art --meta dex.csv --on id -o m.parquet").ok();
-    assert!(run.stderr.contains("dex.csv: 2 lines share 1 join keys (3)"), "{}", run.stderr);
+    assert!(run.stderr.contains("dex.csv: 2 lines share 1 join key (3)"), "{}", run.stderr);
     assert_eq!(dir.texts("m.parquet", "type2"), [Some("poison".into()), None]);
     assert_eq!(dir.texts("m.parquet", "form"), [None, None]);
     assert!(dir.table("m.parquet")["hp"].data_type().is_integer());

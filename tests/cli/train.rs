@@ -141,7 +141,7 @@ fn predictions_that_are_believed_are_classes_to_learn_from() {
     let rejected = dir.table("p.parquet");
     let rejected = arrow_array::cast::AsArray::as_boolean(rejected["rejected"].as_ref());
     assert!(rejected.true_count() > 0 && rejected.true_count() < 120, "{}", rejected.true_count());
-    let said = dir.pokedex("train p.parquet --target prediction -o second.parquet").ok().stderr;
+    let said = dir.pokedex("train p.parquet --by prediction -o second.parquet").ok().stderr;
     let splits = dir.texts("p.parquet", "split");
     let doubtful = (0..splits.len()).filter(|&i| rejected.value(i) && splits[i].as_deref() != Some("test")).count();
     assert!(said.contains(&format!("{doubtful} rows without a class left out")), "{said}");
@@ -189,12 +189,13 @@ fn features_of_two_models_are_joined_by_key_and_read_as_one() {
         share.parse().expect("a number")
     };
     assert!(top1(&dir, "one.parquet") < 0.6);
-    assert!(top1(&dir, "one.parquet --with two.parquet --features embedding,yolo") > 0.99);
+    assert!(top1(&dir, "one.parquet --with two.parquet --vector-column embedding,yolo") > 0.99);
     let info = dir.pokedex("model info h.parquet").ok().text();
     assert!(info.contains("reads       yolo: 2 numbers by m@0123456789abcdef"), "{info}");
-    let said = dir.pokedex("train one.parquet --with two.parquet --features embedding,nothing -o x.parquet").failed(1);
-    assert!(said.contains("has none of the columns that --features still needs"), "{said}");
-    let said = dir.pokedex("train one.parquet --features embedding,yolo -o x.parquet").failed(1);
+    let said =
+        dir.pokedex("train one.parquet --with two.parquet --vector-column embedding,nothing -o x.parquet").failed(1);
+    assert!(said.contains("has none of the columns that --vector-column still needs"), "{said}");
+    let said = dir.pokedex("train one.parquet --vector-column embedding,yolo -o x.parquet").failed(1);
     assert!(said.contains("has no column `yolo`"), "{said}");
 }
 
@@ -246,7 +247,7 @@ fn ids_can_be_classes_and_stand_in_their_order() {
         batch.schema().fields().iter().zip(batch.columns()).map(|(f, c)| (f.name().clone(), c.clone())).collect();
     columns.push(("id".into(), ids));
     dir.foreign("e.parquet", &RecordBatch::try_from_iter(columns).expect("columns of one length"));
-    dir.pokedex("train e.parquet --target id -o h.parquet").ok();
+    dir.pokedex("train e.parquet --by id -o h.parquet").ok();
     let labels: Vec<String> = dir.texts("h.parquet", "label").into_iter().flatten().collect();
     assert_eq!(labels, ["2", "9", "10", "100"]);
     dir.pokedex("classify e.parquet --head h.parquet -o p.parquet").ok();
@@ -278,7 +279,7 @@ fn what_makes_no_sense_is_refused_with_a_hint() {
     let said = dir.pokedex("train e.parquet --method knn --l2 1 -o h.parquet").failed(2);
     assert!(said.contains("--l2 has no meaning for a knn head"), "{said}");
     dir.pokedex("train e.parquet --coverage 1.5 -o h.parquet").failed(2);
-    dir.pokedex("train e.parquet --features embedding,embedding -o h.parquet").failed(2);
+    dir.pokedex("train e.parquet --vector-column embedding,embedding -o h.parquet").failed(2);
     dir.pictures("pics", 2);
     let said = dir.pokedex("train pics -o h.parquet").failed(1);
     assert!(said.contains("hint: pokedex embed pics -o embeddings.parquet"), "{said}");

@@ -164,7 +164,8 @@ impl Export {
         let wanted = self.device.calibration.map_or(CALIBRATION, |n| n as usize);
         plan.sample(wanted);
         if (plan.exported as usize) < wanted && plan.exported > 0 {
-            ui.warn(&format!("{} pictures to calibrate with, not {wanted}: there are no more", plan.exported));
+            let pictures = ui::several(plan.exported, "picture", "pictures");
+            ui.warn(&format!("{pictures} to calibrate with, not {wanted}: there are no more"));
         }
         let edge = Edge::open(model, self.device.anchors.as_deref())?;
         for note in edge.note().into_iter().chain(edge.lacks()) {
@@ -431,8 +432,9 @@ fn warn_of_absent_classes(name: &str, plan: &Plan, ui: &Ui) {
         let absent = counts.values().filter(|counts| counts[at] == 0).count();
         if absent > 0 && counts.values().any(|counts| counts[at] > 0) {
             ui.warn(&format!(
-                "{name}: {absent} of {} classes have no picture in {}, where torchvision will number them otherwise",
+                "{name}: {absent} of {} classes {} no picture in {}, where torchvision will number them otherwise",
                 counts.len(),
+                if absent == 1 { "has" } else { "have" },
                 split.name()
             ));
         }

@@ -15,7 +15,7 @@ use crate::index::one_model;
 use crate::io::{Error, Sink, Target};
 use crate::species;
 use crate::table::{self, Table, column};
-use crate::ui::{Ui, left_out};
+use crate::ui::{Ui, left_out, rows};
 
 /// Greater numbers are no classes.
 const MOST_IDS: i32 = 1 << 20;
@@ -137,10 +137,16 @@ impl Export {
         Sink::finish_all(about.into_iter().chain([sink]))?;
         let missing = count as usize - sums.len();
         if missing > 0 {
-            ui.warn(&format!("{name}: {missing} of {count} ids have no vector; zeros stand in for them"));
+            let ids = if missing == 1 {
+                "ids has no vector; zeros stand in for it"
+            } else {
+                "ids have no vector; zeros stand in for them"
+            };
+            ui.warn(&format!("{name}: {missing} of {count} {ids}"));
         }
         if without + nameless > 0 {
-            ui.warn(&format!("{name}: {} rows without a vector or an id were left out", without + nameless));
+            let were = if without + nameless == 1 { "was" } else { "were" };
+            ui.warn(&format!("{name}: {} without a vector or an id {were} left out", rows(without + nameless)));
         }
         Ok(())
     }

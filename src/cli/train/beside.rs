@@ -32,8 +32,8 @@ impl Beside {
         let columns: Vec<String> = wanted.iter().filter(|column| table.has(column)).map(|c| (*c).clone()).collect();
         if columns.is_empty() {
             return Err(Failure::failed(
-                format!("{name}: has none of the columns that --features still needs"),
-                Some("name its vector column: --features embedding,NAME (`embed --as NAME` makes one)".into()),
+                format!("{name}: has none of the columns that --vector-column still needs"),
+                Some("name its vector column: --vector-column embedding,NAME (`embed --as NAME` makes one)".into()),
             ));
         }
         let file = tempfile::tempfile().map_err(io::Error::temporary)?;

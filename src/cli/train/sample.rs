@@ -77,7 +77,7 @@ impl Sample {
             }
         }
         if let Some(twice) = columns.iter().enumerate().find_map(|(i, c)| columns[..i].contains(c).then_some(c)) {
-            return Err(Failure::usage(format!("--features names `{twice}` twice"), "name each column once"));
+            return Err(Failure::usage(format!("--vector-column names `{twice}` twice"), "name each column once"));
         }
         let has_split = table.has(column::SPLIT);
         let provenance = table.provenance.clone();
@@ -380,9 +380,10 @@ impl Gather {
                 "no row of the split `train`: a head does not learn from the test",
                 "`pokedex split TABLE -o split.parquet` divides a table into train, validation and test",
             ),
-            () if self.without_vector > 0 && self.without_class == 0 => {
-                ("no row has a vector in every column of --features", "`pokedex embed INPUT -o embeddings.parquet`")
-            }
+            () if self.without_vector > 0 && self.without_class == 0 => (
+                "no row has a vector in every column of --vector-column",
+                "`pokedex embed INPUT -o embeddings.parquet`",
+            ),
             () => (
                 "no row to learn from has a class",
                 "`pokedex scan FOLDER --meta CSV` adds ids and labels; folders are labels where there are several",
