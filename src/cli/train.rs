@@ -40,10 +40,6 @@ pub struct Train {
     #[command(flatten)]
     inputs: TableInputs,
 
-    /// Write the head to this file
-    #[arg(short, long, help_heading = "Output", value_name = "HEAD")]
-    output: PathBuf,
-
     /// How the head decides
     #[arg(long, help_heading = "Training", value_enum, default_value = "linear", value_name = "METHOD")]
     method: Method,
@@ -106,6 +102,10 @@ pub struct Train {
     /// Another number sets other rows aside
     #[arg(long, help_heading = "Training", default_value_t = 0, value_name = "N")]
     seed: u64,
+
+    /// Write the head to this file
+    #[arg(short, long, help_heading = "Output", value_name = "HEAD")]
+    output: PathBuf,
 
     /// Add settings, figures and the training curve to this table of runs
     #[arg(long, help_heading = "Output", value_name = "FILE")]

@@ -239,6 +239,12 @@ impl Gather {
                 self.without_vector += 1;
                 continue;
             }
+            if vector.iter().any(|x| !x.is_finite()) {
+                let what = format!("{name}: row {key}: its vector holds a number that is not finite");
+                let sound = format!("key <> '{}'", key.replace('\'', "''"));
+                let hint = format!("leave it out: pokedex export {name} --where \"{sound}\" -o sound.parquet");
+                return Err(Failure::failed(what, Some(hint)));
+            }
             let class = match label {
                 None if (side == 0 && splits.is_some()) || self.target == Target::Prediction => {
                     self.without_class += 1;
