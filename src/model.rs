@@ -729,7 +729,7 @@ pub fn models_folder() -> Option<PathBuf> {
 
 /// Where what can be made again is kept: `$POKEDEX_CACHE`, else `pokedex` in the user's cache folder.
 pub fn cache_folder() -> Option<PathBuf> {
-    match std::env::var_os("POKEDEX_CACHE") {
+    match std::env::var_os("POKEDEX_CACHE").filter(|folder| !folder.is_empty()) {
         Some(folder) => Some(folder.into()),
         None => dirs::cache_dir().map(|folder| folder.join("pokedex")),
     }

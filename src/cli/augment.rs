@@ -17,7 +17,7 @@ use clap::Args;
 use super::args::{Origin, Size, Tally, Work, clean_up_when_interrupted, open_sink, print};
 use super::failure::{Exit, Failure};
 use super::folders;
-use super::outputs::{ensure_extension, ensure_parquet, ensure_whole_in_place};
+use super::outputs::{ensure_extension, ensure_parquet, ensure_whole_in_place, open_beside};
 use crate::augment::{Augmenter, BackgroundImages, Candidate, DEFAULT_RECIPE, Gathering, Partners, Plan, Recipe};
 use crate::image::{Colour, Encoding};
 use crate::io::{self, Folder, Sink, Target, Within};
@@ -139,7 +139,8 @@ impl AugmentArgs {
         let table = inputs.images()?.with_unique_keys();
         let (name, origin) = (table.name.clone(), Origin::of(&table));
         self.ensure_table_suits(&table, &augmenter.recipe)?;
-        let sheet = self.preview.clone().map(|path| open_sink(&Target::File(path), true)).transpose()?;
+        let ours = |start: &[u8]| start.windows(sheet::MARK.len()).any(|window| window == sheet::MARK);
+        let sheet = self.preview.clone().map(|path| open_beside(path, ours)).transpose()?;
         let output = self.open(target, &table, &augmenter)?;
 
         let partners = if augmenter.recipe.needs_partners() { Some(Gathering::new()?) } else { None };

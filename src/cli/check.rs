@@ -124,7 +124,10 @@ impl Check {
         let target = Target::parse(self.output.as_deref());
         let format = outputs::format(&target, self.format, Format::Text)?;
         let beside = match self.findings.as_deref() {
-            Some(path) => Some((Format::of(path)?, open_sink(&Target::File(path.into()), true)?)),
+            Some(path) => {
+                let (format, target) = (Format::of(path)?, Target::File(path.into()));
+                Some((outputs::format(&target, Some(format), format)?, open_sink(&target, true)?))
+            }
             None => None,
         };
         let (table, layout) = self.open()?;
@@ -145,22 +148,21 @@ impl Check {
         Ok(self.verdict(&report))
     }
 
-    /// A report in the place of what it is about is a slip.
+    /// A report in the place of what it is about is a slip, and so is one in the place of a label file of its data set. Below
+    /// a folder that is checked only what begins as a report does is replaced by another.
     fn refuse_to_overwrite(&self) -> Result<(), Failure> {
         let outputs = [self.output.as_deref(), self.findings.as_deref()];
-        for output in outputs.into_iter().flatten().filter_map(|path| path.canonicalize().ok()) {
-            if self.inputs.iter().any(|input| input.canonicalize().is_ok_and(|input| input == output)) {
-                let message = format!("{}: is what is to be checked", output.display());
+        for output in outputs.into_iter().flatten() {
+            let inputs = self.inputs.iter().map(|input| &**input);
+            outputs::ensure_no_input(Some(output), inputs, "what is found in it")?;
+            let Ok(place) = output.canonicalize() else { continue };
+            let mut folders = self.inputs.iter().filter_map(|input| input.canonicalize().ok());
+            if place.is_file() && folders.any(|folder| place.starts_with(folder)) && !report::is_report(&place) {
+                let message = format!("{}: lies in what is to be checked, and is no report", output.display());
                 return Err(Failure::usage(message, "write the report to another file"));
             }
         }
-        match outputs {
-            [Some(one), Some(other)] if one == other => {
-                let message = format!("{}: both the report and the findings would go there", one.display());
-                Err(Failure::usage(message, "give one of them another name"))
-            }
-            _ => Ok(()),
-        }
+        outputs::ensure_apart(&outputs)
     }
 
     fn ignored(&self) -> Result<Vec<Rule>, Failure> {

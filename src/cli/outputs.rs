@@ -13,6 +13,7 @@ use clap::ValueEnum;
 use super::args::open_sink;
 use super::failure::Failure;
 use crate::io::{Sink, Target};
+use crate::table::dataset::{MANIFEST, folder_of};
 
 /// What an extension says, by the name of the format on the command line, and what people call it.
 const EXTENSIONS: &[(&[&str], &str, &str)] = &[
@@ -42,11 +43,42 @@ const TEXT: &str = "txt";
 /// What `export` can write to a file, by what an extension says.
 const EXPORTED: [&str; 7] = ["csv", "tsv", "json", "jsonl", "arrow", "npy", "faiss"];
 
-/// What a name says: the format, and what people call it. Most names say nothing.
+/// What a name says: the format, and what people call it. Most names say nothing; of a link that says nothing it is what the
+/// name of its target says.
 fn said(path: &Path) -> Option<(&'static str, &'static str)> {
+    said_by_name(path).or_else(|| said_by_name(&target_of(path)?))
+}
+
+fn said_by_name(path: &Path) -> Option<(&'static str, &'static str)> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
     let found = EXTENSIONS.iter().find(|(extensions, ..)| extensions.contains(&extension.as_str()));
     found.map(|(_, format, words)| (*format, *words))
+}
+
+/// The file that a link leads to. The links below `/dev` lead to what the shell has opened, whatever its name.
+fn target_of(path: &Path) -> Option<PathBuf> {
+    let is_link = path.is_symlink() && !path.starts_with("/dev");
+    is_link.then(|| path.canonicalize().or_else(|_| path.read_link()).ok()).flatten()
+}
+
+/// Refuses what is written through a link to a file of another kind, and a table in the place of a folder's manifest, which
+/// says what the folder's files are and which of them may be replaced.
+fn ensure_replaceable(path: &Path) -> Result<(), Failure> {
+    let shown = path.display();
+    let target = target_of(path);
+    if let (Some((one, _)), Some(target)) = (said_by_name(path), &target)
+        && let Some((other, words)) = said_by_name(target)
+        && (one, one.is_empty()) != (other, false)
+    {
+        let message = format!("{shown}: is a link to {}, whose name says {words}", target.display());
+        return Err(Failure::usage(message, "write to another file"));
+    }
+    let place = target.as_deref().unwrap_or(path);
+    if place.file_name().is_some_and(|name| name == MANIFEST) && place.is_file() && folder_of(place).is_some() {
+        let message = format!("{shown}: is the manifest of its folder, and a table would replace it");
+        return Err(Failure::usage(message, "write to another file"));
+    }
+    Ok(())
 }
 
 /// What the name of a file must say for it to hold this format.
@@ -66,6 +98,7 @@ fn says<F: ValueEnum>(format: &F) -> String {
 /// The name says another format than the one that is asked for, or one that the command does not write.
 pub fn format<F: ValueEnum + Copy>(target: &Target, wanted: Option<F>, default: F) -> Result<F, Failure> {
     let Target::File(path) = target else { return Ok(wanted.unwrap_or(default)) };
+    ensure_replaceable(path)?;
     let Some((own, words)) = said(path) else { return Ok(wanted.unwrap_or(default)) };
     let name = |format: &F| format.to_possible_value().expect("no format is hidden").get_name().to_string();
     let shown = path.display();
@@ -96,6 +129,7 @@ pub fn format<F: ValueEnum + Copy>(target: &Target, wanted: Option<F>, default: 
 /// Refuses a name that says something else, of a command that writes a Parquet table to a file.
 pub fn ensure_parquet(target: &Target) -> Result<(), Failure> {
     let Target::File(path) = target else { return Ok(()) };
+    ensure_replaceable(path)?;
     let Some((own, words)) = said(path).filter(|(own, _)| *own != PARQUET) else { return Ok(()) };
     let (shown, table) = (path.display(), path.with_extension(PARQUET));
     let table = table.display();
@@ -210,9 +244,14 @@ pub fn ensure_ours(path: &Path, ours: impl FnOnce(&Path) -> bool) -> Result<(), 
     Err(Failure::usage(message, format!("another name for -o, or: mv {shown} {shown}.old")))
 }
 
+/// What lies under a name, `-` being what standard input was redirected from.
+fn metadata(path: &Path) -> std::io::Result<std::fs::Metadata> {
+    if path == Path::new("-") { Path::new("/dev/stdin") } else { path }.metadata()
+}
+
 /// Whether two names mean one file, or would if it were there.
 fn is_same(one: &Path, other: &Path) -> bool {
-    match (one.metadata(), other.metadata()) {
+    match (metadata(one), metadata(other)) {
         (Ok(one), Ok(other)) => one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino()),
         (Err(_), Err(_)) => {
             let place = |path: &Path| {

@@ -16,7 +16,8 @@ use arrow_array::{Array, ArrayRef, BinaryArray, Int32Array, RecordBatch, StringA
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
-use super::source::{folder_of, is_table};
+pub use super::source::folder_of;
+use super::source::is_table;
 use super::{Error, Images, Source, Table, column};
 use crate::io::{self, JOURNAL, Listing, lies_below};
 

@@ -329,3 +329,96 @@ fn nested_values_are_json_and_nulls_are_null() {
         serde_json::from_str(&dir.pokedex("export t.parquet --format json").ok().text()).expect("JSON");
     assert_eq!(json[0]["st"]["b"]["c"], "x");
 }
+
+#[test]
+fn nothing_is_written_through_a_link_to_a_file_whose_name_says_something_else() {
+    let dir = workdir();
+    dir.write("notes.csv", "key,note\n000.png,mine\n");
+    for (link, target) in [("l.csv", "pics/a/000.png"), ("l.parquet", "notes.csv"), ("l.json", "notes.csv")] {
+        std::os::unix::fs::symlink(target, dir.path(link)).unwrap();
+    }
+    std::os::unix::fs::symlink("e.parquet", dir.path("latest")).unwrap();
+    let (picture, notes) = (dir.read("pics/a/000.png"), dir.read("notes.csv"));
+    for command in [
+        "check m.parquet --findings l.csv",
+        "check m.parquet -o l.csv",
+        "scan pics -o l.parquet",
+        "export m.parquet -o l.json",
+        "export m.parquet -o latest --format csv",
+    ] {
+        let said = dir.pokedex(command).failed(2);
+        assert!(said.contains("name says"), "{command}: {said}");
+    }
+    dir.pokedex("check pics --findings l.csv").failed(2);
+    assert_eq!(dir.read("pics/a/000.png"), picture);
+    assert_eq!(dir.read("notes.csv"), notes);
+}
+
+#[test]
+fn a_sheet_replaces_only_sheets() {
+    let dir = workdir();
+    let picture = dir.read("pics/a/000.png");
+    let said = dir.pokedex("augment s.parquet --preview pics/a/000.png").failed(2);
+    assert!(said.contains("was not made by pokedex"), "{said}");
+    assert_eq!(dir.read("pics/a/000.png"), picture);
+    dir.pokedex("augment s.parquet --preview sheet.png").ok();
+    image::load_from_memory_with_format(&dir.read("sheet.png"), image::ImageFormat::Png).expect("a sound PNG");
+    dir.pokedex("augment s.parquet --seed 7 --preview sheet.png").ok();
+}
+
+#[test]
+fn a_report_replaces_nothing_of_the_data_set_that_is_checked() {
+    let dir = workdir();
+    dir.pokedex("export s.parquet --format yolo -o yolo/ -q");
+    dir.pokedex("export s.parquet --format coco -o coco/ -q");
+    let label = dir.files("yolo/labels/train").into_iter().next().unwrap();
+    let label = if label.starts_with("yolo") { label } else { format!("yolo/labels/train/{label}") };
+    for (folder, file) in [
+        ("yolo", label.as_str()),
+        ("yolo", "yolo/classes.txt"),
+        ("yolo", "yolo/manifest.parquet"),
+        ("coco", "coco/annotations/instances_train.json"),
+    ] {
+        let before = dir.read(file);
+        dir.pokedex(&format!("check {folder} --fail-on never -o {file}")).failed(2);
+        assert_eq!(dir.read(file), before, "{file}");
+    }
+    for report in ["report.txt", "report.json", "report.jsonl", "report.csv", "report.tsv", "report.parquet"] {
+        for _ in 0..2 {
+            dir.pokedex(&format!("check yolo --fail-on never -o yolo/{report}")).ok();
+        }
+    }
+}
+
+#[test]
+fn no_table_replaces_the_manifest_of_a_folder() {
+    let dir = workdir();
+    dir.pokedex("export s.parquet --format coco -o coco/ -q");
+    let before = dir.read("coco/manifest.parquet");
+    for command in ["scan coco", "embed coco --no-cache", "split coco", "export coco/manifest.parquet"] {
+        let said = dir.pokedex(&format!("{command} -o coco/manifest.parquet")).failed(2);
+        assert!(said.contains("is the manifest of its folder"), "{command}: {said}");
+    }
+    assert_eq!(dir.read("coco/manifest.parquet"), before);
+    // A table of that name without such a folder is one as any other.
+    dir.pokedex("scan pics -o pics/manifest.parquet").ok();
+    dir.pokedex("scan pics -o pics/manifest.parquet").ok();
+}
+
+#[test]
+fn what_standard_input_is_redirected_from_is_an_input() {
+    let dir = workdir();
+    dir.write("list.csv", "pics/a/000.png\n");
+    dir.write("q.txt", "fire\n");
+    for line in [
+        "check - -o list.csv < list.csv",
+        "classify - --head h.parquet -o list.csv < list.csv",
+        "query --queries - -o q.txt < q.txt",
+        "index - -o e.parquet < e.parquet",
+    ] {
+        let before = ["list.csv", "q.txt", "e.parquet"].map(|file| dir.read(file));
+        let run = dir.shell(&format!("pokedex {line}"));
+        assert_eq!((run.code, run.stderr.contains("is what is read")), (2, true), "{line}: {}", run.stderr);
+        assert_eq!(["list.csv", "q.txt", "e.parquet"].map(|file| dir.read(file)), before, "{line}");
+    }
+}

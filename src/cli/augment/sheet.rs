@@ -62,6 +62,12 @@ fn cell(picture: &Rgb, boxes: Option<&[Bounds]>) -> Rgb {
     cell
 }
 
+/// Says in a sheet (as a PNG's chunk, with its length and check) that it is one, so that only sheets are replaced by sheets.
+pub const MARK: &[u8] = b"\0\0\0\x22tEXtSoftware\0pokedex augment --preview\x3f\x76\xb1\x03";
+
+/// Where the header of a PNG ends: after its signature and its chunk `IHDR`.
+const AFTER_HEADER: usize = 8 + 25;
+
 /// The whole sheet as a PNG.
 pub fn sheet(lines: &[Vec<Rgb>]) -> Result<Vec<u8>, Failure> {
     let side = |cells: usize| cells as u32 * (CELL + GAP) + GAP;
@@ -76,5 +82,7 @@ pub fn sheet(lines: &[Vec<Rgb>]) -> Result<Vec<u8>, Failure> {
             }
         }
     }
-    image::encode(&sheet, Encoding::Png).map_err(|e| Failure::failed(e.to_string(), None))
+    let mut png = image::encode(&sheet, Encoding::Png).map_err(|e| Failure::failed(e.to_string(), None))?;
+    png.splice(AFTER_HEADER..AFTER_HEADER, MARK.iter().copied());
+    Ok(png)
 }

@@ -1,6 +1,6 @@
 //! What was found, for people and for programs.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::What;
 use crate::check::{Finding, Report, Rule, Severity, Span, Subject};
 use crate::cli::failure::Failure;
 use crate::io::Sink;
-use crate::table::{Provenance, StreamFormat, Writer};
+use crate::table::{Provenance, StreamFormat, Table, Writer};
 use crate::ui::{cell, printable, several};
 
 /// How the report is written.
@@ -48,6 +48,29 @@ impl Format {
         }
     }
 }
+
+/// Whether a file is empty or begins as one of the reports does (a table of findings has all their columns).
+pub fn is_report(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(4096).read_to_end(&mut start));
+    let starts = |text: &str| start.starts_with(text.as_bytes());
+    let columns = |separator: &str| starts(&COLUMNS.join(separator));
+    let object = |key: &str| start.starts_with(b"{") && String::from_utf8_lossy(&start).contains(key);
+    let known = start.is_empty()
+        || starts(TITLE)
+        || columns(",")
+        || columns("\t")
+        || object("\"pictures_opened\"")
+        || object("\"other_split\"");
+    read.is_ok() && (known || (starts("PAR1") && table_has_columns(path)))
+}
+
+fn table_has_columns(path: &Path) -> bool {
+    Table::open(path).is_ok_and(|table| COLUMNS.iter().all(|name| table.has(name)))
+}
+
+/// What the text begins with.
+const TITLE: &str = "data set      ";
 
 pub fn write(report: &Report, what: &What, format: Format, limit: usize, mut sink: Sink) -> Result<(), Failure> {
     let name = sink.name();
