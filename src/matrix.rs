@@ -65,7 +65,12 @@ pub fn bytes_by_transposed(a: &[u8], b: &[i8], inner: usize, out: &mut [i32]) {
 /// Which byte stands for 0 in [`bytes_by_transposed`]: 64 on processors that add two products of the bytes as they are in
 /// 16 bits (those without VNNI): of bytes up to 127 the sum fits, of greater ones it is cut off. Else 128.
 pub fn byte_zero() -> u8 {
-    if GemmExecutor::<u8, i8, i32>::new().may_saturate() { 64 } else { 128 }
+    if bytes_are_exact() { 128 } else { 64 }
+}
+
+/// Whether products of bytes are exact whatever the bytes are.
+pub fn bytes_are_exact() -> bool {
+    !GemmExecutor::<u8, i8, i32>::new().may_saturate()
 }
 
 /// Adds `aᵀ · b` of `a` [n, columns] and `b` [n, inner] to `out` [columns, inner].

@@ -40,6 +40,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::image::{Colour, Fit, Rgb};
+use crate::{matrix, notes};
 use engine::{Batch, Choice, Ends, Output, Role, Tower};
 use layout::{Form, Found, Part, Vocabulary, Words};
 use lone::{Lone, Purpose};
@@ -385,7 +386,10 @@ impl Model {
     /// The built-in model and those in the models folder that can be opened.
     pub fn list() -> Vec<Model> {
         let mut models = vec![Model::builtin()];
-        models.extend(installed_folders().iter().filter_map(|folder| Model::open(folder, None, Engine::Auto).ok()));
+        models.extend(installed_folders().iter().filter_map(|folder| {
+            let broken = |error: Error| notes::say(&format!("model {}", folder.display()), error.to_string());
+            Model::open(folder, None, Engine::Auto).map_err(broken).ok()
+        }));
         models
     }
 
@@ -485,6 +489,10 @@ impl Model {
                 let tried = trial::pass(&file, &part.ends, choice, sample, mark.as_deref());
                 tried.and_then(|()| rten::load_file(&file, &part.ends, use_))
             }
+            Location::Folder(_) if self.found.quantised && choice.engine != Engine::Ort && !matrix::bytes_are_exact() => Err(
+                "rten rounds 8-bit products on this processor, which has no instructions for them; ONNX Runtime does not"
+                    .into(),
+            ),
             Location::Folder(folder) => prepare::load(folder, part, choice, sample),
         };
         tower.map_err(|problem| self.load_error(&part.file, problem))

@@ -76,6 +76,11 @@ fn pictures_of_every_shape_have_the_vectors_of_the_reference() {
                 assert!(said.contains("cubic interpolation"), "{said}");
                 continue;
             }
+            if name == "clip_int8" && engine == Engine::Rten && !pokedex::matrix::bytes_are_exact() {
+                let said = open(name, engine).image_tower(Use::Once, Device::Cpu).err().expect("refused").to_string();
+                assert!(said.contains("rounds 8-bit products"), "{said}");
+                continue;
+            }
             for use_ in [Use::Bulk { calls: 2 }, Use::Once] {
                 let model = open(name, engine);
                 let tower = model.image_tower(use_, Device::Cpu).unwrap_or_else(|e| panic!("{name}, {engine:?}: {e}"));
@@ -105,6 +110,9 @@ fn texts_in_any_script_have_the_vectors_of_the_reference() {
             if wanted.get("texts").is_none() {
                 let said = model.text_tower(Use::Once, Device::Cpu).err().expect("it has none").to_string();
                 assert!(said.contains("has no text tower"), "{said}");
+                continue;
+            }
+            if name == "clip_int8" && engine == Engine::Rten && !pokedex::matrix::bytes_are_exact() {
                 continue;
             }
             let towers = [Use::Bulk { calls: 2 }, Use::Once]

@@ -215,7 +215,8 @@ fn known(name: &str, raw: &DataType, plain: &DataType, has: &dyn Fn(&str) -> boo
         c::CONTENT_HASH | c::SOURCE_HASH | c::PARENT_HASH | c::PERCEPTUAL_HASH => {
             is(bytes || nothing || *plain == c::HASH_TYPE, Change::Fitting, c::HASH_TYPE)
         }
-        c::REJECTED => kept(nothing || matches!(value, DataType::Boolean)),
+        // Who reads it says what is wrong with it: taken for another column, it would let rejected rows through.
+        c::REJECTED => kept(true),
         c::IMAGE => {
             let to = c::image_field().data_type().clone();
             match raw {

@@ -232,8 +232,8 @@ fn a_csv_of_another_program_needs_only_the_names_of_its_columns() {
 fn numbers_are_classes_too() {
     let dir = Workdir::new();
     let ids: ArrayRef = Arc::new(Int64Array::from(vec![Some(25), Some(4_000_000_000), None]));
-    dir.foreign("p.parquet", &table(vec![("id", ids), ("prediction_1", some(&["25", "7", "7"]))]));
-    let figures = json(&dir, "p.parquet --truth id");
+    dir.foreign("p.parquet", &table(vec![("number", ids), ("prediction_1", some(&["25", "7", "7"]))]));
+    let figures = json(&dir, "p.parquet --truth number");
     assert_eq!((&figures["rows"], &figures["top1"], &figures["strangers"]), (&2.into(), &0.5.into(), &1.into()));
     let floats: ArrayRef = Arc::new(Float64Array::from(vec![Some(25.0), Some(7.0), None]));
     dir.foreign("q.parquet", &table(vec![("id", floats), ("prediction_1", some(&["25", "7", "7"]))]));

@@ -81,7 +81,7 @@ fn a_picture_of_which_a_classifier_gives_no_numbers_is_a_row_with_an_error() {
     assert!(said.contains("black.png: the model gives numbers of it that are not finite"), "{said}");
     let rows: Vec<&str> = text.lines().collect();
     assert_eq!(rows.len(), 5, "{text}");
-    assert!(rows[1].starts_with("black.png,,,,"), "{text}");
+    assert!(rows[1].starts_with("black.png,,,true,"), "{text}");
     assert!(rows[4].starts_with("red.png,class_0,0.99"), "{text}");
     let said = dir.pokedex("embed in --ids none --model nan.onnx#feat --engine rten -o e.parquet").failed(3);
     assert!(said.contains("black.png: the model's vector of it holds a number that is not finite"), "{said}");

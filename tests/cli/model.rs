@@ -21,12 +21,17 @@ fn what_a_model_says_of_itself_drives_no_terminal() {
     let dir = Workdir::new();
     dir.other_model(".models/m");
     let config = String::from_utf8(dir.read(".models/m/model.json")).expect("text");
-    let config =
-        config.replace("\"other\"", "\"other\\u001b]0;title\\u0007\\u202e\"").replace("MIT", "MIT\\u001b[31m\\n");
-    dir.write(".models/m/model.json", config);
-    for command in ["model list", "model info m", "model info ./.models/m"] {
-        let shown = dir.pokedex(command).ok().text();
-        assert!(shown.contains("other\\u{1b}]0;title") && !shown.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{shown}");
+    let drives = |text: &str| text.contains(['\u{1b}', '\u{7}', '\u{202e}']);
+    dir.write(".models/m/model.json", config.replace("MIT", "MIT\\u001b[31m\\n"));
+    let shown = dir.pokedex("model info m").ok().text();
+    assert!(shown.contains("MIT\\u{1b}[31m") && !drives(&shown), "{shown}");
+    // A name like that is none, and the list says which model is left out.
+    dir.write(".models/m/model.json", config.replace("\"other\"", "\"other\\u001b]0;title\\u0007\\u202e\""));
+    let listed = dir.pokedex("model list").ok();
+    assert!(listed.stderr.contains("other\\u{1b}]0;title") && !drives(&listed.stderr), "{}", listed.stderr);
+    for command in ["model info m", "model info ./.models/m"] {
+        let said = dir.pokedex(command).failed(1);
+        assert!(said.contains("other\\u{1b}]0;title") && !drives(&said), "{said}");
     }
 }
 

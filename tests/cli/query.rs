@@ -263,11 +263,12 @@ fn a_preview_is_for_terminals_unless_a_protocol_is_named() {
 fn hits_without_a_picture_are_named_below_the_others() {
     let dir = index_with_gaps();
     let text = dir.pokedex("query key:000.png --index e.parquet --preview=blocks").ok().text();
-    assert!(text.contains(" 001.png (no picture: in/001.png: damaged PNG"), "{text}");
-    assert!(text.contains(" 002.png (no picture: in/002.png: cannot read: No such file"), "{text}");
+    assert!(text.contains(" 001.png (no picture: ") && text.contains("in/001.png: damaged PNG"), "{text}");
+    assert!(text.contains(" 002.png (no picture: ") && text.contains("in/002.png: cannot read: No such file"), "{text}");
     assert_eq!(text.matches("no picture").count(), 2, "{text}");
     let run = dir.shell("cd .. && pokedex query key:000.png --index \"$HOME/e.parquet\" --preview=kitty").ok();
-    assert!(!run.text().contains('\x1b') && run.text().matches("no picture").count() == 3, "{}", run.text());
+    // Paths are found again from the table's place.
+    assert!(run.text().contains('\x1b') && run.text().matches("no picture").count() == 2, "{}", run.text());
 }
 
 #[test]
@@ -415,8 +416,8 @@ fn a_folder_and_the_name_of_the_pokedex_are_indexes() {
     dir.pictures("in", 3);
     dir.pokedex("embed in -o dex/e.parquet").failed(1);
     std::fs::create_dir(dir.path("dex")).expect("a folder");
-    dir.pokedex("embed in -o dex/e.parquet").ok();
-    dir.pokedex("index dex/e.parquet --kind exact -o dex/e.parquet").ok();
+    dir.pokedex("embed in -o e.parquet").ok();
+    dir.pokedex("index e.parquet --kind exact -o dex/e.parquet").ok();
     let text = dir.pokedex("query key:000.png --index dex/e.parquet").ok().text();
     assert_eq!(dir.pokedex("query key:000.png --index dex").ok().text(), text);
     assert_eq!(dir.pokedex("query key:000.png --index dex/").ok().text(), text);

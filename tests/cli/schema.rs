@@ -123,8 +123,8 @@ fn the_tables_of_an_evaluation_have_the_columns_of_the_contract() {
         (
             "runs.parquet",
             format!(
-                "run Int32 required,command Utf8 required,head Utf8,input Utf8 required,settings Utf8 required,\
-                 figures Utf8 required,top1 Float64,top5 Float64,macro_f1 Float64,ece Float64,aurc Float64,\
+                "run Int32,command Utf8,head Utf8,input Utf8,settings Utf8,figures Utf8,\
+                 top1 Float64,top5 Float64,macro_f1 Float64,ece Float64,aurc Float64,\
                  loss Float64,seconds Float64,curve List(Struct({point}))"
             ),
         ),

@@ -497,7 +497,7 @@ fn flags_that_change_nothing_are_refused() {
         ("--format yolo --val-name a/b -o out", "is not the name of a folder"),
         ("--format yolo --val-name= -o out", "is not the name of a folder"),
         ("--format yolo", "a data set is a folder"),
-        ("--format yolo -o t.parquet", "a folder is written here"),
+        ("--format yolo -o t.parquet", "is a file, and a data set is a folder"),
     ] {
         let said = dir.pokedex(&format!("export t.parquet {flags}")).failed(2);
         assert!(said.contains(part), "{flags}: {said}");
