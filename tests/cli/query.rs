@@ -264,7 +264,10 @@ fn hits_without_a_picture_are_named_below_the_others() {
     let dir = index_with_gaps();
     let text = dir.pokedex("query key:000.png --index e.parquet --preview=blocks").ok().text();
     assert!(text.contains(" 001.png (no picture: ") && text.contains("in/001.png: damaged PNG"), "{text}");
-    assert!(text.contains(" 002.png (no picture: ") && text.contains("in/002.png: cannot read: No such file"), "{text}");
+    assert!(
+        text.contains(" 002.png (no picture: ") && text.contains("in/002.png: cannot read: No such file"),
+        "{text}"
+    );
     assert_eq!(text.matches("no picture").count(), 2, "{text}");
     let run = dir.shell("cd .. && pokedex query key:000.png --index \"$HOME/e.parquet\" --preview=kitty").ok();
     // Paths are found again from the table's place.
