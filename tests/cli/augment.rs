@@ -354,7 +354,7 @@ fn copies_of_an_earlier_run_that_are_not_made_again_are_removed_and_nothing_else
     assert_eq!(dir.files("out/augmented"), left);
     assert!((0..3).all(|n| dir.path(&format!("in/{n:03}.png")).exists()));
     // A manifest of something else lists nothing, and is nobody's to replace.
-    dir.shell("rm -r out/augmented && pokedex scan in -o out/manifest.parquet").ok();
+    dir.shell("rm -r out/augmented out/manifest.parquet && pokedex scan in -o out/manifest.parquet").ok();
     let said = dir.pokedex("augment m.parquet -v -o out/").failed(1);
     assert!(said.contains("no earlier run made, or that were changed since: manifest.parquet"), "{said}");
     assert_eq!(dir.keys("out/manifest.parquet").len(), 3);
