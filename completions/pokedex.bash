@@ -222,13 +222,13 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__check)
-            opts="-o -j -q -v -h --profile --no-pictures --no-near-duplicates --hash-distance --min-size --max-imbalance --ratios --ignore --fail-on --format --limit --output --findings --jobs --quiet --verbose --help"
+            opts="-o -j -q -v -h --layout --no-pictures --no-near-duplicates --near-duplicates --hash-distance --warn-below --max-imbalance --ratios --ignore --fail-on --format --limit --output --findings --jobs --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --profile)
+                --layout)
                     COMPREPLY=($(compgen -W "yolo imagefolder coco webdataset" -- "${cur}"))
                     return 0
                     ;;
@@ -236,7 +236,7 @@ _pokedex() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --min-size)
+                --warn-below)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -331,7 +331,7 @@ _pokedex() {
                     return 0
                     ;;
                 --model)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -f -W "$(pokedex model list 2>/dev/null | sed 1d | cut -f1)" -- "${cur}"))
                     return 0
                     ;;
                 --confidence)
@@ -481,7 +481,7 @@ _pokedex() {
                     return 0
                     ;;
                 --model)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -f -W "$(pokedex model list 2>/dev/null | sed 1d | cut -f1)" -- "${cur}"))
                     return 0
                     ;;
                 --layer)
@@ -536,7 +536,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__evaluate)
-            opts="-j -q -v -h --truth --prediction --score --by --split --report --compare --log --format --seed --bootstrap --jobs --quiet --verbose --help"
+            opts="-o -j -q -v -h --truth --prediction --score --by --split --report --compare --log --format --output --seed --bootstrap --jobs --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -578,6 +578,14 @@ _pokedex() {
                     COMPREPLY=($(compgen -W "table tsv csv json jsonl parquet" -- "${cur}"))
                     return 0
                     ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --seed)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -602,14 +610,14 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__export)
-            opts="-o -j -q -v -h --format --columns --where --vector-column --output --size --fit --encode --quality --background --val-name --shard-size --no-check --force --model --calibration --anchors --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-o -j -q -v -h --format --columns --where --vector-column --output --size --fit --encode --quality --background --classes --val-name --shard-size --no-check --force --model --calibration --anchors --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "csv tsv jsonl npy faiss web-json yolo imagefolder coco webdataset huggingface edge" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "csv tsv jsonl json parquet arrow table npy faiss web-json yolo imagefolder coco webdataset huggingface edge" -- "${cur}"))
                     return 0
                     ;;
                 --columns)
@@ -652,6 +660,10 @@ _pokedex() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --classes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --val-name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -661,7 +673,7 @@ _pokedex() {
                     return 0
                     ;;
                 --model)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -f -W "$(pokedex model list 2>/dev/null | sed 1d | cut -f1)" -- "${cur}"))
                     return 0
                     ;;
                 --calibration)
@@ -703,7 +715,7 @@ _pokedex() {
                     return 0
                     ;;
                 --model)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -f -W "$(pokedex model list 2>/dev/null | sed 1d | cut -f1)" -- "${cur}"))
                     return 0
                     ;;
                 --kind)
@@ -764,7 +776,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__man)
-            opts="-o -q -v -h --output --quiet --verbose --help"
+            opts="-o -q -v -h --output --quiet --verbose --help scan convert-rgb split check augment embed index query train classify evaluate export model cache completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -864,7 +876,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__query)
-            opts="-n -0 -q -v -h --index --top --id --queries --model --engine --vector-column --where --offset --min-score --diverse --explain --exact --search-k --beam --dim --metric --format --null --preview --open --quiet --verbose --help"
+            opts="-n -o -0 -q -v -h --index --top --id --queries --model --engine --vector-column --where --offset --min-score --diverse --explain --exact --search-k --beam --dim --metric --columns --format --output --null --preview --open --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -891,7 +903,7 @@ _pokedex() {
                     return 0
                     ;;
                 --model)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -f -W "$(pokedex model list 2>/dev/null | sed 1d | cut -f1)" -- "${cur}"))
                     return 0
                     ;;
                 --engine)
@@ -931,11 +943,23 @@ _pokedex() {
                     return 0
                     ;;
                 --metric)
-                    COMPREPLY=($(compgen -W "angular euclidean dot" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "angular euclidean manhattan dot" -- "${cur}"))
+                    return 0
+                    ;;
+                --columns)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "table tsv csv json jsonl parquet paths" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --preview)
@@ -1004,7 +1028,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__split)
-            opts="-0 -o -j -q -v -h --ids --root --null --ratios --seed --by --group --near-duplicates --hash-distance --min-cosine --vector-column --min-size --keep --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-0 -o -j -q -v -h --ids --root --null --ratios --seed --by --group --near-duplicates --no-near-duplicates --hash-distance --min-cosine --vector-column --min-size --keep --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1082,29 +1106,21 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__train)
-            opts="-o -j -q -v -h --output --method --target --features --with --l2 --balance --no-scale --neighbours --steps --tolerance --coverage --accuracy --validation --seed --log --no-cache --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-o -j -q -v -h --method --by --vector-column --with --l2 --balance --no-scale --neighbours --steps --tolerance --coverage --accuracy --validation --seed --output --log --no-cache --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --output)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -o)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --method)
                     COMPREPLY=($(compgen -W "linear centroid knn" -- "${cur}"))
                     return 0
                     ;;
-                --target)
+                --by)
                     COMPREPLY=($(compgen -W "label id prediction" -- "${cur}"))
                     return 0
                     ;;
-                --features)
+                --vector-column)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1141,6 +1157,14 @@ _pokedex() {
                     return 0
                     ;;
                 --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -39,17 +39,17 @@ complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "query" -d 'Find wha
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "train" -d 'Learn to classify from a table of embeddings'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "classify" -d 'Say which class each image is of'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "evaluate" -d 'Say how good predictions are'
-complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "export" -d 'Write a table as CSV, TSV, JSON lines or NumPy, or its pictures as a data set that training tools load'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "export" -d 'Write a table as CSV, JSON, Parquet, NumPy and others, or its pictures as a data set that training tools load'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "model" -d 'List models, explain them, and get more of them'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "cache" -d 'Show what is kept of earlier runs, or remove it'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "man" -d 'Print a manual page, or write all of them to a folder'
-complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number (0001 to 1025)'
-name\t'From the file\'s name; one without a number is an error'
-dir\t'From the folder\'s name; one without a number is an error'
+complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number of four digits (0001 to 1025)'
+name\t'From the file\'s name: a number at its beginning, or the name of a species'
+dir\t'From the folder\'s name: a number at its beginning, or the name of a species'
 none\t'No class numbers'"
-complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l root -d 'Make the keys of a list of paths relative to this folder' -r -F
-complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l meta -d 'Join the columns of this CSV' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l root -d 'Make the keys of a list of paths relative to this folder, and look for the files of a table below it first' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l meta -d 'Join the columns of this CSV, or TSV' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l on -d 'The column that the CSV is joined on' -r -f -a "id\t''
 label\t''
 key\t''"
@@ -58,7 +58,7 @@ error\t'Stop'
 all\t'Make a row for each; the keys of the further ones end in #2, #3, …'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -s o -l output -d 'Write the table to this file [default: standard output, when it is not a terminal]' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
-arrow\t''"
+arrow\t'An IPC stream'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -s 0 -l null -d 'Paths in a list end with NUL bytes, as `find -print0` writes them'
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l verify -d 'Decode every image instead of reading its header'
@@ -67,14 +67,14 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l strict -d 'Fail
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number (0001 to 1025)'
-name\t'From the file\'s name; one without a number is an error'
-dir\t'From the folder\'s name; one without a number is an error'
+complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number of four digits (0001 to 1025)'
+name\t'From the file\'s name: a number at its beginning, or the name of a species'
+dir\t'From the folder\'s name: a number at its beginning, or the name of a species'
 none\t'No class numbers'"
-complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l root -d 'Make the keys of a list of paths relative to this folder' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l root -d 'Make the keys of a list of paths relative to this folder, and look for the files of a table below it first' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -s o -l output -d 'Write to this table, or to this folder when it ends in / or exists [default: a table on standard output]' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
-arrow\t''"
+arrow\t'An IPC stream'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l background -d 'The colour behind transparent pixels: white, black, grey or #rrggbb' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l size -d 'Scale to fit N x N or W x H pixels; what is left over is background' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l encode -d 'How images are written' -r -f -a "png\t'Lossless, and as small as other programs\' PNG'
@@ -87,11 +87,11 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l strict -
 complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number (0001 to 1025)'
-name\t'From the file\'s name; one without a number is an error'
-dir\t'From the folder\'s name; one without a number is an error'
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number of four digits (0001 to 1025)'
+name\t'From the file\'s name: a number at its beginning, or the name of a species'
+dir\t'From the folder\'s name: a number at its beginning, or the name of a species'
 none\t'No class numbers'"
-complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l root -d 'Make the keys of a list of paths relative to this folder' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l root -d 'Make the keys of a list of paths relative to this folder, and look for the files of a table below it first' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l ratios -d 'Shares of train, validation and test' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l seed -d 'Another number gives another division' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l by -d 'The column that holds the class [default: id where there is one, else label]' -r
@@ -103,28 +103,29 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l min-size -d 'E
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l keep -d 'Images that have a split keep it, and new ones fill what their classes lack: the splits of the column `split`, or, by content, those of an earlier TABLE' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -s o -l output -d 'Write the table to this file [default: standard output, when it is not a terminal]' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
-arrow\t''"
+arrow\t'An IPC stream'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -s 0 -l null -d 'Paths in a list end with NUL bytes, as `find -print0` writes them'
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l near-duplicates -d 'Keep near copies on one side'
+complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l no-near-duplicates -d 'Do not look for near copies, as it does not anyway'
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l skip-ok -d 'Exit with 0 although inputs were skipped'
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -l strict -d 'Fail at the first input that cannot be processed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand split" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l profile -d 'How the folder is laid out [default: told by its files]' -r -f -a "yolo\t'images/ and labels/ with a text file for each picture, and data.yaml'
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l layout -d 'How the folder is laid out [default: told by its files]' -r -f -a "yolo\t'images/ and labels/ with a text file for each picture, and data.yaml'
 imagefolder\t'A folder for each class, in a folder for each split'
 coco\t'annotations/*.json and their pictures'
 webdataset\t'Shards: tar files in which the files of a sample share a name'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l hash-distance -d 'In how many bits of 256 the perceptual hashes of near copies may differ, as for `split`' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l min-size -d 'Warn of pictures with a side of fewer pixels' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l warn-below -d 'Warn of pictures with a side of fewer pixels' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l max-imbalance -d 'Warn where the largest class has more than X times the pictures of the smallest' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l ratios -d 'Warn of classes that are not divided so [default: as `split` has noted in the table]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l ignore -d 'Leave out these rules: names separated by commas' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l fail-on -d 'What makes the exit code 4' -r -f -a "error\t'At an error'
 warning\t'At a warning too'
 never\t'Never'"
-complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l format -d 'How the report is written' -r -f -a "text\t'For people'
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l format -d 'How the report is written [default: what the file\'s name says, else text]' -r -f -a "text\t'For people'
 json\t'One object: a summary, and all findings'
 jsonl\t'The findings, one object a line'
 tsv\t'The findings, tab-separated, with a header'
@@ -136,12 +137,13 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l findings -d 'W
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l no-pictures -d 'Do not open pictures: hold only the table\'s columns against each other'
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l no-near-duplicates -d 'Do not look for near copies'
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l near-duplicates -d 'Look for near copies, as it does anyway'
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -s o -l output -d 'Write to this table, or to this folder when it ends in / or exists [default: a table on standard output]' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
-arrow\t''"
+arrow\t'An IPC stream'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l floor -d 'Bring every class of train to at least N pictures' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l copies -d 'Make N copies of every picture of train [default: 1, or 0 with --floor]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l recipe -d 'What is done to pictures, as --print-recipe shows it' -r -F
@@ -163,12 +165,12 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l strict -d 'F
 complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number (0001 to 1025)'
-name\t'From the file\'s name; one without a number is an error'
-dir\t'From the folder\'s name; one without a number is an error'
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number of four digits (0001 to 1025)'
+name\t'From the file\'s name: a number at its beginning, or the name of a species'
+dir\t'From the folder\'s name: a number at its beginning, or the name of a species'
 none\t'No class numbers'"
-complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l root -d 'Make the keys of a list of paths relative to this folder' -r -F
-complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l model -d 'A model\'s name, or its folder (with a slash), and perhaps a variant (clip:int8); or an .onnx file; see `pokedex model`' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l root -d 'Make the keys of a list of paths relative to this folder, and look for the files of a table below it first' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l model -d 'A model\'s name, or its folder (with a slash), and perhaps a variant (clip:int8); or an .onnx file; see `pokedex model`' -r -a '(pokedex model list 2>/dev/null | sed 1d | cut -f1)'
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l layer -d 'The output of an .onnx file, or a value inside its graph, that is the vector; the mean of one with a height and a width (the same as FILE.onnx#NAME)' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l text -d 'Embed this text column instead of images' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l as -d 'Name of the new column' -r
@@ -180,7 +182,7 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l device -d 'Whe
 cuda\t'An NVIDIA GPU, through a GPU build of ONNX Runtime'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -s o -l output -d 'Write the table to this file [default: standard output, when it is not a terminal]' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
-arrow\t''"
+arrow\t'An IPC stream'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -s 0 -l null -d 'Paths in a list end with NUL bytes, as `find -print0` writes them'
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l keep-images -d 'Keep the images themselves in the table'
@@ -192,7 +194,7 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -s v -l verbose -
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -l columns -d 'Columns to keep beside keys, ids, labels and paths: names separated by commas, or all' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -l vector-column -d 'The column that holds the vectors' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -l model -d 'The model that made the vectors, for tables that do not say; unknown: search by stored rows only' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -l model -d 'The model that made the vectors, for tables that do not say; unknown: search by stored rows only' -r -a '(pokedex model list 2>/dev/null | sed 1d | cut -f1)'
 complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -l kind -d 'What makes searching quick [default: auto, by the number of rows]' -r -f -a "auto\t'table below ten thousand rows, exact below three million, graph above; table for standard output'
 table\t'Nothing beside the table, which is read from end to end'
 exact\t'A packed copy: the same results, many times as fast'
@@ -204,7 +206,7 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_se
 complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -s o -l output -d 'Write the table to this file [default: standard output, when it is not a terminal]' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
-arrow\t''"
+arrow\t'An IPC stream'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -l check-recall -d 'Measure, on a thousand rows, how many of the ten nearest an approximate kind finds, and note it in the index'
 complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand index; and not __fish_seen_subcommand_from info" -s v -l verbose -d 'Say what was done as well'
@@ -215,11 +217,11 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand index; and __fish_seen_s
 complete -c pokedex -n "__fish_pokedex_using_subcommand index; and __fish_seen_subcommand_from info" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand index; and __fish_seen_subcommand_from info" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand index; and __fish_seen_subcommand_from info" -s h -l help -d 'Print help'
-complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l index -d 'The table to search [default: the built-in Pokédex]; - for standard input' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l index -d 'The table to search, or a folder with one [default: the built-in Pokédex, pokedex:]; - for standard input' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s n -l top -d 'How many rows to show' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l id -d 'Search by the stored rows of this class, as the term id:N' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l queries -d 'Many queries: one a line (- for standard input), or a table or .npy of vectors' -r -F
-complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l model -d 'The model that embeds the query [default: the one that made the index]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l model -d 'The model that embeds the query [default: the one that made the index]' -r -a '(pokedex model list 2>/dev/null | sed 1d | cut -f1)'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l engine -d 'What runs the model of an index; the built-in one always runs in rten [default: auto]' -r -f -a "auto\t'ONNX Runtime for many inputs where it is installed, else rten'
 rten\t'The engine in the binary'
 ort\t'ONNX Runtime, a shared library that must be installed'"
@@ -231,16 +233,19 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l diverse -d 'Av
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l search-k -d 'How many candidates Annoy\'s trees are asked for [default: --top times the trees, at least 1000]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l beam -d 'How many rows a search in a graph keeps in sight: more finds more and is slower [default: 64]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l dim -d 'Numbers in a vector of an Annoy file by another program' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l metric -d 'What an Annoy file by another program was built with' -r -f -a "angular\t'The angle: `sqrt(2 - 2 cosine)`'
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l metric -d 'What an Annoy file by another program was built with; the score is the cosine, the distance below zero, or the product' -r -f -a "angular\t'The angle: `sqrt(2 - 2 cosine)`'
 euclidean\t'The distance'
+manhattan\t'The sum of the differences'
 dot\t'The greatest inner product'"
-complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l format -d 'How to show the result [default: an aligned table on a terminal, else tsv]' -r -f -a "table\t'Aligned columns, for people'
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l columns -d 'Show only these columns, in this order: rank, score, query, parts and those of the table; names separated by commas' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l format -d 'How to show the result [default: what the file\'s name says, else an aligned table on a terminal, else tsv]' -r -f -a "table\t'Aligned columns, for people'
 tsv\t'Tab-separated, with a header'
 csv\t''
 json\t'One array of objects'
 jsonl\t'One object a line'
 parquet\t''
 paths\t'Paths only (keys where there is no path), one a line'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s o -l output -d 'Write the result to this file [default: standard output]' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l preview -d 'Draw the hits\' pictures below the table, if standard output is a terminal; with =PROTOCOL always' -r -f -a "auto\t'As the terminal says in the environment that it can, else as blocks'
 kitty\t''
 iterm2\t''
@@ -253,14 +258,13 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l open -d 'Open 
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c pokedex -n "__fish_pokedex_using_subcommand train" -s o -l output -d 'Write the head to this file' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l method -d 'How the head decides' -r -f -a "linear\t'Multinomial logistic regression'
 centroid\t'The cosine to the mean of each class'
 knn\t'The votes of the nearest rows'"
-complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l target -d 'The column that holds the class' -r -f -a "label\t''
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l by -d 'The column that holds the class' -r -f -a "label\t''
 id\t''
 prediction\t'What `classify` said, of rows that it did not reject (pseudo-labels)'"
-complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l features -d 'Vector columns to learn from, names separated by commas' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l vector-column -d 'The column that holds the vectors, or several, side by side: names separated by commas' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l with -d 'A table with the same keys and more vector columns; may be repeated' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l l2 -d 'Penalty on the weights of a linear head: 1 / (C · rows) in scikit-learn\'s terms [default: the best on validation]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l neighbours -d 'How many neighbours vote in a k-NN head [default: the best on validation]' -r
@@ -270,6 +274,7 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l coverage -d 'R
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l accuracy -d 'Reject so many rows that this share of those accepted in the validation is right' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l validation -d 'Share of each class that is set aside to choose by, where the table has no validation; 0: none' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l seed -d 'Another number sets other rows aside' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -s o -l output -d 'Write the head to this file' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l log -d 'Add settings, figures and the training curve to this table of runs' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l balance -d 'Let small classes of a linear head weigh as much as large ones'
@@ -280,18 +285,18 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l strict -d 'Fai
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number (0001 to 1025)'
-name\t'From the file\'s name; one without a number is an error'
-dir\t'From the folder\'s name; one without a number is an error'
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number of four digits (0001 to 1025)'
+name\t'From the file\'s name: a number at its beginning, or the name of a species'
+dir\t'From the folder\'s name: a number at its beginning, or the name of a species'
 none\t'No class numbers'"
-complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l root -d 'Make the keys of a list of paths relative to this folder' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l root -d 'Make the keys of a list of paths relative to this folder, and look for the files of a table below it first' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l head -d 'A head that `train` made' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l labels -d 'A file with one label a line, to compare images with (of an ONNX classifier: the names of its classes)' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l prompt -d 'What to say of a label, {} being the label; of several the mean counts [default: {}]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l scale -d 'What a cosine is multiplied by before softmax [default: 100; of the built-in model 20]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l index -d 'A table of labelled vectors, whose nearest rows vote' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l neighbours -d 'How many rows of the index vote' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l model -d 'A ready-made classifier (an .onnx file, or a folder with one); or with --labels the model that reads them, by name or folder' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l model -d 'A ready-made classifier (an .onnx file, or a folder with one); or with --labels the model that reads them, by name or folder' -r -a '(pokedex model list 2>/dev/null | sed 1d | cut -f1)'
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l confidence -d 'Of a detector: boxes with a lower score are none' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l iou -d 'Of a detector: of two boxes that overlap by more than this share the better one stays' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l vector-column -d 'The column that holds the vectors' -r
@@ -303,7 +308,7 @@ rten\t'The engine in the binary'
 ort\t'ONNX Runtime, a shared library that must be installed'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l device -d 'Where ONNX Runtime computes [default: cpu]' -r -f -a "cpu\t''
 cuda\t'An NVIDIA GPU, through a GPU build of ONNX Runtime'"
-complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l format -d 'How to show the result [default: parquet to a file, an aligned table on a terminal, else tsv]' -r -f -a "table\t'Aligned columns, for people'
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l format -d 'How to show the result [default: what the file\'s name says, parquet where it says nothing; an aligned table on a terminal, else tsv]' -r -f -a "table\t'Aligned columns, for people'
 tsv\t'Tab-separated, with a header'
 csv\t''
 json\t'One array of objects'
@@ -329,21 +334,26 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l split -d 'L
 complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l report -d 'Write tables, figures and a page with plots and pictures to this folder' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l compare -d 'Test against other predictions of the same keys, or list the runs of a log' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l log -d 'Add the figures to this log of runs; its training curve goes into the report' -r -F
-complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l format -d 'How to show the figures [default: an aligned table on a terminal, else tsv]' -r -f -a "table\t'Aligned columns, for people'
+complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l format -d 'How to show the figures [default: what the file\'s name says, else an aligned table on a terminal, else tsv]' -r -f -a "table\t'Aligned columns, for people'
 tsv\t'A line for each figure: its name, its value, the bounds of its interval'
 csv\t''
 json\t'One object with a key for every figure'
 jsonl\t'One object a line: one for each group, then all'
 parquet\t'The object as a row; one for each group, then all'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -s o -l output -d 'Write the figures to this file [default: standard output]' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l seed -d 'Another number draws other resamples' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -l bootstrap -d 'Resamples for the intervals; 0 gives none' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand evaluate" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l format -d 'What to write' -r -f -a "csv\t'Cells separated by commas'
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l format -d 'What to write [default: what the file\'s name says, else an aligned table on a terminal, else tsv]' -r -f -a "csv\t'Cells separated by commas'
 tsv\t'Cells separated by tabs, nothing quoted'
 jsonl\t'One JSON object a line'
+json\t'One JSON array of objects'
+parquet\t'The table again, with the columns and rows that are chosen'
+arrow\t'The table as an Arrow file (Feather); to standard output as a stream'
+table\t'Aligned columns, for people'
 npy\t'The vectors as a NumPy array: float32, rows × dimension; FILE.keys.csv says which row is which'
 faiss\t'The vectors as a flat inner-product index of FAISS; FILE.keys.csv says which row is which'
 web-json\t'The vectors as a JSON array by Pokédex number, for web pages: the first is of id 1'
@@ -366,9 +376,10 @@ jpeg\t'Lossy, quality 90'
 webp\t'Lossless WebP, smaller than PNG'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l quality -d 'Quality of JPEGs, 1 to 100 [default: 90]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l background -d 'The colour behind transparent pixels and around padded pictures [default: white]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l classes -d 'Which classes there are: present (those with pictures), all, or those of a file (classes.txt or data.yaml), in its order, so that parts exported one by one have the same numbers [default: all species by number, else those present]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l val-name -d 'What the split `validation` is called in folders, for yolo: val, for example' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l shard-size -d 'Begin another shard at so many bytes, for webdataset and huggingface: 200MB, 1GB [default: 200MB]' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l model -d 'The ONNX file that is to run there' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l model -d 'The ONNX file that is to run there' -r -F -a '(pokedex model list 2>/dev/null | sed 1d | cut -f1)'
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l calibration -d 'How many pictures of train to calibrate it with, the classes in turn [default: 200]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l anchors -d 'Anchors of its boxes, a file of numbers, which becomes anchors.txt' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
@@ -421,3 +432,4 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand man" -s o -l output -d '
 complete -c pokedex -n "__fish_pokedex_using_subcommand man" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand man" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand man" -s h -l help -d 'Print help'
+complete -c pokedex -n "__fish_pokedex_using_subcommand man" -f -a "scan convert-rgb split check augment embed index query train classify evaluate export model cache completions man"
