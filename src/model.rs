@@ -434,7 +434,7 @@ impl Model {
         let sample = Sample::Pixels(part.form.shape(self.at_once().unwrap_or(1), height, width));
         let tower = self.tower(part, builtin::IMAGE.bytes(), sample, use_, device)?;
         let (id, dimension) = (self.id.clone(), self.found.dimension);
-        Ok(ImageTower { id, dimension, preprocess: preprocess.clone(), form: part.form, tower })
+        Ok(ImageTower { id, dimension, preprocess: *preprocess, form: part.form, tower })
     }
 
     /// Loads the text tower.

@@ -278,11 +278,11 @@ fn assemble(
     ];
     new.extend(boxes.map(|boxes| (column::BOXES, boxes)));
     if let Some((folder, _, files)) = place {
-        let path = |(i, file): (usize, &Box<str>)| match done[i] {
+        let path = |(i, file): (usize, &str)| match done[i] {
             Some(_) => Some(io::escape_bytes(folder.join(file).as_os_str().as_encoded_bytes())),
             None => images.path(i).map(str::to_string),
         };
-        let paths: StringArray = files.iter().enumerate().map(path).collect();
+        let paths: StringArray = files.iter().map(AsRef::as_ref).enumerate().map(path).collect();
         new.push((column::KEY, Arc::new(StringArray::from_iter_values(files))));
         new.push((column::PATH, Arc::new(paths)));
     } else {

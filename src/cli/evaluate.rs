@@ -237,7 +237,7 @@ impl EvaluateArgs {
             true => Other::Runs(runs::read_table(table)?),
             false => {
                 let columns = Columns::find_other(&table, &self.wishes())?;
-                Other::Predictions(source, columns)
+                Other::Predictions(Box::new(source), columns)
             }
         })
     }
@@ -304,7 +304,7 @@ fn curve<'a>(runs: &'a [(i32, Run)], head: Option<&str>) -> Option<(i32, &'a [ru
 
 /// What --compare names.
 enum Other {
-    Predictions(Source, Columns),
+    Predictions(Box<Source>, Columns),
     Runs(Vec<(i32, Run)>),
 }
 

@@ -43,7 +43,7 @@ impl Fixed {
     /// It is no ONNX file, or takes something else than pixels.
     pub fn open(path: &Path) -> Result<Fixed, String> {
         let lone = Lone::read(path, Purpose::Classes)?;
-        let ((port, form), preprocess) = (lone.input(), lone.preprocess.clone());
+        let ((port, form), preprocess) = (lone.input(), lone.preprocess);
         if form != Form::USUAL || !port.kind.is_float() {
             let (name, kind, shape) = (&port.name, port.kind, &port.shape);
             return Err(format!(

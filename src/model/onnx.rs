@@ -121,9 +121,8 @@ impl Graph {
                         _ => {}
                     }
                     // Whether it is one of those above or not.
-                    match name_of(node, 4)? {
-                        b"MaxPool" => _ = pooled.insert(name_of(node, 1)?),
-                        _ => {}
+                    if name_of(node, 4)? == b"MaxPool" {
+                        pooled.insert(name_of(node, 1)?);
                     }
                 }
                 (INITIALIZER, Value::Bytes(tensor)) => {

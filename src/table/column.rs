@@ -280,9 +280,12 @@ impl Vectors {
     }
 }
 
+/// Where in a column's numbers a row's begin and end; `None` where the row is null.
+type Span = Option<(usize, usize)>;
+
 /// The numbers of a column of vectors, and where in them each row's are: lists, lists of lists (`datasets` writes its
 /// Array2D so), and structs of `data` and `shape` (Daft's tensors).
-fn spans(column: &ArrayRef) -> Option<(ArrayRef, Vec<Option<(usize, usize)>>)> {
+fn spans(column: &ArrayRef) -> Option<(ArrayRef, Vec<Span>)> {
     let inside = |values: &ArrayRef, rows: Vec<Option<(usize, usize)>>| match values.data_type() {
         t if t.is_list() => {
             let (leaf, inner) = spans(values)?;

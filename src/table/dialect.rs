@@ -204,7 +204,7 @@ fn known(name: &str, raw: &DataType, plain: &DataType, has: &dyn Fn(&str) -> boo
     let bytes = matches!(value, DataType::Binary);
     let is = |holds: bool, change: Change, to: DataType| if holds { Known::Is(change, to) } else { Known::Not };
     let kept = |holds: bool| is(holds, Change::Type, plain.clone());
-    let companion = |name: &str| name.strip_suffix("_model").is_some_and(|vectors| has(vectors));
+    let companion = |name: &str| name.strip_suffix("_model").is_some_and(has);
     match name {
         c::KEY | c::LABEL | c::SPLIT => {
             is(text || number || nothing || matches!(value, DataType::Boolean), Change::Text(None), DataType::Utf8)
@@ -644,9 +644,9 @@ pub fn common(a: &DataType, b: &DataType) -> Option<DataType> {
         return Some(a.clone());
     }
     let signed = |bits: u32| match bits {
-        ..=8 => T::Int8,
-        ..=16 => T::Int16,
-        ..=32 => T::Int32,
+        0..=8 => T::Int8,
+        9..=16 => T::Int16,
+        17..=32 => T::Int32,
         _ => T::Int64,
     };
     let bits = |t: &T| t.primitive_width().map_or(64, |bytes| 8 * bytes as u32);

@@ -242,7 +242,7 @@ impl Blocks {
         let Some(most) = self.most_bytes else { return self.whole.push_batch(batch.clone()) };
         let mut start = 0;
         for row in 0..batch.num_rows() {
-            let size = batch.slice(row, 1).columns().iter().map(|column| heavy_bytes(column)).sum::<usize>();
+            let size = batch.slice(row, 1).columns().iter().map(heavy_bytes).sum::<usize>();
             if self.held.0 > 0 && self.held.1 + size > most {
                 self.whole.push_batch(batch.slice(start, row - start))?;
                 self.whole.finish_buffered_batch()?;
