@@ -101,7 +101,7 @@ fn what_the_specification_lets_a_window_leave_out_is_its_default() {
             node("GlobalAveragePool", &["m"], &["p"], &[]),
             node("Flatten", &["p"], &["logits"], &[]),
         ];
-        model(&nodes, &[kernel.clone()], port("x", FLOAT, &[0, 3, 8, 8]), &[port("logits", FLOAT, &[0, 4])])
+        model(&nodes, std::slice::from_ref(&kernel), port("x", FLOAT, &[0, 3, 8, 8]), &[port("logits", FLOAT, &[0, 4])])
     };
     let two = || ("kernel_shape", Attribute::Ints(&[2, 2]));
     let ones = |name| (name, Attribute::Ints(&[1, 1]));
@@ -177,7 +177,7 @@ fn an_output_of_places_or_whole_numbers_is_no_classifier() {
     colours(&dir);
     let best = node("ArgMax", &["feat"], &["best"], &[("axis", Attribute::Int(1)), ("keepdims", Attribute::Int(0))]);
     let pooled = [node("GlobalAveragePool", &["x"], &["p"], &[]), node("Flatten", &["p"], &["feat"], &[])];
-    let whole = [&pooled[..], &[best.clone()]].concat();
+    let whole = [&pooled[..], std::slice::from_ref(&best)].concat();
     let cast = node("Cast", &["best"], &["out"], &[("to", Attribute::Int(1))]);
     let hidden = [&whole[..], &[cast]].concat();
     let input = || port("x", FLOAT, &[0, 3, 8, 8]);

@@ -78,6 +78,7 @@ fn messages() -> Vec<Message> {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the list is what is asked for")]
 fn messages_speak_with_one_voice() {
     let all = messages();
     assert!(all.len() > 150, "only {} messages were found: has their form changed?", all.len());

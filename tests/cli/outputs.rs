@@ -335,9 +335,9 @@ fn nothing_is_written_through_a_link_to_a_file_whose_name_says_something_else() 
     let dir = workdir();
     dir.write("notes.csv", "key,note\n000.png,mine\n");
     for (link, target) in [("l.csv", "pics/a/000.png"), ("l.parquet", "notes.csv"), ("l.json", "notes.csv")] {
-        std::os::unix::fs::symlink(target, dir.path(link)).unwrap();
+        std::os::unix::fs::symlink(target, dir.path(link)).expect("a link");
     }
-    std::os::unix::fs::symlink("e.parquet", dir.path("latest")).unwrap();
+    std::os::unix::fs::symlink("e.parquet", dir.path("latest")).expect("a link");
     let (picture, notes) = (dir.read("pics/a/000.png"), dir.read("notes.csv"));
     for command in [
         "check m.parquet --findings l.csv",
@@ -371,7 +371,7 @@ fn a_report_replaces_nothing_of_the_data_set_that_is_checked() {
     let dir = workdir();
     dir.pokedex("export s.parquet --format yolo -o yolo/ -q");
     dir.pokedex("export s.parquet --format coco -o coco/ -q");
-    let label = dir.files("yolo/labels/train").into_iter().next().unwrap();
+    let label = dir.files("yolo/labels/train").into_iter().next().expect("a label file");
     let label = if label.starts_with("yolo") { label } else { format!("yolo/labels/train/{label}") };
     for (folder, file) in [
         ("yolo", label.as_str()),

@@ -84,8 +84,10 @@ fn texts(make: impl Fn(&StringArray) -> ArrayRef) -> Columns {
     plain().into_iter().map(|(name, array)| (name, text(&array).unwrap_or(array))).collect()
 }
 
-/// Ways to write the same rows: name, columns, whether they are required, metadata of the schema.
-fn dialects() -> Vec<(&'static str, Columns, bool, Vec<(&'static str, String)>)> {
+/// A way to write the same rows: name, columns, whether they are required, metadata of the schema.
+type Dialect = (&'static str, Columns, bool, Vec<(&'static str, String)>);
+
+fn dialects() -> Vec<Dialect> {
     let large = texts(|t| Arc::new(LargeStringArray::from(t.iter().collect::<Vec<_>>())));
     let views = texts(|t| Arc::new(StringViewArray::from(t.iter().collect::<Vec<_>>())));
     let dictionaries = texts(|t| Arc::new(t.iter().collect::<DictionaryArray<Int8Type>>()));
