@@ -5,7 +5,7 @@
 //! Pillow's `paste` over the background gives, to within one step of 255. What is damaged or cut short and shows a picture
 //! all the same is read, with a [`Flaw`]; what is sound and cannot be read is [`Error::Unsupported`], not damaged.
 //!
-//! A format is a module that opens its files ([`Opened`]): first the header, from which size and memory are known, then the
+//! A format is a module that opens its files (`Opened`): first the header, from which size and memory are known, then the
 //! pixels.
 
 mod averaged;
