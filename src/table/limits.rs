@@ -103,6 +103,32 @@ fn wrong(what: impl Into<String>) -> Problem {
     Problem::Wrong(what.into())
 }
 
+/// Looks at what the compressed buffers of an Arrow message claim to unfold to, since the reader makes room for that.
+///
+/// # Errors
+/// It cannot be.
+pub fn check_message(bytes: &[u8], metadata: i32) -> Result<(), &'static str> {
+    const MOST: u64 = 2 << 30;
+    let wrong = "a compressed part of it claims what cannot be: it is damaged";
+    let start = if bytes.starts_with(&[0xff; 4]) { 8 } else { 4 };
+    let end = usize::try_from(metadata).map_err(|_| wrong)?;
+    let message = arrow_ipc::root_as_message(bytes.get(start..end).ok_or(wrong)?).map_err(|_| wrong)?;
+    let dictionary = message.header_as_dictionary_batch().and_then(|dictionary| dictionary.data());
+    let Some(batch) = message.header_as_record_batch().or(dictionary) else { return Ok(()) };
+    if batch.compression().is_none() {
+        return Ok(());
+    }
+    let mut sum = 0u64;
+    for buffer in batch.buffers().into_iter().flatten().filter(|buffer| buffer.length() > 0) {
+        let at = usize::try_from(buffer.offset()).ok().and_then(|at| at.checked_add(end)).ok_or(wrong)?;
+        let length = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()).ok_or(wrong)?;
+        // -1: this one is as it is.
+        let unfolded = i64::from_le_bytes(*length).max(-1);
+        sum = sum.saturating_add(u64::try_from(unfolded).unwrap_or(0));
+    }
+    if sum > MOST { Err(wrong) } else { Ok(()) }
+}
+
 /// What stands in the footer of a file.
 fn check_footer(file: &At) -> Result<(), ParquetError> {
     let tail = file.part(file.len().saturating_sub(8), 8)?;

@@ -24,7 +24,7 @@ use parquet::file::reader::ChunkReader;
 
 use super::dataset::FOLDER;
 use super::dialect::{self, Anchor};
-use super::limits::{Chunks, MOST_COLUMNS};
+use super::limits::{self, Chunks, MOST_COLUMNS};
 use super::{Error, Table, column, foreign, wide};
 use crate::guard;
 use crate::io::{self, At, Input};
@@ -382,7 +382,11 @@ fn arrow_file(name: String, file: At, wanted: Wanted, anchor: Option<Anchor>) ->
             let length =
                 whole(block.metaDataLength().into())?.checked_add(whole(block.bodyLength())?).ok_or_else(short)?;
             let bytes = file.part(whole(block.offset())?, usize::try_from(length).map_err(|_| short())?)?;
-            if bytes.len() as u64 == length { Ok(Buffer::from_vec(bytes)) } else { Err(short()) }
+            if bytes.len() as u64 != length {
+                return Err(short());
+            }
+            limits::check_message(&bytes, block.metaDataLength()).map_err(|what| ArrowError::IpcError(what.into()))?;
+            Ok(Buffer::from_vec(bytes))
         };
         for block in footer.dictionaries().into_iter().flatten() {
             decoder.read_dictionary(block, &read(block)?)?;
@@ -532,6 +536,25 @@ mod tests {
             let truths = column::text(&batches[0], "truth").expect("text").expect("there");
             assert_eq!(truths.iter().collect::<Vec<_>>(), [Some("x, y"), None]);
         }
+    }
+
+    #[test]
+    fn a_compressed_part_that_claims_too_much_is_an_error_and_no_end_of_the_process() {
+        use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
+        let schema = Arc::new(Schema::new(vec![column::field("note", DataType::Utf8)]));
+        let notes: ArrayRef = Arc::new(arrow_array::StringArray::from(vec!["n".repeat(5000)]));
+        let rows = RecordBatch::try_new(schema.clone(), vec![notes]).expect("one column");
+        let options = IpcWriteOptions::default().try_with_compression(Some(arrow_ipc::CompressionType::LZ4_FRAME));
+        let mut writer =
+            FileWriter::try_new_with_options(Vec::new(), &schema, options.expect("lz4")).expect("a writer");
+        writer.write(&rows).expect("written");
+        let mut bytes = writer.into_inner().expect("finished");
+        let read = |bytes: &[u8]| source(bytes).1?.table(None)?.collect::<Result<Vec<_>, _>>();
+        assert_eq!(read(&bytes).expect("readable")[0].num_rows(), 1);
+        // The offsets, which come first, hold the same number.
+        let at = bytes.windows(8).rposition(|part| part == 5000i64.to_le_bytes()).expect("the text's length");
+        bytes[at..at + 8].copy_from_slice(&(1i64 << 40).to_le_bytes());
+        assert!(read(&bytes).expect_err("damaged").to_string().contains("claims what cannot be"));
     }
 
     #[test]
