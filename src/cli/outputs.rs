@@ -240,7 +240,7 @@ pub fn ensure_ours(path: &Path, ours: impl FnOnce(&Path) -> bool) -> Result<(), 
         return Ok(());
     }
     let shown = path.display();
-    let message = format!("{shown}: is not of what is here, and would be replaced by what goes beside the output");
+    let message = format!("{shown}: was not made by pokedex, and would be replaced by what goes beside the output");
     Err(Failure::usage(message, format!("another name for -o, or: mv {shown} {shown}.old")))
 }
 

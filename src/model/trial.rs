@@ -75,6 +75,8 @@ fn seconds_for(weights: u64, numbers: u64) -> u64 {
 pub fn pass(graph: &Path, ends: &Ends, choice: Choice, sample: Sample, folder: Option<&Path>) -> Result<(), String> {
     let Some(program) = PROGRAM.get().filter(|_| choice.device == Device::Cpu) else { return Ok(()) };
     let engine = match choice.first(ends) {
+        // Loading says why, which the child could not.
+        Engine::Rten if ends.needs_ort.is_some() => return Ok(()),
         Engine::Ort => format!("onnxruntime-{}", ort::library().map_or("none", |library| &library.version)),
         _ => "rten".into(),
     };

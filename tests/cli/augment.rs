@@ -160,7 +160,7 @@ fn a_damaged_picture_keeps_its_row_and_says_why() {
     dir.write("in/001.png", &whole[..whole.len() / 2]);
     manifest(&dir, "in", "m.parquet", |_| "train", None);
     let said = dir.pokedex("augment m.parquet --floor 9 -o t.parquet").failed(3);
-    assert!(said.contains("001.png: damaged PNG") && said.contains("stay below 9"), "{said}");
+    assert!(said.contains("001.png: damaged PNG") && said.contains("stays below 9"), "{said}");
     let errors = dir.texts("t.parquet", "error");
     let row = dir.keys("t.parquet").iter().position(|key| key == "001.png").expect("the row is kept");
     assert!(errors[row].as_deref().is_some_and(|error| error.contains("damaged PNG")));

@@ -242,8 +242,11 @@ fn all_dialects_of_a_table_give_the_same_results_in_all_stages() {
         )
         .ok();
         let both = dir.shell("pokedex split plain.parquet t.parquet --ids none -q -o both.parquet; pokedex split t.parquet plain.parquet --ids none -q -o both.parquet");
+        // What tells a struct from a list beside it is for the user to say.
+        let is_refused =
+            ["tensors", "arrays of two dimensions"].contains(&what) && both.stderr.contains("its columns differ");
         assert!(
-            both.stderr.contains("two rows have the key") || both.code == 0,
+            both.stderr.contains("two rows have the key") || both.code == 0 || is_refused,
             "{what} beside plain: {}",
             both.stderr
         );
