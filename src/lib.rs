@@ -12,7 +12,7 @@
 //! - [`cli`]: one file a subcommand; the only part that knows the terminal, with [`ui`]
 //! - [`stage`]: rows in, rows out, in order, on several threads
 //! - [`index`]: search, and the fused search of the built-in Pokédex
-//! - [`head`], [`matrix`]: from vectors to probabilities of classes, and how that is learnt
+//! - [`head`]: from vectors to probabilities of classes, and how that is learnt
 //! - [`embed`]: from images to vectors
 //! - [`model`]: towers, their identity, engines, the cache of vectors
 //! - [`check`]: what is wrong with a data set
@@ -23,7 +23,7 @@
 //! - [`split`], [`duplicates`], [`metrics`]: pure functions
 //! - [`runs`]: the log of trainings and evaluations
 //! - [`table`]: Parquet and Arrow, the columns and their meaning
-//! - [`image`], [`species`]: pictures and names, pure functions
+//! - [`image`], [`species`], [`matrix`]: pictures, names and products of matrices, pure functions
 //! - [`filter`]: which rows of a table pass a condition in SQL
 //! - [`notes`]: what was passed over or read leniently, counted for the end of a run
 //! - [`guard`]: panics of other people's code, turned into errors
