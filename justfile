@@ -71,4 +71,4 @@ peers-graph:
 
 # Hostile bytes for what opens files and reads queries (needs nightly and cargo-fuzz), some seconds each
 fuzz seconds="300":
-    for target in terms condition index_open data_yaml label_file coco_json shard; do cargo +nightly fuzz run -s none $target -- -max_total_time={{seconds}} || exit 1; done
+    for target in terms condition index_open data_yaml label_file coco_json shard npy model_json processor; do cargo +nightly fuzz run -s none $target -- -max_total_time={{seconds}} || exit 1; done

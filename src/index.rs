@@ -22,8 +22,8 @@ mod vectors;
 
 pub use annoy::{Annoy, Metric};
 pub use beside::{
-    ANNOY, Approximate, Beside, GRAPH, IDENTITY, KIND, Kind, PACKED, RECALL, TREES, beside, files_of_an_index,
-    fingerprint,
+    ANNOY, Approximate, Beside, GRAPH, IDENTITY, KIND, Kind, PACKED, RECALL, TREES, beside, files_of,
+    files_of_an_index, fingerprint,
 };
 pub use chunked::Chunked;
 pub use codes::{Codes, Query, encode};

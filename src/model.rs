@@ -83,6 +83,9 @@ impl Error {
             Error::NotAModel { path, .. } | Error::File { path, .. } if !path.exists() => {
                 Some("check the spelling; `pokedex model list` shows the models that are installed by name".into())
             }
+            Error::NotAModel { path, .. } | Error::File { path, .. } if is_parquet(path) => {
+                Some("a table is no model; what `train` learnt is a head: pokedex classify photos/ --head HEAD".into())
+            }
             Error::NotAModel { .. } => Some("`pokedex model --help` tells which folders are understood".into()),
             Error::NoVector { path, .. } => {
                 Some(format!("--model {}#NAME, of an output or of a value inside its graph", path.display()))
@@ -93,6 +96,11 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// Whether a file is called what heads are called.
+pub fn is_parquet(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"))
 }
 
 /// What helps who named a model that is not here: how it comes here, or which one was probably meant.
@@ -314,9 +322,8 @@ impl Model {
 
     /// A model of this project, in a folder.
     fn open_own(folder: &Path, engine: Engine) -> Result<Model, String> {
-        let text = std::fs::read(folder.join(FILES[0])).map_err(|e| format!("{}: {e}", FILES[0]))?;
-        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-        let config: Config = serde_json::from_slice(text).map_err(|e| format!("{}: {e}", FILES[0]))?;
+        let text = layout::read(&folder.join(FILES[0])).map_err(|e| format!("{}: {e}", FILES[0]))?;
+        let config: Config = serde_json::from_slice(&text).map_err(|e| format!("{}: {e}", FILES[0]))?;
         let found = config.found().map_err(|e| format!("{}: {e}", FILES[0]))?;
         if clean(&config.name) != config.name || config.name.is_empty() {
             let name = config.name.escape_debug();
@@ -358,7 +365,11 @@ impl Model {
                 let mut installed = vec![builtin.id.name];
                 let opens = |folder: &&PathBuf| Model::open(folder, None, Engine::Auto).is_ok();
                 installed.extend(installed_folders().iter().filter(opens).map(|folder| name_in(folder)));
-                Err(Error::Unknown { name: name.into(), installed })
+                let file = Path::new(name);
+                match is_parquet(file) && file.is_file() {
+                    true => Err(Error::NotAModel { path: file.into(), problem: "it is a table".into() }),
+                    false => Err(Error::Unknown { name: name.into(), installed }),
+                }
             }
         }
     }
@@ -502,7 +513,7 @@ impl Model {
         let Location::Folder(folder) = &self.location else {
             return Tokenizer::wordpiece(Cow::Borrowed(builtin::VOCABULARY), words.length.most);
         };
-        let bytes = std::fs::read(folder.join(&words.file)).map_err(|e| e.to_string())?;
+        let bytes = layout::read(&folder.join(&words.file)).map_err(|e| e.to_string())?;
         match words.vocabulary {
             Vocabulary::WordPiece => {
                 let text = String::from_utf8(bytes).map_err(|e| e.to_string())?;

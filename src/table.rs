@@ -16,6 +16,7 @@ mod images;
 mod inputs;
 pub mod layout;
 mod limits;
+mod messages;
 mod metadata;
 mod read;
 mod source;

@@ -18,6 +18,7 @@ use super::outputs;
 use super::results::Format;
 use crate::head::Verdict;
 use crate::io::Target;
+use crate::model;
 use crate::stage::{Done, Skipped, slices};
 use crate::table::boxes::{self, Bounds};
 use crate::table::{Error, Table, column};
@@ -187,7 +188,10 @@ impl Classify {
 
     /// What decides, loaded and ready.
     fn judge(&self, table: &Table, first: Option<&RecordBatch>, ui: &Ui) -> Result<Judge, Failure> {
-        let is_ready = |model: &&String| model.ends_with(".onnx") || (self.labels.is_none() && model.contains('/'));
+        let is_ready = |model: &&String| {
+            model.ends_with(".onnx")
+                || (self.labels.is_none() && model.contains('/') && !model::is_parquet(model.as_ref()))
+        };
         let ready = self.model.as_ref().filter(is_ready);
         let wishes = make::Wishes {
             table,
@@ -215,6 +219,10 @@ impl Classify {
             _ => match self.model.as_deref() {
                 None | Some("pokedex-mini" | "builtin" | "unknown") => make::pokedex(&wishes)?,
                 Some(model) => {
+                    if model::is_parquet(model.as_ref()) {
+                        let hint = format!("what `train` learnt is a head: --head {model}");
+                        return Err(Failure::usage(format!("--model {model}: a table is no model"), hint));
+                    }
                     let hint = format!(
                         "--labels FILE says which: pokedex classify photos/ --model {model} --labels labels.txt"
                     );

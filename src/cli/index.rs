@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use super::args::{TableInputs, TableOutput};
 use super::failure::{Exit, Failure};
 use super::outputs::{ensure_ours, ensure_whole_in_place};
-use crate::index::{Check, Error, Kind, Packer, beside, files_of_an_index};
+use crate::index::{Check, Error, Kind, Packer, beside, files_of, files_of_an_index};
 use crate::io::Target;
 use crate::model::{Engine, Model, short_id};
 use crate::table::{Provenance, column};
@@ -165,6 +165,7 @@ impl Make {
         let mut writer = self.output.start(sink, &packer.schema, &provenance(&model, check.dimension))?;
         let mut kind = self.kind(file.is_some(), check.rows);
         let earlier = file.as_deref().map(files_of_an_index).unwrap_or_default();
+        let replaced = file.as_deref().map(files_of).unwrap_or_default();
         for path in file.iter().flat_map(|file| kind.extensions().into_iter().map(|extension| beside(file, extension)))
         {
             ensure_ours(&path, |path| earlier.iter().any(|earlier| earlier == path))?;
@@ -186,6 +187,9 @@ impl Make {
         }
         let own = |path: &PathBuf| kind.extensions().iter().any(|own| path.extension().is_some_and(|e| e == *own));
         for stale in earlier.iter().filter(|path| !own(path)) {
+            if replaced.contains(stale) && std::fs::remove_file(stale).is_ok() {
+                continue;
+            }
             ui.warn(&format!("{}: belongs to an index that was here before, and can be deleted", stale.display()));
         }
         if check.without_vector > 0 {

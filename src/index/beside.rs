@@ -131,13 +131,25 @@ fn is_of_an_index(table: &Path, extension: &str) -> bool {
     let Ok(bytes) = crate::io::map(&beside(table, extension)) else { return false };
     let named = || {
         let footer = Table::open_columns(table, Some(&|_: &str| false)).ok()?.provenance;
-        Some(footer.get(KIND).and_then(Kind::named)?.extensions().contains(&extension))
+        let named = footer.get(KIND).and_then(Kind::named)?.extensions().contains(&extension);
+        Some(named && footer.get(TREES) == Some(&fingerprint(&bytes)))
     };
-    let file = guard::catch(|| ArrowFile::new(bytes).ok()).flatten();
+    let file = guard::catch(|| ArrowFile::new(bytes.clone()).ok()).flatten();
     match file.filter(|_| extension != ANNOY) {
         Some(file) => file.metadata.iter().any(|(key, _)| key == MARK) || file.schema.metadata.contains_key(MARK),
         None => named().unwrap_or(false),
     }
+}
+
+/// The files beside a table that were made with it: no other table can use them.
+pub fn files_of(table: &Path) -> Vec<PathBuf> {
+    let kind = || {
+        let footer = Table::open_columns(table, Some(&|_: &str| false)).ok()?.provenance;
+        let (found, problems) = Beside::open(table, &footer);
+        found.filter(|_| problems.is_empty())?;
+        footer.get(KIND).and_then(Kind::named)
+    };
+    kind().map_or(Vec::new(), |kind| kind.extensions().into_iter().map(|extension| beside(table, extension)).collect())
 }
 
 impl Beside {

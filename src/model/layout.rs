@@ -5,6 +5,8 @@
 //! and this project's own (`model.json`), which [`super`] reads itself.
 
 use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::io::map;
@@ -553,14 +555,27 @@ pub fn check_size(preprocess: &Preprocess, part: &Part) -> Result<(), String> {
     }
 }
 
+/// What tells of a model, without the byte order mark that editors on Windows put there.
+///
+/// # Errors
+/// It cannot be read, or is larger than any such file is.
+pub fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    const MOST: u64 = 256 << 20;
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST {
+        return Err(std::io::Error::other("is larger than 256 MB, as no such file is"));
+    }
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        bytes.drain(..3);
+    }
+    Ok(bytes)
+}
+
 /// A file of a folder; `None` where there is none.
 pub fn json(folder: &Path, file: &str) -> Result<Option<Value>, String> {
-    match std::fs::read(folder.join(file)) {
-        Ok(bytes) => {
-            // Editors on Windows put a byte order mark there.
-            let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-            serde_json::from_slice(bytes).map(Some).map_err(|e| format!("{file}: {e}"))
-        }
+    match read(&folder.join(file)) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| format!("{file}: {e}")),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(format!("{file}: {e}")),
     }

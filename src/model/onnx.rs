@@ -91,6 +91,9 @@ impl Graph {
     /// # Errors
     /// The bytes are no ONNX model.
     pub fn read(bytes: &[u8]) -> Result<Graph, String> {
+        if bytes.starts_with(b"PAR1") || bytes.starts_with(b"ARROW1") {
+            return Err("it is a table, not an ONNX model".into());
+        }
         let graph = graph_of(bytes)?;
         let mut found = Graph::default();
         let (opset, mut softmaxes, mut shapes) = (opset_of(bytes)?, Vec::new(), HashMap::new());

@@ -103,6 +103,17 @@ fn wrong(what: impl Into<String>) -> Problem {
     Problem::Wrong(what.into())
 }
 
+/// The rows that an Arrow message brings, if it brings any.
+fn rows_of(message: arrow_ipc::Message<'_>) -> Option<arrow_ipc::RecordBatch<'_>> {
+    let dictionary = message.header_as_dictionary_batch().and_then(|dictionary| dictionary.data());
+    message.header_as_record_batch().or(dictionary)
+}
+
+/// Whether an Arrow message brings compressed buffers.
+pub fn is_compressed(message: arrow_ipc::Message<'_>) -> bool {
+    rows_of(message).is_some_and(|rows| rows.compression().is_some())
+}
+
 /// Looks at what the compressed buffers of an Arrow message claim to unfold to, since the reader makes room for that.
 ///
 /// # Errors
@@ -113,11 +124,7 @@ pub fn check_message(bytes: &[u8], metadata: i32) -> Result<(), &'static str> {
     let start = if bytes.starts_with(&[0xff; 4]) { 8 } else { 4 };
     let end = usize::try_from(metadata).map_err(|_| wrong)?;
     let message = arrow_ipc::root_as_message(bytes.get(start..end).ok_or(wrong)?).map_err(|_| wrong)?;
-    let dictionary = message.header_as_dictionary_batch().and_then(|dictionary| dictionary.data());
-    let Some(batch) = message.header_as_record_batch().or(dictionary) else { return Ok(()) };
-    if batch.compression().is_none() {
-        return Ok(());
-    }
+    let Some(batch) = rows_of(message).filter(|rows| rows.compression().is_some()) else { return Ok(()) };
     let mut sum = 0u64;
     for buffer in batch.buffers().into_iter().flatten().filter(|buffer| buffer.length() > 0) {
         let at = usize::try_from(buffer.offset()).ok().and_then(|at| at.checked_add(end)).ok_or(wrong)?;

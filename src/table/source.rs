@@ -5,10 +5,9 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read};
+use std::io::{BufReader, Cursor, ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, RecordBatch};
@@ -25,6 +24,7 @@ use parquet::file::reader::ChunkReader;
 use super::dataset::FOLDER;
 use super::dialect::{self, Anchor};
 use super::limits::{self, Chunks, MOST_COLUMNS};
+use super::messages::Messages;
 use super::{Error, Table, column, foreign, wide};
 use crate::guard;
 use crate::io::{self, At, Input};
@@ -318,40 +318,23 @@ fn rows_a_batch(schema: &Schema) -> Option<usize> {
     (width <= MOST_BATCH).then(|| most.min(MOST_BATCH / width))
 }
 
-/// Notes whether a reader met the end of its file, which that of a stream with an end mark never does.
-struct Ended {
-    reader: Box<dyn Read + Send>,
-    ended: Arc<AtomicBool>,
-}
-
-impl Read for Ended {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.reader.read(buffer)?;
-        if read == 0 && !buffer.is_empty() {
-            self.ended.store(true, Ordering::Relaxed);
-        }
-        Ok(read)
-    }
-}
-
-/// Reads an Arrow IPC stream. Its last message is a mark, and all producers write it: a stream without one is what a
-/// program left that failed half way.
+/// Reads an Arrow IPC stream.
 pub(super) fn stream(name: String, reader: Box<dyn Read + Send>, anchor: Option<Anchor>) -> Result<Table, Error> {
-    let fail = |source| Error::Arrow { name: name.clone(), source };
-    let ended = Arc::new(AtomicBool::new(false));
-    let mut reader = Ended { reader, ended: ended.clone() };
+    // What is wrong with the stream is no fault of the disk.
+    fn plain(error: ArrowError) -> ArrowError {
+        match error {
+            ArrowError::IoError(_, e) if e.kind() == ErrorKind::InvalidData => ArrowError::IpcError(e.to_string()),
+            error => error,
+        }
+    }
     let open = || {
-        let (start, wide) = wide::schema_message(&mut reader)?;
-        Ok((arrow_ipc::reader::StreamReader::try_new(Cursor::new(start).chain(reader), None)?, wide))
+        let (messages, wide) = Messages::new(reader)?;
+        Ok((arrow_ipc::reader::StreamReader::try_new(messages, None)?, wide))
     };
     let opened = guard::catch(open).unwrap_or_else(|| Err(ArrowError::IpcError(GAVE_UP.into())));
-    let (reader, wide) = opened.map_err(fail)?;
+    let (reader, wide) = opened.map_err(|e| Error::Arrow { name: name.clone(), source: plain(e) })?;
     let schema = wide::mark(&reader.schema(), &wide);
-    let unfinished = std::iter::from_fn(move || {
-        let cut = ended.swap(false, Ordering::Relaxed);
-        cut.then(|| Err(ArrowError::IpcError("it ends without its end mark: it was cut short".into())))
-    });
-    finish(name, &schema, None, anchor, reader.chain(unfinished))
+    finish(name, &schema, None, anchor, reader.map(|batch| batch.map_err(plain)))
 }
 
 /// Reads an Arrow IPC file by its footer: between its ends it is not always a stream (Polars writes the schema there without

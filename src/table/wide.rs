@@ -4,7 +4,6 @@
 //! for it. In a batch they lie as values of 16 bytes do, so the schema's message is made to say that, and the bytes are read as
 //! decimal numbers.
 
-use std::io::Read;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -12,26 +11,13 @@ use arrow_array::{ArrayRef, Decimal128Array};
 use arrow_ipc::{Field, Int, Type};
 use arrow_schema::{ArrowError, DataType, Schema};
 
-/// Bytes of a schema that is believed.
-const MOST_SCHEMA: u64 = 64 << 20;
 /// The metadata of a field that holds such numbers.
 const MARK: &str = "pokedex.int128";
 
-/// The first message of a stream as it may be read, and the columns with such numbers.
-///
-/// # Errors
-/// The stream cannot be read.
-pub fn schema_message(stream: &mut impl Read) -> Result<(Vec<u8>, Vec<String>), ArrowError> {
-    let mut bytes = Vec::new();
-    stream.by_ref().take(8).read_to_end(&mut bytes)?;
-    let length = bytes.last_chunk::<4>().filter(|_| bytes.len() == 8).map_or(0, |length| u32::from_le_bytes(*length));
-    stream.take(u64::from(length).min(MOST_SCHEMA)).read_to_end(&mut bytes)?;
-    let wide = bytes.get_mut(8..).map(|message| {
-        let found = arrow_ipc::root_as_message(message).ok().and_then(|message| message.header_as_schema());
-        let places = places(found);
-        rewrite(message, places)
-    });
-    Ok((bytes, wide.unwrap_or_default()))
+/// Puts the schema in the first message of a stream right; the columns with such numbers.
+pub fn in_message(message: &mut [u8]) -> Vec<String> {
+    let places = places(arrow_ipc::root_as_message(message).ok().and_then(|message| message.header_as_schema()));
+    rewrite(message, places)
 }
 
 /// Puts the schema in the footer of a file right; the columns with such numbers.

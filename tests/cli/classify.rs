@@ -87,6 +87,11 @@ fn a_head_learns_and_judges_pictures() {
         serde_json::from_str(&dir.pokedex("evaluate p.parquet --format json --bootstrap 0").ok().text()).expect("JSON");
     assert_eq!(json["rows"], 60);
     assert!(json["top1"].as_f64().expect("there") > 0.9, "{json}");
+    // Who takes the head for a model is told what it is.
+    let said = dir.pokedex("classify new --model h.parquet").failed(2);
+    assert!(said.contains("hint: what `train` learnt is a head: --head h.parquet"), "{said}");
+    let said = dir.pokedex("embed new --model h.parquet").failed(1);
+    assert!(said.contains("h.parquet: not a model folder: it is a table") && said.contains("--head HEAD"), "{said}");
     // The footer says what judged, and which classes it knows.
     let footer = pokedex::table::Table::open(&dir.path("p.parquet")).expect("a table").provenance;
     assert_eq!(footer.get("classes"), Some(r#"["blue","red"]"#));

@@ -267,13 +267,29 @@ fn what_goes_beside_an_output_replaces_nothing_of_somebodys() {
         assert_eq!(dir.read(beside), b"somebody's", "{command}: {said}");
         std::fs::remove_file(dir.path(beside)).expect("there");
     }
-    // Their own they replace, and say which are left over; somebody's Arrow file is none of them.
+    // Their own they replace.
     for _ in 0..2 {
         dir.pokedex("index e.parquet --kind graph -o i.parquet").ok();
         dir.pokedex("export e.parquet -o v.npy").ok();
     }
+    // What was made with the table that is replaced goes with it, and the way back is open.
+    let beside = || ["arrow", "ann", "graph"].map(|extension| dir.path(&format!("i.{extension}")).exists());
+    for (kind, files) in [
+        ("annoy", [true, true, false]),
+        ("graph", [true, false, true]),
+        ("annoy", [true, true, false]),
+        ("exact", [true, false, false]),
+        ("graph", [true, false, true]),
+        ("table", [false, false, false]),
+    ] {
+        let said = dir.pokedex(&format!("index e.parquet --kind {kind} -o i.parquet")).ok().stderr;
+        assert_eq!((beside(), said.contains("belongs to")), (files, false), "{kind}: {said}");
+    }
+    // What belongs to another table stays, and is named; somebody's Arrow file is none of them.
+    dir.pokedex("index e.parquet --kind graph -o other.parquet").ok();
+    std::fs::copy(dir.path("other.graph"), dir.path("i.graph")).expect("copied");
     let said = dir.pokedex("index e.parquet --kind table -o i.parquet").ok().stderr;
-    assert!(said.contains("i.arrow: belongs to an index") && said.contains("i.graph: belongs to an index"), "{said}");
+    assert!(said.contains("i.graph: belongs to an index") && beside() == [false, false, true], "{said}");
     dir.pokedex("export e.parquet -o j.arrow").ok();
     assert_eq!(dir.pokedex("index e.parquet --kind table -o j.parquet").ok().stderr, "");
 }
