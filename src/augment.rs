@@ -63,6 +63,8 @@ pub struct Picture {
     /// Width and height in which boxes are measured.
     full: (u32, u32),
     is_transparent: bool,
+    /// What is wrong with its file.
+    pub flaw: Option<image::Flaw>,
 }
 
 /// A new picture.
@@ -94,10 +96,10 @@ impl Augmenter {
     /// The bytes are no sound image.
     pub fn decode(&self, bytes: &[u8]) -> Result<Picture, image::Error> {
         let edge = self.size.map(|(width, height)| width.max(height));
-        let rgba = image::decode_rgba_for(bytes, edge)?;
+        let (rgba, flaw) = image::decode_rgba_with_flaw(bytes, edge)?;
         let full = image::dimensions(bytes).unwrap_or((rgba.width, rgba.height));
         let is_transparent = rgba.pixels.as_chunks::<4>().0.iter().any(|pixel| pixel[3] < 255);
-        Ok(Picture { rgba, full, is_transparent })
+        Ok(Picture { rgba, full, is_transparent, flaw })
     }
 
     /// The copy of this number of a picture, whose bytes have the hash `content`.

@@ -174,15 +174,19 @@ pub fn decode_with_flaw(bytes: &[u8], background: Colour, edge: Option<u32>) -> 
 /// # Errors
 /// As [`decode`].
 pub fn decode_rgba(bytes: &[u8]) -> Result<Rgba, Error> {
-    decode_rgba_for(bytes, None)
+    decode_rgba_with_flaw(bytes, None).map(|(rgba, _)| rgba)
 }
 
-/// Decodes as [`decode_rgba`] does, a large JPEG as [`decode_for`] does.
+/// Decodes as [`decode_rgba`] does, a large JPEG as [`decode_for`] does, and says what is wrong with a file that is not
+/// sound.
 ///
 /// # Errors
 /// As [`decode`].
-pub fn decode_rgba_for(bytes: &[u8], edge: Option<u32>) -> Result<Rgba, Error> {
-    upright(bytes, edge, colour::multiplied)
+pub fn decode_rgba_with_flaw(bytes: &[u8], edge: Option<u32>) -> Result<(Rgba, Option<Flaw>), Error> {
+    upright(bytes, edge, |mut frame| {
+        let flaw = frame.flaw.take();
+        (colour::multiplied(frame), flaw)
+    })
 }
 
 /// Decodes the first frame, turns it upright and hands it on.

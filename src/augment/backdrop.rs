@@ -32,7 +32,7 @@ impl BackgroundImages {
     fn read(&self, at: usize, (width, height): (u32, u32)) -> Option<Rgba> {
         let path = self.0.path(&self.0.entries()[at]);
         let bytes = read_image(&escape_bytes(path.as_os_str().as_encoded_bytes())).ok()?;
-        image::decode_rgba_for(&bytes, Some(width.max(height))).ok()
+        Some(image::decode_rgba_with_flaw(&bytes, Some(width.max(height))).ok()?.0)
     }
 
     /// Draws a picture: its name and its pixels. One that cannot be read gives way to the next.

@@ -265,7 +265,7 @@ pub struct Tally {
 const NAMED_FLAWS: u64 = 20;
 
 impl Tally {
-    fn report_flaws(&mut self, flawed: &[Skipped], ui: &Ui) {
+    pub fn report_flaws(&mut self, flawed: &[Skipped], ui: &Ui) {
         for Skipped { key, problem } in flawed {
             self.flawed += 1;
             let line = format!("{key}: {problem}");
@@ -273,7 +273,7 @@ impl Tally {
         }
     }
 
-    fn report_other_flaws(&self, ui: &Ui) {
+    pub fn report_other_flaws(&self, ui: &Ui) {
         if let more @ 1.. = self.flawed.saturating_sub(NAMED_FLAWS) {
             let pictures = several(more, "more picture is", "more pictures are");
             ui.warn(&format!("{pictures} truncated or damaged, and were read as far as they go"));

@@ -307,8 +307,12 @@ impl Stage {
         let problem = |row: &Found| row.verdict.as_ref().err().filter(|_| row.new).cloned();
         let skipped = (0..rows.len())
             .filter_map(|i| problem(&rows[i]).map(|problem| Skipped { key: keys.value(i).into(), problem }));
+        let flaw = |row: &Found| row.flaw.as_ref().filter(|_| row.verdict.is_ok()).map(ToString::to_string);
+        let flawed = (0..rows.len())
+            .filter_map(|i| flaw(&rows[i]).map(|problem| Skipped { key: keys.value(i).into(), problem }));
+        let flawed = flawed.collect();
         let new: Vec<(&str, ArrayRef)> = new.iter().map(|(name, column)| (name.as_str(), column.clone())).collect();
-        Ok(Done { skipped: skipped.collect(), flawed: Vec::new(), batch: column::put(batch, &self.schema, &new) })
+        Ok(Done { skipped: skipped.collect(), flawed, batch: column::put(batch, &self.schema, &new) })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 pub use crate::convert::Made;
-use crate::image::{self, Colour, Encoding, Filter, Fit, Format};
+use crate::image::{self, Colour, Encoding, Filter, Fit, Flaw, Format};
 use crate::table::boxes::Bounds;
 
 /// Where a PNG says the bits of a sample: in its first chunk, which is IHDR.
@@ -30,6 +30,8 @@ pub struct Picture<'a> {
     pub bytes: Cow<'a, [u8]>,
     /// Width and height of the upright original.
     pub from: (u32, u32),
+    /// What is wrong with the original, though it shows a picture.
+    pub flaw: Option<Flaw>,
 }
 
 impl Recipe {
@@ -75,7 +77,7 @@ impl Recipe {
     /// The bytes are no sound image.
     pub fn apply<'a>(&self, bytes: &'a [u8], source: [u8; 32]) -> Result<Picture<'a>, image::Error> {
         let encoding = self.encoding(bytes)?;
-        let mut rgb = image::decode(bytes, self.background)?;
+        let (mut rgb, flaw) = image::decode_with_flaw(bytes, self.background, None)?;
         let from = (rgb.width, rgb.height);
         if let Some((width, height)) = self.size {
             rgb = rgb.resize_quickly(width, height, self.fit, Filter::Bilinear, self.background);
@@ -88,7 +90,7 @@ impl Recipe {
         let content = if encoding.is_none() { source } else { *blake3::hash(&new).as_bytes() };
         let made = Made { source, content, width: rgb.width, height: rgb.height, length: new.len() as u64 };
         rgb.give_back();
-        Ok(Picture { made, bytes: new, from })
+        Ok(Picture { made, bytes: new, from, flaw })
     }
 
     /// Boxes of an upright picture of this size, moved along with it into the frame and cut off at its edges. Those

@@ -428,10 +428,11 @@ impl Folder {
     /// It cannot be written, or somebody else's file is in the way.
     pub fn put(&self, file: &str, bytes: &[u8], content: &Digest, note: &str) -> Result<(), Error> {
         self.keep(file);
-        if self.has(file, content).is_some() {
+        let there = fs::symlink_metadata(self.join(file)).ok();
+        if there.is_some() && self.has(file, content).is_some() {
             return Ok(());
         }
-        let mut sink = self.stage(file, None)?;
+        let mut sink = self.stage(file, there, None)?;
         sink.write_all(bytes).map_err(|source| Error::Write { path: self.join(file), source })?;
         self.journal.made(&self.path, file, content, note)?;
         sink.finish()
@@ -468,29 +469,32 @@ impl Folder {
             guard(&journal.others).insert(name, content);
             Ok(())
         };
-        self.stage(file, Some(Seal::new(seal)))
+        self.stage(file, fs::symlink_metadata(self.join(file)).ok(), Some(Seal::new(seal)))
     }
 
-    /// Opens a file of another name that becomes this one, where it may.
-    fn stage(&self, file: &str, seal: Option<Seal>) -> Result<Sink, Error> {
+    /// Opens a file of another name that becomes this one, where it may; `there` is what has the name now.
+    fn stage(&self, file: &str, there: Option<fs::Metadata>, seal: Option<Seal>) -> Result<Sink, Error> {
         if !lies_below(file) {
             return Err(Error::Outside { file: file.into() });
         }
         let parent = parent(file);
         self.refuse_links(parent)?;
         let path = self.join(file);
-        if let Ok(about) = fs::symlink_metadata(&path) {
+        if let Some(about) = &there {
             let is_ours = || guard(&self.found).contains_key(&hash(file)) || self.content(file).is_some();
             if about.is_dir() || self.force != Some(true) && !is_ours() {
                 return Err(self.foreign(vec![file.into()], 0));
             }
         }
         let folder = self.path.join(parent);
-        fs::create_dir_all(&folder).map_err(|source| Error::Write { path: folder.clone(), source })?;
+        if !parent.is_empty() && !guard(&self.sound).contains(parent) {
+            fs::create_dir_all(&folder).map_err(|source| Error::Write { path: folder.clone(), source })?;
+            guard(&self.sound).insert(parent.into());
+        }
         // Long names are cut: with what is added they would be too long for the file system.
         let name: String = file[parent.len()..].trim_start_matches('/').chars().take(40).collect();
         let number = self.parts.fetch_add(1, Ordering::Relaxed);
-        Sink::staged(folder.join(format!(".{name}.{}-{number}.part", self.token)), &path, seal)
+        Sink::staged(folder.join(format!(".{name}.{}-{number}.part", self.token)), &path, there.as_ref(), seal)
     }
 
     /// A file that [`Folder::create`] made gets another name.

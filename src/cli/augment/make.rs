@@ -130,9 +130,11 @@ impl Maker {
                 });
             }
         };
+        let flaw = picture.flaw.as_ref().filter(|_| item.is_first).map(ToString::to_string);
+        let flawed = flaw.map(|problem| Skipped { key: images.key(0).into(), problem }).into_iter().collect();
         let new = copies.iter().map(|copy| self.copy(&picture, &content, boxes.as_deref(), copy));
         let new = new.collect::<Result<Vec<_>, Failure>>()?;
-        Ok(Done { batch: rows::assemble(batch, *keep, None, &new, schema)?, skipped: Vec::new(), flawed: Vec::new() })
+        Ok(Done { batch: rows::assemble(batch, *keep, None, &new, schema)?, skipped: Vec::new(), flawed })
     }
 
     fn copy(

@@ -3,9 +3,9 @@
 use arrow_array::{Array, RecordBatch};
 
 use super::super::failure::Failure;
-use crate::embed::Embedder;
+use crate::embed::{Embedded, Embedder};
 use crate::head::{Doubt, Feature, Head, Verdict};
-use crate::image;
+use crate::image::{self, Flaw};
 use crate::model::classifier::{self, Detection};
 use crate::table::{Images, column};
 
@@ -44,6 +44,8 @@ pub struct Found {
     /// Whether it is this stage that failed, and not an earlier one.
     pub new: bool,
     pub boxes: Vec<classifier::Box>,
+    /// What is wrong with the picture, though it was judged.
+    pub flaw: Option<Flaw>,
 }
 
 impl Judge {
@@ -115,13 +117,14 @@ fn by_head(
     let errors = column::text(batch, column::ERROR)?;
     let earlier = |row: usize| errors.as_ref().filter(|e| e.is_valid(row)).map(|e| (e.value(row).to_string(), false));
     let mut problems: Vec<Option<(String, bool)>> = (0..rows).map(earlier).collect();
+    let mut flaws: Vec<Option<Flaw>> = vec![None; rows];
     // Column after column side by side, as the head was trained.
     let dimension = head.dimension();
     let mut features = vec![0.0f32; rows * dimension];
     let mut start = 0;
     for (source, feature) in sources.iter().zip(&head.features) {
         let end = start + feature.dimension;
-        let vectors = source.vectors(batch, feature, name)?.into_iter().zip(&mut problems);
+        let vectors = source.vectors(batch, feature, name, &mut flaws)?.into_iter().zip(&mut problems);
         for ((vector, problem), features) in vectors.zip(features.chunks_exact_mut(dimension)) {
             match vector {
                 Ok(vector) => features[start..end].copy_from_slice(&vector),
@@ -132,7 +135,7 @@ fn by_head(
         start = end;
     }
     let verdicts = head.judge(&mut features, top);
-    let found = verdicts.into_iter().zip(problems).map(|(verdict, problem)| {
+    let found = verdicts.into_iter().zip(problems).zip(flaws).map(|((verdict, problem), flaw)| {
         let (verdict, new) = match problem {
             Some((problem, new)) => (Err(problem), new),
             None if verdict.best.iter().any(|(_, score)| score.is_nan()) => {
@@ -140,18 +143,29 @@ fn by_head(
             }
             None => (Ok(verdict), true),
         };
-        Found { verdict, new, boxes: Vec::new() }
+        Found { verdict, new, boxes: Vec::new(), flaw }
     });
     Ok(found.collect())
 }
 
 impl Source {
-    /// The vectors of a batch's rows; where there is none, why, and whether this stage is the first to say so.
-    fn vectors(&self, batch: &RecordBatch, feature: &Feature, name: &str) -> Result<Vec<Vector>, Failure> {
+    /// The vectors of a batch's rows; where there is none, why, and whether this stage is the first to say so. What is
+    /// wrong with pictures that have one goes to `flaws`.
+    fn vectors(
+        &self,
+        batch: &RecordBatch,
+        feature: &Feature,
+        name: &str,
+        flaws: &mut [Option<Flaw>],
+    ) -> Result<Vec<Vector>, Failure> {
         let (column, wanted) = match self {
             Source::Images(embedder) => {
-                let rows = embedder.rows(batch)?.into_iter();
-                return Ok(rows.map(|row| row.vector.map_err(|problem| (problem, row.new))).collect());
+                let rows = embedder.rows(batch)?.into_iter().zip(flaws);
+                let vector = |(row, flaw): (Embedded, &mut Option<Flaw>)| {
+                    *flaw = row.flaw;
+                    row.vector.map_err(|problem| (problem, row.new))
+                };
+                return Ok(rows.map(vector).collect());
             }
             Source::Column { name, model } => (name, model),
         };
@@ -191,7 +205,7 @@ fn by_model(
     row: usize,
     top: usize,
 ) -> Result<Found, Failure> {
-    let failed = |problem: String, new| Ok(Found { verdict: Err(problem), new, boxes: Vec::new() });
+    let failed = |problem: String, new| Ok(Found { verdict: Err(problem), new, boxes: Vec::new(), flaw: None });
     if let Some(error) = images.error(row) {
         return failed(error.into(), false);
     }
@@ -199,15 +213,15 @@ fn by_model(
         Ok(bytes) => bytes,
         Err(problem) => return failed(problem, true),
     };
-    let rgb = match image::decode_for(&bytes, classifier.background(), classifier.edge()) {
-        Ok(rgb) => rgb,
+    let (rgb, flaw) = match image::decode_with_flaw(&bytes, classifier.background(), classifier.edge()) {
+        Ok(decoded) => decoded,
         Err(e) => return failed(e.to_string(), true),
     };
     let seen = match classifier.classify(&rgb, detection)? {
         Ok(seen) => seen,
         Err(problem) => return failed(problem.into(), true),
     };
-    Ok(Found { verdict: Ok(doubt.of_scores(&seen.scores, top)), new: true, boxes: seen.boxes })
+    Ok(Found { verdict: Ok(doubt.of_scores(&seen.scores, top)), new: true, boxes: seen.boxes, flaw })
 }
 
 /// Vectors of one model cannot be compared with those of another.

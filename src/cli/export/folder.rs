@@ -274,6 +274,7 @@ impl Export {
             let slice = slice?;
             self.work.report(&slice.skipped, ui)?;
             outcome.tally.skipped += slice.skipped.len() as u64;
+            outcome.tally.report_flaws(&slice.flawed, ui);
             outcome.vanished += slice.vanished;
             outcome.classless.extend(slice.classless);
             outcome.found += slice.found;
@@ -309,6 +310,7 @@ impl Export {
             manifest.write(&slice.rows, &entries)?;
         }
         ui.finish();
+        outcome.tally.report_other_flaws(ui);
         if seen != plan.rows() {
             return Err(export::Error::Changed { name }.into());
         }

@@ -9,6 +9,7 @@ use crate::image;
 use crate::index::{Annoy, Error, QueryVector, Stored, Term, VectorFile, Weighted, parse_line, parse_terms};
 use crate::matrix::dot;
 use crate::model::{Device, ImageTower, Known, Model, TextTower, Use, correct, normalise};
+use crate::notes;
 use crate::ui::Ui;
 
 /// A query as it was written: terms, or a row of a file of vectors.
@@ -362,11 +363,15 @@ impl Embedder {
         let name = crate::io::escape_bytes(path.as_os_str().as_encoded_bytes());
         let bytes =
             crate::io::read_image(&name).map_err(|source| crate::io::Error::Read { path: path.into(), source })?;
-        let rgb = image::decode_for(&bytes, tower.background(), tower.edge()).map_err(|e| {
+        let decoded = image::decode_with_flaw(&bytes, tower.background(), tower.edge());
+        let (rgb, flaw) = decoded.map_err(|e| {
             let hint =
                 "words that begin with a slash or a dot are taken for pictures; leave it out to search for the words";
             Failure::failed(format!("{}: {e}", path.display()), Some(hint.into()))
         })?;
+        if let Some(flaw) = flaw {
+            notes::say(&name, format!("{name}: {flaw}"));
+        }
         let mut pixels = vec![0.0; tower.input_len()];
         tower.preprocess(&rgb, &mut pixels);
         tower.embed_one(pixels).map_err(|e| Failure::failed(format!("{}: {e}", path.display()), e.hint()))

@@ -10,7 +10,7 @@ use super::super::super::failure::Failure;
 use crate::export::manifest::Known;
 use crate::export::yolo::class_of;
 use crate::export::{self, Folder, Item, Layout, Made, Place, Plan, Recipe};
-use crate::image;
+use crate::image::{self, Flaw};
 use crate::io::Digest;
 use crate::stage::Skipped;
 use crate::table::boxes::{Bounds, Boxes};
@@ -34,6 +34,8 @@ pub struct Slice {
     pub rows: RecordBatch,
     pub pictures: Vec<Picture>,
     pub skipped: Vec<Skipped>,
+    /// Rows whose pictures were made, though something is wrong with them.
+    pub flawed: Vec<Skipped>,
     pub seen: usize,
     pub vanished: u64,
     /// What boxes are called that are of no class of the data set, box by box.
@@ -64,6 +66,7 @@ impl Job {
             rows: RecordBatch::new_empty(self.kept.clone()),
             pictures: Vec::new(),
             skipped: Vec::new(),
+            flawed: Vec::new(),
             seen: batch.num_rows(),
             vanished: 0,
             classless: Vec::new(),
@@ -108,6 +111,7 @@ impl Job {
         let file = self.layout.file(row.place, self.recipe.extension(bytes)?);
         let known = file.as_ref().and_then(|file| self.known.up_to_date(&self.folder, file, &source));
         let sound = self.known.sound(&source).filter(|_| known.is_none());
+        let mut flaw = image::is_truncated(bytes).then_some(Flaw::Truncated);
         let (made, new, from) = match known {
             None if sound.is_some() && self.recipe.keeps(bytes)? => {
                 slice.found += 1;
@@ -122,9 +126,11 @@ impl Job {
             }
             None => {
                 let picture = self.recipe.apply(bytes, source)?;
+                flaw = picture.flaw;
                 (picture.made, Some(picture.bytes), picture.from)
             }
         };
+        slice.flawed.extend(flaw.map(|flaw| Skipped { key: row.key.into(), problem: flaw.to_string() }));
         let boxes = row.boxes.as_ref().map(|boxes| {
             let mut moved = self.recipe.move_boxes(from, boxes);
             slice.vanished += (boxes.len() - moved.len()) as u64;
