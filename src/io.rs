@@ -18,6 +18,7 @@ pub use listing::{Entry, Listing, escape_bytes, exists, find_image, read_image, 
 pub use map::{map, map_file};
 pub use shown::{cell, printable};
 pub use sink::{Sink, Target, abandon_unfinished, reader_closed, write_file};
+use spool::no_text;
 pub use spool::{At, Input, decode, open, open_file, read_text, seekable, spool, text_of};
 
 use std::path::{Path, PathBuf};

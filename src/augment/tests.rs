@@ -14,7 +14,7 @@ fn picture(width: u32, height: u32, pixel: impl Fn(u32, u32) -> [u8; 4]) -> Pict
     let pixels: Vec<u8> =
         (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).flat_map(|(x, y)| pixel(x, y)).collect();
     let is_transparent = pixels.chunks(4).any(|pixel| pixel[3] < 255);
-    Picture { rgba: Rgba { width, height, pixels }, full: (width, height), is_transparent }
+    Picture { rgba: Rgba { width, height, pixels }, full: (width, height), is_transparent, flaw: None }
 }
 
 fn chart(width: u32, height: u32) -> Picture {

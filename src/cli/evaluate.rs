@@ -3,10 +3,10 @@
 mod answers;
 mod compare;
 mod figures;
-mod numbers;
 mod page;
 mod plots;
 mod report;
+mod spelling;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ use crate::ui::{Ui, rows, several};
 use answers::{Answer, Columns};
 use compare::Comparison;
 use figures::{Figures, Format, Tally};
-use numbers::Spelling;
+use spelling::Spelling;
 
 /// Names of classes that a warning lists before it counts the rest.
 const NAMED: usize = 5;
@@ -131,19 +131,17 @@ impl EvaluateArgs {
         let against = match against {
             Some(Other::Predictions(other, mut theirs)) => {
                 spelling = spelling.and(Spelling::of(&other, &theirs)?);
-                theirs.numbers = spelling.differs();
+                theirs.spelled = spelling.compared();
                 Some(Other::Predictions(other, theirs))
             }
             against => against,
         };
-        columns.numbers = spelling.differs();
+        columns.spelled = spelling.compared();
 
         let table = source.table(Some(&|name| columns.wants(name)))?;
         let head = table.provenance.get("head").map(str::to_string);
         let mut known = known_classes(&table)?;
-        if columns.numbers {
-            known = known.map(|known| known.iter().map(|name| numbers::alike(name)).collect());
-        }
+        known = known.map(|known| known.iter().map(|name| columns.spelled.name(name)).collect());
         ui.start("read", table.rows);
         let seen = Seen::read(table, &columns, known.as_ref(), ui)?;
         ui.finish();
@@ -250,6 +248,12 @@ impl EvaluateArgs {
             let verb = if failed == 1 { "was" } else { "were" };
             ui.warn(&format!("{name}: {} with an error {verb} left out", rows(failed)));
         }
+        if let Some([truth, prediction]) = &seen.apart {
+            ui.warn(&format!(
+                "{name}: no class that a row has was predicted for any: `{truth}` is true, `{prediction}` was predicted"
+            ));
+            ui.hint("are the names of both columns from one list? --truth and --prediction name others");
+        }
         if unknown > 0 {
             let mut classes: Vec<&str> = seen.unknown.iter().take(NAMED).map(String::as_str).collect();
             let more = seen.unknown.len().saturating_sub(NAMED);
@@ -333,6 +337,8 @@ struct Seen {
     unknown: BTreeSet<String>,
     /// Rows of the split `train`.
     learnt: u64,
+    /// A true class and a predicted one, where none is both: two lists of classes, or nothing was learnt.
+    apart: Option<[String; 2]>,
 }
 
 impl Seen {
@@ -342,6 +348,9 @@ impl Seen {
         let mut groups: Vec<Group> = Vec::new();
         let mut unknown = BTreeSet::new();
         let mut learnt = 0;
+        // Of each class whether a row has it, and whether it was predicted.
+        let mut roles: Vec<[bool; 2]> = Vec::new();
+        let mut first: [Option<String>; 2] = [None, None];
         answers::each(
             table,
             columns,
@@ -368,7 +377,14 @@ impl Seen {
                 }
                 let prediction = answer.best.map_or(NO_CLASS, |best| labels.number(best));
                 let score = answer.score.unwrap_or(0.0);
-                rows.push(Row::new(labels.number(truth), prediction, score, answer.rank, !answer.rejected));
+                let true_class = labels.number(truth);
+                for (role, class, name) in [(0, true_class, Some(truth)), (1, prediction, answer.best)] {
+                    let Some(name) = name else { continue };
+                    first[role].get_or_insert_with(|| name.to_string());
+                    roles.resize(roles.len().max(class as usize + 1), [false; 2]);
+                    roles[class as usize][role] = true;
+                }
+                rows.push(Row::new(true_class, prediction, score, answer.rank, !answer.rejected));
                 Ok(())
             },
             |rows| ui.advance(rows),
@@ -376,7 +392,9 @@ impl Seen {
         let (names, places) = group_names.sorted();
         let mut sorted: Vec<(String, Group)> = names.iter().map(|name| (name.to_string(), Group::default())).collect();
         groups.into_iter().zip(places).for_each(|(group, place)| sorted[place as usize].1 = group);
-        Ok(Seen { labels, groups: sorted, unknown, learnt })
+        let apart = if roles.contains(&[true; 2]) { [None, None] } else { first };
+        let apart = if let [Some(truth), Some(prediction)] = apart { Some([truth, prediction]) } else { None };
+        Ok(Seen { labels, groups: sorted, unknown, learnt, apart })
     }
 
     /// Fails where there is nothing to measure.

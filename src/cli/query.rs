@@ -25,7 +25,7 @@ use crate::model::{Engine, Known, Model};
 use crate::species;
 use crate::table::column;
 use crate::ui::{Ui, rows};
-use resolve::{Embedder, Lengths, Question, Resolved, check_words, queries_in, read, resolve, stored_rows};
+use resolve::{Embedder, Lengths, Question, Resolved, check_words, queries_in, read, resolve, sound, stored_rows};
 
 /// Find what is nearest to words, pictures or stored rows
 ///
@@ -172,14 +172,21 @@ impl Query {
         let filter = self.condition.as_deref().map(Filter::parse).transpose()?;
         let sink = open_sink(&target, format == Format::Parquet)?;
         let questions = self.questions(ui)?;
+        // What has no direction can be compared by distance alone.
+        let directions = |questions| match &self.queries {
+            Some(file) => sound(questions, file, |_| true),
+            None => Ok(questions),
+        };
         let (results, columns) = match index {
             None => {
+                let questions = directions(questions)?;
                 let results = self.ask_pokedex(&questions, filter.as_ref(), ui)?;
                 let columns = self.named_columns(&results, |names, rows| Ok(Pokedex::index().cells(names, rows)?))?;
                 (results, columns)
             }
             Some(path) => match self.open(path, ui)? {
                 Opened::Index(index) => {
+                    let questions = directions(questions)?;
                     let results = self.search(&index, &questions, filter.as_ref(), ui)?;
                     let columns = self.named_columns(&results, |names, rows| Ok(index.cells(names, rows)?))?;
                     (results, columns)

@@ -69,12 +69,15 @@ pub struct Unfit {
 }
 
 impl Unfit {
+    /// What is wrong with a vector that has no direction.
+    pub const ZERO: &str = "is zero";
+
     /// Why a vector cannot be compared, if it cannot.
     pub fn problem(vector: &[f32]) -> Option<&'static str> {
         match norm(vector) {
             _ if vector.is_empty() => Some("is empty"),
             norm if !norm.is_finite() => Some("holds a number that is not finite"),
-            norm if norm < 1e-12 => Some("is zero"),
+            norm if norm < 1e-12 => Some(Unfit::ZERO),
             _ => None,
         }
     }

@@ -14,6 +14,8 @@ const NUMPY: &[u8] = b"\x93NUMPY";
 pub struct VectorFile {
     pub rows: Vec<(String, Vec<f32>)>,
     pub model: Option<String>,
+    /// Rows that have none.
+    pub without: u64,
 }
 
 impl VectorFile {
@@ -47,6 +49,8 @@ impl VectorFile {
             return VectorFile::numpy(name, &bytes);
         }
         let source = Source::of(&name, file, &format!("pokedex embed {name} -o embeddings.parquet"))?;
+        // Which columns there are is known before those that nobody needs are left out.
+        source.table(None)?.require(column)?;
         let table = source.table(Some(&|wanted: &str| needed(wanted, column)))?;
         VectorFile::of(table, column)
     }
@@ -54,13 +58,12 @@ impl VectorFile {
     fn numpy(name: String, bytes: &[u8]) -> Result<VectorFile, Error> {
         let rows = numpy(bytes).map_err(|problem| Error::Vectors { name, problem })?;
         let rows = (0..).zip(rows).map(|(number, vector): (u64, _)| (number.to_string(), vector)).collect();
-        Ok(VectorFile { rows, model: None })
+        Ok(VectorFile { rows, model: None, without: 0 })
     }
 
     fn of(table: Table, column: &str) -> Result<VectorFile, Error> {
-        table.require(column)?;
         let name = table.name.clone();
-        let mut file = VectorFile { rows: Vec::new(), model: None };
+        let mut file = VectorFile { rows: Vec::new(), model: None, without: 0 };
         let mut model = None;
         for batch in table.with_keys() {
             let batch = batch?;
@@ -70,7 +73,9 @@ impl VectorFile {
                 .ok_or_else(|| column::missing(&batch.schema(), column::KEY, &name))?;
             let rows =
                 (0..batch.num_rows()).filter_map(|i| Some((keys.value(i).to_string(), vectors.get(i)?.to_vec())));
+            let before = file.rows.len();
             file.rows.extend(rows);
+            file.without += (before + batch.num_rows() - file.rows.len()) as u64;
         }
         file.model = model.flatten();
         match file.rows.is_empty() {

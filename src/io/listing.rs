@@ -119,6 +119,9 @@ impl Listing {
             let text = super::decode(bytes).map_err(wrong)?;
             return Self::from_list(text.as_bytes(), nul_separated, root);
         }
+        if let Some(problem) = super::no_text(start) {
+            return Err(Error::BadListEntry { path: "list".into(), problem });
+        }
         let mark = if start.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         list.consume(mark);
         let below = absolute(root.unwrap_or(Path::new("")));
@@ -141,7 +144,9 @@ impl Listing {
                 return Err(Error::BadListEntry { path, problem: "is not a path (it holds a NUL byte; use -0?)" });
             }
             if !line.is_empty() {
-                listing.entries.push(Entry { root: 0, relative: line.as_slice().into() });
+                let uri = std::str::from_utf8(&line).ok().filter(|line| line.starts_with("file://"));
+                let path = uri.map(|uri| unescape(local(uri)));
+                listing.entries.push(Entry { root: 0, relative: path.as_deref().unwrap_or(&line).into() });
             }
         }
         listing.refuse_equal_keys()?;
@@ -421,7 +426,7 @@ const MAX_FILE: u64 = 1 << 30;
 /// # Errors
 /// It cannot be read, is too long, or is a folder, a pipe or a device (opening which could block for ever).
 pub fn read_image(path: &str) -> io::Result<Vec<u8>> {
-    if std::fs::metadata(path).is_ok_and(|m| !m.is_file()) {
+    if std::fs::metadata(local(path)).is_ok_and(|m| !m.is_file()) {
         return Err(io::Error::other("not a regular file"));
     }
     let file = open_escaped(path)?;
@@ -434,11 +439,18 @@ pub fn read_image(path: &str) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The path of a URI of this machine's files, which file managers and Daft write; its `%XX` are those of paths here.
+fn local(path: &str) -> &str {
+    let rest = path.strip_prefix("file://").map(|rest| rest.strip_prefix("localhost").unwrap_or(rest));
+    rest.filter(|rest| rest.starts_with('/')).unwrap_or(path)
+}
+
 /// Opens a path as it stands in a table; where no such file exists, `%XX` is taken for the byte it stands for.
 ///
 /// # Errors
 /// The file cannot be opened either way.
 fn open_escaped(path: &str) -> io::Result<File> {
+    let path = local(path);
     match File::open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound && path.contains('%') => {
             File::open(bytes_to_path(&unescape(path))).map_err(|_| e)
@@ -449,12 +461,14 @@ fn open_escaped(path: &str) -> io::Result<File> {
 
 /// What a path in a table names: where nothing is there, `%XX` is taken for the byte it stands for.
 pub fn table_path(path: &str) -> PathBuf {
+    let path = local(path);
     let plain = PathBuf::from(path);
     if path.contains('%') && !plain.exists() { bytes_to_path(&unescape(path)) } else { plain }
 }
 
 /// Whether there is a file at a path as it stands in a table.
 pub fn exists(path: &str) -> bool {
+    let path = local(path);
     Path::new(path).is_file() || path.contains('%') && bytes_to_path(&unescape(path)).is_file()
 }
 
@@ -463,6 +477,7 @@ pub fn exists(path: &str) -> bool {
 /// # Errors
 /// There is no such file; it is a folder, a pipe or a device, or has the extension of something else.
 pub fn find_image(path: &str) -> io::Result<PathBuf> {
+    let path = local(path);
     let mut file = std::path::absolute(path)?;
     if !file.exists() && path.contains('%') {
         file = std::path::absolute(bytes_to_path(&unescape(path)))?;

@@ -81,7 +81,23 @@ pub fn text_of(path: &Path, mut file: File) -> Result<String, Error> {
     let read = |source| Error::Read { path: path.to_path_buf(), source };
     let mut bytes = Vec::new();
     file.rewind().and_then(|()| file.read_to_end(&mut bytes)).map_err(read)?;
+    if let Some(what) = no_text(&bytes) {
+        return Err(read(io::Error::other(what)));
+    }
     decode(bytes).map_err(|problem| read(io::Error::new(io::ErrorKind::InvalidData, problem)))
+}
+
+/// What bytes are that no recoding makes a text.
+pub(super) fn no_text(start: &[u8]) -> Option<&'static str> {
+    match start {
+        [b'P', b'A', b'R', b'1', ..] => Some("is a Parquet table, and a text was expected"),
+        [b'A', b'R', b'R', b'O', b'W', b'1', ..] => Some("is an Arrow table, and a text was expected"),
+        [b'P', b'K', 3, 4, ..] => Some("is a ZIP archive (.npz, .xlsx, …), and a text was expected"),
+        [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            Some("is compressed, and a text was expected: `gunzip` or `unzstd` unfolds it")
+        }
+        _ => None,
+    }
 }
 
 /// The text of a file's bytes.

@@ -88,7 +88,11 @@ pub fn of(name: &str, raw: &Schema, anchor: Option<Anchor>) -> (Reading, Provena
             }
         };
         let (change, to) = match (change, dimension(&provenance, own)) {
-            (Change::Text(None), _) => (Change::Text(classes.get(own).cloned()), to),
+            // Numbers of classes that a model gave are those of the rows' own classes.
+            (Change::Text(None), _) => {
+                let others = || classes.get(column::LABEL).filter(|_| is_prediction(own));
+                (Change::Text(classes.get(own).or_else(others).cloned()), to)
+            }
             // A list of known length, in a table in which a vector is missing; see `write.rs`.
             (Change::Type, Some(size)) => (Change::Type, vector(&to, size).unwrap_or(to)),
             (change, _) => (change, to),
@@ -112,6 +116,10 @@ pub fn of(name: &str, raw: &Schema, anchor: Option<Anchor>) -> (Reading, Provena
     let schema = Arc::new(Schema::new(fields));
     let reading = Reading { schema, name: name.into(), columns, anchor, lost: BTreeMap::new(), row: 0 };
     (reading, provenance)
+}
+
+fn is_prediction(column: &str) -> bool {
+    column.strip_prefix("prediction_").is_some_and(|place| place.parse::<u32>().is_ok())
 }
 
 fn say_once(name: &str, what: &str, columns: &[String], line: impl FnOnce(String) -> String) {
@@ -241,12 +249,10 @@ fn known(name: &str, raw: &DataType, plain: &DataType, has: &dyn Fn(&str) -> boo
                     || matches!(plain, DataType::List(item) if matches!(item.data_type(), DataType::Struct(fields) if sides(fields))),
             )
         }
-        _ if name.strip_prefix("prediction_").is_some_and(|place| place.parse::<u32>().is_ok()) => {
-            match text || number || nothing || matches!(value, DataType::Boolean) {
-                true => Known::Is(Change::Text(None), DataType::Utf8),
-                false => kept(true),
-            }
-        }
+        _ if is_prediction(name) => match text || number || nothing || matches!(value, DataType::Boolean) {
+            true => Known::Is(Change::Text(None), DataType::Utf8),
+            false => kept(true),
+        },
         // A table has few models: the column costs almost nothing as a dictionary.
         _ if (text || nothing) && companion(name) => Known::Is(Change::Type, c::model_type()),
         _ => kept(true),
@@ -543,8 +549,8 @@ enum Place {
     Unknown(u32),
     /// Paths are right as they stand, or nobody can tell.
     AsItStands,
-    /// So many components of a path are left out, and the rest is below this folder.
-    Below(PathBuf, usize),
+    /// So many components of a path are left out, and the rest is below this folder. Paths of Windows have backslashes.
+    Below(PathBuf, usize, char),
 }
 
 /// After so many files that are nowhere, no other place is tried.
@@ -577,7 +583,7 @@ impl Anchor {
         {
             columns[path] = Arc::new(paths);
         }
-        if let Place::Below(folder, _) = &self.found {
+        if let Place::Below(folder, ..) = &self.found {
             let (count, folder) = (self.moved, folder.display());
             let rows = if count == 1 { "the path of 1 row was" } else { &format!("the paths of {count} rows were") };
             notes::say(
@@ -597,11 +603,11 @@ impl Anchor {
                 tried => Place::Unknown(tried),
             });
         }
-        let Place::Below(folder, left_out) = &self.found else { return None };
+        let Place::Below(folder, left_out, between) = &self.found else { return None };
         let moved = paths.iter().enumerate().map(|(i, path)| match path {
             Some(path) if wanted(i) => {
                 self.moved += 1;
-                Some(below(folder, path, *left_out).unwrap_or_else(|| path.into()))
+                Some(below(folder, path, *left_out, *between).unwrap_or_else(|| path.into()))
             }
             path => path.map(str::to_string),
         });
@@ -610,25 +616,35 @@ impl Anchor {
 
     /// Where the file of this path is.
     fn find(&self, path: &str) -> Option<Place> {
-        let parts = path.split('/').filter(|part| !["", "."].contains(part)).count();
-        let there = |folder: &PathBuf, left_out| below(folder, path, left_out).is_some_and(|path| io::exists(&path));
+        if let place @ Some(_) = self.find_parted(path, '/') {
+            return place;
+        }
+        // No file here has such a name: it was written on Windows.
+        if path.contains('\\') { self.find_parted(path, '\\') } else { None }
+    }
+
+    fn find_parted(&self, path: &str, between: char) -> Option<Place> {
+        let parts = path.split(between).filter(|part| !["", "."].contains(part)).count();
+        let there =
+            |folder: &PathBuf, left_out| below(folder, path, left_out, between).is_some_and(|path| io::exists(&path));
         if let Some(root) = self.root.as_ref().filter(|root| there(root, 0)) {
-            return Some(Place::Below(root.clone(), 0));
+            return Some(Place::Below(root.clone(), 0, between));
         }
         if io::exists(path) {
             return Some(Place::AsItStands);
         }
-        let folders = || self.root.iter().chain(&self.folder);
+        let here = PathBuf::from(".");
+        let folders = || self.root.iter().chain(&self.folder).chain((between == '\\').then_some(&here));
         let places = (0..parts).flat_map(|left_out| folders().map(move |folder| (folder, left_out)));
         let place = places.into_iter().find(|(folder, left_out)| there(folder, *left_out));
-        place.map(|(folder, left_out)| Place::Below(folder.clone(), left_out))
+        place.map(|(folder, left_out)| Place::Below(folder.clone(), left_out, between))
     }
 }
 
 /// A path without so many of its first components, below a folder. One that climbs out of the folder is none, but for
 /// the whole of it: tables name what lies beside them.
-fn below(folder: &Path, path: &str, left_out: usize) -> Option<String> {
-    let parts: Vec<&str> = path.split('/').filter(|part| !["", "."].contains(part)).collect();
+fn below(folder: &Path, path: &str, left_out: usize, between: char) -> Option<String> {
+    let parts: Vec<&str> = path.split(between).filter(|part| !["", "."].contains(part)).collect();
     let rest = parts.get(left_out..).filter(|rest| !rest.is_empty())?;
     if left_out > 0 && rest.contains(&"..") {
         return None;

@@ -7,7 +7,7 @@
 //! without knowing what it means. Fields are named by their numbers in
 //! <https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift>.
 
-use std::io::{Cursor, Read};
+use std::io::{self, Chain, Cursor, Read};
 
 use bytes::Bytes;
 use parquet::errors::ParquetError;
@@ -50,27 +50,10 @@ impl Length for Chunks {
 }
 
 impl ChunkReader for Chunks {
-    type T = std::io::Chain<Cursor<Vec<u8>>, At>;
+    type T = Page;
 
-    /// The library asks for a reader where a page's header begins, and for the file's last eight bytes.
-    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        let mut length = HEADER;
-        let mut bytes = self.0.part(start, length)?;
-        if start + 8 < self.0.len() {
-            let left = self.0.len() - start;
-            loop {
-                match check_page(&bytes, left) {
-                    Ok(()) => break,
-                    Err(Problem::Short) if bytes.len() == length && length < MOST_HEADER => {
-                        length *= 8;
-                        bytes = self.0.part(start, length)?;
-                    }
-                    Err(problem) => return Err(problem.into()),
-                }
-            }
-        }
-        let rest = self.0.from(start + bytes.len() as u64);
-        Ok(Cursor::new(bytes).chain(rest))
+    fn get_read(&self, start: u64) -> Result<Page, ParquetError> {
+        Ok(Page { file: self.0.clone(), start, reader: None })
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
@@ -79,6 +62,45 @@ impl ChunkReader for Chunks {
             true => Ok(bytes.into()),
             false => Err(Problem::Short.into()),
         }
+    }
+}
+
+/// A reader of a page whose header is looked at when it is read, and not before: the library asks for a reader behind
+/// the header, too, where it has read that already, and reads nothing from it.
+pub struct Page {
+    file: At,
+    start: u64,
+    reader: Option<Chain<Cursor<Vec<u8>>, At>>,
+}
+
+impl Page {
+    fn open(&self) -> io::Result<Chain<Cursor<Vec<u8>>, At>> {
+        let mut length = HEADER;
+        let mut bytes = self.file.part(self.start, length)?;
+        let left = self.file.len().saturating_sub(self.start);
+        // The last eight bytes of a file are no page, but the length of its footer.
+        while left > 8 {
+            match check_page(&bytes, left) {
+                Ok(()) => break,
+                Err(Problem::Short) if bytes.len() == length && length < MOST_HEADER => {
+                    length *= 8;
+                    bytes = self.file.part(self.start, length)?;
+                }
+                Err(problem) => return Err(io::Error::other(ParquetError::from(problem))),
+            }
+        }
+        let rest = self.file.from(self.start + bytes.len() as u64);
+        Ok(Cursor::new(bytes).chain(rest))
+    }
+}
+
+impl Read for Page {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => self.open()?,
+        };
+        self.reader.insert(reader).read(buffer)
     }
 }
 
@@ -404,6 +426,36 @@ mod tests {
             &[0, 0],
         ]
         .concat()
+    }
+
+    #[test]
+    fn rows_that_go_over_the_ends_of_pages_are_read() {
+        use arrow_array::builder::{Float32Builder, ListBuilder};
+        use parquet::arrow::ArrowWriter;
+        use parquet::file::properties::WriterProperties;
+
+        let mut lists = ListBuilder::new(Float32Builder::new());
+        for row in 0..500u32 {
+            (0..64).for_each(|at| lists.values().append_value((row * 64 + at).wrapping_mul(2_654_435_769) as f32));
+            lists.append(true);
+        }
+        let array: arrow_array::ArrayRef = std::sync::Arc::new(lists.finish());
+        let batch = arrow_array::RecordBatch::try_from_iter([("vector", array.clone())]).expect("a column");
+        for dictionary in [true, false] {
+            let properties = WriterProperties::builder()
+                .set_data_page_size_limit(1000)
+                .set_write_batch_size(64)
+                .set_dictionary_enabled(dictionary)
+                .set_dictionary_page_size_limit(4000)
+                .build();
+            let mut file = tempfile::NamedTempFile::new().expect("a file");
+            let mut writer = ArrowWriter::try_new(&mut file, batch.schema(), Some(properties)).expect("a writer");
+            writer.write(&batch).expect("written");
+            writer.close().expect("written");
+            let table = super::super::Table::open(file.path()).expect("a table");
+            let rows: usize = table.map(|batch| batch.expect("readable").num_rows()).sum();
+            assert_eq!(rows, 500, "{dictionary}");
+        }
     }
 
     #[test]

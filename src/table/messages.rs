@@ -47,7 +47,14 @@ impl<R: Read> Messages<R> {
         }
         let described = bytes.last_chunk::<4>().filter(|_| length % 4 == 0).map(|bytes| u32::from_le_bytes(*bytes));
         match described.ok_or_else(cut)? {
-            0 => self.finished = true,
+            0 => {
+                self.finished = true;
+                if self.stream.read(&mut [0])? > 0 {
+                    return Err(wrong(
+                        "more follows its end mark: of several streams in one only the first would be read",
+                    ));
+                }
+            }
             length if length > MOST_DESCRIBED => return Err(wrong("it is damaged: a message of it is too large")),
             length => self.whole(length.into(), &mut bytes)?,
         }
@@ -141,6 +148,12 @@ mod tests {
             let whole = |&cut: &usize| read(&bytes[..cut]).is_ok();
             assert_eq!((0..bytes.len()).find(whole), None, "{compression:?}");
         }
+    }
+
+    #[test]
+    fn what_follows_the_end_mark_is_an_error() {
+        let twice = stream(None).repeat(2);
+        assert!(read(&twice).expect_err("refused").to_string().contains("more follows its end mark"));
     }
 
     #[test]

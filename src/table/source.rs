@@ -182,8 +182,15 @@ impl Source {
 
     fn of_file(name: &str, file: File, hint: &str, csv: bool) -> Result<Source, Error> {
         let read = |source| Error::Io(io::Error::Read { path: name.into(), source });
-        let file = At::new(file).map_err(read)?;
-        let start = file.part(0, LOOK).map_err(read)?;
+        let mut file = At::new(file).map_err(read)?;
+        let mut start = file.part(0, LOOK).map_err(read)?;
+        // What Excel calls Unicode text.
+        if csv && (start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff])) {
+            let text = file.part(0, usize::try_from(file.len()).unwrap_or(usize::MAX)).map_err(read)?;
+            let text = io::decode(text).map_err(|problem| Error::Csv { name: name.into(), problem: problem.into() })?;
+            file = At::new(io::spool(text.as_bytes())?).map_err(read)?;
+            start = file.part(0, LOOK).map_err(read)?;
+        }
         let format = Format::of(&start).or_else(|| Format::delimited(&start).filter(|_| csv));
         let format = format.ok_or_else(|| foreign::not_a_table(name, &start, hint))?;
         Ok(Source { name: name.into(), bytes: Bytes::File(file), format, anchor: None })

@@ -102,6 +102,30 @@ fn a_head_learns_and_judges_pictures() {
 }
 
 #[test]
+fn rows_whose_vectors_cannot_be_compared_do_not_vote() {
+    let dir = Workdir::new();
+    let mut rows = clouds(&["ant", "bee"], 20, 0.5);
+    let query = rows.clone();
+    for (row, number) in [(3, f32::NAN), (25, f32::INFINITY)] {
+        rows[row].3[0] = number;
+    }
+    rows[30].3.fill(0.0);
+    dir.foreign("votes.parquet", &embeddings(&rows, "embedding"));
+    dir.foreign("q.parquet", &embeddings(&query, "embedding"));
+    let run = dir.pokedex("classify q.parquet --index votes.parquet --top 1 --format tsv").ok();
+    assert!(
+        run.stderr.contains("votes.parquet: 3 rows were left out: the vector of the first, ant/003, "),
+        "{}",
+        run.stderr
+    );
+    let text = run.text();
+    for line in text.lines().skip(1) {
+        let cells: Vec<&str> = line.split('\t').collect();
+        assert!(cells.iter().any(|cell| cells[0].starts_with(&format!("{cell}/"))), "{line}");
+    }
+}
+
+#[test]
 fn vectors_of_another_model_are_refused() {
     let dir = Workdir::new();
     colours(&dir, "in", 6);

@@ -211,7 +211,6 @@ fn pictures_that_are_cut_short_are_read_and_named_every_time() {
         "export in --format huggingface -o h/",
         "export in --format huggingface -o h/",
         "export in --format huggingface --size 20 -o small/",
-        "augment in -o a/",
     ] {
         let said = dir.pokedex(command).ok().stderr;
         let expected = format!("pokedex: 00.jpg: {named}\npokedex: 01.jpg: {named}\n");
@@ -219,6 +218,8 @@ fn pictures_that_are_cut_short_are_read_and_named_every_time() {
     }
     assert_eq!(dir.texts("t.parquet", "error"), [None, None, None]);
     assert!(!dir.pokedex("scan in -o m.parquet").ok().stderr.contains("truncated"), "only the headers are read");
+    let said = dir.shell("pokedex split in | pokedex augment - -o a/").ok().stderr;
+    assert!(said.contains(named) && !said.contains("whole"), "{said}");
     assert!(dir.pokedex("query ./in/01.jpg").ok().stderr.contains(&format!("in/01.jpg: {named}")));
     assert!(!dir.pokedex("convert-rgb in -q -o out/").ok().stderr.contains("truncated"));
     let found = dir.pokedex("check in").text();

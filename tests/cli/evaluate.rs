@@ -41,6 +41,43 @@ fn predictions() -> RecordBatch {
     ])
 }
 
+#[test]
+fn classes_are_the_same_however_truths_and_numbers_of_classes_are_written() {
+    let dir = Workdir::new();
+    let top1 = |file: &str| {
+        let run = dir.pokedex(&format!("evaluate {file} --format json --bootstrap 0")).ok();
+        let json: Value = serde_json::from_str(&run.text()).expect("JSON");
+        (json["top1"].as_f64().expect("a share"), json["classes"].as_u64().expect("a count"), run.stderr)
+    };
+    let keys = || ("key", some(&["a", "b", "c", "d"]));
+    let truths: ArrayRef = Arc::new(BooleanArray::from(vec![true, false, true, false]));
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 0, 0, 0]));
+    for predictions in [some(&["True", "False", "False", "False"]), some(&["TRUE", "0", "false", "0.0"]), numbers] {
+        dir.foreign("t.parquet", &table(vec![keys(), ("label", truths.clone()), ("prediction_1", predictions)]));
+        assert_eq!(top1("t.parquet"), (0.75, 2, String::new()));
+    }
+    // What `datasets` writes where a model's numbers of classes stand beside a ClassLabel.
+    let features =
+        serde_json::json!({"info": {"features": {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}});
+    let numbers = |values: [i64; 4]| -> ArrayRef { Arc::new(Int64Array::from(values.to_vec())) };
+    let rows = table(vec![keys(), ("label", numbers([1, 0, 1, 0])), ("prediction_1", numbers([1, 0, 0, 0]))]);
+    dir.foreign("c.parquet", &with_footer(&rows, &[("huggingface", &features.to_string())]));
+    assert_eq!(top1("c.parquet"), (0.75, 2, String::new()));
+    // What Excel calls Unicode text.
+    let csv = "key\tlabel\tprediction_1\na\tcat\tcat\nb\tdog\tcat\n";
+    let wide: Vec<u8> = std::iter::once(0xfeff).chain(csv.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    dir.write("unicode.txt", wide);
+    assert_eq!(top1("unicode.txt"), (0.5, 2, String::new()));
+    // Two lists of classes are probably none that belong together.
+    let names = some(&["cat", "dog", "cat", "dog"]);
+    dir.foreign("n.parquet", &table(vec![keys(), ("label", names), ("prediction_1", numbers([1, 0, 0, 0]))]));
+    let (share, _, said) = top1("n.parquet");
+    assert!(
+        share == 0.0 && said.contains("no class that a row has was predicted for any: `cat` is true, `1` was"),
+        "{said}"
+    );
+}
+
 fn with_footer(batch: &RecordBatch, footer: &[(&str, &str)]) -> RecordBatch {
     let metadata: HashMap<String, String> = footer.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
     let schema = Arc::new(batch.schema().as_ref().clone().with_metadata(metadata));

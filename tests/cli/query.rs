@@ -530,6 +530,31 @@ fn vectors_from_files_are_queries_and_terms() {
 }
 
 #[test]
+fn queries_that_cannot_be_compared_are_left_out_and_named() {
+    let dir = Workdir::new();
+    let mut rows = crate::train::clouds(&["ant", "bee"], 3, 0.5);
+    dir.foreign("e.parquet", &crate::train::embeddings(&rows, "embedding"));
+    rows[1].3[2] = f32::NAN;
+    rows[4].3.fill(0.0);
+    dir.foreign("q.parquet", &crate::train::embeddings(&rows, "embedding"));
+    let run = dir.pokedex("query --queries q.parquet --index e.parquet -n 1");
+    let text = String::from_utf8(run.stdout.clone()).expect("text");
+    let said = run.failed(3);
+    assert!(said.contains("q.parquet: 1 row was left out: the vector of ant/001 holds a number that is not"), "{said}");
+    assert!(said.contains("q.parquet: 1 row was left out: the vector of bee/001 is zero"), "{said}");
+    assert_eq!(text.lines().count(), 5, "{text}");
+    for (name, text) in
+        [("q.json", "[\"a red bird\"]"), ("q.jsonl", "{\"query\": \"a fish\"}"), ("q.CSV", "query\na fish\n")]
+    {
+        dir.write(name, text);
+        let said = dir.pokedex(&format!("query --queries {name}")).failed(2);
+        assert!(said.contains(&format!("{name}: is ")) && said.contains("queries are one a line"), "{said}");
+    }
+    let said = dir.pokedex("query --queries e.parquet --vector-column other --index e.parquet").failed(1);
+    assert!(said.contains("has no column `other` (it has key, label"), "{said}");
+}
+
+#[test]
 fn columns_are_those_that_are_named_in_their_order() {
     let dir = Workdir::new();
     let csv = dir.pokedex("query charizard --top 1 --columns type1,label,rank --format csv").ok().text();

@@ -425,6 +425,23 @@ fn a_table_finds_its_pictures_from_its_own_folder() {
     let said = dir.pokedex("embed moved.parquet -o e.parquet").failed(3);
     assert!(said.contains("2 pictures are not where the table says") && said.contains("--root DIR"), "{said}");
     dir.pokedex("embed moved.parquet --root set/deep -o e.parquet").ok();
+    // Paths of Windows, and URIs of files.
+    let here = dir.path("set/deep/pics").canonicalize().expect("there");
+    let uri = format!("file://{}/001.png", here.display());
+    for paths in [
+        vec!["pics\\000.png", "pics\\001.png"],
+        vec!["C:\\Users\\ash\\set\\pics\\000.png", "C:\\Users\\ash\\set\\pics\\001.png"],
+        vec![&uri, &uri.replace("file://", "file://localhost")],
+    ] {
+        let paths: ArrayRef = Arc::new(StringArray::from(paths));
+        dir.foreign("set/deep/foreign.parquet", &RecordBatch::try_from_iter([("path", paths)]).expect("a batch"));
+        dir.pokedex("embed set/deep/foreign.parquet -o e.parquet").ok();
+        assert_eq!(dir.texts("e.parquet", "error"), [None, None]);
+    }
+    dir.shell("mv set/deep/pics/002.png 'set/deep/pics/a b.png'").ok();
+    let list = format!("printf '{uri}\nfile://{}/a%%20b.png\n' | pokedex scan - --verify -o s.parquet", here.display());
+    dir.shell(&list).ok();
+    assert_eq!(dir.texts("s.parquet", "error"), [None, None]);
 }
 
 #[test]

@@ -10,9 +10,10 @@ use super::super::failure::Failure;
 use super::judge::{Judge, Source, other_model};
 use crate::embed::Embedder;
 use crate::head::{Class, Doubt, Feature, Head, Method};
-use crate::index::{self, Check};
+use crate::index::{self, Check, Unfit};
 use crate::model::classifier::{Classifier, Detection};
 use crate::model::{Device, Engine, Model, Use, normalise, short_id};
+use crate::notes;
 use crate::species;
 use crate::table::Table;
 use crate::table::column;
@@ -123,13 +124,19 @@ pub fn index(wishes: &Wishes, path: &Path, neighbours: usize) -> Result<Judge, F
     let mut places = std::collections::HashMap::new();
     let feature = Feature { column: wishes.column.into(), dimension: 0, model: None };
     let mut head = empty(Method::Knn, feature, Doubt::NONE);
+    let mut unfit = Unfit::default();
     for batch in table.with_keys() {
         let batch = batch?;
         check.look(&batch)?;
         let vectors = column::vectors(&batch, wishes.column, &name)?;
         let labels = column::text(&batch, column::LABEL)?.expect("it was looked for above");
+        let keys = column::text(&batch, column::KEY)?.expect("every row was given a key");
         for row in (0..batch.num_rows()).filter(|&row| labels.is_valid(row)) {
             let Some(vector) = vectors.get(row) else { continue };
+            if let Some(problem) = Unfit::problem(vector) {
+                unfit.add(keys.value(row), problem);
+                continue;
+            }
             let label = labels.value(row);
             let place = *places.entry(label.to_string()).or_insert_with(|| {
                 classes.push(Class { label: label.into(), id: None, rows: 0 });
@@ -141,6 +148,9 @@ pub fn index(wishes: &Wishes, path: &Path, neighbours: usize) -> Result<Judge, F
             head.weights.extend_from_slice(vector);
             normalise(&mut head.weights[start..]);
         }
+    }
+    if let Some(unfit) = unfit.message() {
+        notes::say(&name, format!("{name}: {unfit}"));
     }
     if head.owners.is_empty() {
         let hint = "rows vote for their label: `pokedex scan FOLDER --meta CSV` adds labels";

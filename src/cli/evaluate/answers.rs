@@ -5,7 +5,7 @@ use arrow_array::types::Float64Type;
 use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
 use arrow_schema::DataType;
 
-use super::numbers::spelled_alike;
+use super::spelling::Spelled;
 use crate::cli::failure::Failure;
 use crate::split::Split;
 use crate::table::{Error, Table, column};
@@ -38,8 +38,8 @@ pub struct Columns {
     by: Option<String>,
     split: Option<String>,
     own: Vec<&'static str>,
-    /// Classes are compared as numbers.
-    pub numbers: bool,
+    /// How classes are compared.
+    pub spelled: Spelled,
 }
 
 impl Columns {
@@ -78,7 +78,7 @@ impl Columns {
         let own = [column::KEY, column::PATH, column::ERROR, column::REJECTED, column::SPLIT, SECONDS];
         let own = own.into_iter().filter(|name| table.has(name)).collect();
         let split = wishes.split.filter(|_| table.has(column::SPLIT)).map(str::to_string);
-        Ok(Columns { truth: None, predictions, score, by: None, split, own, numbers: false })
+        Ok(Columns { truth: None, predictions, score, by: None, split, own, spelled: Spelled::AsTheyAre })
     }
 
     /// The columns that hold classes.
@@ -176,7 +176,7 @@ impl<'a> Cells<'a> {
     fn of(batch: &RecordBatch, name: &'a str, columns: &'a Columns) -> Result<Cells<'a>, Error> {
         let classes = |column: &String| {
             let names = names(batch, column)?;
-            Ok::<_, Error>(if columns.numbers { spelled_alike(&names) } else { names })
+            Ok::<_, Error>(columns.spelled.names(names))
         };
         Ok(Cells {
             name,
@@ -253,7 +253,7 @@ impl<'a> Cells<'a> {
 }
 
 /// A column of class names: text, or whole numbers as text.
-fn names(batch: &RecordBatch, name: &str) -> Result<StringArray, Error> {
+pub fn names(batch: &RecordBatch, name: &str) -> Result<StringArray, Error> {
     let column = batch.column_by_name(name).expect("the columns were found");
     let column = match column.data_type() {
         DataType::Dictionary(_, values) => arrow_cast::cast(column, values).expect("a dictionary has values"),

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use crate::cli::failure::Failure;
 use crate::image;
-use crate::index::{Annoy, Error, QueryVector, Stored, Term, VectorFile, Weighted, parse_line, parse_terms};
+use crate::index::{Annoy, Error, QueryVector, Stored, Term, Unfit, VectorFile, Weighted, parse_line, parse_terms};
 use crate::matrix::dot;
 use crate::model::{Device, ImageTower, Known, Model, TextTower, Use, correct, normalise};
 use crate::notes;
-use crate::ui::Ui;
+use crate::ui::{Ui, left_out};
 
 /// A query as it was written: terms, or a row of a file of vectors.
 pub struct Question {
@@ -131,10 +131,18 @@ pub fn queries_in(file: &Path, column: &str, named: bool, ui: &Ui) -> Result<Vec
     let bytes = crate::io::At::new(opened.try_clone().map_err(failed)?).map_err(failed)?;
     if VectorFile::is_one(&bytes.part(0, 8).map_err(failed)?) {
         let vectors = said_of(VectorFile::read(&file.display().to_string(), opened, column)?, file, named, ui);
+        if vectors.without > 0 {
+            notes::left_out();
+            notes::say("queries", format!("{}: {}", file.display(), left_out(vectors.without)));
+        }
         let model = vectors.model;
         let question =
             |(text, vector)| Question { text, terms: Vec::new(), vector: Some(vector), model: model.clone() };
-        return Ok(vectors.rows.into_iter().map(question).collect());
+        let questions = vectors.rows.into_iter().map(question).collect();
+        return sound(questions, file, |problem| problem != Unfit::ZERO);
+    }
+    if let Some((what, hint)) = no_lines(file) {
+        return Err(Failure::usage(format!("{}: is {what}, and queries are one a line", file.display()), hint));
     }
     let mut questions = Vec::new();
     let text = crate::io::text_of(file, opened)?;
@@ -151,6 +159,44 @@ pub fn queries_in(file: &Path, column: &str, named: bool, ui: &Ui) -> Result<Vec
     match questions.is_empty() {
         true => Err(Failure::usage(format!("{}: holds no query", file.display()), "one query a line")),
         false => Ok(questions),
+    }
+}
+
+/// The queries without those whose vectors cannot be compared, which are named; `counts` tells which problems are some.
+///
+/// # Errors
+/// None is left.
+pub fn sound(
+    mut questions: Vec<Question>,
+    file: &Path,
+    counts: impl Fn(&'static str) -> bool,
+) -> Result<Vec<Question>, Failure> {
+    let mut unfit = Unfit::default();
+    questions.retain(|question| {
+        let problem = question.vector.as_deref().and_then(Unfit::problem).filter(|problem| counts(problem));
+        problem.inspect(|problem| unfit.add(&question.text, problem)).is_none()
+    });
+    let Some(message) = unfit.message() else { return Ok(questions) };
+    let message = format!("{}: {message}", file.display());
+    if questions.is_empty() {
+        return Err(Failure::failed(message, None));
+    }
+    notes::left_out();
+    notes::say(&message, message.clone());
+    Ok(questions)
+}
+
+/// What a file is that has no query a line, by its name, and what makes lines of it.
+fn no_lines(file: &Path) -> Option<(&'static str, &'static str)> {
+    let extension = file.extension()?.to_str()?.to_ascii_lowercase();
+    match &*extension {
+        "json" => Some(("JSON", "jq -r '.[]' FILE.json | pokedex query --queries -")),
+        "jsonl" | "ndjson" => Some(("lines of JSON", "jq -r .query FILE.jsonl | pokedex query --queries -")),
+        "csv" | "tsv" => Some((
+            "a table in text",
+            "duckdb -noheader -list -c \"select query from 'FILE'\" | pokedex query --queries -",
+        )),
+        _ => None,
     }
 }
 

@@ -170,7 +170,12 @@ struct Gather {
     tested: BTreeMap<String, u64>,
     without_vector: u64,
     without_class: u64,
-    tests: u64,
+    /// Rows of the table; those of them without a split, though others may have one; those to learn from or to choose by
+    /// in vain; and of these those with an error.
+    rows: u64,
+    without_split: u64,
+    meant: u64,
+    failed: u64,
 }
 
 impl Gather {
@@ -184,7 +189,10 @@ impl Gather {
             tested: BTreeMap::new(),
             without_vector: 0,
             without_class: 0,
-            tests: 0,
+            rows: 0,
+            without_split: 0,
+            meant: 0,
+            failed: 0,
         }
     }
 
@@ -201,16 +209,19 @@ impl Gather {
         let mut vector: Vec<f32> = Vec::new();
         for (row, hash) in hashes.iter().enumerate() {
             let key = keys.value(row);
+            self.rows += 1;
             let split =
                 splits.as_ref().filter(|s| s.is_valid(row)).map(|s| Split::named(s.value(row)).ok_or(s.value(row)));
             let label = labels.is_valid(row).then(|| labels.value(row));
             let side = match split {
-                None if splits.is_some() => continue,
+                None if splits.is_some() => {
+                    self.without_split += 1;
+                    continue;
+                }
                 None => 0,
                 Some(Ok(Split::Train)) => 0,
                 Some(Ok(Split::Validation)) => 1,
                 Some(Ok(Split::Test)) => {
-                    self.tests += 1;
                     label.into_iter().for_each(|label| *self.tested.entry(label.into()).or_default() += 1);
                     continue;
                 }
@@ -220,6 +231,8 @@ impl Gather {
                 }
             };
             let failed = errors.as_ref().is_some_and(|errors| errors.is_valid(row));
+            self.meant += 1;
+            self.failed += u64::from(failed);
             vector.clear();
             let mut found = !failed;
             let others = beside.iter().map(|other| other.get(key)).collect::<Result<Vec<_>, _>>()?;
@@ -381,11 +394,16 @@ impl Gather {
 
     /// Why there is nothing to learn from.
     fn nothing(&self, name: &str, has_split: bool) -> Failure {
+        let divide = "`pokedex split TABLE -o split.parquet` divides a table into train, validation and test";
         let (what, hint) = match () {
-            () if has_split && self.tests > 0 && self.without_class == 0 => (
-                "no row of the split `train`: a head does not learn from the test",
-                "`pokedex split TABLE -o split.parquet` divides a table into train, validation and test",
-            ),
+            () if self.rows == 0 => ("has no rows", "did the command that made it fail?"),
+            () if self.without_split == self.rows => ("its column `split` is empty in every row", divide),
+            () if has_split && self.meant == 0 => {
+                ("no row of the split `train`: a head does not learn from the test", divide)
+            }
+            () if self.failed == self.meant => {
+                ("every row has an error", "`pokedex export TABLE --format csv --columns key,error` shows them")
+            }
             () if self.without_vector > 0 && self.without_class == 0 => (
                 "no row has a vector in every column of --vector-column",
                 "`pokedex embed INPUT -o embeddings.parquet`",
