@@ -147,6 +147,9 @@ impl Error {
                 let columns = columns.join(", ");
                 Some(match meant {
                     Some(meant) => format!("did you mean `{meant}`? The table has {columns}"),
+                    None if ["width", "height"].contains(&&**name) => {
+                        format!("pictures are measured by scan: `pokedex scan FOLDER | pokedex embed -`. The table has {columns}")
+                    }
                     None => format!("text goes in single quotes: '{name}'. The table has {columns}"),
                 })
             }

@@ -17,7 +17,7 @@ use clap::Args;
 use super::args::{Origin, Size, Tally, Work, clean_up_when_interrupted, open_sink, print};
 use super::failure::{Exit, Failure};
 use super::folders;
-use super::outputs::{ensure_extension, ensure_parquet, ensure_whole_in_place, open_beside};
+use super::outputs::{ensure_extension, ensure_no_input, ensure_parquet, ensure_whole_in_place, open_beside};
 use crate::augment::{Augmenter, BackgroundImages, Candidate, DEFAULT_RECIPE, Gathering, Partners, Plan, Recipe};
 use crate::image::{Colour, Encoding};
 use crate::io::{self, Folder, Sink, Target, Within};
@@ -234,6 +234,9 @@ impl AugmentArgs {
         provenance.set("augment", &*described);
         let schema = rows::schema(&table.schema, matches!(target, Target::Directory(_)));
         ensure_whole_in_place(self.output.as_deref(), &self.inputs, &table.schema, &schema)?;
+        if self.only_new {
+            ensure_no_input(self.output.as_deref(), self.inputs.iter().map(|path| &**path), "the copies alone")?;
+        }
         let (sink, folder) = match &target {
             Target::Directory(path) => {
                 provenance.set(FOLDER, COMMAND);

@@ -11,7 +11,7 @@ use clap::Args;
 use super::args::{ImageInputs, Origin, Size, Work, clean_up_when_interrupted, open_sink};
 use super::failure::{Exit, Failure};
 use super::folders;
-use super::outputs::{ensure_parquet, ensure_whole_in_place};
+use super::outputs::{ensure_no_input, ensure_parquet, ensure_whole_in_place};
 use crate::convert::{self, COMMAND, Known, Made, Recipe};
 use crate::export;
 use crate::image::{self, Colour, Encoding, Flaw};
@@ -88,6 +88,11 @@ impl ConvertRgb {
         let origin = Origin::of(&table);
         let schema = column::put_field(&output_schema(&table.schema, recipe), column::image_field());
         ensure_whole_in_place(self.output.as_deref(), &inputs.paths, &table.schema, &schema)?;
+        if table.has(column::IMAGE) {
+            // The pictures themselves may be nowhere else.
+            let paths = inputs.paths.iter().map(|path| &**path);
+            ensure_no_input(self.output.as_deref(), paths, "other pictures than it holds")?;
+        }
         let sink = open_sink(target, true)?;
         let mut provenance = table.provenance.clone();
         recipe.describe(&mut provenance);

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 
 use super::args::{TableInputs, TableOutput};
 use super::failure::{Exit, Failure};
-use super::outputs::{ensure_ours, ensure_whole_in_place};
+use super::outputs::{ensure_no_input, ensure_ours, ensure_whole_in_place};
 use crate::index::{Check, Error, Kind, Packer, beside, files_of, files_of_an_index};
 use crate::io::Target;
 use crate::model::{Engine, Model, short_id};
@@ -34,7 +34,7 @@ use build::Build;
     after_help = "\
 Examples:
   pokedex index embeddings.parquet -o photos.parquet
-  pokedex embed photos/ | pokedex index - --columns split,width -o photos.parquet
+  pokedex scan photos/ | pokedex embed - | pokedex index - --columns width,height -o photos.parquet
   pokedex index from-pandas.parquet --vector-column vec --model unknown -o index.parquet
   pokedex index embeddings.parquet --kind annoy --trees 20 --check-recall -o photos.parquet
   pokedex index info photos.parquet"
@@ -155,6 +155,10 @@ impl Make {
         }
         if check.rows == 0 {
             return Err(check.no_vectors().into());
+        }
+        if check.without_vector + check.unfit.count > 0 {
+            let paths = inputs.paths.iter().map(|path| &**path);
+            ensure_no_input(self.output.output.as_deref(), paths, "an index without all its rows")?;
         }
         let model = self.model(&name, &check, &footer)?;
 

@@ -3,6 +3,7 @@
 mod preview;
 mod resolve;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -280,7 +281,11 @@ impl Query {
                 };
                 parts.push((weighted.weight, part));
             }
-            if parts.iter().all(|(weight, _)| *weight == 0.0) {
+            let mut weights: HashMap<String, f32> = HashMap::new();
+            for weighted in &question.terms {
+                *weights.entry(weighted.term.to_string()).or_default() += weighted.weight;
+            }
+            if question.vector.is_none() && weights.values().all(|weight| *weight == 0.0) {
                 return Err(Error::NullQuery.into());
             }
             let look_up = |word: &str| match embedder.loaded_text_tower() {

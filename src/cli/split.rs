@@ -16,7 +16,7 @@ use self::look::Look;
 use self::rows::{Classes, Copies, Keep, Rows, Wanted, divided};
 use super::args::{ImageInputs, Origin, TableOutput, Tally, Work, number};
 use super::failure::{Exit, Failure};
-use super::outputs::ensure_whole_in_place;
+use super::outputs::{ensure_no_input, ensure_whole_in_place};
 use crate::duplicates::{Groups, MAX_REACH, REACH};
 use crate::io::Sink;
 use crate::split::{Assignment, Item, Ratios, SPLITS, Split, assign};
@@ -131,6 +131,11 @@ impl SplitArgs {
         let wanted = self.wanted(&table)?;
         let sink = self.output.open()?;
         ensure_whole_in_place(self.output.output.as_deref(), &inputs.paths, &table.schema, &table.schema)?;
+        if let Some(Some(earlier)) = &self.keep
+            && !inputs.paths.contains(earlier)
+        {
+            ensure_no_input(self.output.output.as_deref(), [earlier.as_path()], "a table without its rows")?;
+        }
         let mut provenance = table.provenance.clone();
         if provenance.get("schema").is_none() {
             provenance.set("schema", "manifest");

@@ -494,7 +494,20 @@ impl Folder {
         // Long names are cut: with what is added they would be too long for the file system.
         let name: String = file[parent.len()..].trim_start_matches('/').chars().take(40).collect();
         let number = self.parts.fetch_add(1, Ordering::Relaxed);
-        Sink::staged(folder.join(format!(".{name}.{}-{number}.part", self.token)), &path, there.as_ref(), seal)
+        Sink::staged(folder.join(format!(".{name}.{}-{number}.part", self.token)), &path, self.old(&path, there)?, seal)
+    }
+
+    /// Whose mode and owner a file gets: those of the one that it replaces, else of the manifest of the run before, so that
+    /// what was private stays so. A file that must not be written must not be replaced either.
+    fn old(&self, path: &Path, there: Option<fs::Metadata>) -> Result<Option<File>, Error> {
+        match there.filter(fs::Metadata::is_file) {
+            Some(_) => {
+                let old = File::options().append(true).open(path);
+                old.map(Some).map_err(|source| Error::Write { path: path.into(), source })
+            }
+            None if self.before.aside.load(Ordering::Relaxed) => Ok(File::open(self.join(PREVIOUS)).ok()),
+            None => Ok(None),
+        }
     }
 
     /// A file that [`Folder::create`] made gets another name.

@@ -319,11 +319,26 @@ struct PassedOver {
     /// Pictures whose names do not say so.
     unnamed: u64,
     examples: Vec<String>,
+    /// Links to folders.
+    links: u64,
+    linked: Vec<String>,
+    /// Tables of what `datasets` knows of the pictures beside them.
+    tables: Vec<PathBuf>,
 }
 
 impl PassedOver {
     fn look(&mut self, name: &OsStr, path: &Path) {
         let extension = Path::new(name).extension().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
+        if path.is_dir() {
+            self.links += 1;
+            if self.linked.len() <= 3 {
+                self.linked.push(escape_bytes(name.as_encoded_bytes()));
+            }
+            return;
+        }
+        if ["metadata.csv", "metadata.jsonl", "metadata.parquet"].iter().any(|known| name == *known) {
+            self.tables.push(path.to_path_buf());
+        }
         if BESIDE.split_ascii_whitespace().any(|beside| beside == extension) {
             return;
         }
@@ -353,6 +368,23 @@ impl PassedOver {
                     count => format!("{count} pictures"),
                 }
             ));
+        }
+        if self.links > 0 {
+            let links = if self.links == 1 { "link to a folder" } else { "links to folders" };
+            let named = notes::named(&self.linked);
+            parts.push(format!("{} {links} ({named}; named itself, such a folder is read)", self.links));
+        }
+        if let Some(table) = self.tables.first() {
+            let table = escape_bytes(table.as_os_str().as_encoded_bytes());
+            let hint = if table.ends_with(".csv") {
+                format!(": --meta {table} --on key adds its columns")
+            } else {
+                String::new()
+            };
+            notes::say(
+                "metadata",
+                format!("{table}: what `datasets` knows of the pictures beside it is not read{hint}"),
+            );
         }
         if let (false, Some(first)) = (parts.is_empty(), inputs.first()) {
             let more = if inputs.len() > 1 { ", …" } else { "" };

@@ -1,7 +1,7 @@
 //! Outputs that appear whole or not at all.
 
 use std::collections::HashSet;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -145,19 +145,13 @@ impl Sink {
         Ok(Sink(Inner::File(Output { writer, part: Some(part), path: path.clone(), old, seal: None })))
     }
 
-    /// Opens the new file `part`, which [`Sink::finish`] renames to `path`, replacing what is `there`, be it a link.
+    /// Opens the new file `part`, which [`Sink::finish`] renames to `path`, replacing what is there, be it a link, and giving
+    /// it the mode, owner and attributes of `old`.
     ///
     /// # Errors
-    /// The file cannot be made, or the one that is there is write-protected.
-    pub(super) fn staged(
-        part: PathBuf,
-        path: &Path,
-        there: Option<&Metadata>,
-        seal: Option<Seal>,
-    ) -> Result<Sink, Error> {
+    /// The file cannot be made.
+    pub(super) fn staged(part: PathBuf, path: &Path, old: Option<File>, seal: Option<Seal>) -> Result<Sink, Error> {
         let fail = |source| Error::Write { path: path.to_path_buf(), source };
-        let old = there.filter(|there| there.is_file());
-        let old = old.map(|_| File::options().append(true).open(path)).transpose().map_err(fail)?;
         let mode = if old.is_some() { 0o600 } else { 0o666 };
         let mut unfinished = UNFINISHED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let file = File::options().read(true).write(true).create_new(true).mode(mode).open(&part).map_err(fail)?;

@@ -13,7 +13,7 @@ mod webdataset;
 mod yaml;
 mod yolo;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -26,6 +26,7 @@ use super::inputs::IdSource;
 use super::split::Split;
 use super::{Error, Table, column, dataset};
 use crate::io::{self, Listing};
+use crate::notes;
 use crate::species;
 
 /// What is wrong with a file of a layout.
@@ -313,7 +314,7 @@ impl Pictures {
             IdSource::None => return Ok(()),
             ids => ids.resolve(listing)?,
         };
-        let numbers: std::collections::HashMap<String, i32> = listing
+        let numbers: HashMap<String, i32> = listing
             .entries()
             .iter()
             .filter_map(|entry| Some((listing.key(entry), source.of(listing, entry)?)))
@@ -451,6 +452,46 @@ fn listing(folder: &Path, root: &Path, found: &Findings) -> Result<Listing, Erro
         found.file(Fault::Unreadable, below(root, &path), format!("the folder cannot be read: {problem}"));
     }
     Ok(listing)
+}
+
+/// Says of labels that are more than boxes what becomes of them.
+fn say_outlined(folder: &str, count: u64, what: &str) {
+    if count > 0 {
+        let line = format!("{folder}: {count} labels are {what}: their boxes are read, and no more of them");
+        notes::say(&format!("{folder} outlines"), line);
+    }
+}
+
+/// Paths in the spelling of the data set's folder: a picture that a file names from the root, through a link or by way of
+/// `..` is the one that lies below the folder.
+struct Spelled<'f> {
+    folder: &'f Path,
+    real: Option<PathBuf>,
+    /// Folders that were looked at.
+    seen: HashMap<PathBuf, PathBuf>,
+}
+
+impl<'f> Spelled<'f> {
+    fn new(folder: &'f Path) -> Spelled<'f> {
+        Spelled { folder, real: folder.canonicalize().ok(), seen: HashMap::new() }
+    }
+
+    fn own(&mut self, path: PathBuf) -> PathBuf {
+        self.respelled(&path).unwrap_or(path)
+    }
+
+    fn respelled(&mut self, path: &Path) -> Option<PathBuf> {
+        let plain = |rest: &Path| rest.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+        if path.strip_prefix(self.folder).is_ok_and(plain) {
+            return None;
+        }
+        let (real, parent, name) = (self.real.as_ref()?, path.parent()?, path.file_name()?);
+        let folder = self.seen.entry(parent.to_path_buf()).or_insert_with(|| {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            parent.canonicalize().unwrap_or_else(|_| parent.to_path_buf())
+        });
+        Some(self.folder.join(folder.join(name).strip_prefix(real).ok()?))
+    }
 }
 
 /// A path as it is named from the data set's folder.

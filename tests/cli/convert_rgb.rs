@@ -218,7 +218,7 @@ fn pictures_that_are_cut_short_are_read_and_named_every_time() {
     }
     assert_eq!(dir.texts("t.parquet", "error"), [None, None, None]);
     assert!(!dir.pokedex("scan in -o m.parquet").ok().stderr.contains("truncated"), "only the headers are read");
-    let said = dir.shell("pokedex split in | pokedex augment - -o a/").ok().stderr;
+    let said = dir.shell("pokedex split in --ratios 100/0/0 | pokedex augment - -o a/").ok().stderr;
     assert!(said.contains(named) && !said.contains("whole"), "{said}");
     assert!(dir.pokedex("query ./in/01.jpg").ok().stderr.contains(&format!("in/01.jpg: {named}")));
     assert!(!dir.pokedex("convert-rgb in -q -o out/").ok().stderr.contains("truncated"));

@@ -19,6 +19,86 @@ fn texts(dir: &Workdir, table: &str, column: &str) -> Vec<String> {
     dir.texts(table, column).into_iter().map(|text| text.unwrap_or_else(|| "-".into())).collect()
 }
 
+/// Every picture is one row, however its folder and the files in it spell where it is.
+#[test]
+fn pictures_are_there_once_however_their_places_are_spelled() {
+    let dir = Workdir::new();
+    for (number, side) in [(0, "train"), (1, "val")] {
+        dir.write(&format!("ds/images/{side}/{number}.png"), picture(number));
+        dir.write(&format!("ds/labels/{side}/{number}.txt"), "0 0.5 0.5 0.5 0.5\n");
+    }
+    dir.shell("ln -s ds linked").ok();
+    let here = dir.path("ds").display().to_string();
+    let plain = "train: images/train\nval: images/val\n";
+    dir.write("ds/train.txt", format!("{here}/images/train/0.png\n"));
+    for yaml in [
+        plain.to_string(),
+        format!("path: ds\n{plain}"),
+        format!("path: ../ds\n{plain}"),
+        format!("path: {here}\n{plain}"),
+        format!("train: {here}/train.txt\nval: {here}/images/val\n"),
+        "train: train.txt\nval: images/train/../val\n".to_string(),
+    ] {
+        dir.write("ds/data.yaml", format!("{yaml}names: [x]\n"));
+        for folder in ["ds", "./ds", "ds/", "linked", &here, "ds/data.yaml"] {
+            dir.pokedex(&format!("scan {folder} -o t.parquet")).ok();
+            assert_eq!(texts(&dir, "t.parquet", "label"), ["x", "x"], "{folder}, {yaml}");
+            assert_eq!(texts(&dir, "t.parquet", "split"), ["train", "validation"], "{folder}, {yaml}");
+        }
+    }
+    let coco = |file: &str| {
+        serde_json::json!({
+            "images": [{"id": 1, "file_name": file, "width": 40, "height": 30}],
+            "annotations": [
+                {"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9], "iscrowd": 0, "segmentation": [[0, 0, 9, 0, 9, 9]]},
+                {"id": 2, "image_id": 1, "category_id": 2, "bbox": [5, 5, 9, 9], "iscrowd": 1},
+            ],
+            "categories": [{"id": 1, "name": "x"}, {"id": 2, "name": "crowd"}],
+        })
+    };
+    dir.write("coco/images/0.png", picture(0));
+    let absolute = dir.path("coco/images/0.png").display().to_string();
+    for file in ["0.png", "../images/0.png", &absolute] {
+        // As Python writes a number that is none.
+        let json = coco(file).to_string().replacen('{', "{\"score\": NaN, ", 1);
+        dir.write("coco/annotations/instances_train.json", json);
+        for folder in ["coco", "./coco"] {
+            let said = dir.pokedex(&format!("scan {folder} -o t.parquet")).ok().stderr;
+            assert_eq!(texts(&dir, "t.parquet", "label"), ["x"], "{folder}, {file}");
+            assert!(said.contains("1 annotations are of crowds"), "{said}");
+            assert!(said.contains("1 labels are outlined by polygons: their boxes are read"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn what_a_listing_passes_over_is_named() {
+    let dir = Workdir::new();
+    for folder in ["fire", "water"] {
+        dir.pictures(&format!("there/{folder}"), 2);
+    }
+    dir.shell(
+        "mkdir set && cp -r there/fire set/ && ln -s ../there/water set/water && echo file_name > set/metadata.csv",
+    )
+    .ok();
+    let said = dir.pokedex("scan set -o t.parquet").ok().stderr;
+    assert!(said.contains("1 link to a folder (water; named itself, such a folder is read) passed over"), "{said}");
+    assert!(
+        said.contains("set/metadata.csv: what `datasets` knows") && said.contains("--meta set/metadata.csv"),
+        "{said}"
+    );
+    // An archive that ends with its last member lacks what says that it is whole.
+    dir.shell("cd there/fire && cp 000.png a.png && echo 1 > a.cls && tar cf ../../s-000.tar a.png a.cls && rm a.*")
+        .ok();
+    dir.shell("mkdir shards cut && mv s-000.tar shards/").ok();
+    assert!(!dir.pokedex("check shards").text().contains("cut short"));
+    let whole = dir.read("shards/s-000.tar");
+    let end = whole.iter().rposition(|&byte| byte != 0).expect("a member").next_multiple_of(512);
+    dir.write("cut/s-000.tar", &whole[..end]);
+    let found = dir.pokedex("check cut").text();
+    assert!(found.contains("cut short: its end mark is missing"), "{found}");
+}
+
 #[test]
 fn yolo_folders_are_read_with_classes_splits_and_boxes() {
     for (set, yaml, train, val) in [

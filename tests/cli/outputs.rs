@@ -295,6 +295,41 @@ fn what_goes_beside_an_output_replaces_nothing_of_somebodys() {
 }
 
 #[test]
+fn no_table_is_replaced_by_fewer_rows() {
+    let dir = workdir();
+    dir.pokedex("split pics --ratios 100/0/0 -q -o s.parquet").ok();
+    let before = dir.read("s.parquet");
+    dir.pictures("new", 1);
+    for command in ["split new --keep=s.parquet -o s.parquet", "augment s.parquet --only-new -o s.parquet"] {
+        let said = dir.pokedex(command).failed(2);
+        assert!(said.contains("s.parquet: is what is read") && dir.read("s.parquet") == before, "{command}: {said}");
+    }
+    dir.pokedex("split s.parquet --keep=s.parquet -o s.parquet").ok();
+    dir.pokedex("convert-rgb pics -o t.parquet").ok();
+    let before = dir.read("t.parquet");
+    let said = dir.pokedex("convert-rgb t.parquet --size 8 -o t.parquet").failed(2);
+    assert!(said.contains("t.parquet: is what is read") && dir.read("t.parquet") == before, "{said}");
+}
+
+#[test]
+fn what_is_written_again_into_a_private_folder_stays_private() {
+    let dir = workdir();
+    dir.pokedex("split pics --ratios 100/0/0 -q -o s.parquet").ok();
+    for (command, more) in [
+        ("export s.parquet --format huggingface -o hf/", "--size 20"),
+        ("export s.parquet --format webdataset -o wds/", "--size 20"),
+        ("convert-rgb pics -o rgb/", "--size 20"),
+    ] {
+        let folder = command.rsplit(' ').next().expect("a folder");
+        dir.pokedex(command).ok();
+        dir.shell(&format!("chmod -R go= {folder}")).ok();
+        dir.pokedex(&format!("{command} {more}")).ok();
+        let open = dir.shell(&format!("find {folder} -type f -perm /044")).ok().text();
+        assert_eq!(open, "", "{command}");
+    }
+}
+
+#[test]
 fn nothing_that_is_shown_on_a_terminal_drives_it() {
     let dir = Workdir::new();
     let name = "pics/\u{1b}]0;title\u{7}\u{202e}gnp.png";

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 
-use super::{Bounds, Child, Facts, Fault, Findings, Pictures, below, children};
+use super::{Bounds, Child, Facts, Fault, Findings, Pictures, Spelled, below, children, read_bytes, say_outlined};
+use crate::notes;
 use crate::table::split::Split;
 
 #[derive(Deserialize)]
@@ -32,6 +33,8 @@ struct Annotation {
     image_id: Id,
     category_id: Id,
     bbox: Option<Vec<f64>>,
+    #[serde(default)]
+    iscrowd: serde_json::Value,
     #[serde(default)]
     segmentation: Segmentation,
 }
@@ -119,10 +122,7 @@ pub fn open(folder: &Path, findings: &Findings) -> Pictures {
     let mut pictures = Vec::new();
     for path in annotations(folder, &children(folder)) {
         let name = below(folder, &path);
-        let read = crate::io::open_file(&path).map_err(|e| e.to_string()).and_then(|file| {
-            serde_json::from_reader::<_, Annotations>(std::io::BufReader::new(file)).map_err(|e| e.to_string())
-        });
-        match read {
+        match read(&path) {
             Ok(annotations) => one(folder, &path, &name, annotations, findings, &mut pictures),
             Err(problem) => findings.file(Fault::Layout, name, problem),
         }
@@ -130,8 +130,48 @@ pub fn open(folder: &Path, findings: &Findings) -> Pictures {
     let (places, mut facts): (Vec<_>, Vec<Option<Facts>>) =
         pictures.into_iter().map(|(path, split, facts)| ((path, split), Some(facts))).unzip();
     let mut table = Pictures::new(true, move |number, _| facts[number].take().unwrap_or_default());
-    places.into_iter().for_each(|(path, split)| table.push(below(folder, &path), path, split));
+    let mut spelled = Spelled::new(folder);
+    for (path, split) in places {
+        let path = spelled.own(path);
+        table.push(below(folder, &path), path, split);
+    }
     table
+}
+
+/// Reads a file of annotations, as Python's `json` does: with a NaN where it is no number.
+fn read(path: &Path) -> Result<Annotations, String> {
+    let open = || crate::io::open_file(path).map_err(|e| e.to_string());
+    let first = serde_json::from_reader::<_, Annotations>(std::io::BufReader::new(open()?));
+    let Err(problem) = first else { return first.map_err(|e| e.to_string()) };
+    // Rare enough to be read once more.
+    let bytes = read_bytes(path).map_err(|_| problem.to_string())?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    serde_json::from_slice(&without_nan(bytes)).map_err(|_| problem.to_string())
+}
+
+/// JSON in which null stands for what Python writes of numbers that are none.
+fn without_nan(json: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(json.len());
+    let (mut in_text, mut at) = (false, 0);
+    while let Some(&byte) = json.get(at) {
+        let none = [&b"NaN"[..], b"Infinity", b"-Infinity"].into_iter().find(|none| json[at..].starts_with(none));
+        match none.filter(|_| !in_text) {
+            Some(none) => {
+                out.extend_from_slice(b"null");
+                at += none.len();
+                continue;
+            }
+            None if in_text && byte == b'\\' => {
+                out.extend(json[at..].iter().take(2));
+                at += 2;
+                continue;
+            }
+            None => in_text ^= byte == b'"',
+        }
+        out.push(byte);
+        at += 1;
+    }
+    out
 }
 
 type Place = (PathBuf, Option<Split>, Facts);
@@ -168,6 +208,7 @@ fn one(folder: &Path, path: &Path, name: &str, all: Annotations, found: &Finding
     let label = |id: &Id| categories.get(id).map_or_else(|| format!("category {id}"), |name| name.to_string());
     let mut inside: HashMap<&Id, Vec<Bounds>> = HashMap::new();
     let mut ids = HashSet::new();
+    let (mut crowds, mut outlined) = (0u64, 0u64);
     for annotation in &all.annotations {
         let id = &annotation.id;
         if !ids.insert(id) {
@@ -180,6 +221,12 @@ fn one(folder: &Path, path: &Path, name: &str, all: Annotations, found: &Finding
             wrong(Fault::LabelOrphan, format!("annotation {id}: there is no image {}", annotation.image_id));
             continue;
         };
+        // A crowd is no object, and no trainer takes its box for one.
+        if annotation.iscrowd.as_f64().is_some_and(|crowd| crowd != 0.0) || annotation.iscrowd == true {
+            crowds += 1;
+            continue;
+        }
+        outlined += u64::from(annotation.segmentation.0.is_some());
         let drawn = annotation.bbox.as_deref().or(annotation.segmentation.0.as_ref().map(|sides| sides.as_slice()));
         if let Some(problem) = annotation.bbox.as_deref().and_then(|bbox| outside(bbox, size)) {
             wrong(Fault::Box, format!("annotation {id}: {problem}"));
@@ -193,6 +240,13 @@ fn one(folder: &Path, path: &Path, name: &str, all: Annotations, found: &Finding
             inside.entry(&annotation.image_id).or_default().push(bounds);
         }
     }
+    if crowds > 0 {
+        notes::say(
+            &format!("{name} crowds"),
+            format!("{name}: {crowds} annotations are of crowds (iscrowd), and left out"),
+        );
+    }
+    say_outlined(name, outlined, "outlined by polygons");
     // A picture without a box shows nothing only where others have some.
     let is_drawn = !inside.is_empty() || all.annotations.is_empty();
     for image in &all.images {

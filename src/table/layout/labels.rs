@@ -30,6 +30,8 @@ pub struct KeyPoints {
 pub struct Labels {
     pub labels: Vec<Label>,
     pub faults: Vec<(Fault, String)>,
+    /// Labels that are more than their boxes: polygons, and key points.
+    pub outlined: u64,
 }
 
 /// Reads a label file; `classes` are so many, where that is known.
@@ -76,6 +78,7 @@ pub fn parse(bytes: &[u8], classes: Option<usize>, points: Option<KeyPoints>) ->
             Some(problem) => read.faults.push(wrong(Fault::LabelRange, problem)),
             None => read.faults.extend(row.beyond().map(|problem| wrong(Fault::LabelBeyond, problem))),
         }
+        read.outlined += u64::from(row.is_polygon || row.points.is_some());
         read.labels.push(Label { class: row.class, sides: row.sides() });
     }
     if let [Some(one), Some(other)] = kinds {

@@ -225,19 +225,24 @@ fn members(file: File) -> (Vec<Member>, Option<String>) {
             }
         }
         let mut archive = tar::Archive::new(&file);
+        let mut last = 0u64;
         std::io::Seek::rewind(&mut &file)?;
         for entry in archive.entries_with_seek()? {
             let entry = entry?;
+            last = entry.raw_file_position().saturating_add(entry.size());
             if entry.header().entry_type().is_file() {
                 let path = crate::io::escape_bytes(&entry.path_bytes());
                 members.push(Member { path, offset: entry.raw_file_position(), length: entry.size() });
-                let end = entry.raw_file_position().saturating_add(entry.size());
-                if end > length {
+                if last > length {
                     return Err(std::io::Error::other("it is cut short"));
                 }
             }
         }
-        Ok(())
+        // Every program that makes archives ends them with blocks of zeros.
+        match last.next_multiple_of(512).saturating_add(512) <= length || last == 0 {
+            true => Ok(()),
+            false => Err(std::io::Error::other("it is cut short: its end mark is missing")),
+        }
     };
     let problem = read().err().map(|problem| problem.to_string());
     (members, problem)

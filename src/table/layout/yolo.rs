@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::labels::{self, KeyPoints};
 use super::yaml::{Document, Value};
-use super::{Bounds, Child, Error, Facts, Fault, Findings, Frame, Pictures, Stub};
+use super::{Bounds, Child, Error, Facts, Fault, Findings, Frame, Pictures, Spelled, Stub};
 use super::{below, children, folders, folders_among, listing, read_bytes, read_text};
 use crate::io;
 use crate::species;
@@ -90,17 +90,19 @@ pub fn open(path: &Path, frame: Frame, findings: &Findings) -> Result<(PathBuf, 
     if folder.as_os_str().is_empty() {
         folder = PathBuf::from(".");
     }
-    let data = match file {
+    let mut data = match file {
         Some(file) => read_data(&mut folder, &file, path.is_dir(), findings),
         None => {
             findings.file(Fault::Layout, "data.yaml", "is not there");
             Data { sources: usual(&folder), names: classes_txt(&folder), points: None }
         }
     };
+    let mut spelled = Spelled::new(&folder);
+    data.sources.iter_mut().for_each(|(source, _)| *source = spelled.own(std::mem::take(source)));
     let mut pictures: Vec<(PathBuf, Split)> = Vec::new();
     for (source, split) in &data.sources {
         if source.is_file() {
-            pictures.extend(listed(&folder, source, findings).into_iter().map(|path| (path, *split)));
+            pictures.extend(listed(&folder, source, findings).into_iter().map(|path| (spelled.own(path), *split)));
         } else if source.is_dir() {
             let listing = listing(source, &folder, findings)?;
             pictures.extend(listing.entries().iter().map(|entry| (listing.path(entry), *split)));
@@ -120,11 +122,20 @@ pub fn open(path: &Path, frame: Frame, findings: &Findings) -> Result<(PathBuf, 
     orphans(&folder, &data, &moved, &pictures, findings);
     let names = data.names.unwrap_or_default();
     let is_pokedex = names.iter().map(String::as_str).eq(species::names());
-    let reader =
-        Reader { root: folder.clone(), names, points: data.points, is_pokedex, frame, moved, found: findings.clone() };
+    let reader = Reader {
+        root: folder.clone(),
+        names,
+        points: data.points,
+        is_pokedex,
+        frame,
+        moved,
+        found: findings.clone(),
+        outlined: Arc::default(),
+    };
     // Ultralytics trains on pictures without labels, but not on those alone.
     let trained = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
-    let (counted, found) = (trained.clone(), findings.clone());
+    let outlined = reader.outlined.clone();
+    let (counted, found, shown) = (trained.clone(), findings.clone(), folder.display().to_string());
     let mut table = Pictures::new(true, move |_, stub| {
         let facts = reader.facts(stub);
         if stub.split == Some(Split::Train) {
@@ -137,6 +148,8 @@ pub fn open(path: &Path, frame: Frame, findings: &Findings) -> Result<(PathBuf, 
         if without > 0 && with == 0 {
             found.file(Fault::Layout, "", "no picture of train has a label file, so Ultralytics does not train");
         }
+        let outlined = outlined.swap(0, Ordering::Relaxed);
+        super::say_outlined(&shown, outlined, "polygons or key points");
     });
     for (path, split) in pictures {
         table.push(below(&folder, &path), path, Some(split));
@@ -153,6 +166,8 @@ struct Reader {
     frame: Frame,
     moved: Moved,
     found: Findings,
+    /// Labels of which only the boxes are kept.
+    outlined: Arc<AtomicU64>,
 }
 
 impl Reader {
@@ -205,6 +220,7 @@ impl Reader {
         let classes = Some(self.names.len()).filter(|classes| *classes > 0);
         let read = labels::parse(&bytes, classes, self.points);
         read.faults.into_iter().for_each(|(fault, detail)| self.found.file(fault, &name, detail));
+        self.outlined.fetch_add(read.outlined, Ordering::Relaxed);
         Some(read.labels)
     }
 
