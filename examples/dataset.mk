@@ -33,7 +33,8 @@ $(OUT)/manifest.parquet: FORCE
 
 # The division of the last time is read before it is replaced; the first time there is none.
 $(OUT)/split.parquet: $(OUT)/manifest.parquet $(OUT)/settings
-	$(POKEDEX) split $< --near-duplicates --min-size 32 --seed "$$SEED" --skip-ok $(if $(wildcard $@),--keep=$@) -o $@
+	$(POKEDEX) split $< --near-duplicates --min-size 32 --seed "$$SEED" --skip-ok $(if $(wildcard $@),--keep=$@) -o $(OUT)/split.new.parquet
+	@mv $(OUT)/split.new.parquet $@
 
 # An error stops here, with the table of what is wrong beside it; delete $(OUT)/checked to look again.
 $(OUT)/checked: $(OUT)/split.parquet

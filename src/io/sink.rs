@@ -120,7 +120,18 @@ impl Sink {
     pub fn create(path: &Path) -> Result<Sink, Error> {
         let fail = |source| Error::Write { path: path.to_path_buf(), source };
         // Through a link to the file it names; into a pipe or a device at once, since it cannot be replaced.
-        let path = &path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let path = &match path.canonicalize() {
+            Ok(path) => path,
+            // A link to a file that is not there yet makes it; one that leads in circles leads nowhere.
+            Err(problem) if path.is_symlink() => {
+                let to = path.parent().unwrap_or(Path::new("")).join(std::fs::read_link(path).map_err(fail)?);
+                if to.is_symlink() {
+                    return Err(fail(problem));
+                }
+                to
+            }
+            Err(_) => path.to_path_buf(),
+        };
         let there = std::fs::metadata(path).ok();
         if there.as_ref().is_some_and(std::fs::Metadata::is_dir) {
             return Err(is_a_folder(path));

@@ -18,6 +18,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
 
 use super::{ModelId, cache_folder, short_id};
+use crate::notes;
 
 pub mod own;
 
@@ -109,10 +110,14 @@ impl Cache {
     }
 
     fn open_in(folder: &Path, limit: u64, part: Part, mut trouble: Vec<String>) -> Option<Cache> {
+        let unusable = |problem: &dyn std::fmt::Display| {
+            let shown = folder.display();
+            notes::say("cache", format!("{shown}: cannot keep vectors ({problem}); the next run computes them again"));
+        };
         if limit > 0 {
-            own::make(folder).ok()?;
+            own::make(folder).inspect_err(|problem| unusable(problem)).ok()?;
         }
-        let place = Place::new(folder).ok()?;
+        let place = Place::new(folder).inspect_err(|problem| unusable(problem)).ok()?;
         let connections = place.open_or_renew(limit > 0, &mut trouble).and_then(|reader| {
             let writer = open(&place.database)?;
             // The journal counts too: it is at most a small part of a small cache.

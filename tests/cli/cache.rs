@@ -177,6 +177,8 @@ fn the_limit_is_kept() {
 fn a_limit_of_nothing_makes_no_cache() {
     let (dir, plain) = workdir(3);
     dir.shell("POKEDEX_CACHE_LIMIT=0 pokedex embed in -o e.parquet").ok();
+    let said = dir.shell("POKEDEX_CACHE=/dev/null pokedex embed in -o e.parquet").ok().stderr;
+    assert!(said.contains("/dev/null: cannot keep vectors (") && said.contains("computes them again"), "{said}");
     assert!(dir.read("e.parquet") == plain);
     assert!(!dir.path(".cache").exists());
 }

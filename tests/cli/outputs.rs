@@ -388,6 +388,13 @@ fn nothing_is_written_through_a_link_to_a_file_whose_name_says_something_else() 
     for (link, target) in [("l.csv", "pics/a/000.png"), ("l.parquet", "notes.csv"), ("l.json", "notes.csv")] {
         std::os::unix::fs::symlink(target, dir.path(link)).expect("a link");
     }
+    // A link to what is not there yet makes it; one in a circle leads nowhere.
+    std::os::unix::fs::symlink("made.parquet", dir.path("ahead.parquet")).expect("a link");
+    dir.pokedex("scan pics -o ahead.parquet").ok();
+    assert!(dir.path("ahead.parquet").is_symlink() && dir.path("made.parquet").is_file());
+    std::os::unix::fs::symlink("circle.parquet", dir.path("circle.parquet")).expect("a link");
+    dir.pokedex("scan pics -o circle.parquet").failed(1);
+    assert!(dir.path("circle.parquet").is_symlink());
     std::os::unix::fs::symlink("e.parquet", dir.path("latest")).expect("a link");
     let (picture, notes) = (dir.read("pics/a/000.png"), dir.read("notes.csv"));
     for command in [
