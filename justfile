@@ -69,6 +69,10 @@ peers-graph:
     python3 benches/peers/graph.py --rows 1000000 --work target/graph --peers bf16:16:128
     python3 benches/peers/near_copies.py --work target/near_copies
 
+# Two builds side by side: the stages whose speed the README tells, in turn
+beside old work="target/beside":
+    python3 benches/beside.py {{old}} target/release/pokedex --work {{work}}
+
 # Hostile bytes for what opens files and reads queries (needs nightly and cargo-fuzz), some seconds each
 fuzz seconds="300":
     for target in terms condition index_open data_yaml label_file coco_json shard npy model_json processor; do cargo +nightly fuzz run -s none $target -- -max_total_time={{seconds}} || exit 1; done

@@ -78,9 +78,10 @@ impl Page {
         let mut length = HEADER;
         let mut bytes = self.file.part(self.start, length)?;
         let left = self.file.len().saturating_sub(self.start);
-        // The last eight bytes of a file are no page, but the length of its footer.
-        while left > 8 {
+        loop {
             match check_page(&bytes, left) {
+                // The last eight bytes of a file are no page, but the length of its footer.
+                _ if left <= 8 => break,
                 Ok(()) => break,
                 Err(Problem::Short) if bytes.len() == length && length < MOST_HEADER => {
                     length *= 8;

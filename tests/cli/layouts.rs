@@ -46,6 +46,9 @@ fn pictures_are_there_once_however_their_places_are_spelled() {
             assert_eq!(texts(&dir, "t.parquet", "split"), ["train", "validation"], "{folder}, {yaml}");
         }
     }
+    dir.write("ds/data.yaml", "train: ..\nval: images/val\nnames: [x]\n");
+    let found = dir.pokedex("check ds").text();
+    assert!(found.contains("holds the data set's own folder, and is not read"), "{found}");
     let coco = |file: &str| {
         serde_json::json!({
             "images": [{"id": 1, "file_name": file, "width": 40, "height": 30}],

@@ -103,6 +103,12 @@ pub fn open(path: &Path, frame: Frame, findings: &Findings) -> Result<(PathBuf, 
     for (source, split) in &data.sources {
         if source.is_file() {
             pictures.extend(listed(&folder, source, findings).into_iter().map(|path| (spelled.own(path), *split)));
+        } else if holds(source, &folder) {
+            findings.file(
+                Fault::Layout,
+                source.display().to_string(),
+                "holds the data set's own folder, and is not read",
+            );
         } else if source.is_dir() {
             let listing = listing(source, &folder, findings)?;
             pictures.extend(listing.entries().iter().map(|entry| (listing.path(entry), *split)));
@@ -155,6 +161,12 @@ pub fn open(path: &Path, frame: Frame, findings: &Findings) -> Result<(PathBuf, 
         table.push(below(&folder, &path), path, Some(split));
     }
     Ok((folder, table))
+}
+
+/// Whether a folder lies around another: `train: /` means every picture of the machine.
+fn holds(outer: &Path, inner: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    real(outer).zip(real(inner)).is_some_and(|(outer, inner)| outer != inner && inner.starts_with(outer))
 }
 
 /// Reads label files.
