@@ -269,7 +269,8 @@ fn without_a_place_for_a_cache_there_is_none() {
     dir.write("file", "");
     for cache in ["file", "file/below", "/proc/nowhere"] {
         let run = dir.shell(&format!("POKEDEX_CACHE={cache} pokedex embed in -o e.parquet")).ok();
-        assert_eq!(run.stderr, "");
+        assert!(run.stderr.starts_with(&format!("pokedex: {cache}: cannot keep vectors (")), "{}", run.stderr);
+        assert_eq!(run.stderr.lines().count(), 1);
         assert!(dir.read("e.parquet") == plain);
         for command in ["info", "clear"] {
             assert_eq!(dir.shell(&format!("POKEDEX_CACHE={cache} pokedex cache {command}")).ok().stderr, "");
