@@ -41,7 +41,7 @@ JOBS = [
     ("one exact query", 4, "P index VECTORS --model unknown --kind exact -q -o x.parquet", "P query --id 25 --index x.parquet"),
     ("a thousand exact", 1, "P index VECTORS --model unknown --kind exact -q -o x.parquet", "P query --queries QUERIES --model unknown --index x.parquet --format csv"),
     ("one query, table", 1, "P index VECTORS --model unknown --kind table -q -o t.parquet", "P query --id 25 --index t.parquet"),
-    ("export csv", 1, "P index VECTORS --model unknown --kind table -q -o t.parquet", "P export t.parquet --columns key,id -o t.csv"),
+    ("export csv", 1, "P index VECTORS --model unknown --kind table -q -o t.parquet", "P export t.parquet --format csv --columns key,id -o t.csv"),
 ]
 
 

@@ -111,23 +111,23 @@ impl Job {
         let file = self.layout.file(row.place, self.recipe.extension(bytes)?);
         let known = file.as_ref().and_then(|file| self.known.up_to_date(&self.folder, file, &source));
         let sound = self.known.sound(&source).filter(|_| known.is_none());
-        let mut flaw = image::is_truncated(bytes).then_some(Flaw::Truncated);
-        let (made, new, from) = match known {
+        // Where nothing is decoded, the end of the file tells.
+        let flaw = || image::is_truncated(bytes).then_some(Flaw::Truncated);
+        let (made, new, from, flaw) = match known {
             None if sound.is_some() && self.recipe.keeps(bytes)? => {
                 slice.found += 1;
                 let (width, height) = sound.unwrap_or_default();
                 let made = Made { source, content: source, width, height, length: bytes.len() as u64 };
-                (made, Some(Cow::Borrowed(bytes)), (width, height))
+                (made, Some(Cow::Borrowed(bytes)), (width, height), flaw())
             }
             Some(made) => {
                 slice.found += 1;
                 let from = if row.boxes.is_some() { image::dimensions(bytes)? } else { (made.width, made.height) };
-                (made, None, from)
+                (made, None, from, flaw())
             }
             None => {
                 let picture = self.recipe.apply(bytes, source)?;
-                flaw = picture.flaw;
-                (picture.made, Some(picture.bytes), picture.from)
+                (picture.made, Some(picture.bytes), picture.from, picture.flaw)
             }
         };
         slice.flawed.extend(flaw.map(|flaw| Skipped { key: row.key.into(), problem: flaw.to_string() }));
