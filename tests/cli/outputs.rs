@@ -239,8 +239,12 @@ fn parts_of_killed_runs_go_and_those_of_others_stay() {
     assert!(!dir.path(&abandoned).exists());
     assert!(foreign.iter().all(|name| dir.path(name).exists()) && dir.path(&alive).exists());
     drop(held);
-    dir.pokedex("scan pics -o out/z.parquet").ok();
-    assert!(!dir.path(&alive).exists());
+    // Other tests start processes, which share the lock for a moment.
+    let gone = || {
+        dir.pokedex("scan pics -o out/z.parquet").ok();
+        !dir.path(&alive).exists()
+    };
+    assert!((0..50).any(|_| gone()));
     // What a process leaves that was killed while it wrote.
     dir.pictures("many", 200);
     dir.shell(
