@@ -280,6 +280,10 @@ fn what_makes_no_sense_is_refused_with_a_hint() {
     assert!(said.contains("--l2 has no meaning for a knn head"), "{said}");
     dir.pokedex("train e.parquet --coverage 1.5 -o h.parquet").failed(2);
     dir.pokedex("train e.parquet --vector-column embedding,embedding -o h.parquet").failed(2);
+    let empty: Vec<Row> = rows.iter().map(|row| (row.0.clone(), row.1, row.2, Vec::new())).collect();
+    dir.foreign("empty.parquet", &embeddings(&empty, "embedding"));
+    let said = dir.pokedex("train empty.parquet -o h.parquet").failed(1);
+    assert!(said.contains("empty.parquet: no row has a vector in every column"), "{said}");
     dir.pictures("pics", 2);
     let said = dir.pokedex("train pics -o h.parquet").failed(1);
     assert!(said.contains("hint: pokedex embed pics -o embeddings.parquet"), "{said}");

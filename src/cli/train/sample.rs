@@ -248,7 +248,7 @@ impl Gather {
                     },
                 }
             }
-            if !found {
+            if !found || vector.is_empty() {
                 self.without_vector += 1;
                 continue;
             }
