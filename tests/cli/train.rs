@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use arrow_array::builder::{FixedSizeListBuilder, Float32Builder};
+use arrow_array::builder::{FixedSizeListBuilder, Float32Builder, ListBuilder};
 use arrow_array::{Array, ArrayRef, Int32Array, RecordBatch, StringArray};
 
 use crate::workdir::Workdir;
@@ -280,8 +280,13 @@ fn what_makes_no_sense_is_refused_with_a_hint() {
     assert!(said.contains("--l2 has no meaning for a knn head"), "{said}");
     dir.pokedex("train e.parquet --coverage 1.5 -o h.parquet").failed(2);
     dir.pokedex("train e.parquet --vector-column embedding,embedding -o h.parquet").failed(2);
-    let empty: Vec<Row> = rows.iter().map(|row| (row.0.clone(), row.1, row.2, Vec::new())).collect();
-    dir.foreign("empty.parquet", &embeddings(&empty, "embedding"));
+    // Lists of no numbers are no vectors.
+    let mut lists = ListBuilder::new(Float32Builder::new());
+    (0..4).for_each(|_| lists.append(true));
+    let lists: ArrayRef = Arc::new(lists.finish());
+    let labels: ArrayRef = Arc::new(StringArray::from(FOUR.to_vec()));
+    let empty = RecordBatch::try_from_iter([("key", labels.clone()), ("label", labels), ("embedding", lists)]);
+    dir.foreign("empty.parquet", &empty.expect("three columns"));
     let said = dir.pokedex("train empty.parquet -o h.parquet").failed(1);
     assert!(said.contains("empty.parquet: no row has a vector in every column"), "{said}");
     dir.pictures("pics", 2);
