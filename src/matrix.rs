@@ -4,7 +4,7 @@
 //! result depends only on its own row and column, not on how many threads there are, nor on how many other rows. Only
 //! home of `rten-gemm`, `rten-simd` and `rten-vecmath`. A matrix is a slice, row after row.
 
-use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions, QuantParams};
+use rten_gemm::{BiasVector, GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix, QuantParams};
 use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, SimdOp};
 use rten_tensor::{Matrix, NdTensorView};
@@ -41,6 +41,42 @@ pub fn by_transposed(a: &[f32], b: &[f32], inner: usize, out: &mut [f32]) {
     let mut whole = vec![0.0; LEAST_ROWS * m];
     product(view(&padded, inner), view(b, inner).transposed(), 0.0, &mut whole);
     out.copy_from_slice(&whole[..n * m]);
+}
+
+/// A matrix `bᵀ` that others are multiplied with many times, in the order in which that is read.
+pub struct Packed {
+    matrix: PackedBMatrix<f32>,
+    inner: usize,
+}
+
+impl Packed {
+    /// Of `b` [m, inner].
+    pub fn transposed(b: &[f32], inner: usize) -> Packed {
+        Packed { matrix: GemmExecutor::<f32>::new().prepack_b(view(b, inner).transposed()), inner }
+    }
+
+    /// `a · bᵀ + bias` of `a` [n, inner] and `bias` [m], as [n, m].
+    ///
+    /// # Panics
+    /// `a` is empty, or a size does not fit.
+    pub fn product(&self, a: &[f32], bias: &[f32], out: &mut [f32]) {
+        let (n, m) = (a.len() / self.inner, bias.len());
+        assert!(a.len() == n * self.inner && out.len() == n * m, "an output of the product's size");
+        let product = |a: Matrix<'_, f32>, out: &mut [f32]| {
+            let options = GemmOptions { bias: Some(BiasVector::Row(bias)), ..GemmOptions::default() };
+            GemmExecutor::<f32>::new()
+                .gemm(out, GemmInputA::Unpacked(a), GemmInputB::Packed(&self.matrix), options)
+                .expect("the sizes were made to fit");
+        };
+        if n >= LEAST_ROWS {
+            return product(view(a, self.inner), out);
+        }
+        let mut padded = a.to_vec();
+        padded.resize(LEAST_ROWS * self.inner, 0.0);
+        let mut whole = vec![0.0; LEAST_ROWS * m];
+        product(view(&padded, self.inner), &mut whole);
+        out.copy_from_slice(&whole[..n * m]);
+    }
 }
 
 /// `(a - zero) · bᵀ` of bytes, `a` [n, inner] and `b` [m, inner], as [n, m] without rounding, where the zero is that of

@@ -9,6 +9,7 @@ pub mod cache;
 pub mod classifier;
 mod digest;
 mod engine;
+mod eye;
 mod fixed;
 pub mod hub;
 mod layout;
@@ -48,8 +49,11 @@ use onnx::{Kind, Port};
 use tokenizer::{Cleaning, Length, Tokenizer};
 use trial::Sample;
 
-/// The files of a model of this project, in the order in which its identity is computed.
-const FILES: [&str; 4] = ["model.json", "image.rten", "text.rten", "vocab.txt"];
+/// What says that a folder is a model of this project.
+const CONFIG: &str = "model.json";
+
+/// All that may be in such a folder: [`CONFIG`], towers, the vocabulary.
+const OWN_FILES: [&str; 5] = [CONFIG, "image.rten", "image.safetensors", "text.rten", "vocab.txt"];
 
 /// Tokens of the text that a text tower is tried with.
 const SAMPLE_TOKENS: usize = 8;
@@ -170,8 +174,29 @@ struct Config {
     license: Option<String>,
 }
 
+/// What the image tower is: a graph, or the weights of the network that [`eye`] computes.
+#[derive(Debug, Clone, Copy, Default, serde::Deserialize)]
+enum ImageFile {
+    #[default]
+    #[serde(rename = "image.rten")]
+    Graph,
+    #[serde(rename = "image.safetensors")]
+    Eye,
+}
+
+impl ImageFile {
+    fn name(self) -> &'static str {
+        match self {
+            ImageFile::Graph => "image.rten",
+            ImageFile::Eye => "image.safetensors",
+        }
+    }
+}
+
 #[derive(Debug, Clone, serde::Deserialize)]
 struct ImageConfig {
+    #[serde(default)]
+    file: ImageFile,
     input: String,
     output: String,
     size: u32,
@@ -179,6 +204,9 @@ struct ImageConfig {
     /// Is background cut away first, and but for which margin (a share of the longer side of what remains)?
     #[serde(default)]
     crop: Option<f32>,
+    /// How a picture whose corners differ, a scene, fills the frame, where otherwise than others.
+    #[serde(default)]
+    scene: Option<Fit>,
     background: String,
     mean: [f32; 3],
     std: [f32; 3],
@@ -244,7 +272,7 @@ impl Model {
     /// The folder lacks a file, or what is in it is not understood.
     pub fn open(folder: &Path, variant: Option<&str>, engine: Engine) -> Result<Model, Error> {
         let fail = |problem: String| Error::NotAModel { path: folder.to_path_buf(), problem };
-        if folder.join(FILES[0]).is_file() {
+        if folder.join(CONFIG).is_file() {
             return Model::open_own(folder, engine).map_err(fail);
         }
         if folder.is_file() {
@@ -322,15 +350,15 @@ impl Model {
 
     /// A model of this project, in a folder.
     fn open_own(folder: &Path, engine: Engine) -> Result<Model, String> {
-        let text = layout::read(&folder.join(FILES[0])).map_err(|e| format!("{}: {e}", FILES[0]))?;
-        let config: Config = serde_json::from_slice(&text).map_err(|e| format!("{}: {e}", FILES[0]))?;
-        let found = config.found().map_err(|e| format!("{}: {e}", FILES[0]))?;
+        let text = layout::read(&folder.join(CONFIG)).map_err(|e| format!("{}: {e}", CONFIG))?;
+        let config: Config = serde_json::from_slice(&text).map_err(|e| format!("{}: {e}", CONFIG))?;
+        let found = config.found().map_err(|e| format!("{}: {e}", CONFIG))?;
         if clean(&config.name) != config.name || config.name.is_empty() {
             let name = config.name.escape_debug();
-            return Err(format!("{}: the name `{name}` has characters that no name of a model has", FILES[0]));
+            return Err(format!("{}: the name `{name}` has characters that no name of a model has", CONFIG));
         }
         let mut hasher = Sha256::new();
-        for file in FILES {
+        for file in config.files() {
             match std::fs::read(folder.join(file)) {
                 Ok(bytes) => digest_file(&mut hasher, file, &bytes),
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound && !config.needs(file) => {}
@@ -443,7 +471,7 @@ impl Model {
         let (part, preprocess) = self.found.image.as_ref().ok_or_else(|| self.lacks("image"))?;
         let (height, width) = (preprocess.height as usize, preprocess.width as usize);
         let sample = Sample::Pixels(part.form.shape(self.at_once().unwrap_or(1), height, width));
-        let tower = self.tower(part, builtin::IMAGE.bytes(), sample, use_, device)?;
+        let tower = self.tower(part, builtin::IMAGE, sample, use_, device)?;
         let (id, dimension) = (self.id.clone(), self.found.dimension);
         Ok(ImageTower { id, dimension, preprocess: *preprocess, form: part.form, tower })
     }
@@ -488,10 +516,16 @@ impl Model {
         device: Device,
     ) -> Result<Box<dyn Tower>, Error> {
         let choice = Choice { engine: self.engine, device, use_ };
-        let own = part.file.extension().is_some_and(|extension| extension == "rten");
+        let is_a = |kind: &str| part.file.extension().is_some_and(|extension| extension == kind);
+        let own = is_a("rten") || is_a(eye::FILES);
         let tower = match &self.location {
             _ if own && (self.engine == Engine::Ort || device != Device::Cpu) => {
-                Err("its weights are in rten's own format, which only the engine in the binary reads".into())
+                Err("its weights are in a format that only the engine in the binary reads".into())
+            }
+            Location::Binary if is_a(eye::FILES) => eye::load(builtin, use_),
+            Location::Folder(folder) if is_a(eye::FILES) => {
+                let bytes = crate::io::map(&folder.join(&part.file)).map_err(|e| e.to_string());
+                bytes.and_then(|bytes| eye::load(&bytes, use_))
             }
             Location::Binary => rten::load_static(builtin, &part.ends),
             Location::Folder(folder) if own => {
@@ -552,7 +586,8 @@ impl Model {
     fn engines(&self) -> String {
         let rten = "rten (in the binary)";
         let parts = [self.found.image.as_ref().map(|(part, _)| part), self.found.text.as_ref().map(|(part, _)| part)];
-        if parts.into_iter().flatten().any(|part| part.file.extension().is_some_and(|e| e == "rten")) {
+        if parts.into_iter().flatten().any(|part| part.file.extension().is_some_and(|e| e == "rten" || e == eye::FILES))
+        {
             return rten.into();
         }
         match ort::library() {
@@ -692,12 +727,13 @@ impl Config {
             let preprocess = Preprocess {
                 fit: image.fit,
                 crop: image.crop,
+                scene: image.scene,
                 background: image.background.parse().map_err(|e| format!("background: {e}"))?,
                 mean: image.mean,
                 std: image.std,
                 ..Preprocess::plain(image.size, image.size)
             };
-            Ok((part("image.rten", Role::Pixels, &image.input, &image.output), preprocess))
+            Ok((part(image.file.name(), Role::Pixels, &image.input, &image.output), preprocess))
         });
         let text = self.text.as_ref().map(|text| {
             let words = Words {
@@ -721,11 +757,17 @@ impl Config {
         })
     }
 
+    /// The files of the model, in the order in which its identity is computed.
+    fn files(&self) -> [&'static str; 4] {
+        let image = self.image.as_ref().map_or(ImageFile::default(), |image| image.file);
+        [CONFIG, image.name(), "text.rten", "vocab.txt"]
+    }
+
     fn needs(&self, file: &str) -> bool {
         match file {
-            "image.rten" => self.image.is_some(),
+            CONFIG => true,
             "text.rten" | "vocab.txt" => self.text.is_some(),
-            _ => true,
+            _ => self.image.is_some(),
         }
     }
 }
@@ -933,7 +975,8 @@ mod tests {
     #[test]
     fn the_shipped_identity_is_that_of_the_shipped_files() {
         let mut hasher = Sha256::new();
-        for file in FILES {
+        let config: Config = serde_json::from_slice(builtin::CONFIG).expect("the shipped configuration is valid");
+        for file in config.files() {
             digest_file(&mut hasher, file, builtin::bytes(file).expect("every file is built in"));
         }
         let digest: [u8; 32] = hasher.finalize().into();

@@ -17,13 +17,13 @@ def load_recipe():
     return tomllib.loads((HERE / "recipe.toml").read_text())
 
 
-def seed_all(seed):
-    """Seed python, numpy and torch; return a numpy generator."""
+def seed_all(seed, threads=2):
+    """Seed python, numpy and torch, which may use so many threads; return a numpy generator."""
     import torch
 
     random.seed(seed)
     torch.manual_seed(seed)
-    torch.set_num_threads(2)
+    torch.set_num_threads(threads)
     return np.random.default_rng(seed)
 
 

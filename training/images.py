@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from common import HERE, fraction, replacing, write_csv
+from common import HERE, fraction, read_csv, replacing, write_csv
 
-TRAIN_SIZE = 112
-SIZE = 96
+TRAIN_SIZE = 192
+SIZE = 192
 STYLES = ["artwork_256", "dreamworld", "front_sprites", "front_sprites_badcrc", "ingame_sprites", "box_icons"]
 TEST_ONLY = ["artwork_475", "team_crops", "wild_a"]
 SHARE = {"dreamworld": 0.2, "front_sprites": 0.1, "ingame_sprites": 0.1, "box_icons": 0.1}
 DRAWING = [*SHARE, "front_sprites_badcrc"]
+PHOTOS = ["photos", "photos_dev"]  # Photographs of no species. Of photos_dev only objects and scenes: Flickr8k is for measuring.
 
 
 def strip_ancillary(data):
@@ -52,7 +53,7 @@ def over_white(image):
 
 
 def premultiplied(image):
-    """An RGBA picture for training: premultiplied uint8 [4, 112, 112], padded with nothing."""
+    """An RGBA picture for training: premultiplied uint8 [4, 192, 192], padded with nothing."""
     small = fit_pad(image.convert("RGBa"), TRAIN_SIZE, (0, 0, 0, 0))
     return np.frombuffer(small.tobytes(), np.uint8).reshape(TRAIN_SIZE, TRAIN_SIZE, 4).transpose(2, 0, 1)
 
@@ -61,6 +62,13 @@ def is_drawn(folder, ident):
     """Is this species drawn for the test of this folder? Each folder draws for itself."""
     folder = "front_sprites" if folder.startswith("front_sprites") else folder
     return folder in SHARE and fraction(f"{folder} {ident}") < SHARE[folder]
+
+
+def is_kept_out(folder, position, name, count):
+    """Is this file for measuring only? Of `photos` the second half, of `photos_dev` half of each label, by a hash."""
+    if folder == "photos":
+        return position >= count // 2
+    return fraction(f"photograph {name}") < 0.5 if folder == "photos_dev" else folder in TEST_ONLY
 
 
 def outline(premultiplied):
@@ -117,11 +125,13 @@ def render(data, work):
     if (out / "meta.csv").exists():
         return
     rows = []
-    for folder in STYLES + TEST_ONLY + ["photos"]:
+    lessons = {r["file"] for r in read_csv(Path(data) / "photos_dev" / "captions.csv") if r["kind"] != "caption"}
+    for folder in STYLES + TEST_ONLY + PHOTOS:
         paths = sorted(p for p in (Path(data) / folder).iterdir() if p.suffix.lower() not in (".csv", ".md"))
+        paths = [p for p in paths if folder != "photos_dev" or p.name in lessons]
         for n, path in enumerate(paths):
-            ident = 0 if folder == "photos" else int(path.name[:4])
-            held = n >= len(paths) // 2 if folder == "photos" else folder in TEST_ONLY
+            ident = 0 if folder in PHOTOS else int(path.name[:4])
+            held = is_kept_out(folder, n, path.name, len(paths))
             sha = hashlib.sha256(path.read_bytes()).hexdigest()
             rows.append({"folder": folder, "file": path.name, "id": ident, "held_out": int(held), "sha256": sha})
     train = np.lib.format.open_memmap(out / "train.npy", "w+", np.uint8, (len(rows), 4, TRAIN_SIZE, TRAIN_SIZE))

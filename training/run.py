@@ -19,6 +19,7 @@ def main():
     p.add_argument("--data", required=True, help="folder with the pictures, facts.csv, flavor_en.csv, clip_vit_b32_artwork.npy")
     p.add_argument("--work", required=True, help="folder for intermediate files; delete one to redo its stage")
     p.add_argument("--out", default=HERE.parent / "assets" / "model", help="folder for the shipped files")
+    p.add_argument("--image-out", default=HERE.parent / "crates" / "eye", help="folder for the shipped image tower")
     p.add_argument("--golden", default=HERE.parent / "tests" / "data" / "golden.json", help="file for the golden values")
     args = p.parse_args()
     recipe = load_recipe()
@@ -31,8 +32,10 @@ def main():
     for phase in ("a", "b"):
         anchors.align(args.data, work, recipe, phase)
         tower.train(work, recipe, phase)
-        out, golden = (work / "sibling", None) if phase == "a" else (args.out, args.golden)
-        export.export(args.data, work, out, recipe, phase, golden)
+        if phase == "a":
+            export.export(args.data, work, work / "sibling", recipe, phase)
+        else:
+            export.export(args.data, work, args.out, recipe, phase, args.golden, args.image_out)
     curves.draw()
 
 

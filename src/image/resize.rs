@@ -15,6 +15,9 @@ pub enum Fit {
     Stretch,
     /// Scaled to lie inside, the rest is background.
     Pad,
+    /// Between padding and cutting: of the longer side a quarter is cut away at most, as much as the frame's shape wants;
+    /// the rest is background.
+    Trim,
     /// As YOLO models are fed: scaled by OpenCV's `INTER_LINEAR` (whatever the filter) to lie inside, grey around it.
     #[serde(skip)]
     Letterbox,
@@ -111,16 +114,31 @@ pub(super) struct Cut {
     pub place: (u32, u32),
 }
 
+/// Is a pixel of another colour than that of the background, but for noise?
+fn differs(pixel: &[u8], background: &[u8]) -> bool {
+    const NEARLY: u8 = 12;
+    pixel.iter().zip(background).any(|(a, b)| a.abs_diff(*b) > NEARLY)
+}
+
+/// The part of the longer side that [`Fit::Trim`] keeps, at least.
+const KEPT: f64 = 0.75;
+
 impl Rgb {
+    /// Whether all four corners have nearly one colour: that of what lies behind the thing that is shown.
+    pub fn is_on_background(&self) -> bool {
+        let (right, bottom) = (self.width as usize - 1, self.height as usize - 1);
+        let pixel = |x: usize, y: usize| &self.pixels[(y * self.width as usize + x) * 3..][..3];
+        [(right, 0), (0, bottom), (right, bottom)].iter().all(|&(x, y)| !differs(pixel(x, y), pixel(0, 0)))
+    }
+
     /// Cuts away what is background: all around that is nearly of the one colour that all four corners have, but for a
     /// margin (a share of what remains' longer side). Unchanged where the corners differ or nothing else is there.
     pub fn crop_to_content(&self, margin: f32) -> Cow<'_, Rgb> {
-        const NEARLY: u8 = 12;
         let (width, height) = (self.width as usize, self.height as usize);
         let pixel = |x: usize, y: usize| &self.pixels[(y * width + x) * 3..][..3];
         let corner = pixel(0, 0);
-        let differs = |pixel: &[u8]| pixel.iter().zip(corner).any(|(a, b)| a.abs_diff(*b) > NEARLY);
-        if [(width - 1, 0), (0, height - 1), (width - 1, height - 1)].iter().any(|&(x, y)| differs(pixel(x, y))) {
+        let differs = |pixel: &[u8]| differs(pixel, corner);
+        if !self.is_on_background() {
             return Cow::Borrowed(self);
         }
         let (mut left, mut right, mut top, mut bottom) = (width, 0, height, 0);
@@ -146,6 +164,16 @@ impl Rgb {
         Cow::Owned(Rgb { width: (right - left) as u32, height: (bottom - top) as u32, pixels })
     }
 
+    /// The part (left, top, width, height) that [`Fit::Trim`] keeps for a frame of this width by height.
+    fn trimmed(&self, frame: f64) -> (f64, f64, f64, f64) {
+        let (width, height) = (f64::from(self.width), f64::from(self.height));
+        let (part_width, part_height) = match width > height * frame {
+            true => ((height * frame).max(KEPT * width), height),
+            false => (width, (width / frame).max(KEPT * height)),
+        };
+        ((width - part_width) / 2.0, (height - part_height) / 2.0, part_width, part_height)
+    }
+
     /// Makes it `width × height`; what `fit` leaves free shows the background.
     pub fn resize(&self, width: u32, height: u32, fit: Fit, filter: Filter, background: Colour) -> Rgb {
         let all = (0.0, 0.0, f64::from(self.width), f64::from(self.height));
@@ -154,6 +182,13 @@ impl Rgb {
             Fit::Pad => {
                 let (inner_width, inner_height) = padded((self.width, self.height), (width, height));
                 self.scale(all, inner_width, inner_height, filter).framed(width, height, background)
+            }
+            Fit::Trim => {
+                let (left, top, part_width, part_height) = self.trimmed(f64::from(width) / f64::from(height));
+                let part = (part_width.round().max(1.0) as u32, part_height.round().max(1.0) as u32);
+                let (inner_width, inner_height) = padded(part, (width, height));
+                let part = (left, top, part_width, part_height);
+                self.scale(part, inner_width, inner_height, filter).framed(width, height, background)
             }
             Fit::Crop => self.scale(middle((self.width, self.height), (width, height)), width, height, filter),
             Fit::Letterbox => {

@@ -1,5 +1,7 @@
 //! What is in the binary: a small model of our own. Made by `training/`.
 
+pub use pokedex_eye::IMAGE;
+
 /// Bytes at an address that is a multiple of 64. `include_bytes!` promises no alignment, and rten silently copies
 /// weights that are not aligned.
 #[repr(C, align(64))]
@@ -14,7 +16,6 @@ impl Aligned<[u8]> {
 pub static CONFIG: &[u8] = include_bytes!("../../assets/model/model.json");
 pub static IDENTITY: &str = include_str!("../../assets/model/identity");
 pub static VOCABULARY: &str = include_str!("../../assets/model/vocab.txt");
-pub static IMAGE: &Aligned<[u8]> = &Aligned(*include_bytes!("../../assets/model/image.rten"));
 pub static TEXT: &Aligned<[u8]> = &Aligned(*include_bytes!("../../assets/model/text.rten"));
 
 /// A file's bytes by its name.
@@ -22,7 +23,7 @@ pub static TEXT: &Aligned<[u8]> = &Aligned(*include_bytes!("../../assets/model/t
 pub fn bytes(file: &str) -> Option<&'static [u8]> {
     match file {
         "model.json" => Some(CONFIG),
-        "image.rten" => Some(IMAGE.bytes()),
+        "image.safetensors" => Some(IMAGE),
         "text.rten" => Some(TEXT.bytes()),
         "vocab.txt" => Some(VOCABULARY.as_bytes()),
         _ => None,
@@ -33,7 +34,7 @@ pub fn bytes(file: &str) -> Option<&'static [u8]> {
 pub fn size(file: &str) -> Option<u64> {
     let length = match file {
         "model.json" => CONFIG.len(),
-        "image.rten" => IMAGE.bytes().len(),
+        "image.safetensors" => IMAGE.len(),
         "text.rten" => TEXT.bytes().len(),
         "vocab.txt" => VOCABULARY.len(),
         _ => return None,

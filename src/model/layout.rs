@@ -27,6 +27,8 @@ pub struct Preprocess {
     pub filter: Filter,
     /// Is background cut away first, and but for which margin (a share of the longer side of what remains)?
     pub crop: Option<f32>,
+    /// How a picture that has no background around it, whose corners differ, fills the frame, where otherwise.
+    pub scene: Option<Fit>,
     pub background: Colour,
     /// `(pixel × factor − mean) / std`
     pub factor: f32,
@@ -45,6 +47,9 @@ impl std::fmt::Debug for Preprocess {
         all.field("width", &self.width).field("height", &self.height).field("fit", &self.fit);
         all.field("filter", &self.filter).field("crop", &self.crop).field("background", &self.background);
         all.field("factor", &self.factor).field("mean", &self.mean).field("std", &self.std);
+        if let Some(scene) = self.scene {
+            all.field("scene", &scene);
+        }
         for (name, is_so) in [("bgr", self.bgr), ("float", self.float)] {
             if is_so {
                 all.field(name, &is_so);
@@ -63,6 +68,7 @@ impl Preprocess {
             fit: Fit::Stretch,
             filter: Filter::Bilinear,
             crop: None,
+            scene: None,
             background: Colour::WHITE,
             factor: 1.0 / 255.0,
             mean: [0.0; 3],
@@ -77,7 +83,8 @@ impl Preprocess {
     /// # Panics
     /// If `out` has another length.
     pub fn fill(&self, form: Form, image: &Rgb, out: &mut [f32]) {
-        let Preprocess { width, height, fit, filter, crop, background, factor, mean, std, bgr, float } = *self;
+        let Preprocess { width, height, fit, filter, crop, scene, background, factor, mean, std, bgr, float } = *self;
+        let fit = scene.filter(|_| !image.is_on_background()).unwrap_or(fit);
         let mut image = match crop {
             Some(margin) => image.crop_to_content(margin),
             None => Cow::Borrowed(image),
@@ -113,7 +120,7 @@ impl Preprocess {
         match self.fit {
             Fit::Cover { edge, .. } => edge,
             Fit::StretchCut { width, height } | Fit::Share { width, height } => width.max(height),
-            Fit::Stretch | Fit::Pad | Fit::Letterbox | Fit::Crop => self.width.max(self.height),
+            Fit::Stretch | Fit::Pad | Fit::Trim | Fit::Letterbox | Fit::Crop => self.width.max(self.height),
         }
     }
 }
@@ -126,7 +133,9 @@ impl std::fmt::Display for Preprocess {
         }
         match self.fit {
             Fit::Stretch => write!(f, ", stretched")?,
+            Fit::Pad if self.scene == Some(Fit::Trim) => write!(f, ", padded, scenes trimmed")?,
             Fit::Pad => write!(f, ", padded")?,
+            Fit::Trim => write!(f, ", trimmed")?,
             Fit::Crop => write!(f, ", the middle")?,
             Fit::Letterbox => write!(f, ", letterboxed")?,
             Fit::StretchCut { width, height } => write!(f, ", the middle of all, stretched to {width} x {height}")?,

@@ -325,6 +325,7 @@ fn read(config: &Map<String, Value>, model: &Value) -> Result<Preprocess, String
         fit,
         filter: given.value("resample").map_or(Ok(class.filter), filter)?,
         crop: None,
+        scene: None,
         background: Colour::WHITE,
         factor,
         mean,

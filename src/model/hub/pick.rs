@@ -93,8 +93,8 @@ pub(super) fn wanted_of_all<'a>(
 /// what it lacks may lie beside that folder.
 pub(super) fn wanted<'a>(paths: &[&'a str], variant: Variant) -> Result<Vec<Pick<'a>>, Unfit> {
     let files: BTreeSet<&'a str> = paths.iter().copied().collect();
-    if files.contains(FILES[0]) && (files.contains(FILES[1]) || files.contains(FILES[2])) {
-        let own = FILES.iter().filter_map(|name| files.get(name)).map(|path| Pick { path, name: path });
+    if files.contains(OWN_FILES[0]) && OWN_FILES[1..4].iter().any(|tower| files.contains(*tower)) {
+        let own = OWN_FILES.iter().filter_map(|name| files.get(name)).map(|path| Pick { path, name: path });
         return match variant {
             Variant::Fp32 => Ok(own.collect()),
             _ => Err(Unfit::NoVariant(vec![Variant::Fp32])),
