@@ -201,6 +201,7 @@ def cases(work, run):
                     commands = [["query", "a red bird", "--model", "%", "--index", "none.parquet"], ["classify", "pics", "--model", "%", "--labels", "labels.txt"], ["model", "info", "%"]]
                 found.append(Case(f"models/{part}", around[part], commands, around))
     built_in = {path.name: path.read_bytes() for path in (REPOSITORY / "assets/model").iterdir() if path.is_file() and path.name.count(".") == 1}
+    built_in["image.safetensors"] = (REPOSITORY / "crates/eye/image.safetensors").read_bytes()
     for part in built_in:
         if part.endswith((".json", ".txt", ".rten")):
             found.append(Case(f"models/{part}", built_in[part], [["embed", "pics", "--model", "%", "-o", "out.parquet", "--no-cache"], ["model", "info", "%"]], built_in))

@@ -32,7 +32,9 @@ FOLDERS = ["dreamworld", "front_sprites", "front_sprites_badcrc", "ingame_sprite
 
 def embed(program, folder):
     with tempfile.NamedTemporaryFile(suffix=".parquet") as out:
-        subprocess.run([program, "embed", "-q", "--skip-ok", str(folder), "-o", out.name], check=True)
+        done = subprocess.run([*program, "-q", "--skip-ok", str(folder), "-o", out.name])
+        if done.returncode not in (0, 3):
+            raise SystemExit(f"embed failed for {folder}")
         table = pq.read_table(out.name)
     table = table.filter(table["embedding"].is_valid())
     vectors = np.stack(table["embedding"].to_numpy(zero_copy_only=False)).astype("f8")
@@ -92,12 +94,15 @@ def ece(score, right):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--pokedex", default="target/release/pokedex")
+    parser.add_argument("--model", type=Path, help="folder of a model with its pokedex.parquet, else the built-in one")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     args = parser.parse_args()
     held = {row["sha256"] for row in csv.DictReader(open(Path(__file__).parent / "held_out.csv"))}
     with tempfile.TemporaryDirectory() as scratch:
         scratch = Path(scratch)
-        subprocess.run([args.pokedex, "export", "-q", "pokedex:", "--format", "npy", "-o", str(scratch / "s.npy")], check=True)
+        table = args.model / "pokedex.parquet" if args.model else "pokedex:"
+        program = [args.pokedex, "embed", *(["--model", str(args.model)] if args.model else [])]
+        subprocess.run([args.pokedex, "export", "-q", str(table), "--format", "npy", "-o", str(scratch / "s.npy")], check=True)
         species = np.load(scratch / "s.npy").astype("f8")
         photos = sorted(p for p in (args.data / "photos").iterdir() if p.suffix.lower() not in (".csv", ".md"))
         seen, unseen = photos[: len(photos) // 2], photos[len(photos) // 2 :]
@@ -110,9 +115,9 @@ def main():
         for row in kept:
             part = "fit" if row["kind"] != "caption" and fraction(f"doubt {row['file']}") < 0.5 else "rest"
             (scratch / part / "plain" / row["file"]).symlink_to((args.data / "photos_dev" / row["file"]).resolve())
-        pool = {name: embed(args.pokedex, scratch / name) for name in ["fit/pasted", "fit/plain", "rest/plain", "seen/pasted"]}
+        pool = {name: embed(program, scratch / name) for name in ["fit/pasted", "fit/plain", "rest/plain", "seen/pasted"]}
         for folder in [*FOLDERS, "team_crops", "wild_a"]:
-            vectors, ids, paths = embed(args.pokedex, args.data / folder)
+            vectors, ids, paths = embed(program, args.data / folder)
             keep = [folder in ("team_crops", "wild_a") or digest(path) in held for path in paths]
             pool[folder] = (vectors[keep], ids[keep], None)
     cosines = {name: vectors @ species.T for name, (vectors, _, _) in pool.items()}

@@ -384,6 +384,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_trimmed_loses_a_quarter_of_its_longer_side_at_most() {
+        let rows = |width: u32, height: u32| {
+            let black = Rgb { width, height, pixels: vec![0; (width * height * 3) as usize] };
+            let trimmed = black.resize(48, 48, Fit::Trim, Filter::Bilinear, Colour::WHITE);
+            let dark = |at: usize| trimmed.pixels[at * 3] == 0;
+            ((0..48).filter(|x| dark(24 * 48 + x)).count(), (0..48).filter(|y| dark(y * 48 + 24)).count())
+        };
+        assert_eq!(rows(160, 100), (48, 40));
+        assert_eq!(rows(120, 100), (48, 48), "as much as the frame wants");
+        assert_eq!(rows(100, 400), (16, 48));
+        assert_eq!(rows(1, 1), (48, 48));
+        let mut picture = Rgb { width: 20, height: 10, pixels: vec![7; 600] };
+        assert!(picture.is_on_background());
+        picture.pixels[597] = 100;
+        assert!(!picture.is_on_background());
+    }
+
+    #[test]
     fn background_is_cut_away_but_for_a_margin() {
         let mut picture = Rgb { width: 50, height: 40, pixels: vec![250; 50 * 40 * 3] };
         let paint = |picture: &mut Rgb, x: usize, y: usize, value: u8| picture.pixels[(y * 50 + x) * 3 + 1] = value;

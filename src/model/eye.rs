@@ -601,7 +601,7 @@ impl Tower for Eye {
     }
 
     fn engine(&self) -> String {
-        "built in".into()
+        "rten".into()
     }
 }
 

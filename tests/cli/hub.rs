@@ -459,6 +459,7 @@ fn models_of_our_own_can_be_pulled() {
     let dir = Workdir::new();
     let mut files = model_files("assets/model");
     files.retain(|name, _| !name.ends_with("parquet") && name != "identity");
+    files.extend(model_files("crates/eye").into_iter().filter(|(name, _)| name.ends_with("safetensors")));
     let hub = Hub::new(files);
     hub.run(&dir, "model pull acme/clip --as mini").ok();
     let said = dir.pokedex("model info ./.models/mini").ok().text();

@@ -52,9 +52,13 @@ fn damaged_weights_are_an_error() {
     let dir = Workdir::new();
     dir.pictures("in", 1);
     dir.other_model("other");
-    for bytes in [&b""[..], b"RTEN", b"not a model at all"] {
-        dir.write("other/image.rten", bytes);
-        let said = dir.pokedex("embed in --model ./other -o e.parquet").failed(1);
-        assert!(said.contains("image.rten: cannot load"), "{said}");
+    let config = std::fs::read_to_string(dir.path("other/model.json")).expect("a configuration");
+    for file in ["image.safetensors", "image.rten"] {
+        dir.write("other/model.json", config.replace("image.safetensors", file));
+        for bytes in [&b""[..], b"RTEN", b"not a model at all"] {
+            dir.write(&format!("other/{file}"), bytes);
+            let said = dir.pokedex("embed in --model ./other -o e.parquet").failed(1);
+            assert!(said.contains(&format!("{file}: cannot load")), "{said}");
+        }
     }
 }

@@ -175,9 +175,11 @@ impl Workdir {
 
     /// A second model, which differs from the built-in one in its name.
     pub fn other_model(&self, folder: &str) {
-        let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/model");
-        for file in ["image.rten", "text.rten", "vocab.txt"] {
-            self.write(&format!("{folder}/{file}"), std::fs::read(assets.join(file)).expect("an asset"));
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let assets = root.join("assets/model");
+        for file in [root.join("crates/eye/image.safetensors"), assets.join("text.rten"), assets.join("vocab.txt")] {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            self.write(&format!("{folder}/{name}"), std::fs::read(&file).expect("an asset"));
         }
         let config = std::fs::read_to_string(assets.join("model.json")).expect("an asset");
         self.write(&format!("{folder}/model.json"), config.replace("pokedex-mini", "other"));
