@@ -1,6 +1,5 @@
 """How well ordinary photographs are found and told apart: a part of `eval_model.py`, which says what its rows are."""
 
-import collections
 import csv
 import hashlib
 import random
@@ -9,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "training"))
@@ -51,9 +51,8 @@ def vectors(program, files):
 def text_vectors(program, texts):
     """Unit vectors of texts, through `embed --text`."""
     with tempfile.TemporaryDirectory() as scratch:
-        source, out = Path(scratch) / "texts.csv", Path(scratch) / "out.parquet"
-        with open(source, "w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows([["key", "text"], *([f"{i:06}", t] for i, t in enumerate(texts))])
+        source, out = Path(scratch) / "texts.parquet", Path(scratch) / "out.parquet"
+        pq.write_table(pa.table({"key": [f"{i:06}" for i in range(len(texts))], "text": texts}), source)
         program.run("embed", source, "-q", "--text", "text", "--no-cache", *program.model, "-o", out)
         table = pq.read_table(out)
     assert table.num_rows == len(texts)

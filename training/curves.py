@@ -8,16 +8,16 @@ from common import HERE, read_csv
 
 
 def draw():
-    """Loss and held-out accuracy of the image tower; CLIP's neighbours and development queries of the anchors."""
+    """Loss and held-out accuracy of the branch; CLIP's neighbours and development queries of the anchors."""
     figure, axes = plt.subplots(1, 3, figsize=(15, 5), layout="constrained")
     towers, aligned = read_csv(HERE / "log" / "tower.csv"), read_csv(HERE / "log" / "align.csv")
     change = max(int(r["pictures"]) for r in towers if r["phase"] == "a")
     at = [(int(r["pictures"]) + (change if r["phase"] == "b" else 0)) / 1e6 for r in towers]
     axes[0].plot(at, [float(r["loss"]) for r in towers], label="loss")
-    axes[0].set(title="image tower: loss", xlabel="million pictures", ylabel="loss")
-    for name in ("artwork_seen", "train_top1", "dreamworld_held", "sprites_held", "team_crops", "wild_a"):
+    axes[0].set(title="branch: loss", xlabel="million pictures", ylabel="loss")
+    for name in ("train_top1", "dreamworld", "sprites", "older", "icons", "team_crops", "wild_a"):
         axes[1].plot(at, [float(r[name]) for r in towers], label=name)
-    axes[1].set(title="image tower: species, top-1 of 1025", xlabel="million pictures", ylim=(0, 1))
+    axes[1].set(title="branch: species, top-1 of 1025", xlabel="million pictures", ylim=(0, 1))
     step = [int(r["step"]) + (max(int(q["step"]) for q in aligned if q["phase"] == "a") if r["phase"] == "b" else 0) for r in aligned]
     for name in ("dev_mrr", "dev_p5", "clip_overlap10", "clip_overlap10_withheld"):
         axes[2].plot(step, [float(r[name]) for r in aligned], label=name)

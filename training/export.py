@@ -209,35 +209,48 @@ def rows_of(meta, folders, held):
     return [i for i, m in enumerate(meta) if m["folder"] in folders and m["held_out"] == held]
 
 
-def fit_known(work, meta, pixels, branch, anchors):
-    """How much of a picture is a Pokémon: a logistic regression on the branch's logit and best cosine.
+def fit_known(work, meta, pixels, branch, anchors, scale):
+    """How much of a picture is a Pokémon, by the branch's logit and best cosine; and how likely its species is right, by
+    the log odds of the best in the look-up, too: two logistic regressions, weights and offset each.
 
     Fitted on the styles' held-out pictures and team_crops against held-out photographs, each folder counting the same; not
     on wild_a, nor on the second half of the held-out photographs, which are for measuring."""
     run = open_onnx(trunk_onnx(work, SIZE), 2)
     groups = [rows_of(meta, [f], "1") for f in ("dreamworld", "front_sprites", "ingame_sprites", "box_icons", "team_crops")]
     photos = rows_of(meta, ["photos", "photos_dev"], "1")[::2]
-    x, truth, weight = [], [], []
+    x, truth, right, weight = [], [], [], []
     for rows, is_known in [*((g, 1.0) for g in groups), (photos, 0.0)]:
         rows = rows[:: max(1, len(rows) // 150)]
         v, k = embed(run, branch, pixels[rows])
-        x.append(torch.stack([k, (v @ torch.from_numpy(anchors).T).max(1).values, torch.ones(len(k))], 1))
+        scores = v @ torch.from_numpy(anchors).T
+        odds = torch.softmax(scale * scores, 1).max(1).values.clamp(1e-6, 1 - 1e-6).logit()
+        x.append(torch.stack([k, scores.max(1).values, odds, torch.ones(len(k))], 1))
+        right.append((scores.argmax(1) + 1 == torch.tensor([int(meta[i]["id"]) for i in rows])).float())
         truth.append(torch.full((len(k),), is_known))
         weight.append(torch.full((len(k),), (1 / len(groups) if is_known else 1.0) / len(k)))
-    x, truth, weight = torch.cat(x).double(), torch.cat(truth).double(), torch.cat(weight).double()
-    w = torch.zeros(3, dtype=torch.double, requires_grad=True)
-    opt = torch.optim.LBFGS([w], max_iter=200, line_search_fn="strong_wolfe")
+    x, truth, right, weight = (torch.cat(part).double() for part in (x, truth, right, weight))
 
-    def loss():
-        opt.zero_grad()
-        value = (weight * torch.nn.functional.binary_cross_entropy_with_logits(x @ w, truth, reduction="none")).sum() + 1e-3 * w[:2].pow(2).sum()
-        value.backward()
-        return value
+    def fit(x, goal, weight):
+        w = torch.zeros(x.shape[1], dtype=torch.double, requires_grad=True)
+        opt = torch.optim.LBFGS([w], max_iter=300, line_search_fn="strong_wolfe")
 
-    opt.step(loss)
-    share = torch.sigmoid(x @ w)
-    print("share of a Pokémon, by group:", [round(share[(truth == t)].mean().item(), 3) for t in (0.0, 1.0)], w.tolist())
-    return [float(v) for v in w.detach()]
+        def loss():
+            opt.zero_grad()
+            value = (weight * torch.nn.functional.binary_cross_entropy_with_logits(x @ w, goal, reduction="none")).sum()
+            value = value / weight.sum() + 1e-4 * w[:-1].pow(2).sum()
+            value.backward()
+            return value
+
+        opt.step(loss)
+        return w.detach()
+
+    known = fit(x[:, [0, 1, 3]], truth, weight)
+    # Calibration is asked of pictures of Pokémon; strangers are few, but must not be sure.
+    sure = fit(x, right, weight * torch.where(truth == 1, 1.0, 0.2))
+    share, chance = torch.sigmoid(x[:, [0, 1, 3]] @ known), torch.sigmoid(x @ sure)
+    print("share of a Pokémon, photographs and pictures:", [round(share[truth == t].mean().item(), 3) for t in (0.0, 1.0)], known.tolist())
+    print("sure of the right, the wrong, photographs:", [round(chance[m].mean().item(), 3) for m in (right == 1, (right == 0) & (truth == 1), truth == 0)], sure.tolist())
+    return [float(v) for v in known], [float(v) for v in sure]
 
 
 def image_tower(work, recipe, text, branch, anchors, tok):
@@ -247,10 +260,12 @@ def image_tower(work, recipe, text, branch, anchors, tok):
     pixels = np.load(work / "render" / "test.npy", mmap_mode="r")
     words = things.class_words(text, tok)
     axis, directions = things.free_directions(anchors, things.everyday(text, tok, np.random.default_rng(recipe["seed"])), cfg["looks"])
-    gain, slope, offset = fit_known(work, meta, pixels, branch, anchors)
+    (gain, slope, offset), sure = fit_known(work, meta, pixels, branch, anchors, cfg["readout_scale"])
     numbers = {"temperature": cfg["temperature"], "classes.best": cfg["classes"], "look.share": cfg["look_share"],
                "colours.share": cfg["colours_share"], "scene.doubt": cfg["scene_doubt"], "readout.scale": cfg["readout_scale"], "readout.keep": cfg["readout_keep"],
-               "known.gain": gain, "known.slope": slope, "known.offset": offset}
+               "known.gain": gain, "known.slope": slope, "known.offset": offset,
+               "sure.gain": sure[0], "sure.slope": sure[1], "sure.odds": sure[2], "sure.offset": sure[3],
+               "sure.middle": cfg["sure_middle"], "sure.step": cfg["sure_step"]}
     looks, hues = things.looks(cfg["looks"]), things.colour_words(text, tok)
     none = np.zeros(looks.shape[1], np.float32), np.zeros(len(hues), np.float32), np.ones(len(hues), np.float32)
     image = eye.build(branch, anchors, words, looks, directions, axis, hues, none, numbers)

@@ -14,7 +14,7 @@ from backbone import STAGES, pad_same, pretrained
 
 SHARED, FINE, MIDDLE = 5, 2, 3
 NEGLIGIBLE = 0.002
-LEAST = 0.05  # No picture scores less for its best species.
+LEAST = 0.2  # No picture of a Pokémon scores less for its best species.
 
 
 def quantise(weight):
@@ -135,9 +135,12 @@ class Eye:
         match = x @ species.T
         best = match.max(1, keepdim=True).values
         share = torch.sigmoid(self.value("known.gain") * known[:, None] + self.value("known.slope") * best + self.value("known.offset"))
-        found = torch.softmax(self.value("readout.scale") * match, -1) @ species + self.value("readout.keep") * x
-        found = F.normalize(found, dim=-1)
-        ratio = (found @ species.T).max(1, keepdim=True).values / best.clamp(min=LEAST)
+        weights = torch.softmax(self.value("readout.scale") * match, -1)
+        found = F.normalize(weights @ species + self.value("readout.keep") * x, dim=-1)
+        odds = weights.max(1, keepdim=True).values.clamp(1e-6, 1 - 1e-6).logit()
+        sure = self.value("sure.gain") * known[:, None] + self.value("sure.slope") * best + self.value("sure.odds") * odds + self.value("sure.offset")
+        wanted = (self.value("sure.middle") + self.value("sure.step") * sure).clamp(LEAST, 1)
+        ratio = (found @ species.T).max(1, keepdim=True).values / wanted
         doubt = share * (ratio**2 - 1).clamp(min=0).sqrt() * (share >= NEGLIGIBLE)
         rest = (1 - share) * (1 - share >= NEGLIGIBLE)
         doubt = doubt + rest * self.value("scene.doubt")

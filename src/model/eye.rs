@@ -234,6 +234,9 @@ struct Numbers {
     readout_scale: f32,
     readout_keep: f32,
     known: [f32; 3],
+    sure: [f32; 4],
+    sure_middle: f32,
+    sure_step: f32,
 }
 
 /// The words of the basic colours, and what is usual of each.
@@ -317,8 +320,8 @@ struct Network {
 
 /// Below this share of the one, only the other is computed.
 const NEGLIGIBLE: f32 = 0.002;
-/// No picture scores less for its best species.
-const LEAST: f32 = 0.05;
+/// No picture of a Pokémon scores less for its best species.
+const LEAST: f32 = 0.2;
 
 /// Makes it of length one.
 fn unit(mut vector: Vec<f32>) -> Vec<f32> {
@@ -365,11 +368,15 @@ impl Network {
         if share >= NEGLIGIBLE {
             let mut weights: Vec<f32> = scores.iter().map(|x| x * self.numbers.readout_scale).collect();
             matrix::softmax(&mut weights);
+            let likeliest = greatest(&weights).clamp(1e-6, 1.0 - 1e-6);
             let mut found = self.species_out.of_vector(&weights);
             add(&mut found, self.numbers.readout_keep, &creature);
             let found = unit(found);
-            // It turns away from the species until the best scores what it did before: how sure the branch is.
-            let ratio = greatest(&self.species.of_vector(&found)) / best.max(LEAST);
+            // It turns away from the species until the best scores as much as it is likely to be right.
+            let [gain, slope, by_odds, offset] = self.numbers.sure;
+            let sure = gain * known + slope * best + by_odds * (likeliest / (1.0 - likeliest)).ln() + offset;
+            let wanted = (self.numbers.sure_middle + self.numbers.sure_step * sure).clamp(LEAST, 1.0);
+            let ratio = greatest(&self.species.of_vector(&found)) / wanted;
             doubt += share * (ratio * ratio - 1.0).max(0.0).sqrt();
             add(&mut vector, share, &found);
         }
@@ -545,6 +552,9 @@ impl Weights<'_> {
                 readout_scale: number("readout.scale")?,
                 readout_keep: number("readout.keep")?,
                 known: [number("known.gain")?, number("known.slope")?, number("known.offset")?],
+                sure: [number("sure.gain")?, number("sure.slope")?, number("sure.odds")?, number("sure.offset")?],
+                sure_middle: number("sure.middle")?,
+                sure_step: number("sure.step")?,
             },
         })
     }

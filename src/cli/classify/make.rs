@@ -27,7 +27,7 @@ const SCALE: f32 = 100.0;
 
 /// How sure the built-in classes are: fitted by `training/doubt.py` on pictures and photographs that the model was not
 /// trained on.
-const POKEDEX: Doubt = Doubt { temperature: 0.0342, unknown: Some(0.35), min_score: 0.292, min_margin: 0.0 };
+const POKEDEX: Doubt = Doubt { temperature: 0.03, unknown: Some(0.5), min_score: 0.3, min_margin: 0.0 };
 
 /// How fast the weight of a vote falls in an index: a cosine lower by so much has e times less.
 const NEARNESS: f32 = 0.05;
