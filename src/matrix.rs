@@ -55,7 +55,7 @@ impl Packed {
         Packed { matrix: GemmExecutor::<f32>::new().prepack_b(view(b, inner).transposed()), inner }
     }
 
-    /// `a · bᵀ + bias` of `a` [n, inner] and `bias` [m], as [n, m].
+    /// `a · bᵀ + bias` of `a` [n, inner] and a `bias` of m numbers, as [n, m].
     ///
     /// # Panics
     /// `a` is empty, or a size does not fit.

@@ -25,8 +25,9 @@ use crate::ui::Ui;
 const SCALE_OF_BUILTIN: f32 = 20.0;
 const SCALE: f32 = 100.0;
 
-/// How sure the built-in classes are: fitted by `training/doubt.py` on pictures and photographs that the model was not
-/// trained on.
+/// How sure the built-in classes are: temperature and logit are those by which `training/export.py` makes a picture's best
+/// score of how likely it is right, so the probability is that (`training/doubt.py` measures it); below three in ten
+/// nothing is told.
 const POKEDEX: Doubt = Doubt { temperature: 0.03, unknown: Some(0.5), min_score: 0.3, min_margin: 0.0 };
 
 /// How fast the weight of a vote falls in an index: a cosine lower by so much has e times less.
