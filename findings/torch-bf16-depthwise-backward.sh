@@ -9,7 +9,7 @@
 # 1 x 1 convolution of the same channels is quicker. Training the last two stages of EfficientNet-Lite0 on one core took 16 ms
 # a picture backward under autocast, 5.4 ms in float32, and 4.3 ms with autocast for all but the depthwise layers.
 #
-# Seen (an EPYC with avx512_bf16, one thread): depthwise bf16 / float32 4.3, plain 0.50.
+# Seen (an EPYC with avx512_bf16, one thread, some runs): depthwise bf16 / float32 2.8 to 4.3, plain 0.50 to 0.55.
 # The program is not touched by it; its training recipe (training/backbone.py) leaves these layers out of autocast.
 set -euo pipefail
 if ! grep -q avx512_bf16 /proc/cpuinfo; then
@@ -45,6 +45,6 @@ def backward(groups, kernel, bf16):
 depthwise = backward(672, 5, True) / backward(672, 5, False)
 plain = backward(1, 1, True) / backward(1, 1, False)
 print(f"bf16 / float32, backward: depthwise 5 x 5 {depthwise:.1f}, plain 1 x 1 {plain:.2f}")
-assert depthwise > 2, "depthwise convolutions are no longer slower in bf16"
+assert depthwise > 1.5, "depthwise convolutions are no longer slower in bf16"
 assert plain < 1.2, "plain convolutions are slower in bf16, too"
 PYTHON

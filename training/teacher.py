@@ -49,11 +49,11 @@ def describe(data, work):
     levels = (rgba[..., :3] / np.maximum(alpha[..., None], 1e-3) * 3.99).clip(0, 3.99).astype(int) @ [16, 4, 1]
     colours = np.stack([np.bincount(c.ravel(), a.ravel(), 64) for c, a in zip(levels, alpha)])
     over_white = rgba[..., :3] + 1 - alpha[..., None]
-    pixels = over_white.reshape(count, 14, 8, 14, 8, 3).mean((2, 4))
+    pixels = over_white.reshape(count, 16, 12, 16, 12, 3).mean((2, 4))
     pixels = pixels + pixels[:, :, ::-1]
     dy, dx = np.gradient(over_white.mean(-1), axis=(1, 2))
     direction = (np.arctan2(dy, dx) % np.pi / np.pi * 8).astype(int).clip(0, 7)
-    edges = np.stack([(np.hypot(dx, dy) * (direction == d)).reshape(count, 7, 16, 7, 16).sum((2, 4)) for d in range(8)], -1)
+    edges = np.stack([(np.hypot(dx, dy) * (direction == d)).reshape(count, 8, 24, 8, 24).sum((2, 4)) for d in range(8)], -1)
     edges = np.sqrt(edges) + np.sqrt(edges[:, :, ::-1, [0, 7, 6, 5, 4, 3, 2, 1]])
     return {"words": words, "facts": facts, "colours": np.sqrt(colours / colours.sum(1, keepdims=True)),
             "pixels": pixels.reshape(count, -1), "edges": edges.reshape(count, -1)}
