@@ -1,7 +1,6 @@
 """How well ordinary photographs are found and told apart: a part of `eval_model.py`, which says what its rows are."""
 
 import csv
-import hashlib
 import random
 import sys
 import tempfile
@@ -19,7 +18,7 @@ LABELS = 16
 
 
 def listed(data):
-    """Of photos/ and photos_dev/: (path, kind, captions, does training see it?)."""
+    """Of photos/ and photos_dev/: (path, kind, captions, is it kept from training?)."""
     with open(data / "photos" / "labels.csv", newline="") as file:
         rows = [(data / "photos" / r["file"], "photos", [r["caption"]]) for r in csv.DictReader(file)]
     with open(data / "photos_dev" / "captions.csv", newline="") as file:
@@ -67,33 +66,29 @@ def interval(values, of=np.mean):
     return [round(float(x), 4) for x in np.percentile(means, [2.5, 97.5])]
 
 
-def rank(queries, pictures, truth):
-    """The places, from 0, at which each query's own picture stands."""
-    scores = queries @ pictures.T
-    return (scores > scores[np.arange(len(queries)), truth][:, None]).sum(1)
+def find_captioned(program, report, title, captions, pictures):
+    """Each of the captions [a list a picture] against all pictures: where its own stands."""
+    own = np.repeat(np.arange(len(captions)), [len(c) for c in captions])
+    scores = text_vectors(program, sum(captions, [])) @ pictures.T
+    place = 1 + (scores > scores[np.arange(len(own)), own][:, None]).sum(1)
+    chance = {"MRR": float(np.mean(1 / np.arange(1, len(pictures) + 1))), "recall@10": 10 / len(pictures)}
+    report.add(f"captions to photographs, {title}", len(own), {"MRR": float(np.mean(1 / place)), "recall@10": float(np.mean(place <= 10))},
+               {"random": chance}, {"MRR": interval(1 / place)})
 
 
 def measure(program, data, report):
     rows = listed(data)
     all_vectors = vectors(program, [r[0] for r in rows])
-    pick = lambda *kinds, kept=(True, False): [i for i, r in enumerate(rows) if r[1] in kinds and r[3] in kept]
+    pick = lambda *kinds: [i for i, r in enumerate(rows) if r[1] in kinds]
+    kept = lambda *kinds: [i for i in pick(*kinds) if rows[i][3]]
 
-    captioned = pick("caption")
-    captioned = random.Random(0).sample(captioned, min(POOL, len(captioned)))
-    texts = [(place, c) for place, i in enumerate(captioned) for c in rows[i][2]]
-    found = rank(text_vectors(program, [c for _, c in texts]), all_vectors[captioned], np.array([p for p, _ in texts]))
-    chance = np.arange(1, len(captioned) + 1)
-    report.add("captions to photographs, Flickr8k", len(texts), {"MRR": float(np.mean(1 / (1 + found))), "recall@10": float(np.mean(found < 10))},
-               {"random": {"MRR": float(np.mean(1 / chance)), "recall@10": 10 / len(captioned)}}, {"MRR": interval(1 / (1 + found))})
+    some = random.Random(0).sample(pick("caption"), min(POOL, len(pick("caption"))))
+    for title, some in {"Flickr8k": some, "photos": pick("photos")}.items():
+        find_captioned(program, report, title, [rows[i][2] for i in some], all_vectors[some])
 
-    named = pick("photos")
-    found = rank(text_vectors(program, [rows[i][2][0] for i in named]), all_vectors[named], np.arange(len(named)))
-    report.add("captions to photographs, photos", len(named), {"MRR": float(np.mean(1 / (1 + found))), "recall@10": float(np.mean(found < 10))},
-               {"random": {"MRR": float(np.mean(1 / np.arange(1, len(named) + 1))), "recall@10": 10 / len(named)}}, {"MRR": interval(1 / (1 + found))})
-
-    labelled = pick("object", "scene", kept=(True,))
+    labelled = kept("object", "scene")
     labels = np.array([rows[i][2][0] for i in labelled])
-    for title, some in {"Caltech 101": pick("object", kept=(True,)), "six scenes": pick("scene", kept=(True,))}.items():
+    for title, some in {"Caltech 101": kept("object"), "six scenes": kept("scene")}.items():
         own = np.array([rows[i][2][0] for i in some])
         names = sorted(set(own))
         scores = text_vectors(program, names) @ all_vectors[some].T
@@ -115,8 +110,6 @@ def measure(program, data, report):
         scores = text_vectors(program, some) @ all_vectors[rows_of].T
         picks.append(np.mean([average_precision(score, own == name) for name, score in zip(some, scores)]))
     report.add(f"labels to photographs, {LABELS} of both", len(picks), {"mAP": float(np.mean(picks))}, {"random": {"mAP": 1 / LABELS}})
-    photographs = [i for i, r in enumerate(rows) if r[3]]
-    return {kind: all_vectors[[i for i in photographs if rows[i][1] == kind]] for kind in ("photos", "caption", "object", "scene")}
 
 
 def average_precision(scores, right):

@@ -2,7 +2,6 @@
 import argparse
 import copy
 import multiprocessing as mp
-import os
 import time
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from augment import augment, normalise, strangers
-from backbone import Block, Conv, FEATURES, STAGES, pretrained
+from backbone import Block, Conv, STAGES, pretrained
 from common import append_log, load_recipe, read_csv, replacing, seed_all, trim_log
 
 WEIGHT = {"artwork_256": 0.40, "dreamworld": 0.25, "front_sprites": 0.33, "front_sprites_badcrc": 0.02,

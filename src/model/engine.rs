@@ -1,6 +1,7 @@
 //! The one trait behind which inference engines stand, and what both must know of a graph.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use super::onnx::Kind;
 use super::{ort, rten};
@@ -33,6 +34,29 @@ pub enum Use {
     Once,
     /// For many inputs, by so many calls at once, each on one processor.
     Bulk { calls: usize },
+}
+
+/// What each call needs one of to itself, as many as calls have ever run at once.
+pub struct Lent<T>(Mutex<Vec<T>>);
+
+impl<T> Default for Lent<T> {
+    fn default() -> Lent<T> {
+        Lent(Mutex::default())
+    }
+}
+
+impl<T> Lent<T> {
+    /// Lends one to a call; it is made where none is idle.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn to<R>(&self, call: impl FnOnce(&T) -> R, make: impl FnOnce() -> Result<T, String>) -> Result<R, String> {
+        let idle = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let lent = idle.map_or_else(make, Ok)?;
+        let result = call(&lent);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(lent);
+        Ok(result)
+    }
 }
 
 /// One call's input.

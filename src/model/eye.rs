@@ -14,9 +14,8 @@ use multiversion::multiversion;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use safetensors::{Dtype, SafeTensors};
 use std::cell::RefCell;
-use std::sync::{Arc, Mutex};
 
-use super::engine::{Batch, Output, Tower, Use};
+use super::engine::{Batch, Lent, Output, Tower, Use};
 use crate::matrix::{self, Packed};
 
 /// What files of such a tower end with.
@@ -131,6 +130,11 @@ fn neighbours(
 }
 
 impl Layer {
+    /// The matrix `weight` [out, inner] and what is added.
+    fn new(weight: &[f32], inner: usize, bias: Vec<f32>) -> Layer {
+        Layer { matrix: Packed::transposed(weight, inner), bias, kernel: 1, stride: 1, bounded: false }
+    }
+
     /// Matrix of a vector.
     fn of_vector(&self, vector: &[f32]) -> Vec<f32> {
         let mut out = vec![0.0; self.bias.len()];
@@ -213,9 +217,9 @@ struct Block {
 }
 
 impl Block {
-    fn run(&self, map: Map) -> Map {
-        let wide = self.widen.as_ref().map(|widen| widen.of_map(&map));
-        let seen = self.look.of_map(wide.as_ref().unwrap_or(&map));
+    fn run(&self, map: &Map) -> Map {
+        let wide = self.widen.as_ref().map(|widen| widen.of_map(map));
+        let seen = self.look.of_map(wide.as_ref().unwrap_or(map));
         let mut out = self.narrow.of_map(&seen);
         if self.skip {
             out.data.iter_mut().zip(&map.data).for_each(|(x, before)| *x += before);
@@ -339,23 +343,21 @@ fn greatest(numbers: &[f32]) -> f32 {
 }
 
 /// Runs blocks one after another.
-fn through(blocks: &[Block], map: Map) -> Map {
-    blocks.iter().fold(map, |map, block| block.run(map))
-}
-
-fn copy(map: &Map) -> Map {
-    let mut data = room(map.data.len());
-    data.copy_from_slice(&map.data);
-    Map { side: map.side, data }
+///
+/// # Panics
+/// There is no block.
+fn through(blocks: &[Block], map: &Map) -> Map {
+    let (first, others) = blocks.split_first().expect("stages of one block at least");
+    others.iter().fold(first.run(map), |map, block| block.run(&map))
 }
 
 impl Network {
     /// The vector of a picture, pixels after pixels.
     fn vector(&self, picture: Map) -> Vec<f32> {
         let blocks = |stages: usize| STAGES[..stages].iter().map(|stage| stage.4).sum::<usize>();
-        let fine = through(&self.shared[..blocks(FINE)], self.stem.of_map(&picture));
-        let middle = through(&self.shared[blocks(FINE)..blocks(MIDDLE)], copy(&fine));
-        let coarse = through(&self.shared[blocks(MIDDLE)..], copy(&middle));
+        let fine = through(&self.shared[..blocks(FINE)], &self.stem.of_map(&picture));
+        let middle = through(&self.shared[blocks(FINE)..blocks(MIDDLE)], &fine);
+        let coarse = through(&self.shared[blocks(MIDDLE)..], &middle);
 
         let (creature, known) = self.creature(&fine, &middle, &coarse);
         let scores = self.species.of_vector(&creature);
@@ -382,7 +384,7 @@ impl Network {
         }
         if 1.0 - share >= NEGLIGIBLE {
             doubt += (1.0 - share) * self.numbers.scene_doubt;
-            add(&mut vector, 1.0 - share, &self.thing(&picture, coarse));
+            add(&mut vector, 1.0 - share, &self.thing(&picture, &coarse));
         }
         let mut vector = unit(vector);
         add(&mut vector, doubt, &self.axis);
@@ -397,12 +399,12 @@ impl Network {
         let data = pixels.flat_map(|(fine, middle)| fine.iter().chain(middle).copied()).collect();
         let mut seen = self.merge.of_map(&self.middle.of_map(&Map { side: fine.side, data }));
         add(&mut seen.data, 1.0, &coarse.data);
-        let features = self.creatures_head.of_map(&through(&self.creatures, seen)).mean();
+        let features = self.creatures_head.of_map(&through(&self.creatures, &seen)).mean();
         (unit(self.creature.of_vector(&features)), self.known.of_vector(&features)[0])
     }
 
     /// The words of the likeliest things, and a little of the looks and of the colours.
-    fn thing(&self, picture: &Map, coarse: Map) -> Vec<f32> {
+    fn thing(&self, picture: &Map, coarse: &Map) -> Vec<f32> {
         let features = self.things_head.of_map(&through(&self.things, coarse)).mean();
         let logits = self.classes.of_vector(&features);
         let mut order: Vec<usize> = (0..logits.len()).collect();
@@ -457,7 +459,7 @@ impl Weights<'_> {
             return Err(format!("its `{name}` is empty"));
         }
         let (weight, bias) = self.matrix(name, out, inner)?;
-        Ok(Layer { matrix: Packed::transposed(&weight, inner), bias, kernel: 1, stride: 1, bounded: false })
+        Ok(Layer::new(&weight, inner, bias))
     }
 
     fn convolution(&self, name: &str, [cin, out, kernel, stride]: [usize; 4]) -> Result<Layer, String> {
@@ -510,13 +512,7 @@ impl Weights<'_> {
         let hues = rows("colours.mean");
         let vectors = self.layer("species", species, dimension)?;
         let (anchors, _) = self.matrix("species", species, dimension)?;
-        let species_out = Layer {
-            matrix: Packed::transposed(&transposed(&anchors, dimension), species),
-            bias: vec![0.0; dimension],
-            kernel: 1,
-            stride: 1,
-            bounded: false,
-        };
+        let species_out = Layer::new(&transposed(&anchors, dimension), species, vec![0.0; dimension]);
         let number = |name: &str| self.numbers(name, &[1]).map(|n| n[0]);
         Ok(Network {
             stem: self.convolution("stem", [3, STEM, 3, 2])?,
@@ -562,8 +558,8 @@ impl Weights<'_> {
 
 struct Eye {
     network: Network,
-    /// Pools of one thread, as many as calls have ever run at once; a single picture may take all processors.
-    pools: Option<Mutex<Vec<Arc<ThreadPool>>>>,
+    /// Pools of one thread; a single picture may take all processors.
+    pools: Option<Lent<ThreadPool>>,
 }
 
 /// Loads the tower from the bytes of a file in the safetensors format.
@@ -573,7 +569,7 @@ struct Eye {
 pub fn load(bytes: &[u8], use_: Use) -> Result<Box<dyn Tower>, String> {
     let tensors = SafeTensors::deserialize(bytes).map_err(|_| "it is damaged")?;
     let network = Weights(tensors).network()?;
-    Ok(Box::new(Eye { network, pools: (use_ != Use::Once).then(Mutex::default) }))
+    Ok(Box::new(Eye { network, pools: (use_ != Use::Once).then(Lent::default) }))
 }
 
 impl Tower for Eye {
@@ -597,14 +593,8 @@ impl Tower for Eye {
         let data = match &self.pools {
             None => run(),
             Some(pools) => {
-                let idle = pools.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop();
-                let pool = match idle {
-                    Some(pool) => pool,
-                    None => Arc::new(ThreadPoolBuilder::new().num_threads(1).build().map_err(|e| e.to_string())?),
-                };
-                let vectors = pool.install(run);
-                pools.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(pool);
-                vectors
+                let pool = || ThreadPoolBuilder::new().num_threads(1).build().map_err(|e| e.to_string());
+                pools.to(|pool| pool.install(run), pool)?
             }
         };
         Ok(Output { shape: vec![count, data.len() / count.max(1)], data })

@@ -1,12 +1,12 @@
 //! The pure Rust engine: weights stay where they are, in the binary or in a mapped file. Only home of `rten`.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
 use rten_tensor::{Layout, NdTensor, Tensor};
 
-use super::engine::{Batch, Ends, Output, Role, Tower, Use, bytes_of};
+use super::engine::{Batch, Ends, Lent, Output, Role, Tower, Use, bytes_of};
 use super::onnx::Kind;
 use crate::guard;
 
@@ -23,9 +23,8 @@ struct Rten {
 enum Threads {
     /// All processors.
     All,
-    /// Pools of one thread, as many as calls have ever run at once. rten runs a call on a pool; one pool for all
-    /// would make concurrent calls wait for each other.
-    One(Mutex<Vec<Arc<ThreadPool>>>),
+    /// Pools of one thread. rten runs a call on a pool; one pool for all would make concurrent calls wait for each other.
+    One(Lent<Arc<ThreadPool>>),
 }
 
 /// Loads a tower whose weights are viewed in place; `bytes` must be aligned to 64.
@@ -57,7 +56,7 @@ fn tower(model: Model, ends: &Ends, use_: Use) -> Result<Box<dyn Tower>, String>
     let output = node(&ends.output)?;
     let threads = match use_ {
         Use::Once => Threads::All,
-        Use::Bulk { .. } => Threads::One(Mutex::default()),
+        Use::Bulk { .. } => Threads::One(Lent::default()),
     };
     let takes_bytes = ends.inputs.iter().any(|(.., kind)| *kind == Kind::UInt8);
     Ok(Box::new(Rten { model, inputs, takes_bytes, output, threads }))
@@ -95,11 +94,7 @@ impl Tower for Rten {
         let Threads::One(pools) = &self.threads else {
             return self.run_on(batch, None);
         };
-        let idle = pools.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop();
-        let pool = idle.unwrap_or_else(|| Arc::new(ThreadPool::with_num_threads(1)));
-        let result = self.run_on(batch, Some(pool.clone()));
-        pools.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(pool);
-        result
+        pools.to(|pool| self.run_on(batch, Some(pool.clone())), || Ok(Arc::new(ThreadPool::with_num_threads(1))))?
     }
 
     fn engine(&self) -> String {
