@@ -194,7 +194,7 @@ def degrade(x):
     """Low resolution, blur, noise and cut-outs on random parts of the batch."""
     n, _, size, _ = x.shape
     order = torch.randperm(n)
-    for part, small in zip(order[: n // 4].chunk(3), (int(size * 0.33), int(size * 0.5), int(size * 0.7))):
+    for part, small in zip(order[: n // 4].chunk(4), (int(size * 0.2), int(size * 0.33), int(size * 0.5), int(size * 0.7))):
         mode = "area" if torch.rand(()) < 0.7 else "nearest"
         low = F.interpolate(x[part], size=(small, small), mode=mode)
         x[part] = F.interpolate(low, size=(size, size), mode="bilinear", align_corners=False)

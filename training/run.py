@@ -29,12 +29,13 @@ def main():
     images.render(args.data, work)
     text.prepare(args.data, work, recipe, rng)
     text.distill(work, recipe)
-    for phase in ("a", "b"):
-        anchors.align(args.data, work, recipe, phase)
+    for phase in tower.PHASES:
+        if phase != "c":
+            anchors.align(args.data, work, recipe, phase)
         tower.train(work, recipe, phase)
         if phase == "a":
             export.export(args.data, work, work / "sibling", recipe, phase)
-        else:
+        elif phase == "c":
             export.export(args.data, work, args.out, recipe, phase, args.golden, args.image_out)
     curves.draw()
 

@@ -17,6 +17,8 @@ from common import append_log, load_recipe, read_csv, replacing, seed_all, trim_
 
 WEIGHT = {"artwork_256": 0.40, "dreamworld": 0.25, "front_sprites": 0.33, "front_sprites_badcrc": 0.02,
           "ingame_sprites": 0.15, "box_icons": 0.12}
+# Each goes on from the one before: without dreamworld (a style to test on), with it, and once more from a high rate.
+PHASES = ["a", "b", "c"]
 # Blocks of the trunk, and where the branch looks at it: at a quarter, an eighth and a sixteenth of the picture's size.
 TRUNK = sum(repeats for *_, repeats in STAGES[:5])
 TAPS = (sum(repeats for *_, repeats in STAGES[:2]), sum(repeats for *_, repeats in STAGES[:3]), TRUNK)
@@ -163,11 +165,11 @@ def produce(work, recipe, phase, start, steps, queue):
     pixels = np.load(Path(work) / "render" / "train.npy", mmap_mode="r")
     photos = [i for i, m in enumerate(meta) if m["folder"] in ("photos", "photos_dev") and m["held_out"] == "0"]
     photos = torch.from_numpy(pixels[photos][:, :3] + (255 - pixels[photos][:, 3:]))  # Padded with white.
-    sampler = Sampler(meta, [f for f in WEIGHT if phase == "b" or f != "dreamworld"])
+    sampler = Sampler(meta, [f for f in WEIGHT if phase != "a" or f != "dreamworld"])
     label = np.array([int(m["id"]) - 1 for m in meta])
     run, size = None, 0
     for step in range(start, steps):
-        rng = seed_all(recipe["seed"] + 1_000_003 * (1 + step) + (phase == "b"), 1)
+        rng = seed_all(recipe["seed"] + 1_000_003 * (1 + step) + PHASES.index(phase), 1)
         now = size_at(cfg, phase, step / steps)
         if now != size:
             run, size = open_onnx(trunk_onnx(work, now)), now
@@ -187,12 +189,13 @@ class Run:
 
     def __init__(self, work, recipe, phase):
         cfg = recipe["image"]
-        seed_all(recipe["seed"] + (phase == "b"), 1)
+        seed_all(recipe["seed"] + PHASES.index(phase), 1)
         self.branch = Branch(recipe["dimension"])
         self.branch.start_from(pretrained()[0])
         self.log_scale = nn.Parameter(torch.tensor(2.7))
-        if phase == "b":
-            saved = torch.load(Path(work) / "tower_a.pt")
+        if phase != "a":
+            before = PHASES[PHASES.index(phase) - 1]
+            saved = torch.load(Path(work) / f"tower_{before}.pt", weights_only=False)
             self.branch.load_state_dict(saved["average"])
             self.log_scale.data.fill_(saved["log_scale"])
         self.branch = self.branch.to(memory_format=torch.channels_last)
@@ -244,7 +247,7 @@ class Run:
 
 
 def train(work, recipe, phase):
-    """Train one phase ("a": no dreamworld, "b": everything) for its number of pictures; resumes from its checkpoint."""
+    """Train one phase ("a": no dreamworld, "b": everything, "c": the same again) for its number of pictures; resumes from its checkpoint."""
     cfg = recipe["image"]
     work = Path(work)
     final, checkpoint = work / f"tower_{phase}.pt", work / f"tower_{phase}_running.pt"
@@ -256,7 +259,7 @@ def train(work, recipe, phase):
     meta = read_csv(work / "render" / "meta.csv")
     test = np.load(work / "render" / "test.npy", mmap_mode="r")
     whole = open_onnx(trunk_onnx(work, test.shape[1]))
-    anchors = torch.load(work / "text" / f"aligned_{phase}.pt")["anchors"]
+    anchors = torch.load(work / "text" / f"aligned_{min(phase, 'b')}.pt")["anchors"]
     if checkpoint.exists():
         run.restore(torch.load(checkpoint, weights_only=False))
     trim_log("tower", lambda row: row["phase"] != phase or int(row["step"]) <= run.step)
@@ -294,7 +297,7 @@ def train(work, recipe, phase):
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--work", required=True)
-    p.add_argument("--phase", choices=["a", "b"], required=True)
+    p.add_argument("--phase", choices=PHASES, required=True)
     args = p.parse_args()
     train(args.work, load_recipe(), args.phase)
 
