@@ -46,6 +46,8 @@ pub enum Error {
     Io(#[from] io::Error),
 }
 
+crate::failure::hinted!(Error);
+
 impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {

@@ -3,34 +3,34 @@
 mod args;
 mod augment;
 mod cache;
-mod cells;
 mod check;
 mod classify;
 mod completions;
 mod convert_rgb;
 mod embed;
 mod evaluate;
+mod exit;
 mod export;
-mod failure;
-mod folders;
 mod index;
 mod man;
 mod model;
-mod outputs;
 mod query;
 mod results;
 mod scan;
 mod split;
 mod train;
+mod ui;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::failure::Failure;
 use crate::model::trial;
-use crate::ui::{Talk, Ui};
+use crate::progress::Progress;
 use crate::{guard, io, notes};
-use failure::{Exit, Failure};
+use exit::Exit;
+use ui::{Talk, Ui};
 
 /// Embed, search and classify images from the shell; knows all 1025 Pokémon out of the box.
 #[derive(Debug, Parser)]
@@ -99,6 +99,7 @@ pub fn main() -> ExitCode {
         _ => Talk::Normal,
     };
     let mut ui = Ui::new(talk);
+    args::clean_up_when_interrupted();
     let result = match cli.command {
         None => orientation(),
         Some(command) => run(command, &mut ui),
@@ -117,7 +118,7 @@ pub fn main() -> ExitCode {
                 return Exit::Done.into();
             }
             ui.fail(&failure.to_string(), &failure.hints);
-            failure.exit.into()
+            Exit::from(failure.kind).into()
         }
     }
 }

@@ -20,6 +20,8 @@ pub enum Error {
     Model(#[from] model::Error),
 }
 
+crate::failure::hinted!(Error);
+
 impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {

@@ -47,6 +47,8 @@ pub enum Error {
     Changed { name: String },
 }
 
+crate::failure::hinted!(Error);
+
 impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {

@@ -38,6 +38,8 @@ pub enum Error {
     Diverged { iteration: usize },
 }
 
+crate::failure::hinted!(Error);
+
 impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {

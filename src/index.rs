@@ -74,6 +74,20 @@ pub enum Error {
     NullQuery,
 }
 
+impl crate::failure::Hinted for Error {
+    fn hint(&self) -> Option<String> {
+        Error::hint(self)
+    }
+
+    fn is_usage(&self) -> bool {
+        match self {
+            Error::EmptyQuery | Error::BadTerm { .. } | Error::NullQuery => true,
+            Error::Filter(error) => error.is_usage(),
+            _ => false,
+        }
+    }
+}
+
 impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {

@@ -78,6 +78,8 @@ pub enum Error {
     BadListEntry { path: String, problem: &'static str },
 }
 
+crate::failure::hinted!(Error);
+
 impl Error {
     /// A failure of a temporary file.
     pub fn temporary(source: std::io::Error) -> Error {

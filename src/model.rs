@@ -79,6 +79,8 @@ pub enum Error {
     NoDirection { model: String, of: String, problem: &'static str },
 }
 
+crate::failure::hinted!(Error);
+
 impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {

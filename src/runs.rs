@@ -38,6 +38,8 @@ impl From<io::Error> for Error {
     }
 }
 
+crate::failure::hinted!(Error);
+
 impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {

@@ -8,6 +8,7 @@
 //! The column names and their meaning are the contract of the whole program; see [`mod@column`].
 
 pub mod boxes;
+pub mod cells;
 pub mod column;
 pub mod dataset;
 mod dialect;
@@ -99,7 +100,12 @@ pub enum Error {
     NoId { file: String },
     #[error(transparent)]
     Filter(#[from] crate::filter::Error),
+    /// What made the rows while they were read, could not go on.
+    #[error(transparent)]
+    Stage(#[from] Box<crate::failure::Failure>),
 }
+
+crate::failure::hinted!(Error);
 
 fn it_has(columns: &[String]) -> String {
     if columns.is_empty() { "nor any other".into() } else { format!("it has {}", columns.join(", ")) }
@@ -111,6 +117,7 @@ impl Error {
         match self {
             Error::Io(e) => e.hint(),
             Error::Filter(e) => e.hint(),
+            Error::Stage(failure) => failure.hints.first().cloned(),
             Error::Unfinished { folder } => Some(format!(
                 "run that command again, or delete {} to read the files as they are",
                 folder.join(crate::io::JOURNAL).display()

@@ -50,14 +50,12 @@ fn sources() -> BTreeMap<Module, File> {
 /// Reads a file without its comments, texts and tests.
 fn read(text: &str, module: &[String]) -> File {
     let text = text.split("\n#[cfg(test)]\nmod ").next().unwrap_or_default();
-    let code: String = text.lines().map(|line| line.split("//").next().unwrap_or_default()).fold(
-        String::new(),
-        |mut all, line| {
+    let code: String =
+        text.lines().map(|line| line.split("//").next().unwrap_or_default()).fold(String::new(), |mut all, line| {
             all.push_str(line);
             all.push('\n');
             all
-        },
-    );
+        });
     let mut file = File::default();
     let mut rest = code.as_str();
     let mut others = String::new();

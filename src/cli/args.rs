@@ -5,19 +5,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use clap::Args;
 
-use super::failure::{Exit, Failure};
-use super::outputs::ensure_parquet;
+use crate::cli::exit::Exit;
+use crate::failure::Failure;
 use crate::io::{Sink, Target, abandon_unfinished};
 use crate::model::{Device, Engine};
 use crate::notes;
-use crate::stage::{Done, Skipped, in_order, pool};
-use crate::table::layout::Findings;
-use crate::table::{IdSource, Inputs, Provenance, StreamFormat, Table, Writer};
-use crate::ui::{Ui, printable, rows, several};
+use crate::output::ensure_parquet;
+use crate::stage::{self, Tally};
+use crate::table::{IdSource, Inputs, Provenance, StreamFormat, Writer};
+use crate::words::printable;
 
 /// Where rows with images come from.
 #[derive(Debug, Args)]
@@ -87,7 +86,7 @@ impl TableOutput {
     pub fn open(&self) -> Result<Sink, Failure> {
         let target = Target::parse(self.output.as_deref());
         ensure_parquet(&target)?;
-        open_sink(&target, true)
+        Ok(Sink::open(&target, true)?)
     }
 
     /// Starts the table.
@@ -116,19 +115,13 @@ pub struct Engines {
 pub fn threads(jobs: Option<u16>) -> usize {
     match jobs {
         Some(jobs) => jobs.into(),
-        None => std::thread::available_parallelism().map_or(1, usize::from),
+        None => stage::processors(),
     }
 }
 
 /// The format of results that nobody asked for: one for people on a terminal, another in pipes and files.
 pub fn default_format<F>(target: &Target, terminal: F, other: F) -> F {
     if *target == Target::Stdout && std::io::stdout().is_terminal() { terminal } else { other }
-}
-
-/// Opens an output, and sees to it that an interrupted process leaves nothing half-written behind.
-pub fn open_sink(target: &Target, binary: bool) -> Result<Sink, Failure> {
-    clean_up_when_interrupted();
-    Ok(Sink::open(target, binary)?)
 }
 
 /// On Ctrl-C (or `kill`) unfinished outputs are removed and the process ends as a shell expects: 128 + signal.
@@ -196,51 +189,14 @@ pub struct Work {
 }
 
 impl Work {
+    /// How the library works then.
+    pub fn work(&self) -> stage::Work {
+        stage::Work { threads: self.threads(), strict: self.strict }
+    }
+
     /// Number of threads.
     pub fn threads(&self) -> usize {
         threads(self.jobs)
-    }
-
-    /// Runs a stage: its slices on the threads, what was skipped named, the rows handed on in order.
-    ///
-    /// # Errors
-    /// A slice fails, an input is skipped under --strict, or `take` fails.
-    pub fn drive<T: Send + 'static>(
-        &self,
-        items: impl Iterator<Item = T>,
-        work: impl Fn(T) -> Result<Done, Failure> + Send + Sync + 'static,
-        ui: &mut Ui,
-        mut take: impl FnMut(RecordBatch) -> Result<(), Failure>,
-    ) -> Result<Tally, Failure> {
-        if self.strict && notes::is_left_out() {
-            let what = notes::take().join("; ");
-            return Err(Failure::failed(what, Some("without --strict what cannot be read is left out".into())));
-        }
-        let mut tally = Tally::default();
-        for done in in_order(pool(self.threads())?, items, work) {
-            let done = done?;
-            self.report(&done.skipped, ui)?;
-            tally.skipped += done.skipped.len() as u64;
-            tally.report_flaws(&done.flawed, ui);
-            tally.rows += done.batch.num_rows() as u64;
-            ui.advance(done.batch.num_rows() as u64);
-            take(done.batch)?;
-        }
-        ui.finish();
-        tally.report_other_flaws(ui);
-        Ok(tally)
-    }
-
-    /// Names what was skipped, or fails at it.
-    pub fn report(&self, skipped: &[Skipped], ui: &Ui) -> Result<(), Failure> {
-        for row in skipped {
-            if self.strict {
-                let hint = "without --strict such inputs are skipped and kept as rows with an error";
-                return Err(Failure::failed(format!("{}: {}", row.key, row.problem), Some(hint.into())));
-            }
-            ui.warn(&format!("{}: {}", row.key, row.problem));
-        }
-        Ok(())
     }
 
     /// The exit code after so many rows.
@@ -249,67 +205,6 @@ impl Work {
             notes::forgive();
         }
         if tally.skipped > 0 && !self.skip_ok { Exit::Skipped } else { Exit::Done }
-    }
-}
-
-/// How many rows a stage has seen, and how many of them it skipped.
-#[derive(Debug, Default)]
-pub struct Tally {
-    pub rows: u64,
-    pub skipped: u64,
-    /// Processed, though something is wrong with their pictures.
-    pub flawed: u64,
-}
-
-/// So many pictures with flaws are named, the rest is counted: a folder that was copied badly is full of them.
-const NAMED_FLAWS: u64 = 20;
-
-impl Tally {
-    pub fn report_flaws(&mut self, flawed: &[Skipped], ui: &Ui) {
-        for Skipped { key, problem } in flawed {
-            self.flawed += 1;
-            let line = format!("{key}: {problem}");
-            if self.flawed <= NAMED_FLAWS { ui.warn(&line) } else { ui.note(&line) }
-        }
-    }
-
-    pub fn report_other_flaws(&self, ui: &Ui) {
-        if let more @ 1.. = self.flawed.saturating_sub(NAMED_FLAWS) {
-            let pictures = several(more, "more picture is", "more pictures are");
-            ui.warn(&format!("{pictures} truncated or damaged, and were read as far as they go"));
-            ui.hint("-v names them all, and so does pokedex check");
-        }
-    }
-}
-
-impl std::fmt::Display for Tally {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}, {} skipped", rows(self.rows), self.skipped)
-    }
-}
-
-/// The data set's folder that a table was made from, if it was.
-pub struct Origin {
-    name: String,
-    findings: Findings,
-}
-
-impl Origin {
-    pub fn of(table: &Table) -> Origin {
-        Origin { name: table.name.clone(), findings: table.findings.clone() }
-    }
-
-    /// Says what was wrong with the folder, when the table has been read to its end.
-    pub fn report(&self, ui: &Ui) {
-        let Some((count, first)) = self.findings.serious() else { return };
-        let file = if first.file.is_empty() { String::new() } else { format!("{}: ", first.file) };
-        let more = if count > 1 {
-            format!(" and {} more", several(count as u64 - 1, "fault", "faults"))
-        } else {
-            String::new()
-        };
-        ui.warn(&format!("{}: {file}{}{more}", self.name, first.detail));
-        ui.hint(&format!("pokedex check {} names them all", self.name));
     }
 }
 

@@ -14,18 +14,21 @@ use arrow_array::RecordBatch;
 use arrow_schema::{DataType, SchemaRef};
 use clap::Args;
 
-use super::args::{Origin, Size, Tally, Work, clean_up_when_interrupted, open_sink, print};
-use super::failure::{Exit, Failure};
-use super::folders;
-use super::outputs::{ensure_extension, ensure_no_input, ensure_parquet, ensure_whole_in_place, open_beside};
+use super::args::{Size, Work, print};
 use crate::augment::{Augmenter, BackgroundImages, Candidate, DEFAULT_RECIPE, Gathering, Partners, Plan, Recipe};
+use crate::cli::exit::Exit;
+use crate::failure::Failure;
 use crate::image::{Colour, Encoding};
 use crate::io::{self, Folder, Sink, Target, Within};
+use crate::output::folder;
+use crate::output::{ensure_extension, ensure_no_input, ensure_parquet, ensure_whole_in_place, open_beside};
+use crate::progress::Progress;
+use crate::stage::{Origin, Tally};
 use crate::stage::{Skipped, in_order, pool, slices};
 use crate::table::column;
 use crate::table::dataset::{FOLDER, MANIFEST};
 use crate::table::{Error, Images, Inputs, Provenance, StreamFormat, Table, Writer};
-use crate::ui::{self, Ui};
+use crate::words;
 use earlier::{COMMAND, Earlier, PICTURES};
 use make::{Item, Maker, Planner};
 use survey::{By, Classes, Survey};
@@ -121,7 +124,7 @@ pub struct AugmentArgs {
 }
 
 impl AugmentArgs {
-    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         if self.print_recipe {
             print(DEFAULT_RECIPE.as_bytes())?;
             return Ok(Exit::Done);
@@ -132,7 +135,7 @@ impl AugmentArgs {
         self.preview.as_deref().map_or(Ok(()), |sheet| ensure_extension(sheet, "png"))?;
         let others: Vec<&PathBuf> = [&self.recipe, &self.background_images].into_iter().flatten().collect();
         let mut within = match &target {
-            Target::Directory(folder) => Some(folders::refuse_inputs(&mut inputs, folder, &others, ui)?),
+            Target::Directory(folder) => Some(folder::refuse_inputs(&mut inputs, folder, &others, ui)?),
             _ => None,
         };
         let augmenter = self.augmenter(&inputs)?;
@@ -158,7 +161,7 @@ impl AugmentArgs {
         let broken = survey.broken.iter().filter(|(row, _)| plan.shares[*row].count > 0);
         let broken: u64 = broken.map(|(_, boxes)| *boxes as u64).sum();
         if broken > 0 {
-            let none = ui::several(broken, "box is none and was", "boxes are none and were");
+            let none = words::several(broken, "box is none and was", "boxes are none and were");
             let table = if inputs.is_stdin() { "TABLE" } else { &name };
             ui.warn(&format!("{name}: {none} left out of the copies; `pokedex check {table}` names them"));
         }
@@ -222,7 +225,6 @@ impl AugmentArgs {
 
     /// Opens the output before any work is done; `None` where only a preview is wanted.
     fn open(&self, target: Target, table: &Table, augmenter: &Augmenter) -> Result<Option<Output>, Failure> {
-        clean_up_when_interrupted();
         if self.output.is_none() && self.preview.is_some() {
             return Ok(None);
         }
@@ -242,7 +244,7 @@ impl AugmentArgs {
                 provenance.set(FOLDER, COMMAND);
                 (None, Some(Arc::new(Folder::open(path, &format!("{COMMAND} {described}"), None, &mut Earlier)?)))
             }
-            target => (Some(open_sink(target, true)?), None),
+            target => (Some(Sink::open(target, true)?), None),
         };
         let format = if target == Target::Stdout { self.stdout_format } else { StreamFormat::Parquet };
         Ok(Some(Output { sink, folder, schema, provenance, format }))
@@ -270,7 +272,7 @@ impl AugmentArgs {
         table: Table,
         survey: &mut Survey,
         mut within: Option<&mut Within>,
-        ui: &mut Ui,
+        ui: &mut dyn Progress,
     ) -> Result<(Table, u64), Failure> {
         ui.start("read", table.rows);
         let schema = column::put_field(&table.schema, column::field(column::CONTENT_HASH, column::HASH_TYPE));
@@ -290,12 +292,12 @@ impl AugmentArgs {
         let mut skipped = 0;
         let table = table.spool(|batch| {
             let failed = std::mem::take(&mut *failed.lock().expect("no thread panics with this lock"));
-            self.work.report(&failed, ui)?;
+            self.work.work().report(&failed, ui)?;
             skipped += failed.len() as u64;
             ui.advance(batch.num_rows() as u64);
             if let Some(within) = &mut within {
                 let images = Images::of(batch)?;
-                (0..batch.num_rows()).try_for_each(|row| folders::refuse_row(within, &images, row))?;
+                (0..batch.num_rows()).try_for_each(|row| folder::refuse_row(within, &images, row))?;
             }
             survey.look(batch)
         })?;
@@ -309,7 +311,7 @@ impl AugmentArgs {
         samples: Vec<RecordBatch>,
         augmenter: &Arc<Augmenter>,
         partners: &Arc<Partners>,
-        ui: &mut Ui,
+        ui: &mut dyn Progress,
     ) -> Result<(), Failure> {
         ui.start("preview", Some(samples.len() as u64));
         let (augmenter, partners) = (augmenter.clone(), partners.clone());
@@ -340,7 +342,7 @@ impl AugmentArgs {
         maker: Maker,
         plan: Plan,
         (classes, keys): (&Classes, Vec<Box<str>>),
-        ui: &mut Ui,
+        ui: &mut dyn Progress,
     ) -> Result<u64, Failure> {
         let Output { sink, folder, schema, provenance, format } = output;
         let sink = match (&folder, sink) {
@@ -370,7 +372,7 @@ impl AugmentArgs {
             }
             Ok(done)
         };
-        let tally = self.work.drive(items, work, ui, |batch| Ok(writer.write(&batch)?))?;
+        let tally = self.work.work().drive(items, work, ui, |batch| Ok(writer.write(&batch)?))?;
         let stale = folder.as_ref().map_or(Ok(0), |folder| folder.remove_stale())?;
         writer.finish()?;
         if let Some(folder) = folder {
@@ -388,13 +390,13 @@ impl AugmentArgs {
     }
 
     /// What became of the classes.
-    fn report(&self, counts: &[(u64, u64)], names: &[String], stale: u64, ui: &Ui) {
+    fn report(&self, counts: &[(u64, u64)], names: &[String], stale: u64, ui: &dyn Progress) {
         const MOST: usize = 40;
         for (name, (before, after)) in names.iter().zip(counts).take(MOST) {
             ui.note(&format!("class {name}: {before} -> {after}"));
         }
         if names.len() > MOST {
-            ui.note(&format!("… and {} more", ui::several((names.len() - MOST) as u64, "class", "classes")));
+            ui.note(&format!("… and {} more", words::several((names.len() - MOST) as u64, "class", "classes")));
         }
         let floor = u64::from(self.floor.unwrap_or(0));
         let short = names.iter().zip(counts).filter(|(_, (_, after))| *after < floor);
@@ -402,7 +404,7 @@ impl AugmentArgs {
         if !short.is_empty() {
             let more = if short.len() > 5 { ", …" } else { "" };
             let first = short.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-            let classes = ui::several(short.len() as u64, "class stays", "classes stay");
+            let classes = words::several(short.len() as u64, "class stays", "classes stay");
             ui.warn(&format!("augment: {classes} below {floor}, of {}: {first}{more}", names.len()));
         }
         let sum = |of: fn(&(u64, u64)) -> u64| counts.iter().map(of).sum::<u64>();
@@ -410,11 +412,11 @@ impl AugmentArgs {
         let (before, after) = (sum(|c| c.0), sum(|c| c.1));
         let removed = match stale {
             0 => String::new(),
-            _ => format!("; {} removed", ui::several(stale, "stale copy", "stale copies")),
+            _ => format!("; {} removed", words::several(stale, "stale copy", "stale copies")),
         };
         ui.done(&format!(
             "augment: train {before} -> {after} pictures; the smallest of {} {} -> {}{removed}",
-            ui::several(names.len() as u64, "class", "classes"),
+            words::several(names.len() as u64, "class", "classes"),
             least(|c| c.0),
             least(|c| c.1)
         ));

@@ -3,9 +3,10 @@
 use clap::{Args, Subcommand};
 
 use super::args::{fact, print};
-use super::failure::{Exit, Failure};
+use crate::cli::exit::Exit;
+use crate::failure::Failure;
 use crate::model::cache::{Contents, Folder};
-use crate::ui::Ui;
+use crate::progress::Progress;
 
 /// Show what is kept of earlier runs, or remove it
 ///
@@ -43,7 +44,7 @@ Examples:
 }
 
 impl Cache {
-    pub fn run(self, ui: &Ui) -> Result<Exit, Failure> {
+    pub fn run(self, ui: &dyn Progress) -> Result<Exit, Failure> {
         let folder = Folder::of_user()?;
         match self.command {
             Command::Info => {

@@ -7,19 +7,21 @@ use std::path::{Path, PathBuf};
 use arrow_array::{Array, Int32Array, RecordBatch};
 use clap::Args;
 
-use super::args::{number, open_sink, threads};
-use super::failure::{Exit, Failure};
-use super::outputs;
+use super::args::{number, threads};
 use crate::check::{Claims, Depth, Finding, Report, Row, Rows, Rule, Seen, Settings, Severity, look};
+use crate::cli::exit::Exit;
 use crate::duplicates::{MAX_REACH, PerceptualHash, REACH};
+use crate::failure::Failure;
+use crate::io::Sink;
 use crate::io::Target;
+use crate::output;
+use crate::progress::Progress;
 use crate::split::Ratios;
 use crate::stage::{in_order, pool, slices};
 use crate::table::boxes::{Bounds, Boxes};
 use crate::table::column::{self, read_hashes};
 use crate::table::layout::{self, Findings, Profile};
 use crate::table::{Error, Images, Inputs, Table, dataset};
-use crate::ui::Ui;
 use report::Format;
 
 /// Rows that one thread works on at a time, with their pictures and without.
@@ -118,20 +120,20 @@ pub struct Check {
 }
 
 impl Check {
-    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let ignored = self.ignored()?;
         self.refuse_to_overwrite()?;
         let target = Target::parse(self.output.as_deref());
-        let format = outputs::format(&target, self.format, Format::Text)?;
+        let format = output::format(&target, self.format, Format::Text)?;
         let beside = match self.findings.as_deref() {
             Some(path) => {
                 let (format, target) = (Format::of(path)?, Target::File(path.into()));
-                Some((outputs::format(&target, Some(format), format)?, open_sink(&target, true)?))
+                Some((output::format(&target, Some(format), format)?, Sink::open(&target, true)?))
             }
             None => None,
         };
         let (table, layout) = self.open()?;
-        let sink = open_sink(&target, format == Format::Parquet)?;
+        let sink = Sink::open(&target, format == Format::Parquet)?;
         let (profile, findings) = layout;
         let what = What { name: table.name.clone(), profile, opened: self.opens(&table) };
         let depth = if what.opened { Depth::Pixels } else { Depth::Table };
@@ -154,7 +156,7 @@ impl Check {
         let outputs = [self.output.as_deref(), self.findings.as_deref()];
         for output in outputs.into_iter().flatten() {
             let inputs = self.inputs.iter().map(|input| &**input);
-            outputs::ensure_no_input(Some(output), inputs, "what is found in it")?;
+            output::ensure_no_input(Some(output), inputs, "what is found in it")?;
             let Ok(place) = output.canonicalize() else { continue };
             let mut folders = self.inputs.iter().filter_map(|input| input.canonicalize().ok());
             if place.is_file() && folders.any(|folder| place.starts_with(folder)) && !report::is_report(&place) {
@@ -162,7 +164,7 @@ impl Check {
                 return Err(Failure::usage(message, "write the report to another file"));
             }
         }
-        outputs::ensure_apart(&outputs)
+        output::ensure_apart(&outputs)
     }
 
     fn ignored(&self) -> Result<Vec<Rule>, Failure> {
@@ -224,7 +226,7 @@ fn imbalance(text: &str) -> Result<f64, String> {
 }
 
 /// What is wrong with a data set that was just written, whose pictures need not be decoded again.
-pub(super) fn of_export(folder: &Path, threads: usize, ui: &mut Ui) -> Result<Vec<(Rule, String)>, Failure> {
+pub(super) fn of_export(folder: &Path, threads: usize, ui: &mut dyn Progress) -> Result<Vec<(Rule, String)>, Failure> {
     let inputs = Inputs { paths: vec![folder.into()], ..Inputs::default() };
     let (table, findings) = match Profile::of(folder) {
         Some(profile) => open_folder(folder, profile)?,
@@ -262,7 +264,13 @@ fn noted_ratios(table: &Table) -> Option<Ratios> {
 }
 
 /// Looks at all rows, then holds them against each other.
-fn look_at_all(table: Table, settings: Settings, depth: Depth, threads: usize, ui: &mut Ui) -> Result<Report, Failure> {
+fn look_at_all(
+    table: Table,
+    settings: Settings,
+    depth: Depth,
+    threads: usize,
+    ui: &mut dyn Progress,
+) -> Result<Report, Failure> {
     let table = table.with_keys();
     let looking = Looking { depth, near: settings.hash_distance.is_some(), min_size: settings.min_size };
     let mut rows = Rows::new(settings);

@@ -12,17 +12,20 @@ use arrow_array::{ArrayRef, BooleanArray, Float32Array, RecordBatch, StringArray
 use arrow_schema::{DataType, SchemaRef};
 use clap::Args;
 
-use super::args::{Engines, ImageInputs, Origin, Work, default_format, number, open_sink};
-use super::failure::{Exit, Failure};
-use super::outputs;
+use super::args::{Engines, ImageInputs, Work, default_format, number};
 use super::results::Format;
+use crate::cli::exit::Exit;
+use crate::failure::Failure;
 use crate::head::Verdict;
+use crate::io::Sink;
 use crate::io::Target;
 use crate::model;
+use crate::output as names;
+use crate::progress::Progress;
+use crate::stage::Origin;
 use crate::stage::{Done, Skipped, slices};
 use crate::table::boxes::{self, Bounds};
 use crate::table::{Error, Table, column};
-use crate::ui::Ui;
 use judge::{Found, Judge};
 
 /// Rows that one thread works on at a time: where images are looked at, and where vectors are there already.
@@ -134,28 +137,28 @@ pub struct Classify {
 }
 
 impl Classify {
-    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let target = Target::parse(self.output.as_deref());
         let default = if target == Target::Stdout {
             default_format(&target, Format::Table, Format::Tsv)
         } else {
             Format::Parquet
         };
-        let format = outputs::format(&target, self.format, default)?;
+        let format = names::format(&target, self.format, default)?;
         let inputs = self.inputs.to_inputs();
         let others = [&self.head, &self.labels, &self.index].into_iter().flatten().map(|path| &**path);
-        outputs::ensure_no_input(self.output.as_deref(), others, "predictions")?;
+        names::ensure_no_input(self.output.as_deref(), others, "predictions")?;
         if format != Format::Parquet {
             let paths = inputs.paths.iter().map(|path| &**path);
-            outputs::ensure_no_input(self.output.as_deref(), paths, "predictions")?;
+            names::ensure_no_input(self.output.as_deref(), paths, "predictions")?;
         }
         let table = inputs.images_or_vectors()?.with_unique_keys();
         let origin = Origin::of(&table);
         let (first, table) = table.peek()?;
         let (judge, name) = (self.judge(&table, first.as_ref(), ui)?, table.name.clone());
         let schema = self.schema(&table, &judge);
-        outputs::ensure_whole_in_place(self.output.as_deref(), &inputs.paths, &table.schema, &schema)?;
-        let sink = open_sink(&target, format == Format::Parquet)?;
+        names::ensure_whole_in_place(self.output.as_deref(), &inputs.paths, &table.schema, &schema)?;
+        let sink = Sink::open(&target, format == Format::Parquet)?;
         let stage = Arc::new(Stage {
             schema,
             top: usize::from(self.top).min(judge.labels().len()),
@@ -175,7 +178,7 @@ impl Classify {
         let worker = stage.clone();
         let work = move |batch: Result<RecordBatch, Error>| worker.classify(&batch?);
         let mut rejected = 0;
-        let tally = self.work.drive(slices(table, rows), work, ui, |batch| {
+        let tally = self.work.work().drive(slices(table, rows), work, ui, |batch| {
             rejected += output.write(&batch)?;
             Ok(())
         })?;
@@ -187,7 +190,7 @@ impl Classify {
     }
 
     /// What decides, loaded and ready.
-    fn judge(&self, table: &Table, first: Option<&RecordBatch>, ui: &Ui) -> Result<Judge, Failure> {
+    fn judge(&self, table: &Table, first: Option<&RecordBatch>, ui: &dyn Progress) -> Result<Judge, Failure> {
         let is_ready = |model: &&String| {
             model.ends_with(".onnx")
                 || (self.labels.is_none() && model.contains('/') && !model::is_parquet(model.as_ref()))

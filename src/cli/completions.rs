@@ -4,7 +4,8 @@ use clap::Args;
 use clap_complete::Shell;
 
 use super::args::print;
-use super::failure::{Exit, Failure};
+use crate::cli::exit::Exit;
+use crate::failure::Failure;
 
 /// Print the completion script of a shell
 #[derive(Debug, Args)]

@@ -8,21 +8,25 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, SchemaRef};
 use clap::Args;
 
-use super::args::{ImageInputs, Origin, Size, Work, clean_up_when_interrupted, open_sink};
-use super::failure::{Exit, Failure};
-use super::folders;
-use super::outputs::{ensure_no_input, ensure_parquet, ensure_whole_in_place};
+use super::args::{ImageInputs, Size, Work};
+use crate::cli::exit::Exit;
 use crate::convert::{self, COMMAND, Known, Made, Recipe};
 use crate::export;
+use crate::failure::Failure;
 use crate::image::{self, Colour, Encoding, Flaw};
+use crate::io::Sink;
 use crate::io::{self, Folder, Target};
 use crate::names;
+use crate::output::folder;
+use crate::output::{ensure_no_input, ensure_parquet, ensure_whole_in_place};
+use crate::progress::Progress;
+use crate::stage::Origin;
 use crate::stage::{Done, Skipped, slices};
 use crate::table::boxes::{self, Bounds, Boxes};
 use crate::table::column::{self, hashes};
 use crate::table::dataset::{FOLDER, MANIFEST};
 use crate::table::{Error, Images, StreamFormat, Table, Writer};
-use crate::ui::{self, Ui};
+use crate::words;
 
 /// Rows that one thread works on at a time.
 const SLICE_ROWS: usize = 4;
@@ -72,7 +76,7 @@ pub struct ConvertRgb {
 }
 
 impl ConvertRgb {
-    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let size = self.size.map(|Size(width, height)| (width, height));
         let recipe = Recipe { background: self.background, size, encoding: self.encode };
         match Target::parse(self.output.as_deref()) {
@@ -81,7 +85,7 @@ impl ConvertRgb {
         }
     }
 
-    fn to_table(&self, recipe: Recipe, target: &Target, ui: &mut Ui) -> Result<Exit, Failure> {
+    fn to_table(&self, recipe: Recipe, target: &Target, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         ensure_parquet(target)?;
         let inputs = self.inputs.to_inputs();
         let table = inputs.images()?.with_unique_keys();
@@ -93,7 +97,7 @@ impl ConvertRgb {
             let paths = inputs.paths.iter().map(|path| &**path);
             ensure_no_input(self.output.as_deref(), paths, "other pictures than it holds")?;
         }
-        let sink = open_sink(target, true)?;
+        let sink = Sink::open(target, true)?;
         let mut provenance = table.provenance.clone();
         recipe.describe(&mut provenance);
         let format = if *target == Target::Stdout { self.stdout_format } else { StreamFormat::Parquet };
@@ -102,14 +106,13 @@ impl ConvertRgb {
         ui.start("convert", table.rows);
         let work = move |batch: Result<RecordBatch, Error>| convert(&batch?, recipe, None, &schema);
         // One at a time: an Arrow array holds 2 GiB, and several large ones might not go into it.
-        let tally = self.work.drive(slices(table, 1), work, ui, |batch| Ok(writer.write(&batch)?))?;
+        let tally = self.work.work().drive(slices(table, 1), work, ui, |batch| Ok(writer.write(&batch)?))?;
         writer.finish()?;
         origin.report(ui);
         Ok(self.work.exit(&tally))
     }
 
-    fn to_folder(&self, recipe: Recipe, path: &Path, ui: &mut Ui) -> Result<Exit, Failure> {
-        clean_up_when_interrupted();
+    fn to_folder(&self, recipe: Recipe, path: &Path, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let (table, files) = self.survey(recipe, path, ui)?;
         let mut provenance = table.provenance.clone();
         recipe.describe(&mut provenance);
@@ -136,7 +139,7 @@ impl ConvertRgb {
             let (batch, files) = planned?;
             convert(&batch, recipe, Some((&*place.0, &place.1, &*files)), &schema)
         };
-        let tally = self.work.drive(planned, work, ui, |batch| Ok(writer.write(&batch)?))?;
+        let tally = self.work.work().drive(planned, work, ui, |batch| Ok(writer.write(&batch)?))?;
         if tally.rows != rows {
             return Err(changed(&path.display().to_string()));
         }
@@ -145,22 +148,22 @@ impl ConvertRgb {
         folder.complete();
         let removed = match removed {
             0 => String::new(),
-            _ => format!("; {} removed", ui::several(removed, "file of an earlier run", "files of an earlier run")),
+            _ => format!("; {} removed", words::several(removed, "file of an earlier run", "files of an earlier run")),
         };
         ui.note(&format!("{}: {tally}{removed}", path.display()));
         Ok(self.work.exit(&tally))
     }
 
     /// Reads all rows once, gives them back to be read again, and the names of their files.
-    fn survey(&self, recipe: Recipe, folder: &Path, ui: &mut Ui) -> Result<(Table, Vec<Box<str>>), Failure> {
+    fn survey(&self, recipe: Recipe, folder: &Path, ui: &mut dyn Progress) -> Result<(Table, Vec<Box<str>>), Failure> {
         let mut inputs = self.inputs.to_inputs();
-        let mut within = folders::refuse_inputs(&mut inputs, folder, &[], ui)?;
+        let mut within = folder::refuse_inputs(&mut inputs, folder, &[], ui)?;
         let mut keys: Vec<Box<str>> = Vec::new();
-        let table = folders::read_twice(&inputs, None, ui, |batch| {
+        let table = folder::read_twice(&inputs, None, ui, |batch| {
             let images = Images::of(batch)?;
             for row in 0..batch.num_rows() {
                 keys.push(images.key(row).into());
-                folders::refuse_row(&mut within, &images, row)?;
+                folder::refuse_row(&mut within, &images, row)?;
             }
             Ok(())
         })?;

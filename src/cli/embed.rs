@@ -9,15 +9,17 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, SchemaRef};
 use clap::Args;
 
-use super::args::{Engines, ImageInputs, Origin, TableOutput, Work};
-use super::failure::{Exit, Failure};
-use super::outputs::ensure_whole_in_place;
+use super::args::{Engines, ImageInputs, TableOutput, Work};
+use crate::cli::exit::Exit;
 use crate::embed::{Embedded, Embedder};
+use crate::failure::Failure;
 use crate::model::{self, Model, ModelId, TextTower, Use};
+use crate::output::ensure_whole_in_place;
+use crate::progress::Progress;
+use crate::stage::Origin;
 use crate::stage::{Done, Skipped, slices};
 use crate::table::column::{self, hashes};
 use crate::table::{Error, Table};
-use crate::ui::Ui;
 
 /// Rows that one thread works on at a time.
 const SLICE_ROWS: usize = 8;
@@ -81,7 +83,7 @@ pub struct Embed {
 }
 
 impl Embed {
-    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let model = self.model()?;
         let batch = self.batch_size(&model)?;
         if let Some(note) = model.note() {
@@ -115,7 +117,7 @@ impl Embed {
         let stage = Arc::new(stage);
         let worker = stage.clone();
         let work = move |batch: Result<RecordBatch, Error>| worker.embed(&batch?);
-        let tally = self.work.drive(items, work, ui, |batch| Ok(writer.write(&batch)?))?;
+        let tally = self.work.work().drive(items, work, ui, |batch| Ok(writer.write(&batch)?))?;
         writer.finish()?;
         origin.report(ui);
         let counts = match &stage.what {

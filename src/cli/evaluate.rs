@@ -14,15 +14,18 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::args::{default_format, open_sink};
-use super::failure::{Exit, Failure};
-use super::outputs;
+use super::args::default_format;
+use crate::cli::exit::Exit;
+use crate::failure::Failure;
+use crate::io::Sink;
 use crate::io::Target;
 use crate::metrics::{Labels, NO_CLASS, Row, Sample};
+use crate::output;
+use crate::progress::Progress;
 use crate::runs::{self, Run};
 use crate::stage::pool;
 use crate::table::{Source, Table, column};
-use crate::ui::{Ui, rows, several};
+use crate::words::{rows, several};
 use answers::{Answer, Columns};
 use compare::Comparison;
 use figures::{Figures, Format, Tally};
@@ -111,17 +114,17 @@ pub struct EvaluateArgs {
 }
 
 impl EvaluateArgs {
-    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let started = Instant::now();
         let target = Target::parse(self.output.as_deref());
-        let format = outputs::format(&target, self.format, default_format(&target, Format::Table, Format::Tsv))?;
+        let format = output::format(&target, self.format, default_format(&target, Format::Table, Format::Tsv))?;
         let inputs = [Some(&self.predictions), self.compare.as_ref()];
-        outputs::ensure_no_input(self.output.as_deref(), inputs.into_iter().flatten().map(|path| &**path), "figures")?;
-        outputs::ensure_apart(&[self.output.as_deref(), self.log.as_deref()])?;
-        self.log.as_ref().map_or(Ok(()), |log| outputs::ensure_parquet(&Target::File(log.clone())))?;
+        output::ensure_no_input(self.output.as_deref(), inputs.into_iter().flatten().map(|path| &**path), "figures")?;
+        output::ensure_apart(&[self.output.as_deref(), self.log.as_deref()])?;
+        self.log.as_ref().map_or(Ok(()), |log| output::ensure_parquet(&Target::File(log.clone())))?;
         let source = self.open(&self.predictions)?;
         let mut columns = Columns::find(&source.table(None)?, &self.wishes())?;
-        let sink = open_sink(&target, format == Format::Parquet)?;
+        let sink = Sink::open(&target, format == Format::Parquet)?;
         let inputs: Vec<&Path> = inputs.into_iter().flatten().map(|path| &**path).collect();
         let beside: Vec<&Path> = self.log.iter().chain(&self.output).map(|path| &**path).collect();
         let report = self.report.as_deref().map(|path| report::Folder::open(path, &inputs, &beside)).transpose()?;
@@ -241,7 +244,7 @@ impl EvaluateArgs {
     }
 
     /// What a person should know before believing the figures.
-    fn warn(&self, name: &str, columns: &Columns, known: Option<&BTreeSet<String>>, seen: &Seen, ui: &Ui) {
+    fn warn(&self, name: &str, columns: &Columns, known: Option<&BTreeSet<String>>, seen: &Seen, ui: &dyn Progress) {
         let count = |of: fn(&Tally) -> u64| seen.groups.iter().map(|(_, group)| of(&group.tally)).sum::<u64>();
         let (failed, unknown) = (count(|t| t.failed), count(|t| t.unknown));
         if failed > 0 {
@@ -342,7 +345,12 @@ struct Seen {
 }
 
 impl Seen {
-    fn read(table: Table, columns: &Columns, known: Option<&BTreeSet<String>>, ui: &mut Ui) -> Result<Seen, Failure> {
+    fn read(
+        table: Table,
+        columns: &Columns,
+        known: Option<&BTreeSet<String>>,
+        ui: &mut dyn Progress,
+    ) -> Result<Seen, Failure> {
         let mut labels = Labels::default();
         let mut group_names = Labels::default();
         let mut groups: Vec<Group> = Vec::new();

@@ -10,13 +10,14 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::args::{Size, TableInputs, Work, default_format};
-use super::failure::{Exit, Failure};
-use super::outputs;
+use crate::cli::exit::Exit;
+use crate::failure::Failure;
 use crate::image::{self, Colour, Encoding};
 use crate::io::Target;
 use crate::names;
+use crate::output;
+use crate::progress::Progress;
 use crate::split::Split;
-use crate::ui::Ui;
 
 /// What a table is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -274,15 +275,15 @@ impl std::str::FromStr for Bytes {
 }
 
 impl Export {
-    pub fn run(mut self, ui: &mut Ui) -> Result<Exit, Failure> {
+    pub fn run(mut self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let target = Target::parse(self.output.as_deref());
         match self.wanted {
             Some(format) if format.is_folder() => {
-                self.output.as_deref().filter(|out| !out.is_file()).map_or(Ok(()), outputs::ensure_folder)?;
+                self.output.as_deref().filter(|out| !out.is_file()).map_or(Ok(()), output::ensure_folder)?;
                 self.format = format;
             }
             wanted => {
-                self.format = outputs::format(&target, wanted, default_format(&target, Format::Table, Format::Tsv))?;
+                self.format = output::format(&target, wanted, default_format(&target, Format::Table, Format::Tsv))?;
             }
         }
         self.refuse_what_does_not_suit()?;

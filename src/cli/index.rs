@@ -9,13 +9,15 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::args::{TableInputs, TableOutput};
-use super::failure::{Exit, Failure};
-use super::outputs::{ensure_no_input, ensure_ours, ensure_whole_in_place};
+use crate::cli::exit::Exit;
+use crate::failure::Failure;
 use crate::index::{Check, Error, Kind, Packer, beside, files_of, files_of_an_index};
 use crate::io::Target;
 use crate::model::{Engine, Model, short_id};
+use crate::output::{ensure_no_input, ensure_ours, ensure_whole_in_place};
+use crate::progress::Progress;
 use crate::table::{Provenance, column};
-use crate::ui::{Ui, left_out, several};
+use crate::words::{left_out, several};
 use build::Build;
 
 /// Make a searchable index of an embedding table
@@ -117,7 +119,7 @@ enum Choice {
 }
 
 impl IndexArgs {
-    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         match self.command {
             Some(IndexCommand::Info(info)) => info.run(ui),
             None => {
@@ -130,7 +132,7 @@ impl IndexArgs {
 }
 
 impl Make {
-    fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+    fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let inputs = self.inputs.to_inputs();
         let table = inputs.rows(|name| format!("pokedex embed {name} | pokedex index - -o index.parquet"))?;
         table.require(&self.vector_column)?;

@@ -6,9 +6,10 @@ use clap::Args;
 use roff::{Roff, bold, italic, roman};
 
 use super::args::print;
-use super::failure::{Exit, Failure};
-use super::outputs::ensure_folder;
+use crate::cli::exit::Exit;
+use crate::failure::Failure;
 use crate::io::write_file;
+use crate::output::ensure_folder;
 
 /// Print a manual page, or write all of them to a folder
 #[derive(Debug, Args)]

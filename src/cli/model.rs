@@ -5,12 +5,15 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 
 use super::args::{fact, print};
-use super::failure::{Exit, Failure};
+use crate::cli::exit::Exit;
+use crate::cli::ui::Ui;
+use crate::failure::Failure;
 use crate::head::{self, Head};
 use crate::model::hub::{self, Hub, Place, Removed, Repo, SHORT_NAMES, Variant};
 use crate::model::{self, models_folder};
+use crate::progress::Progress;
 use crate::table::Table;
-use crate::ui::{Ui, bytes, printable};
+use crate::words::{bytes, printable};
 
 /// List models, explain them, and get more of them
 ///
@@ -189,16 +192,6 @@ impl hub::Watch for Bar<'_> {
 
     fn waits(&mut self, why: &str) {
         self.0.warn(why);
-    }
-}
-
-impl From<hub::Error> for Failure {
-    fn from(error: hub::Error) -> Failure {
-        let mut failure = Failure::failed(error.to_string(), error.hint());
-        if error.is_usage() {
-            failure.exit = Exit::Usage;
-        }
-        failure
     }
 }
 

@@ -12,20 +12,23 @@ use clap::Args;
 use clap::builder::TypedValueParser;
 
 use self::preview::Pictures;
-use super::args::{default_format, open_sink};
-use super::failure::{Exit, Failure};
-use super::outputs;
+use super::args::default_format;
 use super::results::{Columns, Format, Group, Looks, write_results};
+use crate::cli::exit::Exit;
+use crate::failure::Failure;
 use crate::filter::Filter;
 use crate::index::{
     ANNOY, Annoy, Error, GRAPH, Hit, Index, Metric, PACKED, Part, Pokedex, QueryVector, Search, Term, diverse,
     parse_terms,
 };
+use crate::io::Sink;
 use crate::io::Target;
 use crate::model::{Engine, Known, Model};
+use crate::output;
+use crate::progress::Progress;
 use crate::species;
 use crate::table::column;
-use crate::ui::{Ui, rows};
+use crate::words::rows;
 use resolve::{Embedder, Lengths, Question, Resolved, check_words, queries_in, read, resolve, sound, stored_rows};
 
 /// Find what is nearest to words, pictures or stored rows
@@ -145,7 +148,7 @@ pub struct Query {
 }
 
 impl Query {
-    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         if self.null && self.format != Some(Format::Paths) {
             return Err(Failure::usage("-0 goes with --format paths", "pokedex query \"fire dog\" --format paths -0"));
         }
@@ -161,17 +164,17 @@ impl Query {
         let index = self.index.as_deref().filter(|path| none.iter().all(|none| path.as_os_str() != *none));
         let target = Target::parse(self.output.as_deref());
         let drawn = self.pictures.format(self.format)?;
-        let format = outputs::format(&target, drawn, default_format(&target, Format::Table, Format::Tsv))?;
+        let format = output::format(&target, drawn, default_format(&target, Format::Table, Format::Tsv))?;
         let beside =
             index.into_iter().flat_map(|path| [ANNOY, GRAPH, PACKED, "parquet"].map(|e| path.with_extension(e)));
         let read: Vec<PathBuf> =
             index.map(Path::to_path_buf).into_iter().chain(beside).chain(self.queries.clone()).collect();
-        outputs::ensure_no_input(self.output.as_deref(), read.iter().map(|path| &**path), "the result")?;
+        output::ensure_no_input(self.output.as_deref(), read.iter().map(|path| &**path), "the result")?;
         if format == Format::Paths && !self.columns.is_empty() {
             return Err(Failure::usage("--columns: does not suit --format paths", "--columns path --format tsv"));
         }
         let filter = self.condition.as_deref().map(Filter::parse).transpose()?;
-        let sink = open_sink(&target, format == Format::Parquet)?;
+        let sink = Sink::open(&target, format == Format::Parquet)?;
         let questions = self.questions(ui)?;
         // What has no direction can be compared by distance alone.
         let directions = |questions| match &self.queries {
@@ -228,7 +231,7 @@ impl Query {
         Ok(Some(Columns { names: self.columns.clone(), table }))
     }
 
-    fn questions(&self, ui: &Ui) -> Result<Vec<Question>, Failure> {
+    fn questions(&self, ui: &dyn Progress) -> Result<Vec<Question>, Failure> {
         if let Some(file) = &self.queries {
             return queries_in(file, &self.vector_column, self.model.is_some(), ui);
         }
@@ -242,7 +245,12 @@ impl Query {
         Ok(vec![Question { text: arguments.join(" "), terms, vector: None, model: None }])
     }
 
-    fn ask_pokedex(&self, questions: &[Question], filter: Option<&Filter>, ui: &Ui) -> Result<Vec<Group>, Failure> {
+    fn ask_pokedex(
+        &self,
+        questions: &[Question],
+        filter: Option<&Filter>,
+        ui: &dyn Progress,
+    ) -> Result<Vec<Group>, Failure> {
         let model = Model::builtin();
         if let Some(name) = self.model.as_ref().filter(|name| *name != "unknown") {
             let other = Model::find(name, self.engine)?.id().to_string();
@@ -302,7 +310,7 @@ impl Query {
         index: &Index,
         questions: &[Question],
         filter: Option<&Filter>,
-        ui: &Ui,
+        ui: &dyn Progress,
     ) -> Result<Vec<Group>, Failure> {
         let (made_by, dimension) = index.model()?;
         let model = match questions.iter().any(Question::needs_model) {
@@ -347,7 +355,7 @@ impl Query {
         annoy: &Annoy,
         metric: Metric,
         questions: &[Question],
-        ui: &Ui,
+        ui: &dyn Progress,
     ) -> Result<Vec<Group>, Failure> {
         let name = annoy.name();
         if self.condition.is_some() || self.explain || self.diverse.is_some() || self.exact {
@@ -401,7 +409,7 @@ impl Query {
         Group { query: question.text.clone(), terms: question.terms.clone(), first_rank: self.offset + 1, hits }
     }
 
-    fn open(&self, path: &Path, ui: &Ui) -> Result<Opened, Failure> {
+    fn open(&self, path: &Path, ui: &dyn Progress) -> Result<Opened, Failure> {
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         let table = path.with_extension("parquet");
         if let (Some(dimension), Some(metric)) = (self.dim, self.metric) {

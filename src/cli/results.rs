@@ -10,12 +10,12 @@ use arrow_array::{
 use arrow_schema::{DataType, Field, Schema};
 use serde_json::{Map, Value};
 
-use super::cells::{Cells, showable};
-use super::failure::Failure;
+use crate::failure::Failure;
 use crate::index::{Hit, Weighted};
 use crate::io::Sink;
+use crate::table::cells::{Cells, showable};
 use crate::table::{Provenance, StreamFormat, Writer, column};
-use crate::ui::{cell, printable};
+use crate::words::{cell, printable};
 
 /// How results are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

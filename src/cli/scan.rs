@@ -7,14 +7,17 @@ use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
 use arrow_schema::{DataType, SchemaRef};
 use clap::Args;
 
-use super::args::{ImageInputs, Origin, TableOutput, Work};
-use super::failure::{Exit, Failure};
-use super::outputs::ensure_whole_in_place;
+use super::args::{ImageInputs, TableOutput, Work};
+use crate::cli::exit::Exit;
+use crate::failure::Failure;
 use crate::image::{self, Colour};
+use crate::output::ensure_whole_in_place;
+use crate::progress::Progress;
+use crate::stage::Origin;
 use crate::stage::{Done, Skipped, slices};
 use crate::table::column::{self, hashes};
 use crate::table::{Error, Images, JoinOn, Metadata, OnDuplicate};
-use crate::ui::{Ui, rows, several};
+use crate::words::{rows, several};
 
 /// Rows that one thread works on at a time.
 const SLICE_ROWS: usize = 32;
@@ -58,7 +61,7 @@ pub struct Scan {
 }
 
 impl Scan {
-    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let mut metadata =
             self.meta.as_deref().map(|csv| Metadata::read(csv, self.on, self.on_duplicate)).transpose()?;
         let inputs = self.inputs.to_inputs();
@@ -82,7 +85,7 @@ impl Scan {
         ui.start("scan", table.rows);
         let verify = self.verify;
         let work = move |batch: Result<RecordBatch, Error>| Ok(look_at(&batch?, &schema, verify)?);
-        let tally = self.work.drive(slices(table, SLICE_ROWS), work, ui, |batch| match &mut metadata {
+        let tally = self.work.work().drive(slices(table, SLICE_ROWS), work, ui, |batch| match &mut metadata {
             Some(metadata) => Ok(writer.write(&metadata.join(&batch, &joined)?)?),
             None => Ok(writer.write(&batch)?),
         })?;
@@ -95,7 +98,7 @@ impl Scan {
         Ok(self.work.exit(&tally))
     }
 
-    fn report_join(&self, metadata: &Metadata, ui: &Ui) {
+    fn report_join(&self, metadata: &Metadata, ui: &dyn Progress) {
         let csv = self.meta.as_ref().map(|csv| csv.display().to_string()).unwrap_or_default();
         let report = metadata.report();
         if !report.duplicates.is_empty() {

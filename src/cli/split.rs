@@ -14,15 +14,18 @@ use clap::Args;
 
 use self::look::Look;
 use self::rows::{Classes, Copies, Keep, Rows, Wanted, divided};
-use super::args::{ImageInputs, Origin, TableOutput, Tally, Work, number};
-use super::failure::{Exit, Failure};
-use super::outputs::{ensure_no_input, ensure_whole_in_place};
+use super::args::{ImageInputs, TableOutput, Work, number};
+use crate::cli::exit::Exit;
 use crate::duplicates::{Groups, MAX_REACH, REACH};
+use crate::failure::Failure;
 use crate::io::Sink;
+use crate::output::{ensure_no_input, ensure_whole_in_place};
+use crate::progress::Progress;
 use crate::split::{Assignment, Item, Ratios, SPLITS, Split, assign};
+use crate::stage::{Origin, Tally};
 use crate::stage::{Skipped, in_order, pool, slices};
 use crate::table::{Error, Provenance, Source, Table, column};
-use crate::ui::{self, Ui};
+use crate::words;
 
 const SLICE_ROWS: usize = 32;
 /// So many classes are named in a warning.
@@ -124,7 +127,7 @@ pub struct SplitArgs {
 }
 
 impl SplitArgs {
-    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let inputs = self.inputs.to_inputs();
         let table = inputs.images()?.with_unique_keys();
         let origin = Origin::of(&table);
@@ -149,7 +152,7 @@ impl SplitArgs {
         let unseen: Arc<AtomicU64> = Arc::default();
         let table = self.looked_at(table, failed.clone(), unseen.clone())?.spool(|batch| {
             let failed = std::mem::take(&mut *failed.lock().expect("no thread panics with this lock"));
-            self.work.report(&failed, ui)?;
+            self.work.work().report(&failed, ui)?;
             tally.skipped += failed.len() as u64;
             ui.advance(batch.num_rows() as u64);
             rows.look(batch)
@@ -158,7 +161,7 @@ impl SplitArgs {
         origin.report(ui);
         let unseen = unseen.load(Ordering::Relaxed);
         if unseen > 0 {
-            let rows = ui::rows(unseen);
+            let rows = words::rows(unseen);
             ui.warn(&format!("split: no perceptual hash for {rows} that cannot be read: near copies are not found"));
         }
         if let Some(earlier) = &earlier {
@@ -194,7 +197,8 @@ impl SplitArgs {
                 let name = earlier.as_ref().map_or("", |earlier| &earlier.name);
                 done.torn.push(format!("one of {name} in {}", assignment.splits[place].name()));
             }
-            let units = ui::several(assignment.torn as u64, "group of rows or copies keeps", "groups or copies keep");
+            let units =
+                words::several(assignment.torn as u64, "group of rows or copies keeps", "groups or copies keep");
             let example = done.torn.join(" and ");
             ui.warn(&format!("split: {units} splits on several sides, as {example}"));
         }
@@ -227,7 +231,7 @@ impl SplitArgs {
     }
 
     /// Lets the rows of the table that is kept take part which are not among the new ones.
-    fn look_at_earlier(&self, earlier: &Source, rows: &mut Rows, ui: &Ui) -> Result<(), Failure> {
+    fn look_at_earlier(&self, earlier: &Source, rows: &mut Rows, ui: &dyn Progress) -> Result<(), Failure> {
         let own = [&self.by, &self.group].map(|name| name.as_deref().unwrap_or(column::CONTENT_HASH));
         let known = [
             column::CONTENT_HASH,
@@ -265,9 +269,9 @@ impl SplitArgs {
     }
 
     /// What about the classes is not as it should be.
-    fn warn(&self, classes: &Classes, lacking: usize, names: &[String], ui: &Ui) {
+    fn warn(&self, classes: &Classes, lacking: usize, names: &[String], ui: &dyn Progress) {
         if let Some(column) = classes.column.as_ref().filter(|_| classes.nameless > 0) {
-            let rows = ui::rows(classes.nameless);
+            let rows = words::rows(classes.nameless);
             let (have, are) = if classes.nameless == 1 { ("has", "is") } else { ("have", "are") };
             let advice = match column == column::ID && self.by.is_none() && classes.has_labels {
                 true => "; --by label divides by label",
@@ -277,13 +281,13 @@ impl SplitArgs {
         }
         if lacking > 0 {
             let more = if lacking > names.len() { ", …" } else { "" };
-            let (count, names) = (ui::several(lacking as u64, "class has", "classes have"), names.join(", "));
+            let (count, names) = (words::several(lacking as u64, "class has", "classes have"), names.join(", "));
             ui.warn(&format!("split: {count} no picture in train: {names}{more}"));
         }
     }
 
     /// Names the splits that got nothing, before whatever reads the output has a word.
-    fn warn_of_empty(&self, assignment: &Assignment, ui: &Ui) {
+    fn warn_of_empty(&self, assignment: &Assignment, ui: &dyn Progress) {
         let wanted = SPLITS.into_iter().filter(|&split| self.ratios.has(split));
         if assignment.splits.len() >= wanted.clone().count() {
             for split in wanted.filter(|split| !assignment.splits.contains(split)) {

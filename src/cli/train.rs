@@ -9,14 +9,17 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::args::{TableInputs, Work, number, open_sink};
-use super::failure::{Exit, Failure};
-use super::outputs;
+use super::args::{TableInputs, Work, number};
+use crate::cli::exit::Exit;
+use crate::failure::Failure;
 use crate::head::{Accept, Head, Method, Plan, Point, train};
+use crate::io::Sink;
 use crate::io::Target;
+use crate::output;
+use crate::progress::Progress;
 use crate::runs::{self, Run};
 use crate::table::column;
-use crate::ui::{Ui, rows};
+use crate::words::rows;
 use checkpoint::Checkpoint;
 use sample::{Sample, Target as ClassColumn};
 
@@ -120,21 +123,21 @@ pub struct Train {
 }
 
 impl Train {
-    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let started = Instant::now();
         self.fits_method()?;
-        outputs::ensure_parquet(&Target::File(self.output.clone()))?;
-        self.log.as_ref().map_or(Ok(()), |log| outputs::ensure_parquet(&Target::File(log.clone())))?;
-        outputs::ensure_apart(&[Some(self.output.as_path()), self.log.as_deref()])?;
+        output::ensure_parquet(&Target::File(self.output.clone()))?;
+        self.log.as_ref().map_or(Ok(()), |log| output::ensure_parquet(&Target::File(log.clone())))?;
+        output::ensure_apart(&[Some(self.output.as_path()), self.log.as_deref()])?;
         let paths = self.inputs.to_inputs().paths.into_iter().chain(self.with.iter().cloned()).collect::<Vec<_>>();
-        outputs::ensure_no_input(Some(&self.output), paths.iter().map(|path| &**path), "a head")?;
+        output::ensure_no_input(Some(&self.output), paths.iter().map(|path| &**path), "a head")?;
         let table = self.inputs.to_inputs().rows(|name| {
             format!("pokedex embed {name} -o embeddings.parquet, then pokedex train embeddings.parquet")
         })?;
         if let Some(log) = &self.log {
             runs::earlier(log)?;
         }
-        let sink = open_sink(&Target::File(self.output.clone()), true)?;
+        let sink = Sink::open(&Target::File(self.output.clone()), true)?;
         let name = table.name.clone();
         let pool = crate::stage::pool(self.work.threads())?;
         let sample = Sample::read(table, &self.features, &self.with, self.target, (self.validation, self.seed), ui)?;

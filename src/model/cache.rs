@@ -75,6 +75,8 @@ pub enum Error {
     NoVectors { model: String, kept: Vec<String> },
 }
 
+crate::failure::hinted!(Error);
+
 impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {

@@ -120,6 +120,16 @@ pub enum Error {
     Write(#[from] crate::io::Error),
 }
 
+impl crate::failure::Hinted for Error {
+    fn hint(&self) -> Option<String> {
+        Error::hint(self)
+    }
+
+    fn is_usage(&self) -> bool {
+        Error::is_usage(self)
+    }
+}
+
 impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {

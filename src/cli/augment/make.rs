@@ -8,7 +8,7 @@ use arrow_schema::SchemaRef;
 use super::earlier::PICTURES;
 use super::rows::{self, New};
 use crate::augment::{Augmenter, Partners, Picture, Share};
-use crate::cli::failure::Failure;
+use crate::failure::Failure;
 use crate::image::{self, Encoding};
 use crate::io::{Folder, escape_bytes};
 use crate::stage::{Done, Skipped};

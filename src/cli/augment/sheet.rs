@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 
 use crate::augment::{Augmenter, Partners};
-use crate::cli::failure::Failure;
+use crate::failure::Failure;
 use crate::image::{self, Colour, Encoding, Filter, Fit, Rgb};
 use crate::table::Images;
 use crate::table::boxes::{Bounds, Boxes};

@@ -7,7 +7,7 @@ use arrow_array::{Array, RecordBatch};
 use clap::ValueEnum;
 
 use crate::augment::{Candidate, Gathering, Share, is_box};
-use crate::cli::failure::Failure;
+use crate::failure::Failure;
 use crate::io;
 use crate::names;
 use crate::split::Split;

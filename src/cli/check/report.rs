@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::What;
 use crate::check::{Finding, Report, Rule, Severity, Span, Subject};
-use crate::cli::failure::Failure;
+use crate::failure::Failure;
 use crate::io::Sink;
 use crate::table::{Provenance, StreamFormat, Table, Writer};
-use crate::ui::{cell, printable, several};
+use crate::words::{cell, printable, several};
 
 /// How the report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]

@@ -2,8 +2,8 @@
 
 use arrow_array::{Array, RecordBatch};
 
-use super::super::failure::Failure;
 use crate::embed::{Embedded, Embedder};
+use crate::failure::Failure;
 use crate::head::{Doubt, Feature, Head, Verdict};
 use crate::image::{self, Flaw};
 use crate::model::classifier::{self, Detection};

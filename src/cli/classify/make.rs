@@ -6,18 +6,18 @@ use std::path::Path;
 use arrow_array::{Array, RecordBatch};
 use rayon::prelude::*;
 
-use super::super::failure::Failure;
 use super::judge::{Judge, Source, other_model};
 use crate::embed::Embedder;
+use crate::failure::Failure;
 use crate::head::{Class, Doubt, Feature, Head, Method};
 use crate::index::{self, Check, Unfit};
 use crate::model::classifier::{Classifier, Detection};
 use crate::model::{Device, Engine, Model, Use, normalise, short_id};
 use crate::notes;
+use crate::progress::Progress;
 use crate::species;
 use crate::table::Table;
 use crate::table::column;
-use crate::ui::Ui;
 
 /// What a cosine of the built-in model and of other models is multiplied by. CLIP and its kin are trained with (nearly) a
 /// hundred; the built-in model is not: with 20 its calibration error, of species' names as words,
@@ -177,7 +177,7 @@ pub fn ready(
     file: &Path,
     names: Option<&Path>,
     (confidence, iou): (f32, f32),
-    ui: &Ui,
+    ui: &dyn Progress,
 ) -> Result<Judge, Failure> {
     let names = names.map(labels).transpose()?;
     let classifier = Classifier::open(file, wishes.engine, names)?;

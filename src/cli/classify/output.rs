@@ -7,12 +7,12 @@ use arrow_array::{Array, BooleanArray, Float32Array, RecordBatch, StringArray};
 use arrow_schema::SchemaRef;
 use serde_json::{Map, Value};
 
-use super::super::failure::Failure;
 use super::super::results::{Format, number};
 use super::SECONDS;
+use crate::failure::Failure;
 use crate::io::Sink;
 use crate::table::{Provenance, StreamFormat, Writer, column};
-use crate::ui::{cell, printable};
+use crate::words::{cell, printable};
 
 /// What a rejected row is called in text.
 const UNKNOWN: &str = "unknown";

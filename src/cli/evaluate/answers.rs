@@ -6,7 +6,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, RecordBatch, Stri
 use arrow_schema::DataType;
 
 use super::spelling::Spelled;
-use crate::cli::failure::Failure;
+use crate::failure::Failure;
 use crate::split::Split;
 use crate::table::{Error, Table, column};
 

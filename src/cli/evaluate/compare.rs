@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::answers::{self, Columns};
 use super::figures::Figures;
-use crate::cli::failure::Failure;
+use crate::failure::Failure;
 use crate::metrics::{Interval, Labels, McNemar, paired_difference};
 use crate::runs::{self, Run};
 use crate::table::{Error, Source};

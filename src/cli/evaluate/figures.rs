@@ -9,12 +9,12 @@ use arrow_schema::{DataType, Field, Schema};
 use serde_json::{Map, Value as Json};
 
 use super::compare::Comparison;
-use crate::cli::failure::Failure;
+use crate::failure::Failure;
 use crate::io::Sink;
 use crate::metrics::{Interval, Intervals, Sample, balanced_accuracy, macro_average, quantile, weighted_average};
 use crate::runs;
 use crate::table::{Provenance, StreamFormat, Writer, column};
-use crate::ui::{cell, printable};
+use crate::words::{cell, printable};
 
 /// How figures are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

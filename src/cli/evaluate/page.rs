@@ -11,7 +11,7 @@ use super::plots;
 use super::report::{Contents, Pair, Shown};
 use crate::metrics::{Class, Interval, NO_CLASS, RiskPoint};
 use crate::runs;
-use crate::ui::{printable, rows};
+use crate::words::{printable, rows};
 
 /// A heat map of more classes could not be read.
 const HEAT_MAP_CLASSES: usize = 40;

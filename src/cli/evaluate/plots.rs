@@ -6,7 +6,7 @@ use htmlize::escape_text;
 
 use crate::metrics::{BINS, Bin, RiskPoint};
 use crate::runs::Point;
-use crate::ui::printable;
+use crate::words::printable;
 
 /// Points of a line; more could not be told apart.
 const POINTS: usize = 400;

@@ -13,14 +13,14 @@ use super::answers::{self, Columns};
 use super::compare::Comparison;
 use super::figures::{self, Figures, write_table};
 use super::page;
-use crate::cli::failure::Failure;
-use crate::cli::outputs::ensure_folder;
+use crate::failure::Failure;
 use crate::image::{self, Colour, Encoding, Filter, Fit};
 use crate::io::{self, Error, Sink};
 use crate::metrics::{BINS, Class, NO_CLASS, RiskPoint, Sample};
+use crate::output::ensure_folder;
+use crate::progress::Progress;
 use crate::runs::Point;
 use crate::table::{Images, Source, column};
-use crate::ui::Ui;
 
 /// Confused pairs that the page shows, and the edge of their pictures in pixels.
 const PAIRS: usize = 12;
@@ -127,7 +127,7 @@ impl Folder {
     }
 
     /// Writes every file of the report, the page last.
-    pub fn write(mut self, contents: &Contents, ui: &mut Ui) -> Result<(), Failure> {
+    pub fn write(mut self, contents: &Contents, ui: &mut dyn Progress) -> Result<(), Failure> {
         self.figures(contents)?;
         self.classes(contents)?;
         self.confusion(contents)?;
@@ -253,7 +253,7 @@ impl Folder {
     }
 
     /// Writes every prediction that was looked at, and picks the rows that the page shows.
-    fn predictions(&mut self, contents: &Contents, pairs: &mut [Pair], ui: &mut Ui) -> Result<(), Failure> {
+    fn predictions(&mut self, contents: &Contents, pairs: &mut [Pair], ui: &mut dyn Progress) -> Result<(), Failure> {
         let mut picker = Picker::new(contents.names, pairs);
         let mut writer = csv::Writer::from_writer(self.sink("predictions.csv")?);
         let lost = self.lost::<csv::Error>("predictions.csv");

@@ -9,7 +9,7 @@ use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use arrow_schema::DataType;
 
 use super::answers::{Columns, names};
-use crate::cli::failure::Failure;
+use crate::failure::Failure;
 use crate::table::{Error, Source};
 
 /// How classes are compared.

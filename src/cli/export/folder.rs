@@ -8,11 +8,9 @@ use std::sync::Arc;
 
 use arrow_array::{Array, RecordBatch};
 
-use super::super::args::{Tally, clean_up_when_interrupted};
 use super::super::check;
-use super::super::failure::{Exit, Failure};
-use super::super::folders;
 use super::{Choice, Export, Fit, Format};
+use crate::cli::exit::Exit;
 use crate::export::classes::Wanted;
 use crate::export::coco::Coco;
 use crate::export::edge::Edge;
@@ -22,15 +20,20 @@ use crate::export::manifest::{self, Entry, Known, MANIFEST, Manifest};
 use crate::export::webdataset::WebDataset;
 use crate::export::yolo::{self, Yolo};
 use crate::export::{self, Finished, Folder, Item, Layout, Plan, Recipe, Survey, Whereabouts};
+use crate::failure::Failure;
 use crate::filter::Filter;
 use crate::image::{self, Colour, Encoding};
 use crate::io::Target;
 use crate::names;
+use crate::output::folder;
+use crate::progress::Progress;
 use crate::split::{SPLITS, Split};
+use crate::stage::Tally;
 use crate::stage::{in_order, pool, slices};
 use crate::table::dataset::FOLDER;
 use crate::table::{self, Table, column, layout};
-use crate::ui::{self, Ui, rows};
+use crate::words;
+use crate::words::rows;
 use make::Job;
 
 /// Rows that one thread works on at a time.
@@ -42,7 +45,7 @@ const SHARD_BYTES: u64 = 200_000_000;
 
 impl Export {
     /// Writes the pictures of a table as a data set.
-    pub(super) fn to_folder(&self, ui: &mut Ui) -> Result<Exit, Failure> {
+    pub(super) fn to_folder(&self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let out = self.folder()?;
         let filter = self.condition.as_deref().map(Filter::parse).transpose()?;
         let (table, survey) = self.survey(filter.as_ref(), &out, ui)?;
@@ -63,7 +66,6 @@ impl Export {
             return Err(Failure::failed(format!("{name}: no row can be exported"), Some(hint)));
         }
 
-        clean_up_when_interrupted();
         let recipe = device
             .as_ref()
             .map_or_else(|| self.recipe(), |device| device.recipe(self.pictures.encode, self.pictures.quality));
@@ -113,7 +115,7 @@ impl Export {
     }
 
     /// Reads all rows once, and gives them back to be read again. None may lie in the folder `out`.
-    fn survey(&self, filter: Option<&Filter>, out: &Path, ui: &mut Ui) -> Result<(Table, Survey), Failure> {
+    fn survey(&self, filter: Option<&Filter>, out: &Path, ui: &mut dyn Progress) -> Result<(Table, Survey), Failure> {
         let mut inputs = self.inputs.to_inputs();
         let classes = match &self.pictures.classes {
             Some(Choice::File(path)) => Some(path),
@@ -121,14 +123,14 @@ impl Export {
         };
         let others = [self.device.model.as_ref(), self.device.anchors.as_ref(), classes];
         let others: Vec<_> = others.into_iter().flatten().collect();
-        let within = folders::refuse_inputs(&mut inputs, out, &others, ui)?;
+        let within = folder::refuse_inputs(&mut inputs, out, &others, ui)?;
         let mut survey = Survey::new(self.naming(), within);
-        let table = folders::read_twice(&inputs, filter, ui, |batch| Ok(survey.look(batch)?))?;
+        let table = folder::read_twice(&inputs, filter, ui, |batch| Ok(survey.look(batch)?))?;
         Ok((table, survey))
     }
 
     /// A detector must not be trained on what it is tested with; other data sets may be divided later.
-    fn require_split(&self, table: &Table, ui: &Ui) -> Result<(), Failure> {
+    fn require_split(&self, table: &Table, ui: &dyn Progress) -> Result<(), Failure> {
         if table.has(column::SPLIT) {
             return Ok(());
         }
@@ -141,7 +143,7 @@ impl Export {
     }
 
     /// Checks what was written, as `check` does, and says what is wrong.
-    fn found_wrong(&self, out: &Path, ui: &mut Ui) -> Result<bool, Failure> {
+    fn found_wrong(&self, out: &Path, ui: &mut dyn Progress) -> Result<bool, Failure> {
         const SHOWN: usize = 3;
         let errors = check::of_export(out, self.work.threads(), ui)?;
         for same in errors.chunk_by(|a, b| a.0 == b.0) {
@@ -159,12 +161,12 @@ impl Export {
     }
 
     /// The model of a bundle for a device, whose pictures are chosen.
-    fn device(&self, model: &Path, plan: &mut Plan, ui: &Ui) -> Result<Edge, Failure> {
+    fn device(&self, model: &Path, plan: &mut Plan, ui: &dyn Progress) -> Result<Edge, Failure> {
         const CALIBRATION: usize = 200;
         let wanted = self.device.calibration.map_or(CALIBRATION, |n| n as usize);
         plan.sample(wanted);
         if (plan.exported as usize) < wanted && plan.exported > 0 {
-            let pictures = ui::several(plan.exported, "picture", "pictures");
+            let pictures = words::several(plan.exported, "picture", "pictures");
             ui.warn(&format!("{pictures} to calibrate with, not {wanted}: there are no more"));
         }
         let edge = Edge::open(model, self.device.anchors.as_deref())?;
@@ -250,7 +252,7 @@ impl Export {
     }
 
     /// Makes and writes all pictures, and what goes with them; the manifest last.
-    fn write(&self, table: Table, job: Job, settings: String, ui: &mut Ui) -> Result<Outcome, Failure> {
+    fn write(&self, table: Table, job: Job, settings: String, ui: &mut dyn Progress) -> Result<Outcome, Failure> {
         let job = Arc::new(job);
         let (plan, folder) = (&job.plan, &job.folder);
         let (name, mut provenance) = (table.name.clone(), table.provenance.clone());
@@ -272,7 +274,7 @@ impl Export {
         let mut seen = 0;
         for slice in in_order(pool(self.work.threads())?, counted, work) {
             let slice = slice?;
-            self.work.report(&slice.skipped, ui)?;
+            self.work.work().report(&slice.skipped, ui)?;
             outcome.tally.skipped += slice.skipped.len() as u64;
             outcome.tally.report_flaws(&slice.flawed, ui);
             outcome.vanished += slice.vanished;
@@ -329,7 +331,7 @@ impl Export {
         Ok(outcome)
     }
 
-    fn report(&self, name: &str, out: &Path, plan: &Plan, outcome: &Outcome, ui: &Ui) {
+    fn report(&self, name: &str, out: &Path, plan: &Plan, outcome: &Outcome, ui: &dyn Progress) {
         if outcome.vanished > 0 {
             let boxes = if outcome.vanished == 1 { "box lies" } else { "boxes lie" };
             ui.warn(&format!("{name}: {} {boxes} outside of what is shown of a picture", outcome.vanished));
@@ -338,7 +340,7 @@ impl Export {
             ui.warn(&format!("{name}: {}", outcome.classless));
         }
         if plan.whole > 0 && matches!(self.format, Format::Yolo | Format::Coco) {
-            let pictures = ui::several(plan.whole, "picture has", "pictures have");
+            let pictures = words::several(plan.whole, "picture has", "pictures have");
             ui.warn(&format!("{name}: {pictures} no boxes: the box of its class is the whole picture"));
         }
         for note in &outcome.notes {
@@ -408,7 +410,7 @@ impl std::fmt::Display for Classless {
     }
 }
 
-fn report_left_out(name: &str, plan: &Plan, ui: &Ui) {
+fn report_left_out(name: &str, plan: &Plan, ui: &dyn Progress) {
     let total: u64 = plan.left.values().sum();
     if !plan.unknown.is_empty() {
         let values: Vec<&str> = plan.unknown.iter().map(String::as_str).collect();
@@ -428,7 +430,7 @@ fn is_harmless(file: &str) -> bool {
 }
 
 /// ImageFolder numbers the classes of every split by the folders that it has.
-fn warn_of_absent_classes(name: &str, plan: &Plan, ui: &Ui) {
+fn warn_of_absent_classes(name: &str, plan: &Plan, ui: &dyn Progress) {
     let counts = plan.counts();
     for (at, split) in SPLITS.into_iter().enumerate() {
         let absent = counts.values().filter(|counts| counts[at] == 0).count();

@@ -3,11 +3,11 @@
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
-use super::super::failure::Failure;
 use super::{Export, Format};
+use crate::failure::Failure;
 use crate::io::{Sink, Target};
+use crate::progress::Progress;
 use crate::table::{StreamFormat, Table, Writer, unwritable};
-use crate::ui::Ui;
 
 impl Export {
     /// The schema of what is kept of a table.
@@ -22,7 +22,7 @@ impl Export {
         format: Format,
         target: &Target,
         sink: Sink,
-        ui: &mut Ui,
+        ui: &mut dyn Progress,
     ) -> Result<(), Failure> {
         let is_stream = |target: &Target| match target {
             Target::File(path) => path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("arrows")),

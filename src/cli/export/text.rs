@@ -6,15 +6,16 @@ use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Schema};
 use serde_json::Value;
 
-use super::super::args::open_sink;
-use super::super::cells::{Cells, showable};
-use super::super::failure::{Exit, Failure};
-use super::super::outputs::{ensure_no_input, ensure_whole_in_place};
 use super::{Export, Format};
+use crate::cli::exit::Exit;
+use crate::failure::Failure;
 use crate::filter::Filter;
 use crate::io::{Sink, Target};
+use crate::output::{ensure_no_input, ensure_whole_in_place};
+use crate::progress::Progress;
+use crate::table::cells::{Cells, showable};
 use crate::table::{Table, column};
-use crate::ui::{Ui, cell, printable};
+use crate::words::{cell, printable};
 
 /// Rows by which the columns of a table for people are made wide enough, and how wide a column is at most.
 const LOOK: usize = 256;
@@ -22,7 +23,7 @@ const WIDEST: usize = 60;
 
 impl Export {
     /// Writes the table as text, as a table or as an array.
-    pub(super) fn to_stream(&self, target: &Target, ui: &mut Ui) -> Result<Exit, Failure> {
+    pub(super) fn to_stream(&self, target: &Target, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let format = self.format;
         let filter = self.condition.as_deref().map(Filter::parse).transpose()?;
         let inputs = self.inputs.to_inputs();
@@ -39,7 +40,7 @@ impl Export {
             table = table.filtered(filter)?;
         }
         let binary = matches!(format, Format::Npy | Format::Faiss | Format::Parquet | Format::Arrow);
-        let sink = open_sink(target, binary)?;
+        let sink = Sink::open(target, binary)?;
         ui.start("export", table.rows);
         match format {
             Format::Npy | Format::Faiss => self.array(table, target, sink, ui),
@@ -60,7 +61,7 @@ impl Export {
         self.columns.iter().map(|name| schema.index_of(name).expect("the columns were checked")).collect()
     }
 
-    fn delimited(&self, table: Table, delimiter: u8, sink: Sink, ui: &mut Ui) -> Result<(), Failure> {
+    fn delimited(&self, table: Table, delimiter: u8, sink: Sink, ui: &mut dyn Progress) -> Result<(), Failure> {
         let columns = self.chosen(&table.schema, |t| !t.is_nested());
         let failed = sink.failure();
         // In TSV nothing is quoted, as cut and awk want it; tabs and line breaks inside cells are escaped instead.
@@ -78,7 +79,7 @@ impl Export {
     }
 
     /// An object a line, or an array of them.
-    fn json(&self, table: Table, format: Format, mut sink: Sink, ui: &mut Ui) -> Result<(), Failure> {
+    fn json(&self, table: Table, format: Format, mut sink: Sink, ui: &mut dyn Progress) -> Result<(), Failure> {
         let columns = self.chosen(&table.schema, |t| !(t.is_nested() && column::holds_binary(t)));
         let failed = sink.failure();
         let names: Vec<String> = columns.iter().map(|&i| table.schema.field(i).name().clone()).collect();
@@ -103,7 +104,7 @@ impl Export {
     }
 
     /// For people: columns as wide as the first rows want them.
-    fn aligned(&self, table: Table, mut sink: Sink, ui: &mut Ui) -> Result<(), Failure> {
+    fn aligned(&self, table: Table, mut sink: Sink, ui: &mut dyn Progress) -> Result<(), Failure> {
         let columns = self.chosen(&table.schema, |t| !t.is_nested());
         let failed = sink.failure();
         let titles = columns.iter().map(|&i| printable(table.schema.field(i).name())).collect();
@@ -161,7 +162,7 @@ impl Row<'_> {
 fn each_row(
     table: Table,
     columns: &[usize],
-    ui: &mut Ui,
+    ui: &mut dyn Progress,
     mut see: impl FnMut(Row) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     for batch in table {

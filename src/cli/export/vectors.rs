@@ -7,15 +7,16 @@ use std::io::{BufWriter, Seek, Write};
 use arrow_array::{Array, RecordBatch};
 use serde_json::json;
 
-use super::super::failure::Failure;
-use super::super::outputs::open_beside;
 use super::{Export, Format};
 use crate::export::vectors::{faiss_header, npy_header};
+use crate::failure::Failure;
 use crate::index::one_model;
 use crate::io::{Error, Sink, Target};
+use crate::output::open_beside;
+use crate::progress::Progress;
 use crate::species;
 use crate::table::{self, Table, column};
-use crate::ui::{Ui, left_out, rows};
+use crate::words::{left_out, rows};
 
 /// Greater numbers are no classes.
 const MOST_IDS: i32 = 1 << 20;
@@ -23,7 +24,13 @@ const MOST_IDS: i32 = 1 << 20;
 impl Export {
     /// The number of rows stands at the beginning of an array, and is known at its end: so the numbers go to a temporary
     /// file first.
-    pub(super) fn array(&self, table: Table, target: &Target, mut sink: Sink, ui: &mut Ui) -> Result<(), Failure> {
+    pub(super) fn array(
+        &self,
+        table: Table,
+        target: &Target,
+        mut sink: Sink,
+        ui: &mut dyn Progress,
+    ) -> Result<(), Failure> {
         let name = sink.name();
         let failed = sink.failure();
         const HEADER: [&str; 4] = ["row", "key", "id", "label"];
@@ -75,7 +82,13 @@ impl Export {
 
     /// An array of arrays, of which the first is the vector of id 1, as web pages look them up; and beside a file what
     /// there is in it.
-    pub(super) fn web_json(&self, table: Table, target: &Target, mut sink: Sink, ui: &mut Ui) -> Result<(), Failure> {
+    pub(super) fn web_json(
+        &self,
+        table: Table,
+        target: &Target,
+        mut sink: Sink,
+        ui: &mut dyn Progress,
+    ) -> Result<(), Failure> {
         let (input, name) = (table.name.clone(), sink.name());
         let failed = sink.failure();
         const DESCRIPTION: &str =
@@ -159,7 +172,7 @@ impl Export {
     fn each_vector(
         &self,
         table: Table,
-        ui: &mut Ui,
+        ui: &mut dyn Progress,
         mut see: impl FnMut(&Row, &[f32]) -> Result<(), Failure>,
     ) -> Result<u64, Failure> {
         let mut without = 0;

@@ -7,15 +7,15 @@ use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Schema};
 
 use super::Make;
-use crate::cli::args::open_sink;
-use crate::cli::failure::Failure;
+use crate::failure::Failure;
 use crate::index::{
     Annoy, Approximate, Beside, Error, Graph, IDENTITY, KIND, Kind, Metric, PACKED, Packed, PackedWriter, RECALL,
     TREES, annoy, beside, fingerprint, graph,
 };
 use crate::io::{Sink, Target};
+use crate::progress::Progress;
 use crate::table::Writer;
-use crate::ui::{Ui, rows, several};
+use crate::words::{rows, several};
 
 /// A graph that finds a smaller share of the ten nearest rows than this is not kept: the index is exact instead.
 const LEAST_RECALL: f64 = 0.9;
@@ -35,7 +35,7 @@ pub struct Build {
 
 impl Build {
     pub fn start(table: PathBuf, kind: Kind, schema: &Schema, dimension: usize) -> Result<Build, Failure> {
-        let open = |extension| open_sink(&Target::File(beside(&table, extension)), true);
+        let open = |extension| Sink::open(&Target::File(beside(&table, extension)), true);
         let path = beside(&table, PACKED);
         let packed = PackedWriter::new(open(PACKED)?, schema, dimension).map_err(|e| unwritable(&path, e))?;
         let approximate = kind.approximate().map(open).transpose()?;
@@ -47,7 +47,7 @@ impl Build {
     }
 
     /// Finishes all files, `writer`'s last; gives the kind that the index has become.
-    pub fn finish(self, make: &Make, mut writer: Writer, ui: &mut Ui) -> Result<Kind, Failure> {
+    pub fn finish(self, make: &Make, mut writer: Writer, ui: &mut dyn Progress) -> Result<Kind, Failure> {
         let path = beside(&self.table, PACKED);
         let (mut sink, identity) = self.packed.finish().map_err(|e| unwritable(&path, e))?;
         let packed = Packed::new(path.display().to_string(), sink.map()?)?;
@@ -91,7 +91,7 @@ fn trees(
     packed: &Packed,
     sink: &mut Sink,
     writer: &mut Writer,
-    ui: &mut Ui,
+    ui: &mut dyn Progress,
 ) -> Result<Approximate, Failure> {
     let options = annoy::Options { metric: Metric::Angular, trees: make.trees, seed: make.seed };
     ui.start("trees", Some(make.trees.get() as u64));
@@ -116,7 +116,7 @@ fn trees(
 }
 
 /// Grows a graph.
-fn neighbours(make: &Make, packed: &Packed, sink: &mut Sink, ui: &mut Ui) -> Result<Approximate, Failure> {
+fn neighbours(make: &Make, packed: &Packed, sink: &mut Sink, ui: &mut dyn Progress) -> Result<Approximate, Failure> {
     let options = graph::Options { degree: make.degree.into(), ..graph::Options::default() };
     ui.start("graph", Some(packed.len() as u64));
     let start = Instant::now();

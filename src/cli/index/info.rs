@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use crate::cli::args::open_sink;
-use crate::cli::failure::{Exit, Failure};
+use crate::cli::exit::Exit;
+use crate::failure::Failure;
 use crate::index::{Beside, Error, IDENTITY, KIND, Kind, PACKED, RECALL, beside};
+use crate::io::Sink;
 use crate::io::Target;
+use crate::progress::Progress;
 use crate::table::Source;
-use crate::ui::{self, Ui, printable};
+use crate::words;
+use crate::words::printable;
 
 /// Show what an index is, what lies beside it, and whether that belongs to it
 #[derive(Debug, Args)]
@@ -34,7 +37,7 @@ pub struct Info {
 }
 
 impl Info {
-    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let source = Source::open(&self.index, &format!("pokedex index {} -o INDEX.parquet", self.index.display()))?;
         let table = source.table(Some(&|_: &str| false))?;
         let whole = source.table(None)?;
@@ -56,7 +59,7 @@ impl Info {
         let columns: Vec<String> = whole.schema.fields().iter().map(|field| field.name().clone()).collect();
         let (rows, recall) = (table.rows, footer.get(RECALL).and_then(|recall| recall.parse::<f64>().ok()));
         let dimension = footer.get("dimension").and_then(|dimension| dimension.parse::<u64>().ok());
-        let mut sink = open_sink(&Target::Stdout, false)?;
+        let mut sink = Sink::open(&Target::Stdout, false)?;
         let failed = |e| Failure::from(crate::io::Error::Stdout(e));
         if self.json {
             let object = json!({
@@ -83,7 +86,7 @@ impl Info {
             lines.push(("columns", columns.join(", ")));
             lines.extend(recall.map(|recall| ("recall", format!("{recall} of the ten nearest rows"))));
             for (path, size) in &files {
-                let size = size.map_or("missing".to_string(), ui::bytes);
+                let size = size.map_or("missing".to_string(), words::bytes);
                 lines.push(("file", format!("{} ({size})", path.display())));
             }
             for (name, value) in lines {

@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use clap::Args;
 use rayon::prelude::*;
 
-use crate::cli::failure::Failure;
 use crate::cli::results::{Format, Group};
+use crate::failure::Failure;
 use crate::image::{self, Colour, Rgb};
 use crate::index::Hit;
 use crate::io::{self, Sink};
+use crate::progress::Progress;
 use crate::terminal::{Captioned, Colours, Grid, Protocol, Screen};
-use crate::ui::{Ui, printable};
+use crate::words::printable;
 
 /// So many files are opened at most, unless more are asked for with --top.
 const MOST_OPENED: usize = 20;
@@ -75,7 +76,7 @@ impl Pictures {
         indexed: bool,
         many: bool,
         top: u32,
-        ui: &Ui,
+        ui: &dyn Progress,
     ) -> Result<(), Failure> {
         let why_none = match groups.iter().flat_map(|group| &group.hits).any(|hit| hit.path.is_some()) {
             true => None,
@@ -186,7 +187,7 @@ fn load(hit: &Hit, edge: u32) -> Result<Rgb, String> {
 
 /// A table may come from a stranger, and a desktop starts programs as readily as it shows pictures: only what is named as
 /// a picture and is one is opened.
-fn open(groups: &[Group], most: usize, ui: &Ui) -> Result<(), Failure> {
+fn open(groups: &[Group], most: usize, ui: &dyn Progress) -> Result<(), Failure> {
     let mut seen = HashSet::new();
     let paths = groups.iter().flat_map(|group| &group.hits).filter_map(|hit| hit.path.as_deref());
     let paths: Vec<&str> = paths.filter(|&path| seen.insert(path)).collect();

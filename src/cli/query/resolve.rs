@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
 
-use crate::cli::failure::Failure;
+use crate::failure::Failure;
 use crate::image;
 use crate::index::{Annoy, Error, QueryVector, Stored, Term, Unfit, VectorFile, Weighted, parse_line, parse_terms};
 use crate::matrix::dot;
 use crate::model::{Device, ImageTower, Known, Model, TextTower, Use, correct, normalise};
 use crate::notes;
-use crate::ui::{Ui, left_out};
+use crate::progress::Progress;
+use crate::words::left_out;
 
 /// A query as it was written: terms, or a row of a file of vectors.
 pub struct Question {
@@ -73,7 +74,7 @@ impl Lengths {
 }
 
 /// Refuses a query that is nothing but the name of a file, which would be read as words; says so where it is a part.
-pub fn check_words(terms: &[Weighted], arguments: &[String], ui: &Ui) -> Result<(), Failure> {
+pub fn check_words(terms: &[Weighted], arguments: &[String], ui: &dyn Progress) -> Result<(), Failure> {
     let file = |term: &Term| match term {
         // What has neither a dot nor a slash is a word, whatever lies in the folder.
         Term::Text(text) if text.contains(['.', '/']) && Path::new(text).is_file() => Some(text.clone()),
@@ -125,7 +126,7 @@ fn spelling(file: &str) -> Spelling {
 }
 
 /// The queries in a file: one a line, or one a row where it holds vectors. `named` says that a model was given.
-pub fn queries_in(file: &Path, column: &str, named: bool, ui: &Ui) -> Result<Vec<Question>, Failure> {
+pub fn queries_in(file: &Path, column: &str, named: bool, ui: &dyn Progress) -> Result<Vec<Question>, Failure> {
     let opened = crate::io::seekable(file)?;
     let failed = |source| Failure::from(crate::io::Error::Read { path: file.into(), source });
     let bytes = crate::io::At::new(opened.try_clone().map_err(failed)?).map_err(failed)?;
@@ -201,7 +202,7 @@ fn no_lines(file: &Path) -> Option<(&'static str, &'static str)> {
 }
 
 /// Says where nobody knows which model made the vectors.
-fn said_of(vectors: VectorFile, file: &Path, named: bool, ui: &Ui) -> VectorFile {
+fn said_of(vectors: VectorFile, file: &Path, named: bool, ui: &dyn Progress) -> VectorFile {
     if vectors.model.is_none() && !named {
         let name = file.display();
         ui.warn(&format!("{name}: does not say which model made its vectors; taken to be that of the index"));
@@ -228,7 +229,7 @@ pub fn resolve(
     questions: &[Question],
     embedder: &mut Embedder,
     look_up: &Lookup,
-    ui: &Ui,
+    ui: &dyn Progress,
 ) -> Result<Vec<Resolved>, Failure> {
     let stored = stored_rows(questions, look_up)?;
     let resolved = questions.iter().map(|question| {
@@ -276,7 +277,7 @@ pub fn item(annoy: &Annoy, term: &Term, lengths: Lengths) -> Result<Stored, Fail
 }
 
 /// A text as it was probably meant; says what it takes for a slip.
-pub fn read<'a>(text: &str, look_up: impl Fn(&str) -> Known<'a>, ui: &Ui) -> String {
+pub fn read<'a>(text: &str, look_up: impl Fn(&str) -> Known<'a>, ui: &dyn Progress) -> String {
     let (text, changes) = correct(text, look_up);
     for (written, meant) in changes {
         ui.warn(&format!("\"{written}\": not a known word; read as \"{meant}\""));
@@ -325,7 +326,7 @@ impl Embedder {
         term: &Term,
         stored: &HashMap<String, Stored>,
         without: &mut Vec<u32>,
-        ui: &Ui,
+        ui: &dyn Progress,
     ) -> Result<Vec<f32>, Failure> {
         match term {
             Term::Text(text) => {

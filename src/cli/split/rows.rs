@@ -10,8 +10,8 @@ use arrow_array::{Array, RecordBatch};
 use arrow_buffer::{Buffer, ScalarBuffer};
 use arrow_schema::DataType;
 
-use super::super::failure::Failure;
 use crate::duplicates::{Groups, PerceptualHash, near, near_vectors};
+use crate::failure::Failure;
 use crate::index::Check;
 use crate::split::{Item, Split};
 use crate::table::column::{self, read_hashes};

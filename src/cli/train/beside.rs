@@ -6,8 +6,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::super::failure::Failure;
 use super::sample::{feature, keys};
+use crate::failure::Failure;
 use crate::head::Feature;
 use crate::index::Check;
 use crate::io;

@@ -6,15 +6,16 @@ use std::path::PathBuf;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, Int32Array, RecordBatch, StringArray};
 
-use super::super::failure::Failure;
 use super::beside::Beside;
 use crate::duplicates::Groups;
+use crate::failure::Failure;
 use crate::head::{Class, Feature, Rows, RowsBuilder, STRANGER, UNSEEN};
 use crate::index::Check;
+use crate::progress::Progress;
 use crate::split::{Item, Ratios, Split, assign};
 use crate::table::column::{self, read_hashes};
 use crate::table::{self, Table};
-use crate::ui::{Ui, left_out, printable, rows};
+use crate::words::{left_out, printable, rows};
 
 /// Which column holds the class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -62,7 +63,7 @@ impl Sample {
         others: &[PathBuf],
         target: Target,
         (share, seed): (f64, u64),
-        ui: &mut Ui,
+        ui: &mut dyn Progress,
     ) -> Result<Sample, Failure> {
         let name = table.name.clone();
         table.require(&target.column())?;
@@ -110,7 +111,7 @@ impl Sample {
     ///
     /// # Errors
     /// No validation row has a class that could have been learnt: the classes were divided instead of the images.
-    pub fn report(&self, name: &str, ui: &Ui) -> Result<(), Failure> {
+    pub fn report(&self, name: &str, ui: &dyn Progress) -> Result<(), Failure> {
         if self.without_vector > 0 {
             ui.warn(&format!("{name}: {}", left_out(self.without_vector)));
         }

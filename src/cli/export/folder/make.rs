@@ -6,10 +6,10 @@ use std::sync::Arc;
 use arrow_array::{Array, BooleanArray, RecordBatch};
 use arrow_schema::SchemaRef;
 
-use super::super::super::failure::Failure;
 use crate::export::manifest::Known;
 use crate::export::yolo::class_of;
 use crate::export::{self, Folder, Item, Layout, Made, Place, Plan, Recipe};
+use crate::failure::Failure;
 use crate::image::{self, Flaw};
 use crate::io::Digest;
 use crate::stage::Skipped;

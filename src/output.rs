@@ -3,6 +3,8 @@
 //! Hides: which extensions say what, and when two names mean one file. Promises: nothing is written under a name that says
 //! something else; an input is replaced only by a table that has all its columns.
 
+pub mod folder;
+
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -10,8 +12,7 @@ use std::path::{Path, PathBuf};
 use arrow_schema::Schema;
 use clap::ValueEnum;
 
-use super::args::open_sink;
-use super::failure::Failure;
+use crate::failure::Failure;
 use crate::io::{Sink, Target};
 use crate::table::dataset::{MANIFEST, folder_of};
 
@@ -231,7 +232,7 @@ pub fn open_beside(path: PathBuf, ours: impl FnOnce(&[u8]) -> bool) -> Result<Si
         let read = std::fs::File::open(path).and_then(|file| file.take(4096).read_to_end(&mut start));
         read.is_ok() && (start.is_empty() || ours(&start))
     })?;
-    open_sink(&Target::File(path), true)
+    Ok(Sink::open(&Target::File(path), true)?)
 }
 
 /// Refuses to replace a file that nobody named, unless it is `ours`.

@@ -12,7 +12,7 @@ use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{DataType, FieldRef};
 use serde_json::{Map, Value};
 
-use super::failure::Failure;
+use crate::failure::Failure;
 
 /// A column whose values can be shown, made by [`showable`].
 pub struct Cells<'a> {

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-pub use crate::io::{cell, printable};
+use crate::progress::Progress;
+use crate::words::printable;
 
 /// Work that takes less than this shows no bar.
 const A_MOMENT: Duration = Duration::from_millis(600);
@@ -35,15 +36,6 @@ impl Ui {
         Ui { talk, bar: None }
     }
 
-    /// Begins a piece of work of so many rows.
-    pub fn start(&mut self, what: &'static str, rows: Option<u64>) {
-        let template = match rows {
-            Some(_) => "{msg} {wide_bar} {human_pos}/{human_len} {rate:.dim} {eta:.dim}",
-            None => "{msg} {spinner} {human_pos} {rate:.dim}",
-        };
-        self.begin(what, rows, template);
-    }
-
     /// Begins a piece of work of so many bytes.
     pub fn start_bytes(&mut self, what: &'static str, bytes: u64) {
         let template = "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec:.dim} {eta:.dim}";
@@ -63,13 +55,6 @@ impl Ui {
         self.bar = Some(Bar { bar, started: Instant::now(), shown: false });
     }
 
-    /// So many rows more are done.
-    pub fn advance(&mut self, rows: u64) {
-        if let Some(bar) = self.shown_bar() {
-            bar.inc(rows);
-        }
-    }
-
     /// So many bytes are done in all.
     pub fn reach(&mut self, bytes: u64) {
         if let Some(bar) = self.shown_bar() {
@@ -84,36 +69,6 @@ impl Ui {
             bar.bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
         }
         Some(&bar.bar)
-    }
-
-    /// The work is done or given up: the bar goes away.
-    pub fn finish(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.bar.finish_and_clear();
-        }
-    }
-
-    /// Something the user should know: `THING: what is wrong`.
-    pub fn warn(&self, message: &str) {
-        self.line(Talk::Normal, message);
-    }
-
-    /// What can be done about a warning: a command or a sentence.
-    pub fn hint(&self, hint: &str) {
-        if self.talk >= Talk::Normal {
-            self.print(&format!("hint: {}", printable(hint)));
-        }
-    }
-
-    /// What was done, on success; only with `-v`.
-    pub fn note(&self, message: &str) {
-        self.line(Talk::Verbose, message);
-    }
-
-    /// What was done, for a person who waited for it: on a terminal, and with `-v`.
-    pub fn done(&self, message: &str) {
-        let level = if std::io::stderr().is_terminal() { Talk::Normal } else { Talk::Verbose };
-        self.line(level, message);
     }
 
     /// Why the command failed, with its hints; never silenced.
@@ -142,22 +97,43 @@ impl Ui {
     }
 }
 
-/// `1 row`, `2 rows`.
-pub fn rows(count: u64) -> String {
-    several(count, "row", "rows")
-}
+impl Progress for Ui {
+    fn start(&mut self, what: &'static str, rows: Option<u64>) {
+        let template = match rows {
+            Some(_) => "{msg} {wide_bar} {human_pos}/{human_len} {rate:.dim} {eta:.dim}",
+            None => "{msg} {spinner} {human_pos} {rate:.dim}",
+        };
+        self.begin(what, rows, template);
+    }
 
-/// `1 error`, `2 errors`.
-pub fn several(count: u64, one: &str, more: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { more })
-}
+    fn advance(&mut self, rows: u64) {
+        if let Some(bar) = self.shown_bar() {
+            bar.inc(rows);
+        }
+    }
 
-/// `12 B`, `350.10 MB`.
-pub fn bytes(count: u64) -> String {
-    indicatif::DecimalBytes(count).to_string()
-}
+    fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.bar.finish_and_clear();
+        }
+    }
 
-/// `1 row without a vector was left out`.
-pub fn left_out(count: u64) -> String {
-    format!("{} without a vector {} left out", rows(count), if count == 1 { "was" } else { "were" })
+    fn warn(&self, message: &str) {
+        self.line(Talk::Normal, message);
+    }
+
+    fn hint(&self, hint: &str) {
+        if self.talk >= Talk::Normal {
+            self.print(&format!("hint: {}", printable(hint)));
+        }
+    }
+
+    fn note(&self, message: &str) {
+        self.line(Talk::Verbose, message);
+    }
+
+    fn done(&self, message: &str) {
+        let level = if std::io::stderr().is_terminal() { Talk::Normal } else { Talk::Verbose };
+        self.line(level, message);
+    }
 }

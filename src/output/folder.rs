@@ -5,19 +5,24 @@ use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 
-use super::args::Origin;
-use super::failure::Failure;
+use crate::failure::Failure;
 use crate::filter::Filter;
 use crate::io::Within;
+use crate::progress::Progress;
+use crate::stage::Origin;
 use crate::table::{Images, Inputs, Table, column};
-use crate::ui::Ui;
 
 /// Refuses inputs (and `others`) that lie in a folder that is to be written, and passes over what it holds where a folder
 /// around it is read.
 ///
 /// # Errors
 /// One lies in it.
-pub fn refuse_inputs(inputs: &mut Inputs, folder: &Path, others: &[&PathBuf], ui: &Ui) -> Result<Within, Failure> {
+pub fn refuse_inputs(
+    inputs: &mut Inputs,
+    folder: &Path,
+    others: &[&PathBuf],
+    ui: &dyn Progress,
+) -> Result<Within, Failure> {
     let mut within = Within::new(folder);
     inputs.paths.iter().chain(others.iter().copied()).try_for_each(|path| within.refuse(path))?;
     inputs.except = Some(folder.into());
@@ -46,7 +51,7 @@ pub fn refuse_row(within: &mut Within, images: &Images, row: usize) -> Result<()
 pub fn read_twice(
     inputs: &Inputs,
     filter: Option<&Filter>,
-    ui: &mut Ui,
+    ui: &mut dyn Progress,
     mut look: impl FnMut(&RecordBatch) -> Result<(), Failure>,
 ) -> Result<Table, Failure> {
     let open = || -> Result<Table, Failure> {
