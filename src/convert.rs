@@ -1,14 +1,19 @@
 //! Converting images to upright RGB files: the recipe, and what need not be done again.
 
+mod folder;
+mod stage;
+
+pub use folder::into_folder;
+
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 use crate::image::{self, Colour, Encoding, Filter, Fit, Flaw};
 use crate::io::{self, Digest, Folder, Record};
+use crate::table::Error as TableError;
 use crate::table::column::{self, read_hashes};
 use crate::table::dataset::{MANIFEST, record};
-use crate::table::{Error as TableError, Provenance};
 
 /// What the manifest of an output folder is known by.
 pub const COMMAND: &str = "convert-rgb";
@@ -98,11 +103,6 @@ impl Recipe {
         let (made, flaw, encoded) = self.apply(bytes)?;
         folder.put(file, &encoded, &made.content, &made.note())?;
         Ok((made, flaw))
-    }
-
-    /// Notes the recipe in a table's footer.
-    pub fn describe(self, provenance: &mut Provenance) {
-        provenance.set("convert_rgb", self.to_string());
     }
 }
 

@@ -3,6 +3,10 @@
 //! Hides: decoding, batches, the cache. Promises: a row's vector does not depend on its neighbours; an image that cannot
 //! be read is a problem of its row.
 
+mod stage;
+
+pub use stage::{Embed, Options};
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::RecordBatch;

@@ -52,6 +52,7 @@ pub mod notes;
 pub mod output;
 pub mod progress;
 pub mod runs;
+pub mod scan;
 pub mod species;
 pub mod split;
 pub mod stage;

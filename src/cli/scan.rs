@@ -3,24 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
-use arrow_schema::{DataType, SchemaRef};
 use clap::Args;
 
 use super::args::{ImageInputs, TableOutput, Work};
 use crate::cli::exit::Exit;
 use crate::failure::Failure;
-use crate::image::{self, Colour};
 use crate::output::ensure_whole_in_place;
 use crate::progress::Progress;
-use crate::stage::Origin;
-use crate::stage::{Done, Skipped, slices};
-use crate::table::column::{self, hashes};
-use crate::table::{Error, Images, JoinOn, Metadata, OnDuplicate};
-use crate::words::{rows, several};
-
-/// Rows that one thread works on at a time.
-const SLICE_ROWS: usize = 32;
+use crate::scan::{self, report_join};
+use crate::stage::Stage;
+use crate::table::{JoinOn, Metadata, OnDuplicate};
 
 /// List image files in a table: key, path, id, label, size, content hash, error
 ///
@@ -66,113 +58,23 @@ impl Scan {
             self.meta.as_deref().map(|csv| Metadata::read(csv, self.on, self.on_duplicate)).transpose()?;
         let inputs = self.inputs.to_inputs();
         let table = inputs.images()?.with_unique_keys();
-        let origin = Origin::of(&table);
         let sink = self.output.open()?;
-        let schema = [
-            column::field(column::WIDTH, DataType::UInt32),
-            column::field(column::HEIGHT, DataType::UInt32),
-            column::field(column::CONTENT_HASH, column::HASH_TYPE),
-            column::field(column::ERROR, DataType::Utf8),
-        ]
-        .into_iter()
-        .fold(table.schema.clone(), |schema, field| column::put_field(&schema, field));
-        let joined = metadata.as_ref().map_or_else(|| Ok(schema.clone()), |m| m.join_schema(&schema))?;
-        ensure_whole_in_place(self.output.output.as_deref(), &inputs.paths, &table.schema, &joined)?;
+        let stage = Arc::new(scan::Scan { verify: self.verify });
+        let schema = stage.schema(&table.schema);
+        let schema = metadata.as_ref().map_or_else(|| Ok(schema.clone()), |m| m.join_schema(&schema))?;
+        ensure_whole_in_place(self.output.output.as_deref(), &inputs.paths, &table.schema, &schema)?;
         let mut provenance = table.provenance.clone();
-        provenance.set("schema", "manifest");
-        let mut writer = self.output.start(sink, &joined, &provenance)?;
-
-        ui.start("scan", table.rows);
-        let verify = self.verify;
-        let work = move |batch: Result<RecordBatch, Error>| Ok(look_at(&batch?, &schema, verify)?);
-        let tally = self.work.work().drive(slices(table, SLICE_ROWS), work, ui, |batch| match &mut metadata {
-            Some(metadata) => Ok(writer.write(&metadata.join(&batch, &joined)?)?),
+        stage.describe(&mut provenance);
+        let mut writer = self.output.start(sink, &schema, &provenance)?;
+        let tally = self.work.work().run(table, &stage, ui, |batch| match &mut metadata {
+            Some(metadata) => Ok(writer.write(&metadata.join(&batch, &schema)?)?),
             None => Ok(writer.write(&batch)?),
         })?;
         writer.finish()?;
-        origin.report(ui);
-        if let Some(metadata) = metadata {
-            self.report_join(&metadata, ui);
+        if let (Some(csv), Some(metadata)) = (&self.meta, metadata) {
+            report_join(csv, self.on_duplicate, &metadata, ui);
         }
         ui.note(&format!("scan: {tally}"));
         Ok(self.work.exit(&tally))
     }
-
-    fn report_join(&self, metadata: &Metadata, ui: &dyn Progress) {
-        let csv = self.meta.as_ref().map(|csv| csv.display().to_string()).unwrap_or_default();
-        let report = metadata.report();
-        if !report.duplicates.is_empty() {
-            let lines: usize = report.duplicates.iter().map(|(_, rows)| rows).sum();
-            let first: Vec<&str> = report.duplicates.iter().take(5).map(|(key, _)| key.as_str()).collect();
-            let settled = match self.on_duplicate {
-                OnDuplicate::All => "there is a row for each",
-                _ => "the first line of each was taken (--on-duplicate)",
-            };
-            let keys = several(report.duplicates.len() as u64, "join key", "join keys");
-            let more = if report.duplicates.len() > 5 { ", …" } else { "" };
-            ui.warn(&format!("{csv}: {lines} lines share {keys} ({}{more}); {settled}", first.join(", ")));
-        }
-        let (own, theirs) = &report.examples;
-        let like = |example: &Option<String>| example.as_ref().map(|e| format!(" (`{e}`)")).unwrap_or_default();
-        if report.matched < report.rows {
-            let missing = report.rows - report.matched;
-            let what = if report.matched == 0 {
-                "no line matches a row".to_string()
-            } else {
-                format!("{missing} of {} {} no line", rows(report.rows), if missing == 1 { "matches" } else { "match" })
-            };
-            ui.warn(&format!(
-                "{csv}: {what}{}; {} no row{}",
-                like(own),
-                several(report.unused as u64, "line matches", "lines match"),
-                like(theirs)
-            ));
-            if report.matched == 0 {
-                ui.hint("--on id, --on label or --on key says which column is compared with the CSV's");
-            }
-        } else if report.unused > 0 {
-            let keys = several(report.unused as u64, "join key matches", "join keys match");
-            ui.note(&format!("{csv}: {keys} no row"));
-        }
-    }
-}
-
-/// Hash and size of every image in a slice.
-fn look_at(batch: &RecordBatch, schema: &SchemaRef, verify: bool) -> Result<Done, Error> {
-    let images = Images::of(batch)?;
-    let (mut skipped, mut flawed) = (Vec::new(), Vec::new());
-    let (mut sizes, mut contents, mut errors) = (Vec::new(), Vec::new(), Vec::new());
-    for i in 0..batch.num_rows() {
-        if let Some(error) = images.error(i) {
-            sizes.push(None);
-            contents.push(None);
-            errors.push(Some(error.to_string()));
-            continue;
-        }
-        let bytes = images.read(i);
-        contents.push(bytes.as_ref().ok().map(|bytes| *blake3::hash(bytes).as_bytes()));
-        let size = bytes.and_then(|bytes| {
-            if verify {
-                let decoded = image::decode_with_flaw(&bytes, Colour::WHITE, None);
-                let (image, flaw) = decoded.map_err(|e| e.to_string())?;
-                flawed.extend(flaw.map(|flaw| Skipped { key: images.key(i).into(), problem: flaw.to_string() }));
-                return Ok((image.width, image.height));
-            }
-            image::dimensions(&bytes).map_err(|e| e.to_string())
-        });
-        sizes.push(size.as_ref().ok().copied());
-        errors.push(size.as_ref().err().cloned());
-        if let Err(problem) = size {
-            skipped.push(Skipped { key: images.key(i).into(), problem });
-        }
-    }
-    let widths: UInt32Array = sizes.iter().map(|size| size.map(|(width, _)| width)).collect();
-    let heights: UInt32Array = sizes.iter().map(|size| size.map(|(_, height)| height)).collect();
-    let new: [(&str, ArrayRef); 4] = [
-        (column::WIDTH, Arc::new(widths)),
-        (column::HEIGHT, Arc::new(heights)),
-        (column::CONTENT_HASH, hashes(&contents)),
-        (column::ERROR, Arc::new(StringArray::from(errors))),
-    ];
-    Ok(Done { batch: column::put(batch, schema, &new), skipped, flawed })
 }

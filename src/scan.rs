@@ -1,0 +1,124 @@
+//! `scan`: pictures to a manifest, one row a file.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
+use arrow_schema::{DataType, SchemaRef};
+
+use crate::failure::Failure;
+use crate::image::{self, Colour};
+use crate::progress::Progress;
+use crate::stage::{Done, Skipped, Stage};
+use crate::table::column::{self, hashes};
+use crate::table::{Error, Images, Metadata, OnDuplicate, Provenance};
+use crate::words::{rows, several};
+
+/// Adds the size and the hash of every picture, and what is wrong with it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Scan {
+    /// Decode every picture instead of reading its header.
+    pub verify: bool,
+}
+
+impl Stage for Scan {
+    const NAME: &'static str = "scan";
+
+    fn schema(&self, input: &SchemaRef) -> SchemaRef {
+        [
+            column::field(column::WIDTH, DataType::UInt32),
+            column::field(column::HEIGHT, DataType::UInt32),
+            column::field(column::CONTENT_HASH, column::HASH_TYPE),
+            column::field(column::ERROR, DataType::Utf8),
+        ]
+        .into_iter()
+        .fold(input.clone(), |schema, field| column::put_field(&schema, field))
+    }
+
+    fn describe(&self, footer: &mut Provenance) {
+        footer.set("schema", "manifest");
+    }
+
+    fn rows(&self, rows: &RecordBatch, schema: &SchemaRef) -> Result<Done, Failure> {
+        Ok(look_at(rows, schema, self.verify)?)
+    }
+}
+
+/// Hash and size of every image in a slice.
+fn look_at(batch: &RecordBatch, schema: &SchemaRef, verify: bool) -> Result<Done, Error> {
+    let images = Images::of(batch)?;
+    let (mut skipped, mut flawed) = (Vec::new(), Vec::new());
+    let (mut sizes, mut contents, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+    for i in 0..batch.num_rows() {
+        if let Some(error) = images.error(i) {
+            sizes.push(None);
+            contents.push(None);
+            errors.push(Some(error.to_string()));
+            continue;
+        }
+        let bytes = images.read(i);
+        contents.push(bytes.as_ref().ok().map(|bytes| *blake3::hash(bytes).as_bytes()));
+        let size = bytes.and_then(|bytes| {
+            if verify {
+                let decoded = image::decode_with_flaw(&bytes, Colour::WHITE, None);
+                let (image, flaw) = decoded.map_err(|e| e.to_string())?;
+                flawed.extend(flaw.map(|flaw| Skipped { key: images.key(i).into(), problem: flaw.to_string() }));
+                return Ok((image.width, image.height));
+            }
+            image::dimensions(&bytes).map_err(|e| e.to_string())
+        });
+        sizes.push(size.as_ref().ok().copied());
+        errors.push(size.as_ref().err().cloned());
+        if let Err(problem) = size {
+            skipped.push(Skipped { key: images.key(i).into(), problem });
+        }
+    }
+    let widths: UInt32Array = sizes.iter().map(|size| size.map(|(width, _)| width)).collect();
+    let heights: UInt32Array = sizes.iter().map(|size| size.map(|(_, height)| height)).collect();
+    let new: [(&str, ArrayRef); 4] = [
+        (column::WIDTH, Arc::new(widths)),
+        (column::HEIGHT, Arc::new(heights)),
+        (column::CONTENT_HASH, hashes(&contents)),
+        (column::ERROR, Arc::new(StringArray::from(errors))),
+    ];
+    Ok(Done { batch: column::put(batch, schema, &new), skipped, flawed })
+}
+
+/// Says which lines of a CSV found no row, and which rows no line.
+pub fn report_join(csv: &Path, on_duplicate: OnDuplicate, metadata: &Metadata, progress: &dyn Progress) {
+    let csv = csv.display();
+    let report = metadata.report();
+    if !report.duplicates.is_empty() {
+        let lines: usize = report.duplicates.iter().map(|(_, rows)| rows).sum();
+        let first: Vec<&str> = report.duplicates.iter().take(5).map(|(key, _)| key.as_str()).collect();
+        let settled = match on_duplicate {
+            OnDuplicate::All => "there is a row for each",
+            _ => "the first line of each was taken (--on-duplicate)",
+        };
+        let keys = several(report.duplicates.len() as u64, "join key", "join keys");
+        let more = if report.duplicates.len() > 5 { ", …" } else { "" };
+        progress.warn(&format!("{csv}: {lines} lines share {keys} ({}{more}); {settled}", first.join(", ")));
+    }
+    let (own, theirs) = &report.examples;
+    let like = |example: &Option<String>| example.as_ref().map(|e| format!(" (`{e}`)")).unwrap_or_default();
+    if report.matched < report.rows {
+        let missing = report.rows - report.matched;
+        let what = if report.matched == 0 {
+            "no line matches a row".to_string()
+        } else {
+            format!("{missing} of {} {} no line", rows(report.rows), if missing == 1 { "matches" } else { "match" })
+        };
+        progress.warn(&format!(
+            "{csv}: {what}{}; {} no row{}",
+            like(own),
+            several(report.unused as u64, "line matches", "lines match"),
+            like(theirs)
+        ));
+        if report.matched == 0 {
+            progress.hint("--on id, --on label or --on key says which column is compared with the CSV's");
+        }
+    } else if report.unused > 0 {
+        let keys = several(report.unused as u64, "join key matches", "join keys match");
+        progress.note(&format!("{csv}: {keys} no row"));
+    }
+}
