@@ -24,7 +24,7 @@ import eye
 import things
 from eye import quantise
 from text import TextTower
-from tower import Branch, embed, open_onnx, trunk_onnx
+from tower import PHASES, Branch, embed, open_onnx, trunk_onnx
 
 SIZE = 192
 NAMED = ("model.json", "image.safetensors", "text.rten", "vocab.txt")
@@ -197,7 +197,7 @@ def write_golden(path, run, tok):
 def load(work, recipe, phase):
     """The trained towers, anchors and scale of a phase."""
     work = Path(work)
-    saved = torch.load(work / "text" / f"aligned_{phase}.pt")
+    saved = torch.load(work / "text" / f"aligned_{min(phase, 'b')}.pt")
     text = TextTower(saved["tower"]["table.weight"], recipe["text"]["hidden"])
     text.load_state_dict(saved["tower"])
     branch = Branch(recipe["dimension"])
@@ -339,7 +339,7 @@ def main():
     p.add_argument("--data", required=True)
     p.add_argument("--work", required=True)
     p.add_argument("--out", required=True)
-    p.add_argument("--phase", choices=["a", "b"], default="b")
+    p.add_argument("--phase", choices=PHASES, default=PHASES[-1])
     p.add_argument("--golden")
     p.add_argument("--image-out", help="folder for the image tower, if another")
     args = p.parse_args()
