@@ -6,7 +6,9 @@
 
 mod builtin;
 pub mod cache;
+mod choice;
 pub mod classifier;
+mod configuration;
 mod digest;
 mod engine;
 mod eye;
@@ -18,6 +20,7 @@ mod lone;
 mod onnx;
 mod ort;
 mod prepare;
+mod preprocess;
 mod processor;
 mod rten;
 mod spelling;
@@ -30,8 +33,9 @@ pub use cache::Cache;
 pub use classifier::Classifier;
 pub use engine::{Device, Engine, Use};
 pub use fixed::Fixed;
-pub use layout::{Preprocess, split_variant};
+pub use layout::split_variant;
 pub use ort::how_to_install;
+pub use preprocess::Preprocess;
 pub use spelling::{Known, correct, slips_forgiven};
 
 use std::borrow::Cow;
@@ -42,10 +46,12 @@ use sha2::{Digest, Sha256};
 
 use crate::image::{Colour, Fit, Rgb};
 use crate::{matrix, notes};
-use engine::{Batch, Choice, Ends, Output, Role, Tower};
-use layout::{Form, Found, Part, Vocabulary, Words};
+use choice::Choice;
+use engine::{Batch, Ends, Output, Role, Tower};
+use layout::{Found, Part, Vocabulary, Words};
 use lone::{Lone, Purpose};
 use onnx::{Kind, Port};
+use preprocess::Form;
 use tokenizer::{Cleaning, Length, Tokenizer};
 use trial::Sample;
 
@@ -350,7 +356,7 @@ impl Model {
 
     /// A model of this project, in a folder.
     fn open_own(folder: &Path, engine: Engine) -> Result<Model, String> {
-        let text = layout::read(&folder.join(CONFIG)).map_err(|e| format!("{}: {e}", CONFIG))?;
+        let text = configuration::read(&folder.join(CONFIG)).map_err(|e| format!("{}: {e}", CONFIG))?;
         let config: Config = serde_json::from_slice(&text).map_err(|e| format!("{}: {e}", CONFIG))?;
         let found = config.found().map_err(|e| format!("{}: {e}", CONFIG))?;
         if clean(&config.name) != config.name || config.name.is_empty() {
@@ -547,7 +553,7 @@ impl Model {
         let Location::Folder(folder) = &self.location else {
             return Tokenizer::wordpiece(Cow::Borrowed(builtin::VOCABULARY), words.length.most);
         };
-        let bytes = layout::read(&folder.join(&words.file)).map_err(|e| e.to_string())?;
+        let bytes = configuration::read(&folder.join(&words.file)).map_err(|e| e.to_string())?;
         match words.vocabulary {
             Vocabulary::WordPiece => {
                 let text = String::from_utf8(bytes).map_err(|e| e.to_string())?;
