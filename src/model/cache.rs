@@ -17,12 +17,12 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
 
-use super::{ModelId, cache_folder, short_id};
+use super::identity::{ModelId, short_id};
 use crate::notes;
 
 pub mod own;
 
-use own::Kind;
+use own::{Kind, cache_folder};
 
 const DATABASE: &str = "embeddings.sqlite";
 

@@ -32,7 +32,8 @@ use ureq::http::{Response, Uri};
 use ureq::{Agent, Body, tls};
 
 use super::layout::VARIANTS;
-use super::{Model, OWN_FILES, hex, models_folder};
+use super::own::OWN_FILES;
+use super::{Model, hex, models_folder};
 use crate::io::write_file;
 use install::*;
 use pick::*;

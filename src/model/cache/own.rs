@@ -8,7 +8,14 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::io::write_file;
-use crate::model::cache_folder;
+
+/// Where what can be made again is kept: `$POKEDEX_CACHE`, else `pokedex` in the user's cache folder.
+pub fn cache_folder() -> Option<PathBuf> {
+    match std::env::var_os("POKEDEX_CACHE").filter(|folder| !folder.is_empty()) {
+        Some(folder) => Some(folder.into()),
+        None => dirs::cache_dir().map(|folder| folder.join("pokedex")),
+    }
+}
 
 const TAG: &str = "CACHEDIR.TAG";
 
