@@ -9,6 +9,13 @@ use std::path::{Path, PathBuf};
 
 use crate::io::write_file;
 
+const TAG: &str = "CACHEDIR.TAG";
+
+/// The first line is that of <https://bford.info/cachedir/>.
+const MARK: &str = "Signature: 8a477f597d28d172789f06886806bc55
+# This folder is a cache of pokedex. What `pokedex cache clear` removes of it is made again when it is needed.
+";
+
 /// Where what can be made again is kept: `$POKEDEX_CACHE`, else `pokedex` in the user's cache folder.
 pub fn cache_folder() -> Option<PathBuf> {
     match std::env::var_os("POKEDEX_CACHE").filter(|folder| !folder.is_empty()) {
@@ -16,13 +23,6 @@ pub fn cache_folder() -> Option<PathBuf> {
         None => dirs::cache_dir().map(|folder| folder.join("pokedex")),
     }
 }
-
-const TAG: &str = "CACHEDIR.TAG";
-
-/// The first line is that of <https://bford.info/cachedir/>.
-const MARK: &str = "Signature: 8a477f597d28d172789f06886806bc55
-# This folder is a cache of pokedex. What `pokedex cache clear` removes of it is made again when it is needed.
-";
 
 /// A folder of the cache, for what one part of the program keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
