@@ -2,7 +2,7 @@
 //!
 //! Four layouts are known, by their files: Hugging Face's (Optimum's `onnx/…` with `preprocessor_config.json` and
 //! `tokenizer.json`), OpenCLIP's (`visual.onnx`, `textual.onnx`), immich's (`visual/model.onnx`, `textual/model.onnx`),
-//! and this project's own (`model.json`), which [`super`] reads itself.
+//! and this project's own (`model.json`), which [`super::own`] reads.
 
 mod hugging_face;
 mod open_clip;
