@@ -25,14 +25,14 @@ enum Standing {
 
 /// A name in the models folder.
 pub struct Place {
-    pub(super) models: PathBuf,
-    pub(super) name: String,
+    models: PathBuf,
+    name: String,
 }
 
 /// A model's folder, before it has its name.
 pub struct Staged {
-    pub(super) folder: tempfile::TempDir,
-    pub(super) place: Place,
+    folder: tempfile::TempDir,
+    place: Place,
 }
 
 /// What is left after a model was removed.

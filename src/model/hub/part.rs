@@ -12,12 +12,12 @@ use super::{Remote, Watch};
 
 /// A file that is being fetched: `blobs/HASH.incomplete`, which is this process's alone as long as it has the lock.
 pub(super) struct Part {
-    pub(super) file: File,
-    pub(super) path: PathBuf,
-    pub(super) hasher: Hasher,
+    file: File,
+    path: PathBuf,
+    hasher: Hasher,
     pub(super) len: u64,
     /// What was there of it when it was opened.
-    pub(super) inherited: u64,
+    inherited: u64,
     /// The largest that it ever was.
     pub(super) longest: u64,
     /// Bytes that came over the network.

@@ -60,8 +60,8 @@ impl Trouble {
 /// How often trouble was waited for since the last byte that nobody had seen before.
 #[derive(Default)]
 pub(super) struct Patience {
-    pub(super) lost: u32,
-    pub(super) longest: u64,
+    lost: u32,
+    longest: u64,
 }
 
 impl Patience {

@@ -231,9 +231,9 @@ impl Session<'_> {
 }
 
 struct Answer {
-    pub(super) response: Response<Body>,
+    response: Response<Body>,
     /// The address that gave it.
-    pub(super) from: Uri,
+    from: Uri,
 }
 
 pub(super) fn agent() -> Result<Agent, Error> {

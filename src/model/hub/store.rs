@@ -50,7 +50,7 @@ impl CachedRepo {
         Ok(())
     }
 
-    pub(super) fn commit(&self, revision: &str) -> Option<String> {
+    fn commit(&self, revision: &str) -> Option<String> {
         if is_hash(revision, 40) {
             return Some(revision.into());
         }

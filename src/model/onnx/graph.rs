@@ -9,10 +9,8 @@ use super::wire::{Fields, Value, name_of, numbers_of};
 
 const CUBIC: &str = "rten computes its cubic interpolation as linear";
 const SUPPRESSION: &str = "rten's NonMaxSuppression lets boxes of all classes compete";
-
 const FLOOR: &str = "rten rounds its nearest_mode floor otherwise";
 const SOFTMAX: &str = "rten takes its softmax of an operator set before 13 for one over a single axis";
-
 const LOWER: &str = "rten computes its auto_pad SAME_LOWER as SAME_UPPER";
 
 /// A graph's ends, and what else must be known before it is loaded.

@@ -15,7 +15,7 @@ pub(super) struct Tensor<'a> {
     pub(super) name: &'a [u8],
     pub(super) raw: Option<&'a [u8]>,
     pub(super) is_external: bool,
-    pub(super) entries: Vec<&'a [u8]>,
+    entries: Vec<&'a [u8]>,
 }
 
 impl<'a> Tensor<'a> {
