@@ -8,9 +8,10 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::engine::{Batch, Device, Engine, Output, Use};
+use super::layout::Found;
 use super::lone::{Lone, Purpose};
 use super::yolo::{self, Frame, Layout};
-use super::{Error, Found, ImageTower, Model, ModelId};
+use super::{Error, ImageTower, Model, ModelId};
 use crate::image::{Colour, Fit, Rgb};
 use crate::io::map;
 use crate::model::onnx::{self, Ending, Kind, Port};

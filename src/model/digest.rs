@@ -65,10 +65,25 @@ fn key_of(facts: &Metadata) -> String {
 fn recall(memo: &Path, key: &str) -> Option<[u8; 32]> {
     let text = std::fs::read_to_string(memo).ok()?;
     let (remembered, digest) = text.trim_end().split_once('\n')?;
-    if remembered == key { super::parse_digest(digest) } else { None }
+    if remembered == key { parse_digest(digest) } else { None }
 }
 
 fn remember(memo: &Path, key: &str, digest: &[u8; 32]) -> io::Result<()> {
     Kind::Digests.make()?;
-    write_file(memo, format!("{key}\n{}\n", super::hex(digest)).as_bytes()).map_err(io::Error::other)
+    write_file(memo, format!("{key}\n{}\n", hex(digest)).as_bytes()).map_err(io::Error::other)
+}
+
+/// Hexadecimal digits of bytes.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// A SHA-256 from its 64 hexadecimal digits.
+pub fn parse_digest(text: &str) -> Option<[u8; 32]> {
+    let text = text.trim();
+    let mut digest = [0; 32];
+    for (byte, at) in digest.iter_mut().zip((0..).step_by(2)) {
+        *byte = u8::from_str_radix(text.get(at..at + 2)?, 16).ok()?;
+    }
+    (text.len() == 64).then_some(digest)
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::classifier::labels_of;
-use super::layout::{Form, Preprocess};
 use super::lone::{Lone, Purpose};
 use super::prepare::beside;
+use super::preprocess::{Form, Preprocess};
 use super::{literal, onnx};
 use crate::io::map;
 

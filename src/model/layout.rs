@@ -2,207 +2,23 @@
 //!
 //! Four layouts are known, by their files: Hugging Face's (Optimum's `onnx/…` with `preprocessor_config.json` and
 //! `tokenizer.json`), OpenCLIP's (`visual.onnx`, `textual.onnx`), immich's (`visual/model.onnx`, `textual/model.onnx`),
-//! and this project's own (`model.json`), which [`super`] reads itself.
+//! and this project's own (`model.json`), which [`super::own`] reads.
 
-use std::borrow::Cow;
-use std::fs::File;
-use std::io::Read;
+mod hugging_face;
+mod open_clip;
+
 use std::path::{Path, PathBuf};
 
-use crate::io::map;
 use serde_json::Value;
 
+use super::configuration::json;
 use super::engine::{Ends, Role};
 use super::onnx::{Graph, Kind, Port};
-use super::processor::{self, preprocessor};
+use super::preprocess::{Form, Preprocess};
 use super::tokenizer::{Cleaning, Length};
-use crate::image::{Colour, Filter, Fit, Middle, Rgb};
-
-/// From pixels to numbers.
-#[derive(Clone, Copy, PartialEq)]
-pub struct Preprocess {
-    pub width: u32,
-    pub height: u32,
-    pub fit: Fit,
-    pub filter: Filter,
-    /// Is background cut away first, and but for which margin (a share of the longer side of what remains)?
-    pub crop: Option<f32>,
-    /// How a picture that has no background around it, whose corners differ, fills the frame, where otherwise.
-    pub scene: Option<Fit>,
-    pub background: Colour,
-    /// `(pixel × factor − mean) / std`
-    pub factor: f32,
-    pub mean: [f32; 3],
-    pub std: [f32; 3],
-    /// Does blue come first? Mean and deviation are those of red, green and blue all the same.
-    pub bgr: bool,
-    /// Is the picture scaled in floating point, where others round to steps of 255?
-    pub float: bool,
-}
-
-impl std::fmt::Debug for Preprocess {
-    /// Part of a model's identity: what came later is named only where it is not as it always was.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut all = f.debug_struct("Preprocess");
-        all.field("width", &self.width).field("height", &self.height).field("fit", &self.fit);
-        all.field("filter", &self.filter).field("crop", &self.crop).field("background", &self.background);
-        all.field("factor", &self.factor).field("mean", &self.mean).field("std", &self.std);
-        if let Some(scene) = self.scene {
-            all.field("scene", &scene);
-        }
-        for (name, is_so) in [("bgr", self.bgr), ("float", self.float)] {
-            if is_so {
-                all.field(name, &is_so);
-            }
-        }
-        all.finish()
-    }
-}
-
-impl Preprocess {
-    /// Stretched to so many pixels of 0 to 1.
-    pub fn plain(height: u32, width: u32) -> Preprocess {
-        Preprocess {
-            width,
-            height,
-            fit: Fit::Stretch,
-            filter: Filter::Bilinear,
-            crop: None,
-            scene: None,
-            background: Colour::WHITE,
-            factor: 1.0 / 255.0,
-            mean: [0.0; 3],
-            std: [1.0; 3],
-            bgr: false,
-            float: false,
-        }
-    }
-
-    /// Prepares a picture for an input of this form.
-    ///
-    /// # Panics
-    /// If `out` has another length.
-    pub fn fill(&self, form: Form, image: &Rgb, out: &mut [f32]) {
-        let Preprocess { width, height, fit, filter, crop, scene, background, factor, mean, std, bgr, float } = *self;
-        let fit = scene.filter(|_| !image.is_on_background()).unwrap_or(fit);
-        let mut image = match crop {
-            Some(margin) => image.crop_to_content(margin),
-            None => Cow::Borrowed(image),
-        };
-        if form.channels == 1 {
-            image = Cow::Owned(image.grey());
-        }
-        let planes = |out: &mut [f32]| match float {
-            true => image.resize_in_floats(width, height, fit, filter).to_planes(factor, mean, std, out),
-            false => image.resize(width, height, fit, filter, background).to_planes(factor, mean, std, out),
-        };
-        if form == Form::USUAL && !bgr {
-            return planes(out);
-        }
-        let plane = width as usize * height as usize;
-        let mut all = vec![0.0; 3 * plane];
-        planes(&mut all);
-        for channel in 0..form.channels {
-            let source = if bgr { form.channels - 1 - channel } else { channel };
-            let source = &all[source * plane..(source + 1) * plane];
-            match form.channels_last {
-                true => {
-                    let places = out.iter_mut().skip(channel).step_by(form.channels);
-                    places.zip(source).for_each(|(place, number)| *place = *number);
-                }
-                false => out[channel * plane..(channel + 1) * plane].copy_from_slice(source),
-            }
-        }
-    }
-
-    /// The shorter edge that a picture is scaled down to.
-    pub fn edge(&self) -> u32 {
-        match self.fit {
-            Fit::Cover { edge, .. } => edge,
-            Fit::StretchCut { width, height } | Fit::Share { width, height } => width.max(height),
-            Fit::Stretch | Fit::Pad | Fit::Trim | Fit::Letterbox | Fit::Crop => self.width.max(self.height),
-        }
-    }
-}
-
-impl std::fmt::Display for Preprocess {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} x {} pixels", self.width, self.height)?;
-        if self.crop.is_some() {
-            write!(f, ", cropped to what is there")?;
-        }
-        match self.fit {
-            Fit::Stretch => write!(f, ", stretched")?,
-            Fit::Pad if self.scene == Some(Fit::Trim) => write!(f, ", padded, scenes trimmed")?,
-            Fit::Pad => write!(f, ", padded")?,
-            Fit::Trim => write!(f, ", trimmed")?,
-            Fit::Crop => write!(f, ", the middle")?,
-            Fit::Letterbox => write!(f, ", letterboxed")?,
-            Fit::StretchCut { width, height } => write!(f, ", the middle of all, stretched to {width} x {height}")?,
-            Fit::Share { width, height } => {
-                let shares = [self.width, self.height].map(f64::from);
-                let (across, down) = (shares[0] / f64::from(width), shares[1] / f64::from(height));
-                write!(f, ", {across:.3} x {down:.3} of the shorter edge, from the middle")?;
-            }
-            Fit::Cover { edge, .. } if edge == self.width.min(self.height) => write!(f, ", the middle")?,
-            Fit::Cover { edge, .. } => write!(f, ", the middle of {edge} along the shorter edge")?,
-        }
-        write!(f, ", {}, over {}", format!("{:?}", self.filter).to_lowercase(), self.background)?;
-        if self.bgr {
-            write!(f, ", blue first")?;
-        }
-        Ok(())
-    }
-}
-
-/// In which order a graph takes the numbers of a picture: `[batch, channels, height, width]`, or the channels last; grey
-/// has one channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Form {
-    pub channels: usize,
-    pub channels_last: bool,
-}
-
-impl Form {
-    /// As nearly all have it.
-    pub const USUAL: Form = Form { channels: 3, channels_last: false };
-
-    /// The form of an input.
-    ///
-    /// # Errors
-    /// It is not of pictures of colours or of grey.
-    pub fn of(port: &Port) -> Result<Form, String> {
-        let fail =
-            |what: String| Err(format!("its input `{}` {what}, not [batch, 3, height, width] pixels", port.name));
-        let &[_, second, _, last] = &port.shape[..] else {
-            return fail(format!("has {} axes", port.shape.len()));
-        };
-        if !port.kind.is_float() && port.kind != Kind::UInt8 {
-            return fail(format!("is of {}", port.kind));
-        }
-        let is_colour = |axis: Option<usize>| matches!(axis, Some(1 | 3));
-        match (second, last) {
-            (Some(channels), _) if is_colour(second) => Ok(Form { channels, channels_last: false }),
-            (_, Some(channels)) if is_colour(last) => Ok(Form { channels, channels_last: true }),
-            (None, _) => Ok(Form::USUAL),
-            (Some(channels), _) => fail(format!("has {channels} channels")),
-        }
-    }
-
-    /// Height and width, where the graph tells them.
-    pub fn sides(self, port: &Port) -> [Option<usize>; 2] {
-        let first = if self.channels_last { 1 } else { 2 };
-        [first, first + 1].map(|axis| port.shape.get(axis).copied().flatten())
-    }
-
-    /// The shape of a batch.
-    pub fn shape(self, batch: usize, height: usize, width: usize) -> [usize; 4] {
-        match self.channels_last {
-            true => [batch, height, width, self.channels],
-            false => [batch, self.channels, height, width],
-        }
-    }
-}
+use crate::io::map;
+use hugging_face::hugging_face;
+use open_clip::{IMMICH, OPEN_CLIP, open_clip};
 
 /// A tower as it is found: a file, and what matters of its graph.
 #[derive(Debug, Clone)]
@@ -330,147 +146,6 @@ pub fn recognise(folder: &Path, variant: Option<&str>) -> Result<Found, String> 
     }
 }
 
-fn hugging_face(
-    folder: &Path,
-    [vision, text, both]: [Option<PathBuf>; 3],
-    variants: Vec<&'static str>,
-) -> Result<Found, String> {
-    let config = json(folder, "config.json")?.unwrap_or_default();
-    let mut quantised = false;
-    let mut tower = |file: &Option<PathBuf>, role: Role| -> Result<Option<Part>, String> {
-        let Some(file) = file.as_ref().or(both.as_ref()) else { return Ok(None) };
-        let graph = graph(folder, file)?;
-        let found = part(file, &graph, role)?;
-        quantised |= found.is_some() && graph.quantised;
-        Ok(found)
-    };
-    let vision = tower(&vision, Role::Pixels)?;
-    let text = tower(&text, Role::Ids)?;
-    if vision.is_none() && text.is_none() {
-        return Err("its graph has neither an input of pixels [batch, 3, height, width] nor one of tokens".into());
-    }
-    let width = |part: &Option<Part>, role| part.as_ref().map(|part| width_of(&part.output, &config, role));
-    let dimension = one_dimension(width(&vision, Role::Pixels).into_iter().chain(width(&text, Role::Ids)))?;
-    let image = vision.map(|part| {
-        let preprocess = preprocessor(folder, &config)?;
-        check_size(&preprocess, &part)?;
-        Ok::<_, String>((part, preprocess))
-    });
-    let text = text.map(|part| {
-        let words = words(folder, &config, &part.input)?;
-        Ok::<_, String>((part, words))
-    });
-    let (image, text) = (image.transpose()?, text.transpose()?);
-    Ok(Found { kind: "Hugging Face ONNX", dimension, image, text, quantised, variants, license: None })
-}
-
-/// Where a folder of OpenCLIP's towers keeps what.
-struct Places {
-    kind: &'static str,
-    visual: &'static str,
-    textual: &'static str,
-    config: &'static str,
-    /// How pictures are prepared, where a file of its own says it.
-    pictures: Option<&'static str>,
-    tokenizer: &'static str,
-    /// Of an odd number of pixels that is left over; immich has a way of its own.
-    middle: Middle,
-}
-
-const OPEN_CLIP: Places = Places {
-    kind: "OpenCLIP ONNX",
-    visual: "visual.onnx",
-    textual: "textual.onnx",
-    config: "open_clip_config.json",
-    pictures: None,
-    tokenizer: "",
-    middle: Middle::Even,
-};
-
-const IMMICH: Places = Places {
-    kind: "immich ONNX",
-    visual: "visual/model.onnx",
-    textual: "textual/model.onnx",
-    config: "config.json",
-    pictures: Some("visual/preprocess_cfg.json"),
-    tokenizer: "textual/",
-    middle: Middle::Down,
-};
-
-fn open_clip(folder: &Path, variant: Option<&str>, places: &Places) -> Result<Found, String> {
-    if let Some(wanted) = variant.filter(|wanted| *wanted != "fp32") {
-        return Err(format!("has no {wanted} variant"));
-    }
-    let config = json(folder, places.config)?.unwrap_or_default();
-    // immich's files have the model's part alone, or what OpenCLIP has.
-    let model = config.get("model_cfg").unwrap_or(&config);
-    let at = |path: &str| model.pointer(path).filter(|value| !value.is_null());
-    let mut quantised = false;
-    let mut tower = |file: &str, role: Role| -> Result<Option<Part>, String> {
-        if !folder.join(file).is_file() {
-            return Ok(None);
-        }
-        let graph = graph(folder, Path::new(file))?;
-        quantised |= graph.quantised;
-        let part = part(Path::new(file), &graph, role)?;
-        part.map(Some).ok_or_else(|| format!("{file}: has no input of the kind that such a tower has"))
-    };
-    let vision = tower(places.visual, Role::Pixels)?;
-    let text = tower(places.textual, Role::Ids)?;
-    let told = at("/embed_dim").and_then(size);
-    let widths = [&vision, &text].into_iter().flatten();
-    let dimension = one_dimension(widths.map(|part| part.output.shape.last().copied().flatten().or(told)))?;
-    let image = match vision {
-        None => None,
-        Some(part) => {
-            let own = places.pictures.map(|file| json(folder, file)).transpose()?.flatten();
-            let (file, pictures) = match (own, places.pictures) {
-                (Some(pictures), Some(file)) => (file, pictures),
-                _ => (places.config, config.get("preprocess_cfg").cloned().unwrap_or_default()),
-            };
-            let fail = |problem: String| format!("{file}: {problem}");
-            let sides = part.form.sides(&part.input).map(|side| side.and_then(|side| u32::try_from(side).ok()));
-            let told = at("/vision_cfg/image_size").map(|size| processor::frame("image_size", size).map_err(fail));
-            let preprocess =
-                processor::open_clip(&pictures, told.transpose()?.or(sides[0].zip(sides[1])), places.middle)
-                    .map_err(fail)?;
-            check_size(&preprocess, &part)?;
-            Some((part, preprocess))
-        }
-    };
-    let text = match text {
-        None => None,
-        Some(part) => {
-            let fixed = part.input.shape.get(1).copied().flatten();
-            let most = fixed.or(at("/text_cfg/context_length").and_then(size)).unwrap_or(77);
-            let clean = at("/text_cfg/tokenizer_kwargs/clean").and_then(Value::as_str);
-            // immich's tokenizers are all Hugging Face's.
-            let own = at("/text_cfg/hf_tokenizer_name").is_some() || places.kind == IMMICH.kind;
-            let cleaning = match clean.unwrap_or(if own { "whitespace" } else { "lower" }) {
-                "lower" => Cleaning::Lower,
-                "whitespace" => Cleaning::Whitespace,
-                "canonicalize" => Cleaning::Canonical,
-                other => return Err(format!("{}: clean `{other}` is not known", places.config)),
-            };
-            let merges = ["", "tokenizer/", "../tokenizer/"].map(|at| format!("{at}bpe_simple_vocab_16e6.txt.gz"));
-            let merges = merges.iter().find(|file| folder.join(file).is_file());
-            let tokenizer = format!("{}tokenizer.json", places.tokenizer);
-            let json = folder.join(&tokenizer).is_file();
-            let (vocabulary, file) = match (own || merges.is_none(), json, merges) {
-                (true, true, _) => (Vocabulary::Json, tokenizer.into()),
-                (false, _, Some(merges)) => (Vocabulary::Merges, merges.into()),
-                (true, false, _) if own => return Err(format!("{tokenizer} is missing, which its text tower needs")),
-                _ => return Err("bpe_simple_vocab_16e6.txt.gz is missing, which its text tower needs".into()),
-            };
-            let pad = pad_token(&folder.join(places.tokenizer))?;
-            let padding = (vocabulary == Vocabulary::Merges).then_some(0);
-            let length = Length { most, padded: true, padding };
-            Some((part, Words { vocabulary, file, cleaning, length, pad, corrects_spelling: false }))
-        }
-    };
-    Ok(Found { kind: places.kind, dimension, image, text, quantised, variants: vec!["fp32"], license: None })
-}
-
 /// Reads a graph's ends.
 fn graph(folder: &Path, file: &Path) -> Result<Graph, String> {
     let name = file.display();
@@ -525,15 +200,6 @@ fn part(file: &Path, graph: &Graph, role: Role) -> Result<Option<Part>, String> 
     Ok(Some(Part { file: file.into(), ends, input, form, output: output.clone(), shared, external }))
 }
 
-/// The length of a tower's vectors: as the graph says, else as `config.json` says.
-fn width_of(output: &Port, config: &Value, role: Role) -> Option<usize> {
-    let tower = if role == Role::Pixels { "/vision_config/hidden_size" } else { "/text_config/hidden_size" };
-    let pooled = ["pooler_output", "last_hidden_state"].contains(&output.name.as_str());
-    let told =
-        if pooled { config.pointer(tower).or_else(|| config.get("hidden_size")) } else { config.get("projection_dim") };
-    output.shape.last().copied().flatten().or(told.and_then(size))
-}
-
 fn one_dimension(widths: impl Iterator<Item = Option<usize>>) -> Result<usize, String> {
     let widths: Vec<usize> = widths.flatten().collect();
     match widths.as_slice() {
@@ -564,54 +230,8 @@ pub fn check_size(preprocess: &Preprocess, part: &Part) -> Result<(), String> {
     }
 }
 
-/// What tells of a model, without the byte order mark that editors on Windows put there.
-///
-/// # Errors
-/// It cannot be read, or is larger than any such file is.
-pub fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    const MOST: u64 = 256 << 20;
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MOST {
-        return Err(std::io::Error::other("is larger than 256 MB, as no such file is"));
-    }
-    if bytes.starts_with(b"\xef\xbb\xbf") {
-        bytes.drain(..3);
-    }
-    Ok(bytes)
-}
-
-/// A file of a folder; `None` where there is none.
-pub fn json(folder: &Path, file: &str) -> Result<Option<Value>, String> {
-    match read(&folder.join(file)) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| format!("{file}: {e}")),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(format!("{file}: {e}")),
-    }
-}
-
 fn size(value: &Value) -> Option<usize> {
     value.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|&n| n > 0)
-}
-
-/// How texts become tokens, from `tokenizer.json`, `tokenizer_config.json` and `config.json`.
-fn words(folder: &Path, config: &Value, input: &Port) -> Result<Words, String> {
-    let file = PathBuf::from("tokenizer.json");
-    if !folder.join(&file).is_file() {
-        return Err("tokenizer.json is missing, which its text tower needs".into());
-    }
-    let told = json(folder, "tokenizer_config.json")?.unwrap_or_default();
-    // Tokenizers without a limit say 10^30.
-    let limit = told.get("model_max_length").and_then(size).filter(|&n| n < 1 << 20);
-    let positions = config.pointer("/text_config/max_position_embeddings").or(config.get("max_position_embeddings"));
-    let fixed = input.shape.get(1).copied().flatten();
-    let most = [limit, positions.and_then(size), fixed].into_iter().flatten().min();
-    let most = most.ok_or("neither tokenizer_config.json nor config.json tells how long a text may be")?;
-    // SigLIP's text tower has no mask, and was trained on texts of full length.
-    let siglip = config.get("model_type").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("siglip"));
-    let length = Length { most: fixed.unwrap_or(most), padded: siglip || fixed.is_some(), padding: None };
-    let (cleaning, pad) = (Cleaning::None, pad_token(folder)?);
-    Ok(Words { vocabulary: Vocabulary::Json, file, cleaning, length, pad, corrects_spelling: false })
 }
 
 fn pad_token(folder: &Path) -> Result<Option<String>, String> {

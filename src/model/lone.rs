@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::configuration::json;
 use super::engine::{Ends, Role};
-use super::layout::{self, Form, Part, Preprocess, json};
+use super::layout::{self, Part};
 use super::onnx::{self, Graph, Kind, Port};
+use super::preprocess::{Form, Preprocess};
 use super::processor;
 use super::yolo::Told;
 use crate::image::{Fit, Middle};

@@ -9,7 +9,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::cache::own::{Kind, MAKING, TOWER};
-use super::engine::{self, Choice, Tower};
+use super::choice::{self, Choice};
+use super::engine::Tower;
 use super::layout::Part;
 use super::trial::{self, Sample};
 use super::{digest, onnx};
@@ -28,7 +29,7 @@ pub fn load(folder: &Path, part: &Part, choice: Choice, sample: Sample) -> Resul
     let original = folder.join(&part.file);
     let load = |graph: &Path, folder: Option<&Path>| {
         trial::pass(graph, &part.ends, choice, sample, folder)?;
-        engine::load(graph, &part.ends, choice)
+        choice::load(graph, &part.ends, choice)
     };
     match prepared(&original, part) {
         Ok(folder) => load(&folder.join(GRAPH), Some(&folder)),

@@ -13,9 +13,10 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 
 use super::cache::own::{Kind as Own, TRIED};
-use super::engine::{Batch, Choice, Device, Ends, Engine, Role, Use};
+use super::choice::{self, Choice};
+use super::engine::{Batch, Device, Ends, Engine, Role, Use};
 use super::onnx::Kind;
-use super::{engine, ort, rten};
+use super::{ort, rten};
 
 /// What a blank input of a tower is.
 #[derive(Debug, Clone, Copy)]
@@ -191,7 +192,7 @@ pub fn asked() -> Option<ExitCode> {
     limit(bytes_for(weights, sample.numbers()), seconds_for(weights, sample.numbers()));
     let tower = match graph.extension().is_some_and(|extension| extension == "rten") {
         true => rten::load_file(&graph, &ends, choice.use_),
-        false => engine::load(&graph, &ends, choice),
+        false => choice::load(&graph, &ends, choice),
     };
     match tower.and_then(|tower| tower.run(sample.batch())) {
         Ok(_) => Some(ExitCode::SUCCESS),

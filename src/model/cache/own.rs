@@ -8,7 +8,6 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::io::write_file;
-use crate::model::cache_folder;
 
 const TAG: &str = "CACHEDIR.TAG";
 
@@ -16,6 +15,14 @@ const TAG: &str = "CACHEDIR.TAG";
 const MARK: &str = "Signature: 8a477f597d28d172789f06886806bc55
 # This folder is a cache of pokedex. What `pokedex cache clear` removes of it is made again when it is needed.
 ";
+
+/// Where what can be made again is kept: `$POKEDEX_CACHE`, else `pokedex` in the user's cache folder.
+pub fn cache_folder() -> Option<PathBuf> {
+    match std::env::var_os("POKEDEX_CACHE").filter(|folder| !folder.is_empty()) {
+        Some(folder) => Some(folder.into()),
+        None => dirs::cache_dir().map(|folder| folder.join("pokedex")),
+    }
+}
 
 /// A folder of the cache, for what one part of the program keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,13 +1,22 @@
 //! Pulled models under their names in the models folder.
 
-use super::*;
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
-pub(super) const ORIGIN: &str = "hub.json";
+use super::error::Error;
+use super::repo::{Repo, is_plain};
+use super::store::{CachedRepo, put_link};
+use super::{ORIGIN, Origin, Pulled, Variant};
+use crate::io::write_file;
+use crate::model::{Model, models_folder};
+
 /// Folders of links, `.hub/models--ORG--NAME/RANDOM`, that the names in the models folder are links to.
-pub(super) const STORE: &str = ".hub";
+const STORE: &str = ".hub";
 
 /// What the models folder has under a name.
-pub(super) enum Standing {
+enum Standing {
     Free,
     Pulled(PathBuf, Origin),
     Link(PathBuf),
@@ -16,14 +25,14 @@ pub(super) enum Standing {
 
 /// A name in the models folder.
 pub struct Place {
-    pub(super) models: PathBuf,
-    pub(super) name: String,
+    models: PathBuf,
+    name: String,
 }
 
 /// A model's folder, before it has its name.
 pub struct Staged {
-    pub(super) folder: tempfile::TempDir,
-    pub(super) place: Place,
+    folder: tempfile::TempDir,
+    place: Place,
 }
 
 /// What is left after a model was removed.
@@ -54,11 +63,11 @@ impl Place {
         Ok(Place { models, name: name.into() })
     }
 
-    pub(super) fn path(&self) -> PathBuf {
+    fn path(&self) -> PathBuf {
         self.models.join(&self.name)
     }
 
-    pub(super) fn standing(&self) -> Standing {
+    fn standing(&self) -> Standing {
         match fs::read_link(self.path()) {
             Ok(target) => {
                 let target = self.models.join(target);
@@ -153,7 +162,7 @@ impl Place {
     }
 
     /// Another installed model with files in this folder of the cache.
-    pub(super) fn other_user_of(&self, cache: &Path) -> Option<String> {
+    fn other_user_of(&self, cache: &Path) -> Option<String> {
         names_in(&self.models).into_iter().filter(|name| *name != self.name).find(|name| {
             let other = Place { models: self.models.clone(), name: name.clone() };
             matches!(other.standing(), Standing::Pulled(_, origin) if origin.cache == cache)
@@ -185,7 +194,7 @@ impl Staged {
 }
 
 /// Names in the models folder; what begins with a dot is none.
-pub(super) fn names_in(models: &Path) -> Vec<String> {
+fn names_in(models: &Path) -> Vec<String> {
     let entries = fs::read_dir(models).into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
     let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
@@ -194,7 +203,7 @@ pub(super) fn names_in(models: &Path) -> Vec<String> {
 }
 
 /// Bytes of the files below a folder; links count nothing.
-pub(super) fn size_of(folder: &Path) -> u64 {
+fn size_of(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries
         .map(|entry| match entry.metadata() {

@@ -1,6 +1,32 @@
-//! The hub's protocol: listings, redirects, tokens, ranges, and patience with what passes.
+//! The hub's protocol: listings, redirects, tokens and ranges.
 
-use super::*;
+use std::fs;
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use ureq::http::{Response, Uri};
+use ureq::{Agent, Body, tls};
+
+use super::address::{escape, host, join, next_page, origin};
+use super::environment::{setting, text_setting};
+use super::error::Error;
+use super::part::Part;
+use super::patience::{Patience, Trouble};
+use super::repo::{Repo, is_below, is_hash};
+use super::store::CachedRepo;
+use super::{Hub, Remote, Watch};
+
+const CONNECT: Duration = Duration::from_secs(10);
+/// A connection that sends nothing for so long is given up, unless $HF_HUB_DOWNLOAD_TIMEOUT says otherwise.
+const STALLED: Duration = Duration::from_secs(30);
+const REDIRECTS: usize = 10;
+
+/// Bytes of one page of a listing, and pages; the largest repos have some hundred kilobytes on a dozen pages.
+const PAGE: u64 = 8 << 20;
+const PAGES: usize = 100;
 
 /// One pull's talk with the hub.
 pub(super) struct Session<'a> {
@@ -67,7 +93,7 @@ impl Session<'_> {
     }
 
     /// A JSON answer, and the address of the page that follows it.
-    pub(super) fn ask<T: DeserializeOwned>(&mut self, url: &str) -> Result<(T, Option<String>), Error> {
+    fn ask<T: DeserializeOwned>(&mut self, url: &str) -> Result<(T, Option<String>), Error> {
         let mut patience = Patience::default();
         loop {
             match self.ask_once(url) {
@@ -77,7 +103,7 @@ impl Session<'_> {
         }
     }
 
-    pub(super) fn ask_once<T: DeserializeOwned>(&self, url: &str) -> Result<(T, Option<String>), Trouble> {
+    fn ask_once<T: DeserializeOwned>(&self, url: &str) -> Result<(T, Option<String>), Trouble> {
         let no_answer = |problem: String| Trouble::final_for(&self.hub.endpoint, problem);
         let mut answer = self.get(url, 0)?;
         let link = answer.response.headers().get("link").and_then(|link| link.to_str().ok());
@@ -111,7 +137,7 @@ impl Session<'_> {
     }
 
     /// Reads on from the end of what is there.
-    pub(super) fn read_on(&mut self, url: &str, part: &mut Part, file: &Remote, done: u64) -> Result<(), Trouble> {
+    fn read_on(&mut self, url: &str, part: &mut Part, file: &Remote, done: u64) -> Result<(), Trouble> {
         let answer = self.get(url, part.len)?;
         let total = match (answer.response.status().as_u16(), content_range(&answer.response)) {
             (206, Some((from, total))) if from == part.len => total,
@@ -143,7 +169,7 @@ impl Session<'_> {
     }
 
     /// An answer with a body, after redirects: 200, 206 or 416.
-    pub(super) fn get(&self, url: &str, from: u64) -> Result<Answer, Trouble> {
+    fn get(&self, url: &str, from: u64) -> Result<Answer, Trouble> {
         let address = |url: &str| url.parse::<Uri>().map_err(|_| Trouble::final_for(url, "not an address of the web"));
         let (home, mut at) = (address(&self.hub.endpoint)?, address(url)?);
         for _ in 0..=REDIRECTS {
@@ -174,7 +200,7 @@ impl Session<'_> {
     }
 
     /// What an answer that is none means.
-    pub(super) fn refusal(&self, response: &Response<Body>, at: &Uri, is_home: bool) -> Trouble {
+    fn refusal(&self, response: &Response<Body>, at: &Uri, is_home: bool) -> Trouble {
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let status = response.status().as_u16();
         let why = format!("{} answers {}", host(at), response.status());
@@ -204,89 +230,10 @@ impl Session<'_> {
     }
 }
 
-pub(super) struct Answer {
-    pub(super) response: Response<Body>,
+struct Answer {
+    response: Response<Body>,
     /// The address that gave it.
-    pub(super) from: Uri,
-}
-
-/// Why there is no answer.
-pub(super) enum Trouble {
-    /// It may be over soon.
-    Passing {
-        why: String,
-        wait: Option<Duration>,
-    },
-    Final(Error),
-}
-
-impl From<Error> for Trouble {
-    fn from(error: Error) -> Trouble {
-        Trouble::Final(error)
-    }
-}
-
-impl Trouble {
-    pub(super) fn passing(why: impl fmt::Display) -> Trouble {
-        Trouble::Passing { why: why.to_string(), wait: None }
-    }
-
-    pub(super) fn final_for(what: impl Into<String>, problem: impl Into<String>) -> Trouble {
-        Trouble::Final(Error::Answer { what: what.into(), problem: problem.into() })
-    }
-
-    pub(super) fn of_connection(at: &Uri, error: ureq::Error) -> Trouble {
-        use ureq::Error as E;
-        let (what, problem) = (host(at), error.to_string());
-        match error {
-            E::Tls(_) | E::Rustls(_) | E::Pem(_) => Trouble::Final(Error::Tls { what, problem }),
-            E::Io(e) if e.kind() == io::ErrorKind::InvalidData => Trouble::Final(Error::Tls { what, problem }),
-            E::Io(e) => Trouble::passing(format!("{what}: {e}")),
-            E::Timeout(_) | E::HostNotFound | E::ConnectionFailed | E::Protocol(_) | E::ConnectProxyFailed(_) => {
-                Trouble::passing(format!("{what}: {problem}"))
-            }
-            _ => Trouble::final_for(what, problem),
-        }
-    }
-}
-
-/// How often trouble was waited for since the last byte that nobody had seen before.
-#[derive(Default)]
-pub(super) struct Patience {
-    pub(super) lost: u32,
-    pub(super) longest: u64,
-}
-
-impl Patience {
-    /// Waits for trouble to pass, or gives up.
-    pub(super) fn wait(
-        &mut self,
-        trouble: Trouble,
-        longest: u64,
-        what: &str,
-        watch: &mut dyn Watch,
-    ) -> Result<(), Error> {
-        let (why, asked) = match trouble {
-            Trouble::Passing { why, wait } => (why, wait),
-            Trouble::Final(error) => return Err(error),
-        };
-        if longest > self.longest {
-            *self = Patience { lost: 0, longest };
-        }
-        if self.lost == TRIES {
-            return Err(Error::Fetch { what: what.into(), problem: why });
-        }
-        let pause = asked.unwrap_or(PAUSE * 2u32.pow(self.lost));
-        if pause > LONGEST_PAUSE {
-            return Err(Error::Busy { what: what.into(), seconds: pause.as_secs() });
-        }
-        self.lost += 1;
-        if pause >= Duration::from_secs(1) {
-            watch.waits(&format!("{what}: {why}; trying again in {} s", pause.as_secs()));
-        }
-        std::thread::sleep(pause);
-        Ok(())
-    }
+    from: Uri,
 }
 
 pub(super) fn agent() -> Result<Agent, Error> {
@@ -314,54 +261,9 @@ pub(super) fn agent() -> Result<Agent, Error> {
     Ok(config.build().into())
 }
 
-/// Scheme, host and port: who gets the token.
-pub(super) fn origin(uri: &Uri) -> (Option<&str>, Option<String>, Option<u16>) {
-    let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
-    (uri.scheme_str(), uri.host().map(str::to_lowercase), Some(uri.port_u16().unwrap_or(default)))
-}
-
-/// Host and port, for messages: what follows them may be signed.
-pub(super) fn host(uri: &Uri) -> String {
-    let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}{port}", uri.host().unwrap_or("?"))
-}
-
-/// The address that a redirect or a link leads to.
-pub(super) fn join(base: &Uri, location: &str) -> Option<Uri> {
-    let (scheme, authority) = (base.scheme_str()?, base.authority()?);
-    let url = if location.starts_with("http://") || location.starts_with("https://") {
-        location.to_string()
-    } else if location.starts_with("//") {
-        format!("{scheme}:{location}")
-    } else if location.starts_with('/') {
-        format!("{scheme}://{authority}{location}")
-    } else {
-        let folder = base.path().rsplit_once('/').map_or("", |(folder, _)| folder);
-        format!("{scheme}://{authority}{folder}/{location}")
-    };
-    url.parse().ok()
-}
-
-/// `<ADDRESS>; rel="next"` of a `Link` header.
-pub(super) fn next_page(link: &str) -> Option<&str> {
-    link.split(',').find_map(|link| {
-        let (address, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-        parameters.split(';').any(|p| matches!(p.trim(), "rel=\"next\"" | "rel=next")).then_some(address)
-    })
-}
-
 /// Start and whole size of `Content-Range: bytes START-END/SIZE`; the size may be `*`.
-pub(super) fn content_range(response: &Response<Body>) -> Option<(u64, Option<u64>)> {
+fn content_range(response: &Response<Body>) -> Option<(u64, Option<u64>)> {
     let range = response.headers().get("content-range")?.to_str().ok()?;
     let (range, size) = range.strip_prefix("bytes ")?.split_once('/')?;
     Some((range.split_once('-')?.0.parse().ok()?, size.parse().ok()))
-}
-
-/// Percent-encodes all but unreserved characters and those in `keep`.
-pub(super) fn escape(text: &str, keep: &str) -> String {
-    let escape = |b: u8| match char::from(b) {
-        c if c.is_ascii_alphanumeric() || "-_.~".contains(c) || keep.contains(c) => c.to_string(),
-        _ => format!("%{b:02X}"),
-    };
-    text.bytes().map(escape).collect()
 }

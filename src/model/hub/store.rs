@@ -1,6 +1,14 @@
-//! The hub's cache on the disk, and files on their way into it.
+//! The hub's cache on the disk.
 
-use super::*;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::error::Error;
+use super::pick::{owned, wanted_of_all};
+use super::repo::{Repo, is_hash};
+use super::{Origin, Pulled, Remote, Variant};
+use crate::io::write_file;
 
 /// A repo's folder in the cache: `blobs/HASH`, `snapshots/COMMIT/PATH` → `blobs/HASH`, `refs/REVISION`.
 pub(super) struct CachedRepo {
@@ -42,7 +50,7 @@ impl CachedRepo {
         Ok(())
     }
 
-    pub(super) fn commit(&self, revision: &str) -> Option<String> {
+    fn commit(&self, revision: &str) -> Option<String> {
         if is_hash(revision, 40) {
             return Some(revision.into());
         }
@@ -75,7 +83,7 @@ impl CachedRepo {
     }
 }
 
-pub(super) fn is_file_of(path: &Path, size: u64) -> bool {
+fn is_file_of(path: &Path, size: u64) -> bool {
     fs::metadata(path).is_ok_and(|m| m.is_file() && m.len() == size)
 }
 
@@ -92,7 +100,7 @@ pub(super) fn put_link(target: &Path, at: &Path) -> Result<(), Error> {
 }
 
 /// Files below a folder, as paths with `/`. Links to folders are not followed.
-pub(super) fn list_folder(folder: &Path, prefix: &str, paths: &mut Vec<String>) {
+fn list_folder(folder: &Path, prefix: &str, paths: &mut Vec<String>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
         match entry.file_type() {
@@ -100,151 +108,5 @@ pub(super) fn list_folder(folder: &Path, prefix: &str, paths: &mut Vec<String>) 
             _ if entry.path().is_file() => paths.push(path),
             _ => {}
         }
-    }
-}
-
-/// A file that is being fetched: `blobs/HASH.incomplete`, which is this process's alone as long as it has the lock.
-pub(super) struct Part {
-    pub(super) file: File,
-    pub(super) path: PathBuf,
-    pub(super) hasher: Hasher,
-    pub(super) len: u64,
-    /// What was there of it when it was opened.
-    pub(super) inherited: u64,
-    /// The largest that it ever was.
-    pub(super) longest: u64,
-    /// Bytes that came over the network.
-    pub(super) came: u64,
-}
-
-impl Part {
-    /// Waits until no other pull has it; `None` if that one has completed the file.
-    pub(super) fn open(cached: &CachedRepo, file: &Remote, watch: &mut dyn Watch) -> Result<Option<Part>, Error> {
-        let blob = cached.blob(file);
-        let path = blob.with_file_name(format!("{}.incomplete", file.hash));
-        let folder = cached.folder.join("blobs");
-        fs::create_dir_all(&folder).map_err(Error::disk(&folder))?;
-        loop {
-            let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
-            let mut opened = options.map_err(Error::disk(&path))?;
-            match opened.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    watch.waits(&format!("{}: another pull is fetching it; waiting for that", file.path));
-                    opened.lock().map_err(Error::disk(&path))?;
-                }
-                // A file system without locks.
-                Err(TryLockError::Error(_)) => {}
-            }
-            // The other pull may have renamed or deleted what was opened here.
-            let is_same = is_same_file(&opened, &path);
-            if cached.has_blob(file) {
-                if is_same {
-                    let _ = fs::remove_file(&path);
-                }
-                return Ok(None);
-            }
-            if is_same {
-                let mut hasher = Hasher::new(file);
-                let len = io::copy(&mut opened, &mut hasher).map_err(Error::disk(&path))?;
-                let mut part = Part { file: opened, path, hasher, len, inherited: len, longest: len, came: 0 };
-                if len > file.size {
-                    part.restart()?;
-                }
-                return Ok(Some(part));
-            }
-        }
-    }
-
-    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.file.write_all(bytes).map_err(Error::disk(&self.path))?;
-        self.hasher.update(bytes);
-        self.len += bytes.len() as u64;
-        self.came += bytes.len() as u64;
-        self.longest = self.longest.max(self.len);
-        Ok(())
-    }
-
-    pub(super) fn restart(&mut self) -> Result<(), Error> {
-        self.file.set_len(0).and_then(|()| self.file.rewind()).map_err(Error::disk(&self.path))?;
-        self.hasher.reset();
-        (self.len, self.inherited) = (0, 0);
-        Ok(())
-    }
-
-    /// Gives a file whose bytes are right its name. False if it must be fetched afresh, since what an earlier pull left
-    /// of it was no good.
-    pub(super) fn finish(&mut self, cached: &CachedRepo, file: &Remote, what: &str) -> Result<bool, Error> {
-        let hash = self.hasher.finish();
-        if hash == file.hash {
-            let blob = cached.blob(file);
-            self.file.sync_all().and_then(|()| fs::rename(&self.path, &blob)).map_err(Error::disk(&blob))?;
-            return Ok(true);
-        }
-        if self.inherited > 0 {
-            self.restart()?;
-            return Ok(false);
-        }
-        let _ = fs::remove_file(&self.path);
-        let problem = format!("its hash is {hash}, the hub states {}", file.hash);
-        Err(Error::Damaged { what: what.into(), problem })
-    }
-}
-
-pub(super) fn is_same_file(file: &File, path: &Path) -> bool {
-    let identity = |m: fs::Metadata| (m.dev(), m.ino());
-    file.metadata().map(identity).ok() == fs::metadata(path).map(identity).ok()
-}
-
-/// The hash by which the hub calls a file.
-pub(super) enum Hasher {
-    Large(Sha256),
-    /// Git hashes a header with the size before the bytes.
-    Git {
-        size: u64,
-        sha: Sha1,
-    },
-}
-
-impl Hasher {
-    pub(super) fn new(file: &Remote) -> Hasher {
-        let mut hasher = match file.hash.len() {
-            64 => Hasher::Large(Sha256::new()),
-            _ => Hasher::Git { size: file.size, sha: Sha1::new() },
-        };
-        hasher.reset();
-        hasher
-    }
-
-    pub(super) fn reset(&mut self) {
-        match self {
-            Hasher::Large(sha) => *sha = Sha256::new(),
-            Hasher::Git { size, sha } => *sha = Sha1::new_with_prefix(format!("blob {size}\0")),
-        }
-    }
-
-    pub(super) fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Hasher::Large(sha) => sha.update(bytes),
-            Hasher::Git { sha, .. } => sha.update(bytes),
-        }
-    }
-
-    pub(super) fn finish(&self) -> String {
-        match self {
-            Hasher::Large(sha) => hex(&sha.clone().finalize()),
-            Hasher::Git { sha, .. } => hex(&sha.clone().finalize()),
-        }
-    }
-}
-
-impl Write for Hasher {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

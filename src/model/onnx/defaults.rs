@@ -3,9 +3,8 @@
 
 use std::collections::HashMap;
 
-use super::{
-    Fields, INITIALIZER, NODE, Value, graph_of, is_empty_attribute, name_of, outputs_of, plain_inputs_of, put, sizes_of,
-};
+use super::proto::{INITIALIZER, NODE, graph_of, ints_of, is_empty_attribute, outputs_of, plain_inputs_of, sizes_of};
+use super::wire::{Fields, Value, name_of, put};
 
 const NAME: u64 = 3;
 const ATTRIBUTE: u64 = 5;
@@ -84,7 +83,7 @@ pub fn completed<'a>(node: &'a [u8], shapes: &Shapes<'a>) -> Result<Vec<u8>, Str
                 }
                 match name {
                     b"auto_pad" => pads_itself = name_of(attribute, 4)? != b"NOTSET",
-                    b"kernel_shape" => kernel = Some(super::ints_of(attribute)?),
+                    b"kernel_shape" => kernel = Some(ints_of(attribute)?),
                     _ => {}
                 }
                 given.push(name);

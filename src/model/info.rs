@@ -1,0 +1,84 @@
+//! Facts about a model, for people.
+
+use std::path::{Path, PathBuf};
+
+use super::identity::ModelId;
+use super::layout::Found;
+use super::{Location, Model, builtin, eye, how_to_install, ort};
+
+/// Facts about a model, for people.
+#[derive(Debug)]
+pub struct Info {
+    pub id: ModelId,
+    pub location: String,
+    pub kind: &'static str,
+    pub dimension: usize,
+    pub image: Option<String>,
+    pub text: Option<String>,
+    pub variants: Vec<&'static str>,
+    pub license: Option<String>,
+    /// Which engine would run it, for many pictures and for one query.
+    pub engines: String,
+    /// Bytes of each file.
+    pub files: Vec<(String, u64)>,
+}
+
+impl Model {
+    /// Facts for `model info`.
+    pub fn info(&self) -> Info {
+        let size = |file: &Path| match &self.location {
+            Location::Binary => builtin::size(&file.display().to_string()),
+            Location::Folder(folder) => std::fs::metadata(folder.join(file)).map(|m| m.len()).ok(),
+        };
+        let files = files_of(&self.found);
+        let files = files.iter().filter_map(|file| Some((file.display().to_string(), size(file)?))).collect();
+        Info {
+            id: self.id.clone(),
+            location: match &self.location {
+                Location::Binary => "built in".into(),
+                Location::Folder(folder) => folder.display().to_string(),
+            },
+            kind: self.found.kind,
+            dimension: self.found.dimension,
+            image: self.found.image.as_ref().map(|(_, preprocess)| preprocess.to_string()),
+            text: self.found.text.as_ref().map(|(_, words)| words.to_string()),
+            variants: self.found.variants.clone(),
+            license: self.found.license.clone(),
+            engines: self.engines(),
+            files,
+        }
+    }
+
+    fn engines(&self) -> String {
+        let rten = "rten (in the binary)";
+        let parts = [self.found.image.as_ref().map(|(part, _)| part), self.found.text.as_ref().map(|(part, _)| part)];
+        if parts.into_iter().flatten().any(|part| part.file.extension().is_some_and(|e| e == "rten" || e == eye::FILES))
+        {
+            return rten.into();
+        }
+        match ort::library() {
+            Ok(library) => {
+                let ort = format!("ONNX Runtime {} ({})", library.version, library.path.display());
+                match self.found.quantised {
+                    true => ort,
+                    false => format!("{ort} for many inputs, {rten} for one"),
+                }
+            }
+            Err(problem) => format!("{rten}; {problem}: {}", how_to_install()),
+        }
+    }
+}
+
+/// Files of a model, relative to its folder.
+fn files_of(found: &Found) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let parts = [found.image.as_ref().map(|(part, _)| part), found.text.as_ref().map(|(part, _)| part)];
+    for part in parts.into_iter().flatten() {
+        files.push(part.file.clone());
+        files.extend(part.external.iter().map(|name| part.file.with_file_name(name)));
+    }
+    files.extend(found.text.iter().map(|(_, words)| words.file.clone()));
+    files.sort();
+    files.dedup();
+    files
+}
