@@ -539,7 +539,7 @@ pub(super) fn picture_in(file: &std::fs::File, offset: u64, length: u64) -> Resu
     };
     match length {
         _ if length > MOST_BYTES => Err(format!("{length} bytes are too many")),
-        _ if length > LOOK && crate::image::format_of(&bytes(LOOK)?).is_none() => Err("is no picture".into()),
+        _ if length > LOOK && crate::image::format(&bytes(LOOK)?).is_err() => Err("is no picture".into()),
         _ => bytes(length),
     }
 }
