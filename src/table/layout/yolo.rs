@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::files::{Child, Spelled, below, children, folders, folders_among, listing, read_bytes, read_text};
 use super::labels::{self, KeyPoints};
+use super::pictures::{Facts, Frame, Pictures, Stub, say_outlined};
 use super::yaml::{Document, Value};
-use super::{Bounds, Child, Error, Facts, Fault, Findings, Frame, Pictures, Spelled, Stub};
-use super::{below, children, folders, folders_among, listing, read_bytes, read_text};
 use crate::io;
 use crate::species;
+use crate::table::Error;
+use crate::table::boxes::Bounds;
+use crate::table::findings::{Fault, Findings};
 use crate::table::split::Split;
 
 /// What Ultralytics takes for a picture (`IMG_FORMATS`).
@@ -155,7 +158,7 @@ pub fn open(path: &Path, frame: Frame, findings: &Findings) -> Result<(PathBuf, 
             found.file(Fault::Layout, "", "no picture of train has a label file, so Ultralytics does not train");
         }
         let outlined = outlined.swap(0, Ordering::Relaxed);
-        super::say_outlined(&shown, outlined, "polygons or key points");
+        say_outlined(&shown, outlined, "polygons or key points");
     });
     for (path, split) in pictures {
         table.push(below(&folder, &path), path, Some(split));
