@@ -7,11 +7,13 @@
 mod classes;
 mod copies;
 mod picture;
+mod report;
 mod rows;
 mod summary;
 
 pub use picture::{Claims, Depth, Seen, look};
-pub use rows::{Report, Row, Rows};
+pub use report::Report;
+pub use rows::{Row, Rows};
 pub use summary::{Class, Copies, Span, Summary};
 
 use crate::table::layout::{Fault, Found};

@@ -32,7 +32,7 @@ use ::image::metadata::Orientation;
 
 pub use colour::Colour;
 pub use encode::{Encoding, JPEG_QUALITY, encode, encode_jpeg};
-pub use formats::{Format, format, format_of, format_of_extension};
+pub use formats::{Format, format, format_of_extension};
 pub use resize::{Filter, Fit, Middle, letterboxed, padded};
 
 use crate::guard;

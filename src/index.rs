@@ -7,8 +7,10 @@
 pub mod annoy;
 mod arrow;
 mod beside;
+mod best;
 mod chunked;
 mod codes;
+mod cosine;
 mod diverse;
 mod exact;
 mod flat;
@@ -17,7 +19,9 @@ mod names;
 mod pack;
 mod packed;
 mod pokedex;
+mod search;
 mod terms;
+mod unfit;
 mod vectors;
 
 pub use annoy::{Annoy, Metric};
@@ -28,12 +32,14 @@ pub use beside::{
 pub use chunked::Chunked;
 pub use codes::{Codes, Query, encode};
 pub use diverse::diverse;
-pub use exact::{Found, Hit, Index, QueryVector, Search, Stored, Unfit, one_model};
+pub use exact::Index;
 pub use graph::Graph;
 pub use pack::{Check, Packer};
 pub use packed::{Packed, PackedWriter};
 pub use pokedex::{LookUp, Part, Pokedex};
+pub use search::{Found, Hit, QueryVector, Search, Stored};
 pub use terms::{Term, Weighted, parse_line, parse_terms};
+pub use unfit::{Unfit, one_model};
 pub use vectors::VectorFile;
 
 use crate::{filter, table};

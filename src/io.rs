@@ -9,13 +9,15 @@ mod folder;
 mod listing;
 mod map;
 mod part;
+mod paths;
 mod shown;
 mod sink;
 mod spool;
 
 pub use folder::{Digest, Folder, JOURNAL, Record, Within, lies_below};
-pub use listing::{Entry, Listing, escape_bytes, exists, find_image, read_image, table_path};
+pub use listing::{Entry, Listing};
 pub use map::{map, map_file};
+pub use paths::{escape_bytes, exists, find_image, read_image, table_path};
 pub use shown::{cell, printable};
 pub use sink::{Sink, Target, abandon_unfinished, reader_closed, write_file};
 use spool::no_text;

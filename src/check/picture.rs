@@ -1,7 +1,7 @@
 //! One picture: whether it can be decoded, and whether it is what its row says.
 
 use crate::duplicates::PerceptualHash;
-use crate::image::{self, Colour};
+use crate::image::{self, Colour, Format};
 
 use super::Rule;
 
@@ -60,7 +60,7 @@ pub fn look(bytes: &[u8], claims: Claims, depth: Depth, min_size: u32, near: boo
         }
     };
     seen.problems.extend(flaw.map(|flaw| (Rule::Truncated, flaw.to_string())));
-    seen.format = image::format_of(bytes);
+    seen.format = image::format(bytes).ok().map(Format::name);
     let extension = claims.name.rsplit_once('.').map(|(_, extension)| extension).unwrap_or_default();
     if let (Some(named), Some(format)) = (image::format_of_extension(extension), seen.format)
         && named != format

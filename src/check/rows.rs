@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::{Finding, Rule, Seen, Settings, Span, Subject, Summary, classes, copies, several};
+use super::{Finding, Rule, Seen, Settings, Subject};
 use crate::duplicates::PerceptualHash;
 use crate::table::split::Split;
 
@@ -44,9 +44,9 @@ pub(super) const NO_CLASS: u32 = u32::MAX;
 /// All rows, some hundred bytes each.
 #[derive(Debug)]
 pub struct Rows {
-    settings: Settings,
+    pub(super) settings: Settings,
     pub(super) findings: Vec<Finding>,
-    keys: Keys,
+    pub(super) keys: Keys,
     pub(super) contents: Vec<Option<u64>>,
     pub(super) looks: Vec<Option<PerceptualHash>>,
     pub(super) splits: Vec<u8>,
@@ -60,12 +60,12 @@ pub struct Rows {
     /// Rows whose boxes are known.
     pub(super) boxed: Vec<bool>,
     pub(super) parents: Vec<(u64, u32)>,
-    unknown_splits: HashMap<String, (u32, u64)>,
-    formats: HashMap<&'static str, u64>,
-    sizes: HashMap<(u32, u32), u64>,
-    excluded: u64,
-    failed: u64,
-    unreadable: u64,
+    pub(super) unknown_splits: HashMap<String, (u32, u64)>,
+    pub(super) formats: HashMap<&'static str, u64>,
+    pub(super) sizes: HashMap<(u32, u32), u64>,
+    pub(super) excluded: u64,
+    pub(super) failed: u64,
+    pub(super) unreadable: u64,
 }
 
 impl Rows {
@@ -176,76 +176,11 @@ impl Rows {
     pub(super) fn by_id(&self) -> bool {
         self.ids.iter().any(Option::is_some)
     }
-
-    /// Holds the rows against each other.
-    pub fn finish(mut self) -> Report {
-        if self.is_empty() {
-            self.findings.push(Finding::new(Rule::Layout, Subject::Set, "there is no row"));
-        }
-        for (row, first) in self.keys.repeated() {
-            self.findings.push(Finding::pair(Rule::DuplicateKey, row, first, ""));
-        }
-        for (split, (row, rows)) in std::mem::take(&mut self.unknown_splits) {
-            let detail = format!("`{split}` ({})", several(rows));
-            self.findings.push(Finding::new(Rule::UnknownSplit, Subject::Row(row), detail));
-        }
-        let Settings { hash_distance, ratios, max_imbalance, .. } = self.settings;
-        let copies = copies::find(&mut self, hash_distance);
-        let classes = classes::find(&mut self, ratios, max_imbalance);
-        let mut formats: Vec<(&str, u64)> = self.formats.into_iter().collect();
-        formats.sort_by_key(|&(format, count)| (std::cmp::Reverse(count), format));
-        let count = |place: u8| self.splits.iter().filter(|&&split| split % LEFT_OUT == place).count() as u64;
-        let summary = Summary {
-            rows: self.splits.len() as u64,
-            failed: self.failed,
-            unreadable: self.unreadable,
-            excluded: self.excluded,
-            splits: [0, 1, 2, 3, 4].map(count),
-            formats,
-            widths: Span::of(self.sizes.iter().map(|(&(width, _), &count)| (width.into(), count))),
-            heights: Span::of(self.sizes.iter().map(|(&(_, height), &count)| (height.into(), count))),
-            classes,
-            copies,
-        };
-        let mut findings = self.findings;
-        findings.sort_unstable();
-        findings.dedup();
-        Report { findings, summary, keys: self.keys, splits: self.splits, labels: self.labels, names: self.names }
-    }
-}
-
-/// What was found, and the names of the rows that it speaks of.
-#[derive(Debug)]
-pub struct Report {
-    /// In the order of the rules, then of rows and files.
-    pub findings: Vec<Finding>,
-    pub summary: Summary,
-    keys: Keys,
-    splits: Vec<u8>,
-    labels: Vec<u32>,
-    names: Vec<String>,
-}
-
-impl Report {
-    /// The key of a row.
-    pub fn key(&self, row: u32) -> &str {
-        self.keys.get(row as usize)
-    }
-
-    /// The split of a row, where it is in one of the three.
-    pub fn split(&self, row: u32) -> Option<&'static str> {
-        Some(SPLITS[usize::from(self.splits[row as usize] % LEFT_OUT)]).filter(|split| split.len() > 1)
-    }
-
-    /// The label of a row.
-    pub fn label(&self, row: u32) -> Option<&str> {
-        self.names.get(self.labels[row as usize] as usize).map(String::as_str)
-    }
 }
 
 /// Many keys, one after the other.
 #[derive(Debug, Default)]
-struct Keys {
+pub(super) struct Keys {
     text: String,
     ends: Vec<usize>,
 }
@@ -256,13 +191,13 @@ impl Keys {
         self.ends.push(self.text.len());
     }
 
-    fn get(&self, at: usize) -> &str {
+    pub(super) fn get(&self, at: usize) -> &str {
         let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.text[start..self.ends[at]]
     }
 
     /// Rows whose key another row has before them, each with the first of that key.
-    fn repeated(&self) -> Vec<(u32, u32)> {
+    pub(super) fn repeated(&self) -> Vec<(u32, u32)> {
         let hash = |row: u32| {
             let mut hasher = DefaultHasher::new();
             self.get(row as usize).hash(&mut hasher);

@@ -1,13 +1,11 @@
 //! From text to a small tree: what `sqlparser` accepts, less what cannot be evaluated.
 
-use std::fmt;
-
+use super::{Error, Span};
 use sqlparser::ast::{self, BinaryOperator, Spanned, UnaryOperator, Value};
 use sqlparser::dialect::DuckDbDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Span as AstSpan, Token, Tokenizer};
-
-use super::{Error, Span};
+use std::fmt;
 
 /// Tokens besides commas and literals. `a + a + a + …` makes a tree as deep as it is long, which the parser takes down by
 /// recursion, at up to a kilobyte of stack a level: so many fit into the 2 MiB that a thread has.
@@ -335,7 +333,7 @@ impl<'a> Lower<'a> {
             Value::Number(digits, _) => Kind::Number(digits.replace('_', "")),
             Value::SingleQuotedString(text) => Kind::Text(text),
             Value::HexStringLiteral(digits) => Kind::Hex(
-                super::bind::hex(&digits)
+                hex(&digits)
                     .ok_or_else(|| self.syntax(format!("`{}` is not hexadecimal", self.piece(span)), span.start))?,
             ),
             _ => return Err(self.unsupported(&format!("the constant `{}`", self.piece(span)), span)),
@@ -495,4 +493,12 @@ fn negate(negated: bool, expr: Expr) -> Expr {
     }
     let span = expr.span.clone();
     Expr { kind: Kind::Not(Box::new(expr)), span }
+}
+
+/// Bytes from hexadecimal digits.
+pub(super) fn hex(digits: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    let digit = |d: u8| char::from(d).to_digit(16);
+    let byte = |&[high, low]: &[u8; 2]| u8::try_from(digit(high)? * 16 + digit(low)?).ok();
+    if rest.is_empty() { pairs.iter().map(byte).collect() } else { None }
 }

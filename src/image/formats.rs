@@ -3,7 +3,7 @@
 use ::image::ImageFormat;
 
 use super::Error;
-use super::icon;
+use super::icon::is_cursor;
 
 /// A format that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +94,7 @@ pub fn format(bytes: &[u8]) -> Result<Format, Error> {
     let text = String::from_utf8_lossy(start).trim_start().to_ascii_lowercase();
     match () {
         () if bytes.starts_with(b"II\x2b\0") || bytes.starts_with(b"MM\0\x2b") => Ok(Format::Tiff),
-        () if icon::is_cursor(bytes) => Ok(Format::Ico),
+        () if is_cursor(bytes) => Ok(Format::Ico),
         () if bytes.starts_with(b"version https://git-lfs") => {
             Err(Error::NotAnImage("a git-lfs pointer; `git lfs pull` fetches the image"))
         }
@@ -122,11 +122,6 @@ fn looks_like_tga(bytes: &[u8]) -> bool {
         _ => false,
     };
     depth_fits && header[12..14] != [0, 0] && header[14..16] != [0, 0] && header[17] & 0xc0 == 0
-}
-
-/// The format of an image's bytes, by its usual name; `None`: not an image.
-pub fn format_of(bytes: &[u8]) -> Option<&'static str> {
-    format(bytes).ok().map(Format::name)
 }
 
 /// The format that files with this extension have; `None`: not an extension of images.

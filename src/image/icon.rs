@@ -1,40 +1,14 @@
 //! Icons and cursors of Windows: a directory of pictures, each a PNG of any kind, or a bitmap with a mask.
 
+mod directory;
+
 use std::io::Cursor;
 
 use super::by_image::ByImage;
 use super::png::Png;
 use super::{Error, Format, Opened};
-
-/// A picture of the directory (`ICONDIRENTRY`).
-#[derive(Debug, Clone, Copy)]
-struct Entry<'a> {
-    width: u8,
-    height: u8,
-    /// Bits a pixel; in a cursor another thing.
-    depth: u16,
-    data: &'a [u8],
-}
-
-const PNG: &[u8] = b"\x89PNG";
-
-/// The pictures whose bytes are there.
-fn entries(bytes: &[u8]) -> Vec<Entry<'_>> {
-    let count = bytes.get(4..6).map_or(0, |count| usize::from(u16::from_le_bytes([count[0], count[1]])));
-    let entries = bytes.get(6..).unwrap_or_default().as_chunks::<16>().0.iter().take(count);
-    let entry = |&[width, height, _, _, _, _, d0, d1, l0, l1, l2, l3, o0, o1, o2, o3]: &[u8; 16]| {
-        let (length, offset) = (u32::from_le_bytes([l0, l1, l2, l3]), u32::from_le_bytes([o0, o1, o2, o3]));
-        let data = bytes.get(offset as usize..offset as usize + length as usize)?;
-        Some(Entry { width, height, depth: u16::from_le_bytes([d0, d1]), data })
-    };
-    entries.filter_map(entry).collect()
-}
-
-/// Whether it is a cursor: it begins as a TGA may.
-pub fn is_cursor(bytes: &[u8]) -> bool {
-    let holds = |entry: &Entry| entry.data.starts_with(PNG) || entry.data.starts_with(&40u32.to_le_bytes());
-    bytes.starts_with(&[0, 0, 2, 0]) && entries(bytes).first().is_some_and(holds)
-}
+pub use directory::is_cursor;
+use directory::{Entry, PNG, entries};
 
 /// Opens the largest picture, and of equally large ones that of the most colours.
 ///

@@ -10,6 +10,9 @@ use arrow_schema::{ArrowError, SchemaRef};
 
 pub(super) const DAMAGED: &str = "is damaged";
 
+/// The key that stands in the metadata of a packed copy and of a graph.
+pub(super) const MARK: &str = "pokedex.identity";
+
 /// An Arrow file whose footer was read.
 pub(super) struct ArrowFile {
     file: Buffer,

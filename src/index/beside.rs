@@ -12,10 +12,12 @@ use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 use rayon::prelude::*;
 
 use super::annoy::{Annoy, Metric};
-use super::arrow::ArrowFile;
-use super::exact::{Best, Facts, QueryVector, Search, Stored, cosine, norm};
+use super::arrow::{ArrowFile, MARK};
+use super::best::Best;
+use super::cosine::{cosine, norm};
 use super::flat::{Allowed, Flat, Wanted};
 use super::graph::Graph;
+use super::search::{Facts, QueryVector, Search, Stored};
 use super::{Error, Hit, Packed, Term};
 use crate::filter::Filter;
 use crate::guard;
@@ -87,9 +89,6 @@ pub const KIND: &str = "kind";
 pub const IDENTITY: &str = "packed";
 pub const TREES: &str = "annoy";
 pub const RECALL: &str = "recall";
-
-/// The key that stands in the metadata of a packed copy and of a graph.
-pub(super) const MARK: &str = "pokedex.identity";
 
 /// Rows that pass a filter below which looking at all of them is quicker than looking for some of them, and the share of
 /// the rows below which an approximate search would lose its way. Measured, see `benches/peers/search.py`.

@@ -1,7 +1,7 @@
 //! Results that do not repeat each other.
 
 use super::Hit;
-use super::exact::dot;
+use super::cosine::dot;
 
 /// Chooses `top` hits, best first, none of which is much like those before it: maximal marginal relevance (Carbonell and
 /// Goldstein, SIGIR 1998), `(1 - diversity) * score - diversity * greatest cosine to those before it`. Needs the hits'

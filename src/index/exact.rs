@@ -1,109 +1,19 @@
 //! Exact search over a table of vectors, streamed: the table may be larger than memory.
 
-use std::collections::BinaryHeap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow_array::{Array, RecordBatch, RecordBatchOptions, UInt64Array};
+use arrow_array::{RecordBatch, RecordBatchOptions, UInt64Array};
 
 use super::beside::Beside;
+use super::best::{Best, Ranked};
+use super::cosine::{cosine, norm};
+use super::search::{Facts, Found, Hit, QueryVector, Search, Stored};
+use super::unfit::{Unfit, one_model};
 use super::{Error, Packed, Term};
 use crate::filter::Filter;
 use crate::model::short_id;
 use crate::table::{self, Source, Table, column};
-
-/// A row that was found.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Hit {
-    /// Number of the row in the index.
-    pub row: u64,
-    /// Cosine, or the fused score of the built-in Pokédex.
-    pub score: f32,
-    pub key: String,
-    pub id: Option<i32>,
-    pub label: Option<String>,
-    pub path: Option<String>,
-    /// Its vector, of length 1; empty unless it was asked for.
-    pub vector: Vec<f32>,
-    /// What each term of the query adds to the score; empty unless somebody worked it out.
-    pub parts: Vec<f32>,
-}
-
-/// A query of length 1.
-#[derive(Debug, Clone, PartialEq)]
-pub struct QueryVector {
-    pub vector: Vec<f32>,
-    /// Numbers of rows that are not to be found, ascending.
-    pub without: Vec<u32>,
-}
-
-/// What a search is to find, and how.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Search<'a> {
-    /// How many rows.
-    pub top: usize,
-    /// Which rows may be found.
-    pub filter: Option<&'a Filter>,
-    /// Whether trees and graphs are left aside.
-    pub exact: bool,
-    /// How many candidates trees are asked for, or how many rows a graph keeps in sight.
-    pub effort: Option<usize>,
-    /// Whether hits carry their vectors.
-    pub vectors: bool,
-}
-
-/// What a search found.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// For each query its hits, best first.
-    pub hits: Vec<Vec<Hit>>,
-    /// Rows that cannot be compared.
-    pub unfit: Unfit,
-}
-
-/// Rows whose vectors have no direction: they are left out, counted, and the first is named.
-#[derive(Debug, Default)]
-pub struct Unfit {
-    pub count: u64,
-    first: Option<(String, &'static str)>,
-}
-
-impl Unfit {
-    /// What is wrong with a vector that has no direction.
-    pub const ZERO: &str = "is zero";
-
-    /// Why a vector cannot be compared, if it cannot.
-    pub fn problem(vector: &[f32]) -> Option<&'static str> {
-        match norm(vector) {
-            _ if vector.is_empty() => Some("is empty"),
-            norm if !norm.is_finite() => Some("holds a number that is not finite"),
-            norm if norm < 1e-12 => Some(Unfit::ZERO),
-            _ => None,
-        }
-    }
-
-    /// Takes note of a row.
-    pub fn add(&mut self, key: &str, problem: &'static str) {
-        self.count += 1;
-        self.first.get_or_insert_with(|| (key.into(), problem));
-    }
-
-    /// `2 rows were left out, the first is a.png: its vector is zero`, where there are any.
-    pub fn message(&self) -> Option<String> {
-        let (key, problem) = self.first.as_ref()?;
-        Some(match self.count {
-            1 => format!("1 row was left out: the vector of {key} {problem}"),
-            count => format!("{count} rows were left out: the vector of the first, {key}, {problem}"),
-        })
-    }
-}
-
-/// A stored row's vector and the numbers of the rows that went into it, ascending.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Stored {
-    pub vector: Vec<f32>,
-    pub rows: Vec<u32>,
-}
 
 /// A table of vectors that can be read as often as needed.
 pub struct Index {
@@ -379,31 +289,6 @@ impl Index {
     }
 }
 
-/// Fails where a row with a vector names another model than the rows before it. `None`: no row was seen yet;
-/// `Some(None)`: the rows so far name no model.
-pub fn one_model(
-    batch: &RecordBatch,
-    vectors: &table::Vectors,
-    column: &str,
-    name: &str,
-    model: &mut Option<Option<String>>,
-) -> Result<(), Error> {
-    let names = column::text(batch, &column::model_column(column))?;
-    let Some(names) = names else { return Ok(()) };
-    for i in (0..batch.num_rows()).filter(|&i| vectors.get(i).is_some()) {
-        let own = names.is_valid(i).then(|| names.value(i));
-        match model {
-            None => *model = Some(own.map(str::to_string)),
-            Some(first) if first.as_deref() != own => {
-                let say = |id: Option<&str>| id.unwrap_or("unknown").to_string();
-                return Err(Error::TwoModels { name: name.into(), first: say(first.as_deref()), other: say(own) });
-            }
-            Some(_) => {}
-        }
-    }
-    Ok(())
-}
-
 /// The columns of a batch that a search looks at.
 struct Rows {
     facts: Facts,
@@ -416,182 +301,6 @@ impl Rows {
     }
 }
 
-/// What a hit says of its row.
-pub(super) struct Facts {
-    keys: Option<arrow_array::StringArray>,
-    ids: Option<arrow_array::Int32Array>,
-    labels: Option<arrow_array::StringArray>,
-    paths: Option<arrow_array::StringArray>,
-}
-
-impl Facts {
-    /// Their columns.
-    pub(super) const COLUMNS: [&str; 4] = [column::KEY, column::ID, column::LABEL, column::PATH];
-
-    pub(super) fn of(batch: &RecordBatch) -> Result<Facts, Error> {
-        Ok(Facts {
-            keys: column::text(batch, column::KEY)?,
-            ids: column::ints(batch, column::ID)?,
-            labels: column::text(batch, column::LABEL)?,
-            paths: column::text(batch, column::PATH)?,
-        })
-    }
-
-    pub(super) fn key(&self, i: usize) -> Option<&str> {
-        value(&self.keys, i)
-    }
-
-    fn id(&self, i: usize) -> Option<i32> {
-        self.ids.as_ref().filter(|ids| ids.is_valid(i)).map(|ids| ids.value(i))
-    }
-
-    pub(super) fn hit(&self, i: usize) -> Hit {
-        let text = |column| value(column, i).map(str::to_string);
-        let key = text(&self.keys).unwrap_or_default();
-        let (label, path) = (text(&self.labels), text(&self.paths));
-        Hit { key, id: self.id(i), label, path, ..Hit::default() }
-    }
-}
-
-fn value(column: &Option<arrow_array::StringArray>, i: usize) -> Option<&str> {
-    column.as_ref().filter(|c| c.is_valid(i)).map(|c| c.value(i))
-}
-
-/// The best rows so far, each with what is worth knowing of it: a heap whose top is the worst of them.
-pub(super) struct Best<T> {
-    top: usize,
-    heap: BinaryHeap<Ranked<T>>,
-}
-
-struct Ranked<T> {
-    score: f32,
-    row: u64,
-    what: T,
-}
-
-impl<T> Ord for Ranked<T> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        // The greatest is the worst: the lowest score, and among equals the last row.
-        other.score.total_cmp(&self.score).then(self.row.cmp(&other.row))
-    }
-}
-
-impl<T> PartialOrd for Ranked<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T> PartialEq for Ranked<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl<T> Eq for Ranked<T> {}
-
-impl<T> Best<T> {
-    pub(super) fn new(top: usize) -> Best<T> {
-        Best { top, heap: BinaryHeap::new() }
-    }
-
-    /// The lowest score, once there are as many rows as are wanted.
-    pub(super) fn worst(&self) -> Option<f32> {
-        self.heap.peek().filter(|_| self.heap.len() >= self.top).map(|worst| worst.score)
-    }
-
-    /// Takes a row in if it is among the best.
-    pub(super) fn offer(&mut self, score: f32, row: u64, what: impl FnOnce() -> T) {
-        if self.heap.len() < self.top {
-            self.heap.push(Ranked { score, row, what: what() });
-        } else if let Some(mut worst) = self.heap.peek_mut()
-            && (score > worst.score || (score == worst.score && row < worst.row))
-        {
-            *worst = Ranked { score, row, what: what() };
-        }
-    }
-
-    pub(super) fn merge(&mut self, other: Best<T>) {
-        for Ranked { score, row, what } in other.heap {
-            self.offer(score, row, || what);
-        }
-    }
-
-    fn into_sorted(self) -> impl Iterator<Item = Ranked<T>> {
-        self.heap.into_sorted_vec().into_iter()
-    }
-
-    /// The numbers of the rows and their scores, best first.
-    pub(super) fn into_rows(self) -> Vec<(u32, f32)> {
-        self.into_sorted().map(|ranked| (ranked.row as u32, ranked.score)).collect()
-    }
-}
-
 fn into_hits(best: Best<Hit>) -> Vec<Hit> {
     best.into_sorted().map(|Ranked { score, row, what }| Hit { row, score, ..what }).collect()
-}
-
-/// Length of a vector, in double precision: the squares of large and small numbers leave the range of single.
-#[multiversion::multiversion(targets("x86_64+avx2"))]
-pub fn norm(vector: &[f32]) -> f64 {
-    let (chunks, rest) = vector.as_chunks::<8>();
-    let mut sums = [0.0f64; 8];
-    for chunk in chunks {
-        for lane in 0..8 {
-            sums[lane] += f64::from(chunk[lane]) * f64::from(chunk[lane]);
-        }
-    }
-    let rest: f64 = rest.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
-    (sums.iter().sum::<f64>() + rest).sqrt()
-}
-
-/// Cosine of a query of length 1 and a vector of length `norm`.
-pub(super) fn cosine(query: &[f32], vector: &[f32], norm: f64) -> f32 {
-    let dot = if (1e-6..1e6).contains(&norm) {
-        f64::from(dot(query, vector))
-    } else {
-        query.iter().zip(vector).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
-    };
-    ((dot / norm) as f32).clamp(-1.0, 1.0)
-}
-
-/// Dot product in sixteen running sums: the compiler makes vector instructions of it, and the order of additions,
-/// so the result to the last bit, is the same on every machine.
-#[multiversion::multiversion(targets("x86_64+avx2"))]
-pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let (a_chunks, a_rest) = a.as_chunks::<16>();
-    let (b_chunks, b_rest) = b.as_chunks::<16>();
-    let mut sums = [0.0f32; 16];
-    for (x, y) in a_chunks.iter().zip(b_chunks) {
-        for lane in 0..16 {
-            sums[lane] += x[lane] * y[lane];
-        }
-    }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(x, y)| x * y).sum();
-    sums.iter().sum::<f32>() + rest
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_best_come_first_and_ties_keep_the_order_of_the_table() {
-        let mut best = Best::new(3);
-        for (row, score) in [(0, 0.5), (1, 0.9), (2, 0.5), (3, 0.1), (5, 0.5), (4, 0.9)] {
-            best.offer(score, row, || ());
-        }
-        assert_eq!(best.worst(), Some(0.5));
-        assert_eq!(best.into_rows(), [(1, 0.9), (4, 0.9), (0, 0.5)]);
-    }
-
-    #[test]
-    fn dot_products_agree_with_the_plain_sum() {
-        for length in [0, 1, 15, 16, 17, 100, 512] {
-            let a: Vec<f32> = (0..length).map(|i| (i as f32 * 0.37).sin()).collect();
-            let b: Vec<f32> = (0..length).map(|i| (i as f32 * 0.91).cos()).collect();
-            let plain: f64 = a.iter().zip(&b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
-            assert!((f64::from(dot(&a, &b)) - plain).abs() < 1e-4, "{length}");
-        }
-    }
 }

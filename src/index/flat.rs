@@ -7,8 +7,9 @@ use arrow_buffer::BooleanBuffer;
 use multiversion::multiversion;
 use rayon::prelude::*;
 
+use super::best::Best;
 use super::codes::{Chunk, Codes, Query, dot};
-use super::exact::{Best, cosine, norm};
+use super::cosine::{cosine, norm};
 use super::{Chunked, Error};
 use crate::matrix;
 

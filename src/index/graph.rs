@@ -22,7 +22,7 @@ use arrow_buffer::{BooleanBuffer, ScalarBuffer};
 
 use super::Chunked;
 use super::codes::{Codes, Query, dot};
-use super::exact::{cosine, norm};
+use super::cosine::{cosine, norm};
 use walk::{Astray, Ground, NONE, Walk, prefetch};
 
 /// What can go wrong with a graph.
@@ -289,7 +289,7 @@ impl Ground for From<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::codes::encode;
-    use super::super::exact::dot as exact_dot;
+    use super::super::cosine::dot as exact_dot;
     use super::*;
 
     const WIDTH: usize = 24;

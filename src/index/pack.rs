@@ -11,7 +11,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray, FixedSizeListArray, Float32Arra
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::Error;
-use super::exact::{Unfit, one_model};
+use super::unfit::{Unfit, one_model};
 use crate::model::normalise;
 use crate::table::{self, Table, column};
 

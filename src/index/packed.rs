@@ -17,7 +17,7 @@ use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::coalesce::BatchCoalescer;
 use rayon::prelude::*;
 
-use super::arrow::{ArrowFile, DAMAGED};
+use super::arrow::{ArrowFile, DAMAGED, MARK};
 use super::codes::{Codes, encode};
 use super::pack::MODEL;
 use super::{Chunked, Error};
@@ -32,7 +32,7 @@ const CODE: &str = "embedding_code";
 const SCALE: &str = "embedding_scale";
 const LOST: &str = "embedding_error";
 /// The key in the file's footer under which the digest of everything before the footer stands.
-const IDENTITY: &str = super::beside::MARK;
+const IDENTITY: &str = MARK;
 
 /// Writes the rows of an index, which come in the order of their keys.
 pub struct PackedWriter<W: Write> {

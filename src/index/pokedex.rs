@@ -17,8 +17,10 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use super::Error;
-use super::exact::{Hit, Index, dot};
+use super::cosine::dot;
+use super::exact::Index;
 use super::names::Names;
+use super::search::Hit;
 use crate::filter::Filter;
 use crate::model::Known;
 use crate::species;
@@ -363,7 +365,7 @@ mod tests {
         assert_eq!(names, crate::species::names().collect::<Vec<_>>());
         assert!(pokedex.rows.iter().zip(1..).all(|(row, id)| row.hit.id == Some(id)));
         for vector in pokedex.vectors.chunks_exact(pokedex.dimension) {
-            assert!((super::super::exact::norm(vector) - 1.0).abs() < 1e-3);
+            assert!((super::super::cosine::norm(vector) - 1.0).abs() < 1e-3);
         }
     }
 

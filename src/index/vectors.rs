@@ -68,7 +68,7 @@ impl VectorFile {
         for batch in table.with_keys() {
             let batch = batch?;
             let vectors = column::vectors(&batch, column, &name)?;
-            super::exact::one_model(&batch, &vectors, column, &name, &mut model)?;
+            super::unfit::one_model(&batch, &vectors, column, &name, &mut model)?;
             let keys = column::text(&batch, column::KEY)?
                 .ok_or_else(|| column::missing(&batch.schema(), column::KEY, &name))?;
             let rows =

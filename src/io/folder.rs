@@ -10,25 +10,29 @@
 //! on the next time what is its own, and what it need not do again; a folder with a manifest and no journal is one that is
 //! complete. Folder and journal are locked. A run that fails before it has made anything leaves the folder as it was.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod earlier;
+mod files;
+mod journal;
+mod within;
+
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, TryLockError};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Component, Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::SystemTime;
 
 use super::sink::Seal;
-use super::{Error, Sink, table_path};
+use super::{Error, Sink};
+use earlier::Earlier;
+pub use files::lies_below;
+use files::{digest_of, hash, parent, start};
+use journal::{Journal, token};
+pub use within::Within;
 
 /// What a folder holds while a run is under way, and after one that was killed.
 pub const JOURNAL: &str = ".pokedex.journal";
 const PREVIOUS: &str = ".pokedex.previous";
-/// So many folders of sources are remembered.
-const MOST_PLACES: usize = 1024;
-/// So many foreign files are named.
-const NAMED: usize = 3;
 
 /// The BLAKE3 of a file's bytes.
 pub type Digest = [u8; 32];
@@ -47,81 +51,6 @@ pub trait Record {
     fn note(&mut self, _file: Option<&str>, _content: Digest, _note: &str) {}
 }
 
-/// Tells which inputs lie in a folder that is to be written, and could be overwritten before they are read.
-#[derive(Debug)]
-pub struct Within {
-    /// The folder as the system names it; `None` where there is none yet.
-    canonical: Option<PathBuf>,
-    /// Folders of inputs, and whether they lie in this one.
-    places: HashMap<PathBuf, bool>,
-}
-
-impl Within {
-    pub fn new(folder: &Path) -> Within {
-        Within { canonical: folder.canonicalize().ok(), places: HashMap::new() }
-    }
-
-    /// Refuses an input that lies in the folder, be it by links, or is the folder.
-    ///
-    /// # Errors
-    /// It does.
-    pub fn refuse(&mut self, input: &Path) -> Result<(), Error> {
-        if self.holds(input) { Err(Error::InputInside { path: input.into() }) } else { Ok(()) }
-    }
-
-    /// As [`Within::refuse`], of a path as it stands in a table.
-    ///
-    /// # Errors
-    /// It lies in the folder.
-    pub fn refuse_row(&mut self, path: &str) -> Result<(), Error> {
-        if self.canonical.is_none() { Ok(()) } else { self.refuse(&table_path(path)) }
-    }
-
-    fn holds(&mut self, input: &Path) -> bool {
-        let Some(folder) = &self.canonical else { return false };
-        let lies_in = |path: &Path| path.canonicalize().is_ok_and(|path| path.starts_with(folder));
-        // Whatever else is known of a folder, a link or a folder in it may be anywhere.
-        let is_file = fs::symlink_metadata(input).is_ok_and(|about| about.is_file());
-        if !is_file {
-            return lies_in(input);
-        }
-        let parent = input.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        if let Some(&inside) = self.places.get(parent) {
-            return inside;
-        }
-        let inside = lies_in(parent);
-        if self.places.len() >= MOST_PLACES {
-            self.places.clear();
-        }
-        self.places.insert(parent.into(), inside);
-        inside
-    }
-}
-
-/// What earlier runs made: some thirty bytes a file.
-#[derive(Debug, Default)]
-struct Earlier {
-    /// Hashes of names: who has none of these need not be read.
-    names: HashSet<u64>,
-    /// Names with the digests of their bytes.
-    deeds: HashSet<u128>,
-    /// What the unfinished files of killed runs have in their names.
-    tokens: Vec<String>,
-    /// Whether some lie in hidden folders.
-    hidden: bool,
-}
-
-impl Earlier {
-    /// Names that leave the folder are passed over: a manifest may come from anybody.
-    fn insert(&mut self, file: &str, content: &Digest) {
-        if lies_below(file) {
-            self.names.insert(hash(file));
-            self.deeds.insert(deed(file, content));
-            self.hidden |= parent(file).split('/').any(|part| part.starts_with('.'));
-        }
-    }
-}
-
 /// What was there before this run, and what it did about that.
 #[derive(Debug, Default)]
 struct Before {
@@ -131,33 +60,6 @@ struct Before {
     journal: bool,
     /// A manifest was put aside.
     aside: AtomicBool,
-}
-
-/// The journal of this run, once it has begun.
-#[derive(Debug, Default)]
-struct Journal {
-    file: Mutex<Option<File>>,
-    /// Whether it names anything that this run made.
-    used: AtomicBool,
-    /// What was made beside the many files of rows.
-    others: Mutex<BTreeMap<String, Digest>>,
-}
-
-impl Journal {
-    /// Notes that a file of these bytes is about to appear.
-    fn made(&self, path: &Path, file: &str, content: &Digest, note: &str) -> Result<(), Error> {
-        // A name may hold a line break.
-        let name = serde_json::Value::from(file);
-        self.write(path, &format!("+ {} {name} {note}\n", blake3::Hash::from_bytes(*content).to_hex()))?;
-        self.used.store(true, Ordering::Relaxed);
-        Ok(())
-    }
-
-    fn write(&self, path: &Path, line: &str) -> Result<(), Error> {
-        let mut journal = guard(&self.file);
-        let journal = journal.as_mut().expect("a run begins before it writes");
-        journal.write_all(line.as_bytes()).map_err(|source| Error::Write { path: path.join(JOURNAL), source })
-    }
 }
 
 /// A folder that is being written; who drops it before it is complete has failed.
@@ -223,49 +125,6 @@ impl Folder {
         Ok(folder)
     }
 
-    fn read_earlier(&mut self, record: &mut dyn Record) -> Result<(), Error> {
-        for name in [PREVIOUS, self.manifest] {
-            let path = self.join(name);
-            let Ok(about) = fs::symlink_metadata(&path) else { continue };
-            let earlier = &mut self.earlier;
-            let is_ours = about.is_file() && record.read(&path, &mut |file, content| earlier.insert(file, &content));
-            if !is_ours && (self.force != Some(true) || about.is_dir()) {
-                return Err(self.foreign(vec![name.into()], 0));
-            }
-        }
-        if !self.before.journal {
-            return Ok(());
-        }
-        let path = self.join(JOURNAL);
-        if !fs::symlink_metadata(&path).is_ok_and(|about| about.is_file()) {
-            return Err(self.foreign(vec![JOURNAL.into()], 0));
-        }
-        let journal = File::open(&path).map_err(|source| Error::Read { path, source })?;
-        let mut same = false;
-        // It is read as far as it goes; its last line may be torn.
-        for (at, line) in BufReader::new(journal).split(b'\n').map_while(Result::ok).enumerate() {
-            let line = String::from_utf8_lossy(&line);
-            if let Some(run) = line.strip_prefix("# ") {
-                let (token, settings) = run.split_once(' ').unwrap_or((run, ""));
-                if command_of(settings) != command_of(&self.settings) {
-                    return Err(self.foreign(vec![JOURNAL.into()], 0));
-                }
-                same = settings == self.settings;
-                self.earlier.tokens.extend(is_token(token).then(|| token.to_string()));
-            } else if at == 0 && !line.is_empty() {
-                return Err(self.foreign(vec![JOURNAL.into()], 0));
-            } else if let Some((file, content, note)) = line.strip_prefix("+ ").and_then(parse_made) {
-                self.earlier.insert(&file, &content);
-                if same {
-                    record.note(Some(&file), content, note);
-                }
-            } else if let Some((content, note)) = line.strip_prefix("~ ").filter(|_| same).and_then(parse_digest) {
-                record.note(None, content, note);
-            }
-        }
-        Ok(())
-    }
-
     fn foreign(&self, files: Vec<String>, more: usize) -> Error {
         Error::Foreign { folder: self.path.clone(), files, more, force: self.force == Some(false) }
     }
@@ -278,106 +137,6 @@ impl Folder {
     /// The file of this name.
     pub fn join(&self, file: &str) -> PathBuf {
         self.path.join(file)
-    }
-
-    /// Looks at files that this run may write, before it writes any.
-    ///
-    /// # Errors
-    /// One is there and was not made by an earlier run, or would lie behind a link.
-    pub fn claim<S: AsRef<str> + Sync>(&self, files: &[S], threads: usize) -> Result<(), Error> {
-        let mut last = "";
-        for file in files.iter().map(AsRef::as_ref) {
-            if !lies_below(file) {
-                return Err(Error::Outside { file: file.into() });
-            }
-            let parent = file.rsplit_once('/').map_or("", |(parent, _)| parent);
-            if parent != last {
-                self.refuse_links(parent)?;
-                last = parent;
-            }
-        }
-        let there = |file: &str| fs::symlink_metadata(self.join(file)).is_ok();
-        self.refuse_foreign(files, threads, |file| there(file) && self.force != Some(true))
-    }
-
-    /// Looks at the whole folder: all files but hidden ones have to be those of earlier runs, or harmless.
-    ///
-    /// # Errors
-    /// It holds others.
-    pub fn require_alone(&self, harmless: impl Fn(&str) -> bool, threads: usize) -> Result<(), Error> {
-        let mut files = Vec::new();
-        let mut see = |file: &str| {
-            let is_hidden = file.rsplit('/').next().is_some_and(|name| name.starts_with('.'));
-            if file != self.manifest && !is_hidden && !harmless(file) {
-                files.push(file.to_string());
-            }
-            Ok(())
-        };
-        walk(&self.path, true, false, &mut see).map_err(|source| Error::Read { path: self.path.clone(), source })?;
-        self.refuse_foreign(&files, threads, |_| true)
-    }
-
-    /// Refuses those of the files for which `is_there` says so and that no earlier run made; remembers the others.
-    fn refuse_foreign<S: AsRef<str> + Sync>(
-        &self,
-        files: &[S],
-        threads: usize,
-        is_there: impl Fn(&str) -> bool + Sync,
-    ) -> Result<(), Error> {
-        let next = AtomicUsize::new(0);
-        let foreign = Mutex::new(Vec::new());
-        let look = || {
-            while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let file = file.as_ref();
-                match self.content(file) {
-                    Some(content) => {
-                        guard(&self.found).insert(hash(file), start(&content));
-                    }
-                    None if is_there(file) => guard(&foreign).push(file.to_string()),
-                    None => {}
-                }
-            }
-        };
-        std::thread::scope(|scope| {
-            (1..threads.min(files.len())).for_each(|_| drop(scope.spawn(look)));
-            look();
-        });
-        let mut foreign = foreign.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-        foreign.sort_unstable();
-        let more = foreign.len().saturating_sub(NAMED);
-        foreign.truncate(NAMED);
-        if foreign.is_empty() { Ok(()) } else { Err(self.foreign(foreign, more)) }
-    }
-
-    /// The digest of a file that an earlier run made and that is still what it was.
-    fn content(&self, file: &str) -> Option<Digest> {
-        if !self.earlier.names.contains(&hash(file)) || self.refuse_links(parent(file)).is_err() {
-            return None;
-        }
-        let content = digest_of(&self.join(file))?;
-        self.earlier.deeds.contains(&deed(file, &content)).then_some(content)
-    }
-
-    /// Refuses a folder below this one that is a link, or lies behind one.
-    ///
-    /// # Errors
-    /// It does, or is no folder.
-    pub fn refuse_links(&self, below: &str) -> Result<(), Error> {
-        for end in below.match_indices('/').map(|(at, _)| at).chain((!below.is_empty()).then_some(below.len())) {
-            let part = &below[..end];
-            if guard(&self.sound).contains(part) {
-                continue;
-            }
-            match fs::symlink_metadata(self.join(part)) {
-                Ok(about) if about.is_symlink() => return Err(Error::Link { path: self.join(part) }),
-                Ok(about) if about.is_dir() => {
-                    guard(&self.sound).insert(part.into());
-                }
-                Ok(_) => return Err(self.foreign(vec![part.into()], 0)),
-                Err(_) => return Ok(()),
-            }
-        }
-        Ok(())
     }
 
     /// Begins: from here on the folder is unfinished.
@@ -536,35 +295,6 @@ impl Folder {
         guard(&self.journal.others).iter().map(|(file, content)| (file.clone(), *content)).collect()
     }
 
-    /// Removes what earlier runs made, is still what it was, and is none of this one's; says how many files.
-    ///
-    /// # Errors
-    /// A file cannot be removed.
-    pub fn remove_stale(&self) -> Result<u64, Error> {
-        let (own, earlier) = (guard(&self.own), &self.earlier);
-        let mut removed = 0;
-        if earlier.names.is_empty() && earlier.tokens.is_empty() {
-            return Ok(0);
-        }
-        let mut see = |file: &str| -> std::io::Result<()> {
-            let is_stale = || ![self.manifest, PREVIOUS, JOURNAL].contains(&file) && self.content(file).is_some();
-            let stale = earlier.names.contains(&hash(file)) && !own.contains(&hash(file)) && is_stale();
-            if stale || earlier.tokens.iter().any(|token| is_part(file, token)) {
-                fs::remove_file(self.join(file))?;
-                removed += u64::from(stale);
-                // A folder that is not empty stays.
-                let mut folder = parent(file);
-                while !folder.is_empty() && fs::remove_dir(self.join(folder)).is_ok() {
-                    folder = parent(folder);
-                }
-            }
-            Ok(())
-        };
-        walk(&self.path, false, earlier.hidden, &mut see)
-            .map_err(|source| Error::Write { path: self.path.clone(), source })?;
-        Ok(removed)
-    }
-
     /// The manifest is there: what was kept for a run that is killed goes.
     pub fn complete(&self) {
         self.complete.store(true, Ordering::Relaxed);
@@ -596,116 +326,10 @@ fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// A text that no other run has, of 16 hexadecimal digits.
-fn token() -> String {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    format!("{:016x}", hash(&format!("{} {}", std::process::id(), now.as_nanos())))
-}
-
-fn is_token(text: &str) -> bool {
-    text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit())
-}
-
-/// Whether a file is one that the run of this token did not finish: `.NAME.TOKEN-NUMBER.part`.
-fn is_part(file: &str, token: &str) -> bool {
-    let name = file.rsplit('/').next().unwrap_or_default();
-    let number = name.strip_prefix('.').and_then(|name| name.strip_suffix(".part")?.rsplit_once('-'));
-    number.is_some_and(|(name, number)| {
-        name.strip_suffix(token).is_some_and(|name| name.ends_with('.')) && number.parse::<u64>().is_ok()
-    })
-}
-
-/// The command of a run, from its version and settings.
-fn command_of(settings: &str) -> &str {
-    settings.split(' ').nth(1).unwrap_or_default()
-}
-
-fn parse_digest(line: &str) -> Option<(Digest, &str)> {
-    let (content, rest) = line.split_once(' ')?;
-    Some((*blake3::Hash::from_hex(content).ok()?.as_bytes(), rest))
-}
-
-fn parse_made(line: &str) -> Option<(String, Digest, &str)> {
-    let (content, rest) = parse_digest(line)?;
-    let mut names = serde_json::Deserializer::from_str(rest).into_iter::<String>();
-    let file = names.next()?.ok()?;
-    Some((file, content, rest[names.byte_offset()..].trim()))
-}
-
-/// Whether a name stays in its folder: it is of plain parts, with one `/` between them.
-pub fn lies_below(file: &str) -> bool {
-    let mut parts = Path::new(file).components();
-    let mut length = 0;
-    let plain = parts.all(|part| match part {
-        Component::Normal(part) => {
-            length += part.len() + 1;
-            true
-        }
-        _ => false,
-    });
-    plain && length == file.len() + 1 && !file.contains('\0')
-}
-
-fn parent(file: &str) -> &str {
-    file.rsplit_once('/').map_or("", |(parent, _)| parent)
-}
-
-/// The digest of a regular file; of nothing else, not even through a link.
-fn digest_of(path: &Path) -> Option<Digest> {
-    if !fs::symlink_metadata(path).ok()?.is_file() {
-        return None;
-    }
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(File::open(path).ok()?).ok()?;
-    Some(*hasher.finalize().as_bytes())
-}
-
-fn deed(file: &str, content: &Digest) -> u128 {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(content).update(file.as_bytes());
-    u128::from_le_bytes(hasher.finalize().as_bytes()[..16].try_into().expect("a part of 32 bytes"))
-}
-
-fn start(content: &Digest) -> u64 {
-    u64::from_le_bytes(content[..8].try_into().expect("a part of 32 bytes"))
-}
-
-fn hash(name: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// Shows every file below a folder by its name below it, links as files; what lies in `hidden` folders too, or not. A
-/// folder that cannot be read is an error where it is `strict`: nothing of ours is in it.
-fn walk(
-    folder: &Path,
-    strict: bool,
-    hidden: bool,
-    see: &mut dyn FnMut(&str) -> std::io::Result<()>,
-) -> std::io::Result<()> {
-    let mut waiting = vec![String::new()];
-    while let Some(prefix) = waiting.pop() {
-        let entries = fs::read_dir(folder.join(&prefix)).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-        let mut entries = match entries {
-            Err(_) if !strict => continue,
-            entries => entries?,
-        };
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            match entry.file_type()?.is_dir() {
-                true if name.starts_with('.') && !hidden => {}
-                true => waiting.push(format!("{prefix}{name}/")),
-                false => see(&format!("{prefix}{name}"))?,
-            }
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::files::lies_below;
+    use super::journal::{is_part, is_token, parse_made};
     use super::*;
 
     /// A record of a manifest that is a list: a line is a file that holds its own name.

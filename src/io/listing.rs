@@ -1,22 +1,17 @@
 //! From arguments to a sorted list of image files, and from file names to keys.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ffi::{OsStr, OsString};
-use std::fs::File;
+mod passed_over;
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, BufRead, Read};
-use std::os::unix::ffi::OsStringExt;
+use std::io::{self, BufRead};
 use std::path::{Component, Path, PathBuf};
 
 use super::Error;
+use super::paths::{bytes_to_path, escape_bytes, has_image_extension, local, unescape};
 use crate::notes;
-
-/// Extensions that are taken for images when a folder is walked, whether or not this build can decode them: a file
-/// that claims to be an image and cannot be read must be named, not skipped.
-const IMAGE_EXTENSIONS: &[&str] = &[
-    "png", "apng", "jpg", "jpeg", "jpe", "jfif", "gif", "webp", "bmp", "dib", "tif", "tiff", "pnm", "pbm", "pgm",
-    "ppm", "pam", "qoi", "ico", "tga", "heic", "heif", "avif", "jp2", "jxl", "hdr", "exr", "ff", "dds",
-];
+use passed_over::PassedOver;
 
 /// One image file: which input it came from and its name below it.
 #[derive(Debug, PartialEq, Eq)]
@@ -306,101 +301,6 @@ fn children(folder: &Path, passed_over: &mut PassedOver) -> io::Result<Vec<Child
     Ok(children)
 }
 
-/// Extensions of what lies beside pictures in every data set, or was never meant to be one: passed over in silence.
-const BESIDE: &str = "txt json jsonl ndjson xml yaml yml toml csv tsv md rst html htm log ini cfg sh py rs js css ipynb mk \
-                      parquet arrow feather ann graph npy npz tar db sqlite lock part tmp xmp thm cls names onnx rten pt \
-                      safetensors h5 pkl cache zip gz bak aae url lnk license gitignore";
-
-/// Files that a person could have taken for pictures, and that are not listed.
-#[derive(Debug, Default)]
-struct PassedOver {
-    /// By extension.
-    others: BTreeMap<String, u64>,
-    /// Pictures whose names do not say so.
-    unnamed: u64,
-    examples: Vec<String>,
-    /// Links to folders.
-    links: u64,
-    linked: Vec<String>,
-    /// Tables of what `datasets` knows of the pictures beside them.
-    tables: Vec<PathBuf>,
-}
-
-impl PassedOver {
-    fn look(&mut self, name: &OsStr, path: &Path) {
-        let extension = Path::new(name).extension().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
-        if path.is_dir() {
-            self.links += 1;
-            if self.linked.len() <= 3 {
-                self.linked.push(escape_bytes(name.as_encoded_bytes()));
-            }
-            return;
-        }
-        if ["metadata.csv", "metadata.jsonl", "metadata.parquet"].iter().any(|known| name == *known) {
-            self.tables.push(path.to_path_buf());
-        }
-        if BESIDE.split_ascii_whitespace().any(|beside| beside == extension) {
-            return;
-        }
-        if (1..=5).contains(&extension.len()) && extension.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            *self.others.entry(extension).or_default() += 1;
-            return;
-        }
-        let start = super::open_file(path).and_then(|file| super::At::new(file)?.part(0, 12));
-        if start.is_ok_and(|start| is_picture(&start)) {
-            self.unnamed += 1;
-            if self.examples.len() <= 3 {
-                self.examples.push(escape_bytes(name.as_encoded_bytes()));
-            }
-        }
-    }
-
-    /// One line of all.
-    fn say(&self, inputs: &[PathBuf]) {
-        let mut parts: Vec<String> =
-            self.others.iter().map(|(extension, count)| format!("{count} .{extension}")).collect();
-        if self.unnamed > 0 {
-            let named = notes::named(&self.examples);
-            parts.push(format!(
-                "{} with no picture's extension ({named}; a list of paths reads them)",
-                match self.unnamed {
-                    1 => "1 picture".to_string(),
-                    count => format!("{count} pictures"),
-                }
-            ));
-        }
-        if self.links > 0 {
-            let links = if self.links == 1 { "link to a folder" } else { "links to folders" };
-            let named = notes::named(&self.linked);
-            parts.push(format!("{} {links} ({named}; named itself, such a folder is read)", self.links));
-        }
-        if let Some(table) = self.tables.first() {
-            let table = escape_bytes(table.as_os_str().as_encoded_bytes());
-            let hint = if table.ends_with(".csv") {
-                format!(": --meta {table} --on key adds its columns")
-            } else {
-                String::new()
-            };
-            notes::say(
-                "metadata",
-                format!("{table}: what `datasets` knows of the pictures beside it is not read{hint}"),
-            );
-        }
-        if let (false, Some(first)) = (parts.is_empty(), inputs.first()) {
-            let more = if inputs.len() > 1 { ", …" } else { "" };
-            notes::say("passed over", format!("{}{more}: {} passed over", first.display(), parts.join(", ")));
-        }
-    }
-}
-
-/// Whether a file's first twelve bytes are those of a picture.
-fn is_picture(start: &[u8]) -> bool {
-    let begins: [&[u8]; 6] = [b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*"];
-    begins.iter().any(|magic| start.starts_with(magic))
-        || start.starts_with(b"RIFF") && start.ends_with(b"WEBP")
-        || matches!(start.get(4..), Some(b"ftypavif" | b"ftypheic" | b"ftypmif1"))
-}
-
 fn is_one_file(a: &Path, b: &Path) -> bool {
     absolute(a) == absolute(b) || a.canonicalize().ok().zip(b.canonicalize().ok()).is_some_and(|(a, b)| a == b)
 }
@@ -427,119 +327,9 @@ fn component_prefix(input: &Path) -> Vec<u8> {
     name.map(|name| [name.as_encoded_bytes(), b"/"].concat()).unwrap_or_default()
 }
 
-fn has_image_extension(name: &OsStr) -> bool {
-    Path::new(name)
-        .extension()
-        .and_then(OsStr::to_str)
-        .is_some_and(|e| IMAGE_EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(e)))
-}
-
-fn bytes_to_path(bytes: &[u8]) -> PathBuf {
-    PathBuf::from(OsString::from_vec(bytes.to_vec()))
-}
-
-/// Bytes as text: what is not UTF-8 becomes `%XX`, so that every name can stand in a table.
-pub fn escape_bytes(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            text.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    text
-}
-
-/// A longer file is no image that anybody wants to search.
-const MAX_FILE: u64 = 1 << 30;
-
-/// Reads an image file, whose path may stand as in a table.
-///
-/// # Errors
-/// It cannot be read, is too long, or is a folder, a pipe or a device (opening which could block for ever).
-pub fn read_image(path: &str) -> io::Result<Vec<u8>> {
-    if std::fs::metadata(local(path)).is_ok_and(|m| !m.is_file()) {
-        return Err(io::Error::other("not a regular file"));
-    }
-    let file = open_escaped(path)?;
-    let size = file.metadata()?.len();
-    if size > MAX_FILE {
-        return Err(io::Error::other(format!("{} MB are too much for an image", size / 1_000_000)));
-    }
-    let mut bytes = Vec::with_capacity(size as usize + 1);
-    file.take(MAX_FILE).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// The path of a URI of this machine's files, which file managers and Daft write; its `%XX` are those of paths here.
-fn local(path: &str) -> &str {
-    let rest = path.strip_prefix("file://").map(|rest| rest.strip_prefix("localhost").unwrap_or(rest));
-    rest.filter(|rest| rest.starts_with('/')).unwrap_or(path)
-}
-
-/// Opens a path as it stands in a table; where no such file exists, `%XX` is taken for the byte it stands for.
-///
-/// # Errors
-/// The file cannot be opened either way.
-fn open_escaped(path: &str) -> io::Result<File> {
-    let path = local(path);
-    match File::open(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound && path.contains('%') => {
-            File::open(bytes_to_path(&unescape(path))).map_err(|_| e)
-        }
-        result => result,
-    }
-}
-
-/// What a path in a table names: where nothing is there, `%XX` is taken for the byte it stands for.
-pub fn table_path(path: &str) -> PathBuf {
-    let path = local(path);
-    let plain = PathBuf::from(path);
-    if path.contains('%') && !plain.exists() { bytes_to_path(&unescape(path)) } else { plain }
-}
-
-/// Whether there is a file at a path as it stands in a table.
-pub fn exists(path: &str) -> bool {
-    let path = local(path);
-    Path::new(path).is_file() || path.contains('%') && bytes_to_path(&unescape(path)).is_file()
-}
-
-/// The image file that a path in a table names, as an absolute path.
-///
-/// # Errors
-/// There is no such file; it is a folder, a pipe or a device, or has the extension of something else.
-pub fn find_image(path: &str) -> io::Result<PathBuf> {
-    let path = local(path);
-    let mut file = std::path::absolute(path)?;
-    if !file.exists() && path.contains('%') {
-        file = std::path::absolute(bytes_to_path(&unescape(path)))?;
-    }
-    match std::fs::metadata(&file)? {
-        about if !about.is_file() => Err(io::Error::other("not a regular file")),
-        _ if file.extension().is_some() && !has_image_extension(file.as_os_str()) => {
-            Err(io::Error::other("its name is not that of an image"))
-        }
-        _ => Ok(file),
-    }
-}
-
-fn unescape(text: &str) -> Vec<u8> {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let escaped = (bytes[at] == b'%')
-            .then(|| text.get(at + 1..at + 3))
-            .flatten()
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        out.push(escaped.unwrap_or(bytes[at]));
-        at += if escaped.is_some() { 3 } else { 1 };
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::paths::open_escaped;
     use super::*;
 
     fn folder(files: &[&str]) -> tempfile::TempDir {

@@ -9,7 +9,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
 
-use super::{Error, dialect};
+use super::{Error, types};
 
 /// The row's name: unique, `/`-separated, never absolute.
 pub const KEY: &str = "key";
@@ -314,7 +314,7 @@ fn spans(column: &ArrayRef) -> Option<(ArrayRef, Vec<Span>)> {
             let at = |i: usize| list.value_offsets()[i] as usize;
             inside(list.values(), (0..list.len()).map(|i| valid(i, (at(i), at(i + 1)))).collect())
         }
-        other if other.is_list() => spans(&dialect::conform(column, &dialect::plain(other)?).ok()?),
+        other if other.is_list() => spans(&types::conform(column, &types::plain(other)?).ok()?),
         _ => None,
     }
 }

@@ -16,6 +16,8 @@ use arrow_array::{Array, ArrayRef, BinaryArray, Int32Array, RecordBatch, StringA
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
+pub use super::dialect::FOLDER;
+use super::images::picture_in;
 pub use super::source::folder_of;
 use super::source::is_table;
 use super::{Error, Images, Source, Table, column};
@@ -23,9 +25,6 @@ use crate::io::{self, JOURNAL, Listing, lies_below};
 
 /// The manifest's name in the folder.
 pub const MANIFEST: &str = "manifest.parquet";
-/// The footer's key for the command whose folder the table is the manifest of. Who reads the table does not inherit it:
-/// what follows from a manifest is none.
-pub const FOLDER: &str = "folder";
 /// The footer's key for what augmented the pictures.
 const AUGMENT: &str = "augment";
 /// The footer's key for the format and what it was told.
@@ -308,7 +307,7 @@ impl Shards {
             }
             self.tar.insert(path.into(), io::open_file(path).ok()?);
         }
-        super::layout::picture_in(self.tar.get(path)?, offset, length).ok()
+        picture_in(self.tar.get(path)?, offset, length).ok()
     }
 
     /// The picture of the next row of a Parquet file: a manifest names the rows of each file in their order.

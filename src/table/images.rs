@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, BinaryArray, RecordBatch, StringArray};
 
-use super::{Error, column, dialect};
+use super::types::conform;
+use super::{Error, column};
+use crate::image;
 use crate::io::read_image;
 use crate::notes;
 
@@ -34,7 +36,7 @@ impl Images {
                     expected: "struct<bytes: binary, path: utf8>",
                     found,
                 };
-                let image = dialect::conform(image, field.data_type()).map_err(wrong)?;
+                let image = conform(image, field.data_type()).map_err(wrong)?;
                 let parts = image.as_struct();
                 Some((parts.column(0).as_binary().clone(), parts.column(1).as_string().clone()))
             }
@@ -91,5 +93,32 @@ impl Images {
             }
             format!("cannot read {path}: {e}")
         })
+    }
+}
+
+/// A longer part of a file is no picture.
+const MOST_BYTES: u64 = 256 << 20;
+/// So many first bytes tell whether it is one.
+const LOOK: u64 = 4096;
+
+/// A picture that lies in another file.
+///
+/// # Errors
+/// Why it is none; what is long is looked at before it is read.
+pub(super) fn picture_in(file: &std::fs::File, offset: u64, length: u64) -> Result<Vec<u8>, String> {
+    use std::os::unix::fs::FileExt;
+    let bytes = |length: u64| -> Result<Vec<u8>, String> {
+        let end = offset.checked_add(length).ok_or("lies beyond its file")?;
+        if end > file.metadata().map_err(|e| e.to_string())?.len() {
+            return Err("is cut short".into());
+        }
+        let mut bytes = vec![0; usize::try_from(length).map_err(|e| e.to_string())?];
+        file.read_exact_at(&mut bytes, offset).map_err(|e| e.to_string())?;
+        Ok(bytes)
+    };
+    match length {
+        _ if length > MOST_BYTES => Err(format!("{length} bytes are too many")),
+        _ if length > LOOK && image::format(&bytes(LOOK)?).is_err() => Err("is no picture".into()),
+        _ => bytes(length),
     }
 }

@@ -2,17 +2,14 @@
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
 use arrow_schema::{Field, Metadata, Schema, SchemaRef};
 
-use super::layout::Findings;
-use super::source::Wanted;
-use super::{Error, Provenance, Source, column, dialect};
+use super::findings::Findings;
+use super::{Error, Provenance, column, types};
 use crate::filter::Filter;
-use crate::io;
 
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, Error>> + Send>;
 
@@ -50,34 +47,6 @@ impl Table {
         Table { name, schema, provenance, rows, findings, batches }
     }
 
-    /// Opens a file, or a pipe, that holds a table.
-    ///
-    /// # Errors
-    /// It cannot be read or is no table.
-    pub fn open(path: &Path) -> Result<Table, Error> {
-        Self::open_columns(path, None)
-    }
-
-    /// Opens a table and reads only the columns for which `wanted` says so.
-    ///
-    /// # Errors
-    /// As [`Table::open`].
-    pub fn open_columns(path: &Path, wanted: Wanted) -> Result<Table, Error> {
-        Source::open(path, &format!("pokedex embed {} -o embeddings.parquet", path.display()))?
-            .unanchored()
-            .table(wanted)
-    }
-
-    /// Opens a table that nobody named, but that lies in a folder: a pipe there is none, since who waits for one may wait for
-    /// ever.
-    ///
-    /// # Errors
-    /// As [`Table::open`].
-    pub fn found(path: &Path, wanted: Wanted) -> Result<Table, Error> {
-        let file = io::open_file(path).map_err(|source| io::Error::Read { path: path.to_path_buf(), source })?;
-        Source::of(&path.display().to_string(), file, "")?.table(wanted)
-    }
-
     /// Several tables with the same columns, in any order, one after the other. Where programs differ in the width of
     /// their numbers, or one has a column of nulls where another has text, the type is one that holds both.
     ///
@@ -91,7 +60,7 @@ impl Table {
         for table in &tables[1..] {
             for field in &mut fields {
                 let other = table.schema.field_with_name(field.name()).ok();
-                let common = other.and_then(|other| dialect::common(field.data_type(), other.data_type()));
+                let common = other.and_then(|other| types::common(field.data_type(), other.data_type()));
                 let Some(common) = common else {
                     return Err(differ(&tables[0], table, field, other));
                 };
@@ -119,7 +88,7 @@ impl Table {
                 let batch = batch?;
                 let fail = |source| Error::Arrow { name: name.clone(), source };
                 let columns = schema.fields().iter().zip(&places);
-                let columns = columns.map(|(field, &at)| dialect::conform(batch.column(at), field.data_type()));
+                let columns = columns.map(|(field, &at)| types::conform(batch.column(at), field.data_type()));
                 let columns = columns.collect::<Result<Vec<_>, _>>().map_err(fail)?;
                 let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
                 RecordBatch::try_new_with_options(schema.clone(), columns, &options).map_err(fail)

@@ -15,7 +15,7 @@ use arrow_schema::{ArrowError, DataType, Field, Metadata, Schema};
 use super::walk::NONE;
 use super::{CHUNK, Error, Graph, Lists};
 use crate::guard;
-use crate::index::arrow::{ArrowFile, DAMAGED};
+use crate::index::arrow::{ArrowFile, DAMAGED, MARK};
 
 const NEIGHBOURS: &str = "neighbours";
 /// Beside the neighbours of a row the next row of the same code; beside those of a level's node the row that it is.
@@ -23,7 +23,7 @@ const ROW: &str = "row";
 /// Keys of the schema's metadata. The identity is that of the packed index whose rows these are; the levels are the
 /// numbers of their nodes, the largest first.
 const SCHEMA: &str = "pokedex.schema";
-const IDENTITY: &str = crate::index::beside::MARK;
+const IDENTITY: &str = MARK;
 const ENTRIES: &str = "pokedex.entries";
 const LEVELS: &str = "pokedex.levels";
 

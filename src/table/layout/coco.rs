@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 
-use super::{Bounds, Child, Facts, Fault, Findings, Pictures, Spelled, below, children, read_bytes, say_outlined};
+use super::files::{Child, Spelled, below, children, read_bytes};
+use super::pictures::{Facts, Pictures, say_outlined};
 use crate::notes;
+use crate::table::boxes::Bounds;
+use crate::table::findings::{Fault, Findings};
 use crate::table::split::Split;
 
 #[derive(Deserialize)]

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, StringArray};
 use arrow_schema::{DataType, SchemaRef};
 
-use super::{Error, below, children};
+use super::files::{below, children};
 use crate::table::split::Split;
-use crate::table::{Table, column};
+use crate::table::{Error, Table, column};
 
 /// The tables of a folder, and of `data/` in it; none where one of them has no pictures.
 pub fn shards(folder: &Path) -> Vec<PathBuf> {

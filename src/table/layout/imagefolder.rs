@@ -5,7 +5,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{Error, Facts, Fault, Findings, Pictures, all_children, folders, listing};
+use super::files::{all_children, folders, listing};
+use super::pictures::{Facts, Pictures};
+use crate::table::Error;
+use crate::table::findings::{Fault, Findings};
 use crate::table::split::Split;
 
 /// What torchvision takes for a picture (`IMG_EXTENSIONS` in its datasets/folder.py).

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::Fault;
+use crate::table::findings::Fault;
 
 /// How far Ultralytics lets a coordinate lie outside the picture, which covers sides rounded to two decimals.
 const ALLOWED: f32 = 0.01;

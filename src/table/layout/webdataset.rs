@@ -9,10 +9,12 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, BinaryArray, Int32Array, RecordBatch, StringArray, StructArray};
 use arrow_schema::{DataType, Schema, SchemaRef};
 
-use super::{Child, Error, Fault, Findings, children, picture_in};
+use super::files::{Child, children};
 use crate::image;
+use crate::table::findings::{Fault, Findings};
+use crate::table::images::picture_in;
 use crate::table::split::Split;
-use crate::table::{Table, column};
+use crate::table::{Error, Table, column};
 
 /// A longer text is no class.
 const MOST_TEXT: u64 = 16 << 20;

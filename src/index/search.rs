@@ -1,0 +1,105 @@
+//! What is searched for, and what there is to say of the rows that are found.
+
+use arrow_array::{Array, RecordBatch};
+
+use super::Error;
+use super::unfit::Unfit;
+use crate::filter::Filter;
+use crate::table::column;
+
+/// A query of length 1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueryVector {
+    pub vector: Vec<f32>,
+    /// Numbers of rows that are not to be found, ascending.
+    pub without: Vec<u32>,
+}
+
+/// What a search is to find, and how.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Search<'a> {
+    /// How many rows.
+    pub top: usize,
+    /// Which rows may be found.
+    pub filter: Option<&'a Filter>,
+    /// Whether trees and graphs are left aside.
+    pub exact: bool,
+    /// How many candidates trees are asked for, or how many rows a graph keeps in sight.
+    pub effort: Option<usize>,
+    /// Whether hits carry their vectors.
+    pub vectors: bool,
+}
+
+/// A row that was found.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Hit {
+    /// Number of the row in the index.
+    pub row: u64,
+    /// Cosine, or the fused score of the built-in Pokédex.
+    pub score: f32,
+    pub key: String,
+    pub id: Option<i32>,
+    pub label: Option<String>,
+    pub path: Option<String>,
+    /// Its vector, of length 1; empty unless it was asked for.
+    pub vector: Vec<f32>,
+    /// What each term of the query adds to the score; empty unless somebody worked it out.
+    pub parts: Vec<f32>,
+}
+
+/// What a search found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// For each query its hits, best first.
+    pub hits: Vec<Vec<Hit>>,
+    /// Rows that cannot be compared.
+    pub unfit: Unfit,
+}
+
+/// A stored row's vector and the numbers of the rows that went into it, ascending.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    pub vector: Vec<f32>,
+    pub rows: Vec<u32>,
+}
+
+/// What a hit says of its row.
+pub(super) struct Facts {
+    keys: Option<arrow_array::StringArray>,
+    ids: Option<arrow_array::Int32Array>,
+    labels: Option<arrow_array::StringArray>,
+    paths: Option<arrow_array::StringArray>,
+}
+
+impl Facts {
+    /// Their columns.
+    pub(super) const COLUMNS: [&str; 4] = [column::KEY, column::ID, column::LABEL, column::PATH];
+
+    pub(super) fn of(batch: &RecordBatch) -> Result<Facts, Error> {
+        Ok(Facts {
+            keys: column::text(batch, column::KEY)?,
+            ids: column::ints(batch, column::ID)?,
+            labels: column::text(batch, column::LABEL)?,
+            paths: column::text(batch, column::PATH)?,
+        })
+    }
+
+    pub(super) fn key(&self, i: usize) -> Option<&str> {
+        value(&self.keys, i)
+    }
+
+    pub(super) fn id(&self, i: usize) -> Option<i32> {
+        self.ids.as_ref().filter(|ids| ids.is_valid(i)).map(|ids| ids.value(i))
+    }
+
+    pub(super) fn hit(&self, i: usize) -> Hit {
+        let text = |column| value(column, i).map(str::to_string);
+        let key = text(&self.keys).unwrap_or_default();
+        let (label, path) = (text(&self.labels), text(&self.paths));
+        Hit { key, id: self.id(i), label, path, ..Hit::default() }
+    }
+}
+
+fn value(column: &Option<arrow_array::StringArray>, i: usize) -> Option<&str> {
+    column.as_ref().filter(|c| c.is_valid(i)).map(|c| c.value(i))
+}
