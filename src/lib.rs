@@ -51,6 +51,7 @@ pub mod names;
 pub mod notes;
 pub mod output;
 pub mod progress;
+pub mod query;
 pub mod runs;
 pub mod scan;
 pub mod species;

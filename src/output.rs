@@ -267,8 +267,8 @@ fn is_same(one: &Path, other: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::results::Format;
     use super::*;
+    use crate::query::results::Format;
 
     fn file(name: &str) -> Target {
         Target::File(name.into())

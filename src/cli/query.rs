@@ -1,35 +1,27 @@
 //! `query`: the rows nearest to words, pictures or stored rows.
 
 mod preview;
-mod resolve;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
-use arrow_array::RecordBatch;
 use clap::Args;
 use clap::builder::TypedValueParser;
 
 use self::preview::Pictures;
 use super::args::default_format;
-use super::results::{Columns, Format, Group, Looks, write_results};
 use crate::cli::exit::Exit;
 use crate::failure::Failure;
 use crate::filter::Filter;
-use crate::index::{
-    ANNOY, Annoy, Error, GRAPH, Hit, Index, Metric, PACKED, Part, Pokedex, QueryVector, Search, Term, diverse,
-    parse_terms,
-};
-use crate::io::Sink;
-use crate::io::Target;
-use crate::model::{Engine, Known, Model};
+use crate::index::Metric;
+use crate::io::{Sink, Target};
+use crate::model::Engine;
 use crate::output;
 use crate::progress::Progress;
+use crate::query::{
+    Format, Limits, Looks, Options, Question, Session, check_words, questions_in, with_directions, write_results,
+};
 use crate::species;
 use crate::table::column;
-use crate::words::rows;
-use resolve::{Embedder, Lengths, Question, Resolved, check_words, queries_in, read, resolve, sound, stored_rows};
 
 /// Find what is nearest to words, pictures or stored rows
 ///
@@ -149,6 +141,33 @@ pub struct Query {
 
 impl Query {
     pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
+        self.check()?;
+        // An empty POKEDEX_INDEX is as good as none.
+        let none = ["", species::TABLE_NAME];
+        let index = self.index.as_deref().filter(|path| none.iter().all(|none| path.as_os_str() != *none));
+        let target = Target::parse(self.output.as_deref());
+        let drawn = self.pictures.format(self.format)?;
+        let format = output::format(&target, drawn, default_format(&target, Format::Table, Format::Tsv))?;
+        let read: Vec<PathBuf> = index.into_iter().flat_map(Session::files_of).chain(self.queries.clone()).collect();
+        output::ensure_no_input(self.output.as_deref(), read.iter().map(|path| &**path), "the result")?;
+        if format == Format::Paths && !self.columns.is_empty() {
+            return Err(Failure::usage("--columns: does not suit --format paths", "--columns path --format tsv"));
+        }
+        let limits = self.limits()?;
+        let sink = Sink::open(&target, format == Format::Parquet)?;
+        let questions = self.questions(ui)?;
+        let (session, questions) = self.session(index, questions, ui)?;
+        let results = session.ask_all(&questions, &limits, ui)?;
+        let columns = (!self.columns.is_empty()).then(|| session.cells(&self.columns, &results)).transpose()?;
+        let looks = Looks { null: self.null, many: self.queries.is_some(), explain: self.explain, columns };
+        write_results(&results, format, &looks, sink)?;
+        let shown = (self.output.is_some() || drawn.is_some()).then_some(format);
+        self.pictures.show(&results, shown, index.is_some(), self.queries.is_some(), self.top, ui)?;
+        Ok(Exit::Done)
+    }
+
+    /// Refuses options that do not go together.
+    fn check(&self) -> Result<(), Failure> {
         if self.null && self.format != Some(Format::Paths) {
             return Err(Failure::usage("-0 goes with --format paths", "pokedex query \"fire dog\" --format paths -0"));
         }
@@ -159,339 +178,63 @@ impl Query {
                 "give one of them as a file",
             ));
         }
-        // An empty POKEDEX_INDEX is as good as none.
-        let none = ["", species::TABLE_NAME];
-        let index = self.index.as_deref().filter(|path| none.iter().all(|none| path.as_os_str() != *none));
-        let target = Target::parse(self.output.as_deref());
-        let drawn = self.pictures.format(self.format)?;
-        let format = output::format(&target, drawn, default_format(&target, Format::Table, Format::Tsv))?;
-        let beside =
-            index.into_iter().flat_map(|path| [ANNOY, GRAPH, PACKED, "parquet"].map(|e| path.with_extension(e)));
-        let read: Vec<PathBuf> =
-            index.map(Path::to_path_buf).into_iter().chain(beside).chain(self.queries.clone()).collect();
-        output::ensure_no_input(self.output.as_deref(), read.iter().map(|path| &**path), "the result")?;
-        if format == Format::Paths && !self.columns.is_empty() {
-            return Err(Failure::usage("--columns: does not suit --format paths", "--columns path --format tsv"));
-        }
-        let filter = self.condition.as_deref().map(Filter::parse).transpose()?;
-        let sink = Sink::open(&target, format == Format::Parquet)?;
-        let questions = self.questions(ui)?;
-        // What has no direction can be compared by distance alone.
-        let directions = |questions| match &self.queries {
-            Some(file) => sound(questions, file, |_| true),
-            None => Ok(questions),
-        };
-        let (results, columns) = match index {
-            None => {
-                let questions = directions(questions)?;
-                let results = self.ask_pokedex(&questions, filter.as_ref(), ui)?;
-                let columns = self.named_columns(&results, |names, rows| Ok(Pokedex::index().cells(names, rows)?))?;
-                (results, columns)
-            }
-            Some(path) => match self.open(path, ui)? {
-                Opened::Index(index) => {
-                    let questions = directions(questions)?;
-                    let results = self.search(&index, &questions, filter.as_ref(), ui)?;
-                    let columns = self.named_columns(&results, |names, rows| Ok(index.cells(names, rows)?))?;
-                    (results, columns)
-                }
-                Opened::Annoy(annoy, metric) => {
-                    let results = self.search_annoy(&annoy, metric, &questions, ui)?;
-                    let nothing = |names: &[String], _: &[u64]| {
-                        let message = format!("{}: numbers its items and has no column `{}`", annoy.name(), names[0]);
-                        Err(Failure::usage(message, "--columns rank,score,key"))
-                    };
-                    let columns = self.named_columns(&results, nothing)?;
-                    (results, columns)
-                }
-            },
-        };
-        let looks = Looks { null: self.null, many: self.queries.is_some(), explain: self.explain, columns };
-        write_results(&results, format, &looks, sink)?;
-        let shown = (self.output.is_some() || drawn.is_some()).then_some(format);
-        self.pictures.show(&results, shown, index.is_some(), self.queries.is_some(), self.top, ui)?;
-        Ok(Exit::Done)
+        Ok(())
     }
 
-    /// The columns that --columns names, those of the table with the rows of all hits, which `read` gives.
-    fn named_columns(
-        &self,
-        results: &[Group],
-        read: impl FnOnce(&[String], &[u64]) -> Result<RecordBatch, Failure>,
-    ) -> Result<Option<Columns>, Failure> {
-        if self.columns.is_empty() {
-            return Ok(None);
-        }
-        let others: Vec<String> = self.columns.iter().filter(|name| !Columns::is_own(name)).cloned().collect();
-        let rows: Vec<u64> = results.iter().flat_map(|group| &group.hits).map(|hit| hit.row).collect();
-        let table = match others.is_empty() {
-            true => Columns::nothing(rows.len()),
-            false => read(&others, &rows)?,
-        };
-        Ok(Some(Columns { names: self.columns.clone(), table }))
+    fn limits(&self) -> Result<Limits, Failure> {
+        Ok(Limits {
+            top: self.top,
+            offset: self.offset,
+            min_score: self.min_score,
+            diverse: self.diverse,
+            filter: self.condition.as_deref().map(Filter::parse).transpose()?,
+            explain: self.explain,
+            exact: self.exact,
+            search_k: self.search_k,
+            beam: self.beam,
+        })
     }
 
     fn questions(&self, ui: &dyn Progress) -> Result<Vec<Question>, Failure> {
         if let Some(file) = &self.queries {
-            return queries_in(file, &self.vector_column, self.model.is_some(), ui);
+            return questions_in(file, &self.vector_column, self.model.is_some(), ui);
         }
         let mut arguments = self.terms.clone();
         if let Some(id) = self.id {
             // `--id 25 + red` reads as `id:25 + red`.
             arguments.insert(0, format!("id:{id}"));
         }
-        let terms = parse_terms(&arguments)?;
-        check_words(&terms, &arguments, ui)?;
-        Ok(vec![Question { text: arguments.join(" "), terms, vector: None, model: None }])
+        let question = Question::of(&arguments)?;
+        check_words(&question.terms, &arguments, ui)?;
+        Ok(vec![question])
     }
 
-    fn ask_pokedex(
+    /// Opens what is searched; gives the questions that it can be asked.
+    fn session(
         &self,
-        questions: &[Question],
-        filter: Option<&Filter>,
+        index: Option<&Path>,
+        questions: Vec<Question>,
         ui: &dyn Progress,
-    ) -> Result<Vec<Group>, Failure> {
-        let model = Model::builtin();
-        if let Some(name) = self.model.as_ref().filter(|name| *name != "unknown") {
-            let other = Model::find(name, self.engine)?.id().to_string();
-            if other != model.id().to_string() {
-                let (name, index) = (Pokedex::NAME.into(), model.id().to_string());
-                return Err(Error::OtherModel { name, index, query: other }.into());
-            }
-        }
-        let pokedex = Pokedex::open(filter)?;
-        if let (rows, 0) = pokedex.passing() {
-            ui.warn(&format!("{}: the condition holds for none of its {rows} rows", Pokedex::NAME));
-        }
-        let (id, dimension) = (model.id().to_string(), model.dimension());
-        let mut embedder = Embedder::of(Some(model), (Pokedex::NAME, dimension, Some(&id)), &self.vector_column);
-        let stored = stored_rows(questions, &|terms| Ok(Pokedex::index().stored(terms)?))?;
-        let mut groups = Vec::new();
-        for question in questions {
-            let mut parts = Vec::new();
-            let mut without = Vec::new();
-            if let Some(vector) = &question.vector {
-                parts.push((1.0, Part::Vector(embedder.brought(question, vector)?)));
-            }
-            for weighted in &question.terms {
-                let part = match &weighted.term {
-                    Term::Text(text) => {
-                        let tower = embedder.text_tower()?;
-                        let look_up = |word: &str| pokedex.look_up(word, tower.look_up(word));
-                        let text = match pokedex.names(text, &look_up) {
-                            true => text.clone(),
-                            false => read(text, look_up, ui),
-                        };
-                        let vector = tower.embed(&text)?;
-                        Part::Text(text, vector)
-                    }
-                    other => Part::Vector(embedder.vector(other, &stored, &mut without, ui)?),
-                };
-                parts.push((weighted.weight, part));
-            }
-            let mut weights: HashMap<String, f32> = HashMap::new();
-            for weighted in &question.terms {
-                *weights.entry(weighted.term.to_string()).or_default() += weighted.weight;
-            }
-            if question.vector.is_none() && weights.values().all(|weight| *weight == 0.0) {
-                return Err(Error::NullQuery.into());
-            }
-            let look_up = |word: &str| match embedder.loaded_text_tower() {
-                Some(tower) => pokedex.look_up(word, tower.look_up(word)),
-                None => Known::No,
-            };
-            groups.push(self.group(question, pokedex.search(&parts, &without, self.pool(), &look_up)));
-        }
-        Ok(groups)
-    }
-
-    fn search(
-        &self,
-        index: &Index,
-        questions: &[Question],
-        filter: Option<&Filter>,
-        ui: &dyn Progress,
-    ) -> Result<Vec<Group>, Failure> {
-        let (made_by, dimension) = index.model()?;
-        let model = match questions.iter().any(Question::needs_model) {
-            true => Some(self.query_model(index.name(), made_by.as_deref(), dimension)?),
-            false => None,
+    ) -> Result<(Session, Vec<Question>), Failure> {
+        let options = Options {
+            model: self.model.clone(),
+            engine: self.engine,
+            column: self.vector_column.clone(),
+            annoy: self.dim.map(|dimension| dimension as usize).zip(self.metric),
         };
-        let searched = (index.name(), dimension, made_by.as_deref());
-        let mut embedder = Embedder::of(model, searched, &self.vector_column);
-        let resolved = resolve(questions, &mut embedder, &|terms| Ok(index.stored(terms)?), ui)?;
-        let search = Search {
-            top: self.pool(),
-            filter,
-            exact: self.exact,
-            effort: self.beam.or(self.search_k).map(|n| n as usize),
-            vectors: self.explain || self.diverse.is_some(),
+        // What has no direction can be compared by distance alone.
+        let directions = |questions| match &self.queries {
+            Some(file) => with_directions(questions, file),
+            None => Ok(questions),
         };
-        let queries: Vec<QueryVector> = resolved.iter().map(Resolved::query).collect();
-        let start = Instant::now();
-        let found = index.search(&queries, made_by.as_deref(), &search)?;
-        let (count, s) = (queries.len(), if queries.len() == 1 { "y" } else { "ies" });
-        ui.note(&format!("query: {count} quer{s} in {:.4} s", start.elapsed().as_secs_f64()));
-        if let Some(unfit) = found.unfit.message() {
-            ui.warn(&format!("{}: {unfit}", index.name()));
-        }
-        if found.hits.iter().all(Vec::is_empty) {
-            let which = if filter.is_some() { "no other row for which the condition holds" } else { "no other row" };
-            let of = index.rows()?.map(|count| format!(" (of {})", rows(count))).unwrap_or_default();
-            ui.warn(&format!("{}: has {which}{of}", index.name()));
-        }
-        let groups = questions.iter().zip(&resolved).zip(found.hits).map(|((question, resolved), mut hits)| {
-            if self.explain {
-                hits.iter_mut().for_each(|hit| hit.parts = resolved.parts(&hit.vector));
-            }
-            self.group(question, hits)
-        });
-        Ok(groups.collect())
-    }
-
-    /// Searches a file that only numbers its items.
-    fn search_annoy(
-        &self,
-        annoy: &Annoy,
-        metric: Metric,
-        questions: &[Question],
-        ui: &dyn Progress,
-    ) -> Result<Vec<Group>, Failure> {
-        let name = annoy.name();
-        if self.condition.is_some() || self.explain || self.diverse.is_some() || self.exact {
-            return Err(Failure::usage(
-                format!("{name}: numbers its items and knows no more of them"),
-                "--where, --explain, --diverse and --exact need an index of pokedex",
-            ));
-        }
-        let model = match questions.iter().any(Question::needs_model) {
-            true => Some(self.query_model(&name, None, annoy.dimension())?),
-            false => None,
+        let Some(path) = index else {
+            let questions = directions(questions)?;
+            return Ok((Session::pokedex(&options)?, questions));
         };
-        let mut embedder = Embedder::of(model, (&name, annoy.dimension(), None), &self.vector_column);
-        embedder.lengths = if metric == Metric::Angular { Lengths::OneOrZero } else { Lengths::Own };
-        let lengths = embedder.lengths;
-        let stored = |terms: &[&Term]| terms.iter().map(|term| resolve::item(annoy, term, lengths)).collect();
-        let resolved = resolve(questions, &mut embedder, &stored, ui)?;
-        let groups = questions.iter().zip(&resolved).map(|(question, resolved)| {
-            let query = resolved.query();
-            let wanted = self.pool() + query.without.len();
-            let candidates = self.search_k.map(|k| k as usize);
-            let found = annoy.search(&query.vector, wanted, candidates, None).map_err(Error::from)?;
-            let hits = found.into_iter().map(|(item, distance)| Hit {
-                row: item.into(),
-                key: item.to_string(),
-                score: metric.score(distance),
-                ..Hit::default()
-            });
-            Ok(self.group(question, hits.filter(|hit| !query.without.contains(&(hit.row as u32))).collect()))
-        });
-        groups.collect()
+        let session = Session::open(path, &options, ui)?;
+        let questions = if session.compares_directions() { directions(questions)? } else { questions };
+        Ok((session, questions))
     }
-
-    /// How many hits must be found so that those that are asked for are among them.
-    fn pool(&self) -> usize {
-        let wanted = (self.offset + self.top) as usize;
-        match self.diverse {
-            Some(_) => (10 * wanted).max(100),
-            None => wanted,
-        }
-    }
-
-    /// Of what was found, best first, what is to be shown.
-    fn group(&self, question: &Question, mut hits: Vec<Hit>) -> Group {
-        let (offset, top) = (self.offset as usize, self.top as usize);
-        hits.retain(|hit| self.min_score.is_none_or(|least| hit.score >= least));
-        if let Some(diversity) = self.diverse {
-            hits = diverse(hits, diversity, offset + top);
-        }
-        let hits = hits.into_iter().skip(offset).take(top).collect();
-        Group { query: question.text.clone(), terms: question.terms.clone(), first_rank: self.offset + 1, hits }
-    }
-
-    fn open(&self, path: &Path, ui: &dyn Progress) -> Result<Opened, Failure> {
-        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        let table = path.with_extension("parquet");
-        if let (Some(dimension), Some(metric)) = (self.dim, self.metric) {
-            let annoy = Annoy::open(path, dimension as usize, metric).map_err(Error::from)?;
-            return Ok(Opened::Annoy(annoy, metric));
-        }
-        // What lies beside a table stands for it.
-        let beside = [PACKED, ANNOY, GRAPH].contains(&extension) && (extension != PACKED || table.exists());
-        if beside && !table.exists() {
-            let hint = match extension == ANNOY {
-                true => "of an Annoy file by another program say --dim N --metric angular|euclidean|manhattan|dot",
-                false => "search the table that it belongs to",
-            };
-            return Err(Failure::usage(format!("{}: there is no {} beside it", path.display(), table.display()), hint));
-        }
-        let path = match path.is_dir() {
-            _ if beside => table,
-            true => table_in(path)?,
-            false => path.to_path_buf(),
-        };
-        let (index, problems) = Index::open(path, &self.vector_column)?;
-        for problem in problems {
-            ui.warn(&format!("{problem}; searching without it (make the index again to mend that)"));
-        }
-        Ok(Opened::Index(Box::new(index)))
-    }
-
-    /// The model to embed the query by: the one that made the index, or nothing is compared.
-    fn query_model(&self, name: &str, made_by: Option<&str>, dimension: usize) -> Result<Model, Failure> {
-        let name = name.to_string();
-        let made_by = made_by.filter(|id| *id != "unknown");
-        let model = match (&self.model, made_by) {
-            (Some(name), _) if name != "unknown" => Model::find(name, self.engine)?,
-            (_, Some(id)) => Model::of(id).ok_or_else(|| Error::OtherModel {
-                name: name.clone(),
-                index: id.into(),
-                query: Model::builtin().id().to_string(),
-            })?,
-            (_, None) => return Err(Error::NoModel { name }.into()),
-        };
-        let query = model.id().to_string();
-        match made_by {
-            Some(id) if id != query => Err(Error::OtherModel { name, index: id.into(), query }.into()),
-            _ if model.dimension() != dimension => {
-                Err(Error::OtherDimension { name, index: dimension, query, dimension: model.dimension() }.into())
-            }
-            _ => Ok(model),
-        }
-    }
-}
-
-/// The only table in a folder.
-fn table_in(folder: &Path) -> Result<PathBuf, Failure> {
-    let failed = |source| crate::io::Error::Read { path: folder.into(), source };
-    let mut tables = Vec::new();
-    for entry in folder.read_dir().map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !hidden && ["parquet", "feather", "arrows"].contains(&extension) && path.is_file() {
-            tables.push(path);
-        }
-    }
-    tables.sort();
-    let name = folder.display();
-    match tables.as_slice() {
-        [table] => Ok(table.clone()),
-        [] => Err(Failure::usage(
-            format!("{name}: is a folder without a table of vectors"),
-            format!("pokedex embed {name} -o embeddings.parquet, then --index embeddings.parquet"),
-        )),
-        [first, ..] => Err(Failure::usage(
-            format!("{name}: is a folder with {} tables", tables.len()),
-            format!("say which: --index {}", first.display()),
-        )),
-    }
-}
-
-/// What there is to search.
-enum Opened {
-    Index(Box<Index>),
-    Annoy(Annoy, Metric),
 }
 
 /// A number from 0 to 1.

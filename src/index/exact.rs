@@ -61,7 +61,7 @@ impl Index {
         Ok(if table.has(column::KEY) { table } else { table.with_keys() })
     }
 
-    fn read(&self, wanted: &dyn Fn(&str) -> bool) -> Result<Table, Error> {
+    pub(super) fn read(&self, wanted: &dyn Fn(&str) -> bool) -> Result<Table, Error> {
         Ok(self.source.table(Some(wanted))?)
     }
 

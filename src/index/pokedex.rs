@@ -9,10 +9,11 @@
 //! 0.95 for a query that contains it and less for a misspelt one. For an image or a stored row it is the cosine.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 
 use arrow_array::cast::AsArray;
+use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -128,7 +129,7 @@ pub struct Pokedex {
     rows: Vec<Row>,
     names: Names,
     /// The words of all facts in the singular, collected when a word is first asked for.
-    words: OnceCell<HashSet<String>>,
+    words: OnceLock<HashSet<String>>,
     vectors: Vec<f32>,
     dimension: usize,
 }
@@ -136,8 +137,6 @@ pub struct Pokedex {
 struct Row {
     hit: Hit,
     facts: Vec<(Box<str>, f32)>,
-    /// Whether it passes the filter.
-    passes: bool,
 }
 
 impl Pokedex {
@@ -149,30 +148,40 @@ impl Pokedex {
         Index::in_memory(Self::NAME, species::TABLE)
     }
 
-    /// How many rows there are, and how many of them a condition lets through.
-    pub fn passing(&self) -> (usize, usize) {
-        (self.rows.len(), self.rows.iter().filter(|row| row.passes).count())
+    /// How many species there are.
+    pub fn species(&self) -> usize {
+        self.rows.len()
     }
 
-    /// Reads the table in the binary; only species that pass the filter will be found.
+    /// For every species whether a condition holds for it.
     ///
     /// # Errors
-    /// The filter does not suit the table.
-    pub fn open(filter: Option<&Filter>) -> Result<Pokedex, Error> {
+    /// The condition does not suit the table.
+    pub fn passing(filter: &Filter) -> Result<BooleanBuffer, Error> {
+        let index = Self::index();
+        let bound = index.bind(filter)?;
+        let mut passing = BooleanBufferBuilder::new(0);
+        for batch in index.read(&|name: &str| name == column::KEY || filter.needs(name))? {
+            passing.append_buffer(&bound.evaluate(&batch?)?);
+        }
+        Ok(passing.finish())
+    }
+
+    /// Reads the table in the binary.
+    ///
+    /// # Errors
+    /// It is damaged.
+    pub fn open() -> Result<Pokedex, Error> {
         let facts = || FACT_COLUMNS.iter().map(|(name, _)| *name).chain(FLAG_COLUMNS.iter().map(|(name, _)| *name));
         let mut pokedex = Pokedex {
             rows: Vec::new(),
             names: Names::default(),
-            words: OnceCell::new(),
+            words: OnceLock::new(),
             vectors: Vec::new(),
             dimension: 0,
         };
-        let table =
-            Self::index().scan(&|name| facts().any(|fact| fact == name) || filter.is_some_and(|f| f.needs(name)))?;
-        let filter = filter.map(|filter| Self::index().bind(filter)).transpose()?;
-        for batch in table {
+        for batch in Self::index().scan(&|name| facts().any(|fact| fact == name))? {
             let batch = batch?;
-            let passes = filter.as_ref().map(|filter| filter.evaluate(&batch)).transpose()?;
             let vectors = column::vectors(&batch, column::EMBEDDING, Self::NAME)?;
             pokedex.dimension = vectors.dimension;
             let keys = column::text(&batch, column::KEY)?.ok_or_else(|| missing(&batch, column::KEY))?;
@@ -200,17 +209,23 @@ impl Pokedex {
                 let (key, label) = (keys.value(i).to_string(), Some(labels.value(i).to_string()));
                 let hit = Hit { row, key, id: Some(ids.value(i)), label, ..Hit::default() };
                 pokedex.vectors.extend_from_slice(vectors.get(i).ok_or_else(|| missing(&batch, column::EMBEDDING))?);
-                let passes = passes.as_ref().is_none_or(|passes| passes.value(i));
-                pokedex.rows.push(Row { hit, facts, passes });
+                pokedex.rows.push(Row { hit, facts });
             }
         }
         pokedex.names = Names::new(pokedex.rows.iter().map(|row| row.hit.label.as_deref().unwrap_or_default()));
         Ok(pokedex)
     }
 
-    /// The `top` species for weighted parts, with what each part adds to the score; rows whose numbers are in `without` are
-    /// left out. `look_up` knows English.
-    pub fn search(&self, parts: &[(f32, Part)], without: &[u32], top: usize, look_up: &LookUp) -> Vec<Hit> {
+    /// The `top` species for weighted parts, with what each part adds to the score; rows that do not pass, and those whose
+    /// numbers are in `without`, are left out. `look_up` knows English.
+    pub fn search(
+        &self,
+        parts: &[(f32, Part)],
+        passing: Option<&BooleanBuffer>,
+        without: &[u32],
+        top: usize,
+        look_up: &LookUp,
+    ) -> Vec<Hit> {
         let total: f32 = parts.iter().map(|(weight, _)| weight.abs()).sum();
         let scores = parts.iter().map(|(weight, part)| {
             let scores = match part {
@@ -221,7 +236,8 @@ impl Pokedex {
         });
         let scores: Vec<Vec<f32>> = scores.collect();
         let sum = |row: usize| scores.iter().fold(0.0, |sum, part| sum + part[row]);
-        let allowed = self.rows.iter().filter(|row| row.passes && !without.contains(&(row.hit.row as u32)));
+        let passes = |row: &Row| passing.is_none_or(|passing| passing.value(row.hit.row as usize));
+        let allowed = self.rows.iter().filter(|row| passes(row) && !without.contains(&(row.hit.row as u32)));
         let mut found: Vec<(f32, usize)> =
             allowed.map(|row| (sum(row.hit.row as usize), row.hit.row as usize)).collect();
         found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
@@ -360,7 +376,7 @@ mod tests {
 
     #[test]
     fn the_pokedex_has_every_species_once_and_in_order() {
-        let pokedex = Pokedex::open(None).expect("a sound build");
+        let pokedex = Pokedex::open().expect("a sound build");
         let names: Vec<_> = pokedex.rows.iter().map(|row| row.hit.label.clone().expect("named")).collect();
         assert_eq!(names, crate::species::names().collect::<Vec<_>>());
         assert!(pokedex.rows.iter().zip(1..).all(|(row, id)| row.hit.id == Some(id)));

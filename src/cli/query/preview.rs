@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use clap::Args;
 use rayon::prelude::*;
 
-use crate::cli::results::{Format, Group};
 use crate::failure::Failure;
 use crate::image::{self, Colour, Rgb};
 use crate::index::Hit;
 use crate::io::{self, Sink};
 use crate::progress::Progress;
+use crate::query::results::{Format, Group};
 use crate::terminal::{Captioned, Colours, Grid, Protocol, Screen};
 use crate::words::printable;
 

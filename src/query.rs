@@ -1,0 +1,80 @@
+//! Questions and answers: what is nearest to words, pictures and stored rows.
+//!
+//! A [`Session`] is opened once, on the built-in Pokédex, an index, or a file of Annoy by another program; a [`Question`] is
+//! what is looked for, [`Limits`] which of the rows that are found are wanted, and a [`Group`] is the answer;
+//! [`results`] shows answers to people and to programs.
+//!
+//! Hides: which model and which tower a question needs and when they are loaded, how terms become one vector, how slips of
+//! the pen are read, and where each kind of index keeps its rows. Promises: a session may be asked from many threads at once,
+//! and answers as it would one after the other; vectors of two models are never compared; nothing is loaded that no question
+//! needs.
+
+mod arguments;
+mod indexed;
+mod limits;
+mod numbered;
+mod pokedex;
+mod questions;
+pub mod results;
+mod session;
+mod towers;
+mod vectors;
+
+pub use arguments::check_words;
+pub use limits::Limits;
+pub use questions::{questions_in, with_directions};
+pub use results::{Columns, Format, Group, Looks, write_results};
+pub use session::Session;
+
+use crate::index::{Error, Metric, Term, Weighted, parse_terms};
+use crate::model::Engine;
+use crate::table::column;
+
+/// What a session is opened with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The model that embeds questions; without a name the one that made the index, and `unknown` where nobody knows it.
+    pub model: Option<String>,
+    /// What runs the model of an index; the built-in one always runs in rten.
+    pub engine: Engine,
+    /// The column that holds the vectors, of an index and of tables that questions bring.
+    pub column: String,
+    /// Of a file of Annoy by another program, the numbers in a vector, and what it was built with.
+    pub annoy: Option<(usize, Metric)>,
+}
+
+impl Default for Options {
+    /// The model of the index, and the vectors of `embed`.
+    fn default() -> Options {
+        Options { model: None, engine: Engine::Auto, column: column::EMBEDDING.into(), annoy: None }
+    }
+}
+
+/// A query as it was written: terms, or a row of a file of vectors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    /// As it was written, for people; of a vector its name.
+    pub text: String,
+    pub terms: Vec<Weighted>,
+    /// The vector that a file has in the place of terms.
+    pub vector: Option<Vec<f32>>,
+    /// The model of the vector, if its file says so.
+    pub model: Option<String>,
+}
+
+impl Question {
+    /// Reads the arguments of one question, as [`parse_terms`] does.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn of<S: AsRef<str>>(arguments: &[S]) -> Result<Question, Error> {
+        let terms = parse_terms(arguments)?;
+        let text = arguments.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(" ");
+        Ok(Question { text, terms, vector: None, model: None })
+    }
+
+    /// Whether something in it must be embedded.
+    fn needs_model(&self) -> bool {
+        self.terms.iter().any(|weighted| matches!(weighted.term, Term::Text(_) | Term::Image(_)))
+    }
+}

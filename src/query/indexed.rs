@@ -1,0 +1,94 @@
+//! Questions to an index: a table of vectors, and what lies beside it to make searching quicker.
+
+use std::time::Instant;
+
+use arrow_array::RecordBatch;
+
+use super::limits::Limits;
+use super::results::Group;
+use super::towers::{Lazy, Towers};
+use super::vectors::{Lengths, Resolved, Space, resolve};
+use super::{Options, Question};
+use crate::failure::Failure;
+use crate::index::{Index, QueryVector, Search};
+use crate::progress::Progress;
+use crate::words::rows;
+
+/// An index, and the model that embeds questions for it.
+pub(super) struct Indexed {
+    index: Index,
+    options: Options,
+    /// The model that made it, and the length of its vectors.
+    made: Lazy<(Option<String>, usize)>,
+    towers: Lazy<Towers>,
+}
+
+impl Indexed {
+    pub(super) fn of(index: Index, options: &Options) -> Indexed {
+        Indexed { index, options: options.clone(), made: Lazy::default(), towers: Lazy::default() }
+    }
+
+    /// Answers questions, in order and in one pass over the table.
+    ///
+    /// # Errors
+    /// The table cannot be read or has no vectors, they are of another model than that of the questions, or the condition
+    /// does not suit it.
+    pub(super) fn ask(
+        &self,
+        questions: &[Question],
+        limits: &Limits,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Group>, Failure> {
+        let (index, filter) = (&self.index, limits.filter.as_ref());
+        let (made_by, dimension) = self.made.get(|| index.model())?;
+        let (made_by, dimension) = (made_by.as_deref(), *dimension);
+        let towers = questions
+            .iter()
+            .any(Question::needs_model)
+            .then(|| self.towers.get(|| Towers::for_index(&self.options, index.name(), made_by, dimension)));
+        let space = Space {
+            towers: towers.transpose()?,
+            index: index.name(),
+            dimension,
+            column: &self.options.column,
+            made_by,
+            lengths: Lengths::One,
+        };
+        let resolved = resolve(questions, &space, &|terms| Ok(index.stored(terms)?), progress)?;
+        let search = Search {
+            top: limits.pool(),
+            filter,
+            exact: limits.exact,
+            effort: limits.beam.or(limits.search_k).map(|n| n as usize),
+            vectors: limits.explain || limits.diverse.is_some(),
+        };
+        let queries: Vec<QueryVector> = resolved.iter().map(Resolved::query).collect();
+        let start = Instant::now();
+        let found = index.search(&queries, made_by, &search)?;
+        let (count, s) = (queries.len(), if queries.len() == 1 { "y" } else { "ies" });
+        progress.note(&format!("query: {count} quer{s} in {:.4} s", start.elapsed().as_secs_f64()));
+        if let Some(unfit) = found.unfit.message() {
+            progress.warn(&format!("{}: {unfit}", index.name()));
+        }
+        if found.hits.iter().all(Vec::is_empty) {
+            let which = if filter.is_some() { "no other row for which the condition holds" } else { "no other row" };
+            let of = index.rows()?.map(|count| format!(" (of {})", rows(count))).unwrap_or_default();
+            progress.warn(&format!("{}: has {which}{of}", index.name()));
+        }
+        let groups = questions.iter().zip(&resolved).zip(found.hits).map(|((question, resolved), mut hits)| {
+            if limits.explain {
+                hits.iter_mut().for_each(|hit| hit.parts = resolved.parts(&hit.vector));
+            }
+            limits.group(question, hits)
+        });
+        Ok(groups.collect())
+    }
+
+    /// The cells of these columns in rows of these numbers.
+    ///
+    /// # Errors
+    /// There is no such column, or the table cannot be read.
+    pub(super) fn cells(&self, columns: &[String], rows: &[u64]) -> Result<RecordBatch, Failure> {
+        Ok(self.index.cells(columns, rows)?)
+    }
+}
