@@ -11,7 +11,6 @@ mod work;
 
 pub use order::{in_order, pool, slices};
 pub use told::{Origin, Tally, Told};
-pub use work::{Work, processors};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -71,4 +70,25 @@ pub struct Done {
     pub skipped: Vec<Skipped>,
     /// Rows that were processed, though something is wrong with their pictures.
     pub flawed: Vec<Skipped>,
+}
+
+/// On how many threads, and what to do about inputs that cannot be processed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Work {
+    /// At least one; results do not depend on it.
+    pub threads: usize,
+    /// Fail at the first input that cannot be processed, instead of naming it and going on.
+    pub strict: bool,
+}
+
+impl Default for Work {
+    /// All processors, and what cannot be processed is named and kept as a row with an error.
+    fn default() -> Work {
+        Work { threads: processors(), strict: false }
+    }
+}
+
+/// How many threads can run at once.
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -7,32 +7,11 @@ use arrow_schema::SchemaRef;
 
 use super::order::{in_order, pool, slices};
 use super::told::{Origin, Tally, Told};
-use super::{Done, Skipped, Stage, Survey};
+use super::{Done, Skipped, Stage, Survey, Work};
 use crate::failure::Failure;
 use crate::notes;
 use crate::progress::Progress;
 use crate::table::{self, Provenance, Table, Writer};
-
-/// On how many threads, and what to do about inputs that cannot be processed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Work {
-    /// At least one; results do not depend on it.
-    pub threads: usize,
-    /// Fail at the first input that cannot be processed, instead of naming it and going on.
-    pub strict: bool,
-}
-
-impl Default for Work {
-    /// All processors, and what cannot be processed is named and kept as a row with an error.
-    fn default() -> Work {
-        Work { threads: processors(), strict: false }
-    }
-}
-
-/// How many threads can run at once.
-pub fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
 
 impl Work {
     /// Runs a stage from a table to a sink, which `start` opens for the schema and the footer of what comes out.
