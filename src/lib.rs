@@ -43,6 +43,7 @@ pub mod guard;
 pub mod head;
 pub mod image;
 pub mod index;
+pub mod indexing;
 pub mod io;
 pub mod matrix;
 pub mod metrics;

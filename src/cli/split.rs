@@ -1,40 +1,16 @@
 //! `split`: adds train, validation or test to every row.
 
-mod look;
-mod rows;
-
-use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
-use arrow_array::{ArrayRef, RecordBatch, StringArray};
-use arrow_schema::DataType;
 use clap::Args;
 
-use self::look::Look;
-use self::rows::{Classes, Copies, Keep, Rows, Wanted, divided};
 use super::args::{ImageInputs, TableOutput, Work, number};
 use crate::cli::exit::Exit;
-use crate::duplicates::{Groups, MAX_REACH, REACH};
+use crate::duplicates::{MAX_REACH, REACH};
 use crate::failure::Failure;
-use crate::io::Sink;
 use crate::output::{ensure_no_input, ensure_whole_in_place};
 use crate::progress::Progress;
-use crate::split::{Assignment, Item, Ratios, SPLITS, Split, assign};
-use crate::stage::{Origin, Tally};
-use crate::stage::{Skipped, in_order, pool, slices};
-use crate::table::{Error, Provenance, Source, Table, column};
-use crate::words;
-
-const SLICE_ROWS: usize = 32;
-/// So many classes are named in a warning.
-const NAMES: usize = 5;
-
-/// The cosine that vectors of near copies have at least, where the built-in model made them. It sees what is shown more
-/// than how: drawings of one species in two styles reach 0.99 and more.
-const COSINE: f32 = 0.999;
-const BUILTIN: &str = "pokedex-mini";
+use crate::split::{Divider, Keep, NearCopies, Options, Ratios};
 
 /// Divide images into train, validation and test
 ///
@@ -130,293 +106,36 @@ impl SplitArgs {
     pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let inputs = self.inputs.to_inputs();
         let table = inputs.images()?.with_unique_keys();
-        let origin = Origin::of(&table);
-        let wanted = self.wanted(&table)?;
+        let divider = Divider::new(self.options(), &table)?;
+        let output = self.output.output.as_deref();
         let sink = self.output.open()?;
-        ensure_whole_in_place(self.output.output.as_deref(), &inputs.paths, &table.schema, &table.schema)?;
-        if let Some(Some(earlier)) = &self.keep
-            && !inputs.paths.contains(earlier)
+        ensure_whole_in_place(output, &inputs.paths, &table.schema, &table.schema)?;
+        if let Some(earlier) = divider.earlier()
+            && !inputs.paths.iter().any(|path| path == earlier)
         {
-            ensure_no_input(self.output.output.as_deref(), [earlier.as_path()], "a table without its rows")?;
+            ensure_no_input(output, [earlier], "a table without its rows")?;
         }
-        let mut provenance = table.provenance.clone();
-        if provenance.get("schema").is_none() {
-            provenance.set("schema", "manifest");
-        }
-
-        let mut tally = Tally::default();
-        let (wanted, earlier) = wanted;
-        let mut rows = Rows::new(wanted, &table.name)?;
-        ui.start("read", table.rows);
-        let failed: Arc<Mutex<Vec<Skipped>>> = Arc::default();
-        let unseen: Arc<AtomicU64> = Arc::default();
-        let table = self.looked_at(table, failed.clone(), unseen.clone())?.spool(|batch| {
-            let failed = std::mem::take(&mut *failed.lock().expect("no thread panics with this lock"));
-            self.work.work().report(&failed, ui)?;
-            tally.skipped += failed.len() as u64;
-            ui.advance(batch.num_rows() as u64);
-            rows.look(batch)
-        })?;
-        ui.finish();
-        origin.report(ui);
-        let unseen = unseen.load(Ordering::Relaxed);
-        if unseen > 0 {
-            let rows = words::rows(unseen);
-            ui.warn(&format!("split: no perceptual hash for {rows} that cannot be read: near copies are not found"));
-        }
-        if let Some(earlier) = &earlier {
-            self.look_at_earlier(earlier, &mut rows, ui)?;
-        }
-
-        let mut done = Counts { excluded: rows.excluded, ..Counts::default() };
-        let mut groups = Groups::new(rows.len());
-        if self.near_duplicates {
-            ui.start("compare", None);
-            done.copies = pool(self.work.threads())?
-                .install(|| rows.join_copies(self.hash_distance, |model| self.cosine(model), &mut groups))?;
-            ui.finish();
-        }
-        done.groups = rows.join_groups(&mut groups);
-        rows.join_parents(&mut groups);
-        let written = rows.len() - rows.earlier();
-        let (items, classes) = rows.into_items()?;
-        let assignment = assign(&items, groups, self.ratios, self.seed);
-        let mut untrained = self.untrained(&items, &assignment, written);
-        let (lacking, mut names) = (untrained.len(), Vec::new());
-
-        provenance.set("split", self.settings(done.copies.cosine));
-        self.warn_of_empty(&assignment, ui);
-        self.write(table, sink, &provenance, &assignment, &mut done, |batch, row, place| {
-            if names.len() < NAMES && untrained.remove(&items[place].class) {
-                names.push(classes.name(batch, row));
-            }
-        })?;
-        self.warn(&classes, lacking, &names, ui);
-        if assignment.torn > 0 {
-            for place in assignment.example.iter().flat_map(|&(a, b)| [a, b]).filter(|&place| place >= written) {
-                let name = earlier.as_ref().map_or("", |earlier| &earlier.name);
-                done.torn.push(format!("one of {name} in {}", assignment.splits[place].name()));
-            }
-            let units =
-                words::several(assignment.torn as u64, "group of rows or copies keeps", "groups or copies keep");
-            let example = done.torn.join(" and ");
-            ui.warn(&format!("split: {units} splits on several sides, as {example}"));
-        }
-        ui.done(&format!("split: {}", done.line(&self)));
-        Ok(self.work.exit(&tally))
+        let start = |schema: &_, footer: &_| self.output.start(sink, schema, footer);
+        let division = divider.divide(table, &self.work.work(), start, ui)?;
+        ui.done(&format!("split: {division}"));
+        Ok(self.work.exit(&division.tally))
     }
 
-    /// What is to be looked at in the rows, all of which the table has.
-    fn wanted(&self, table: &Table) -> Result<(Wanted, Option<Source>), Failure> {
-        for name in [&self.group, &self.by, &self.vector_column].into_iter().flatten() {
-            table.require(name)?;
-        }
-        let vectors = self.vector_column.as_deref().unwrap_or(column::EMBEDDING);
-        if self.min_cosine.is_some() {
-            table.require(vectors)?;
-        }
-        let vectors = (self.near_duplicates && table.has(vectors)).then(|| vectors.to_string());
-        let hint = "--keep=TABLE takes a table that `pokedex split` made";
-        let (keep, earlier) = match &self.keep {
-            None => (None, None),
-            Some(None) => (Some(Keep::Own), None),
-            Some(Some(path)) => {
-                let source = Source::open_or_csv(path, hint)?;
-                let wanted = |name: &str| [column::CONTENT_HASH, column::SPLIT, column::ERROR].contains(&name);
-                (Some(Keep::earlier(source.table(Some(&wanted))?)?), Some(source))
-            }
+    fn options(&self) -> Options {
+        let near_copies = NearCopies {
+            hash_distance: self.hash_distance,
+            min_cosine: self.min_cosine,
+            vector_column: self.vector_column.clone(),
         };
-        let (by, group) = (self.by.clone(), self.group.clone());
-        Ok((Wanted { by, group, hashes: self.near_duplicates, vectors, keep }, earlier))
-    }
-
-    /// Lets the rows of the table that is kept take part which are not among the new ones.
-    fn look_at_earlier(&self, earlier: &Source, rows: &mut Rows, ui: &dyn Progress) -> Result<(), Failure> {
-        let own = [&self.by, &self.group].map(|name| name.as_deref().unwrap_or(column::CONTENT_HASH));
-        let known = [
-            column::CONTENT_HASH,
-            column::SPLIT,
-            column::ERROR,
-            column::PERCEPTUAL_HASH,
-            column::PARENT_HASH,
-            column::ID,
-            column::LABEL,
-        ];
-        let table = earlier.table(Some(&|name: &str| known.contains(&name) || own.contains(&name)))?;
-        let is_hashed = table.has(column::PERCEPTUAL_HASH);
-        rows.look_at_earlier(table)?;
-        if self.near_duplicates && !is_hashed && rows.earlier() > 0 {
-            let name = &earlier.name;
-            ui.warn(&format!("{name}: has no column `perceptual_hash`, so near copies of its pictures are not found"));
-            ui.hint(&format!("pokedex split {name} --keep --near-duplicates -o hashed.parquet"));
+        Options {
+            ratios: self.ratios,
+            seed: self.seed,
+            by: self.by.clone(),
+            group: self.group.clone(),
+            near_copies: self.near_duplicates.then_some(near_copies),
+            min_size: self.min_size,
+            keep: self.keep.clone().map(|table| table.map_or(Keep::Own, Keep::Earlier)),
         }
-        Ok(())
-    }
-
-    /// The classes of the first rows of which nothing is in train, though there is one.
-    fn untrained(&self, items: &[Item], assignment: &Assignment, rows: usize) -> HashSet<u32> {
-        if !self.ratios.has(Split::Train) {
-            return HashSet::new();
-        }
-        let mut classes: HashSet<u32> =
-            items[..rows].iter().map(|item| item.class).filter(|&class| class > 0).collect();
-        for (item, split) in items.iter().zip(&assignment.splits) {
-            if *split == Split::Train {
-                classes.remove(&item.class);
-            }
-        }
-        classes
-    }
-
-    /// What about the classes is not as it should be.
-    fn warn(&self, classes: &Classes, lacking: usize, names: &[String], ui: &dyn Progress) {
-        if let Some(column) = classes.column.as_ref().filter(|_| classes.nameless > 0) {
-            let rows = words::rows(classes.nameless);
-            let (have, are) = if classes.nameless == 1 { ("has", "is") } else { ("have", "are") };
-            let advice = match column == column::ID && self.by.is_none() && classes.has_labels {
-                true => "; --by label divides by label",
-                false => "",
-            };
-            ui.warn(&format!("split: {rows} {have} no value in column `{column}` and {are} one class{advice}"));
-        }
-        if lacking > 0 {
-            let more = if lacking > names.len() { ", …" } else { "" };
-            let (count, names) = (words::several(lacking as u64, "class has", "classes have"), names.join(", "));
-            ui.warn(&format!("split: {count} no picture in train: {names}{more}"));
-        }
-    }
-
-    /// Names the splits that got nothing, before whatever reads the output has a word.
-    fn warn_of_empty(&self, assignment: &Assignment, ui: &dyn Progress) {
-        let wanted = SPLITS.into_iter().filter(|&split| self.ratios.has(split));
-        if assignment.splits.len() >= wanted.clone().count() {
-            for split in wanted.filter(|split| !assignment.splits.contains(split)) {
-                ui.warn(&format!("split: no picture is in {}, though it has a share", split.name()));
-            }
-        }
-    }
-
-    /// The table with what is wanted of every picture; files are read only where it does not say it.
-    fn looked_at(
-        &self,
-        table: Table,
-        failed: Arc<Mutex<Vec<Skipped>>>,
-        unseen: Arc<AtomicU64>,
-    ) -> Result<Table, Failure> {
-        let is_hashed = table.has(column::PERCEPTUAL_HASH);
-        let look = Look { least: self.min_size, perceptual: self.near_duplicates, is_hashed, unseen };
-        let schema = look.schema(&table.schema);
-        let (name, rows, provenance, looked) =
-            (table.name.clone(), table.rows, table.provenance.clone(), schema.clone());
-        let work = move |batch: Result<RecordBatch, Error>| look.rows(&batch?, &looked);
-        let batches = in_order(pool(self.work.threads())?, slices(table, SLICE_ROWS), work).map(move |done| {
-            let done = done?;
-            failed.lock().expect("no thread panics with this lock").extend(done.skipped);
-            Ok(done.batch)
-        });
-        let mut table = Table::new(name, schema, rows, Box::new(batches));
-        table.provenance = provenance;
-        Ok(table)
-    }
-
-    /// The cosine of near copies among the vectors of a model; without one they are not compared.
-    fn cosine(&self, model: Option<&str>) -> Option<f32> {
-        let builtin = model.is_some_and(|id| id.split('@').next() == Some(BUILTIN));
-        self.min_cosine.or(builtin.then_some(COSINE))
-    }
-
-    /// All that the division depends on, for the footer.
-    fn settings(&self, cosine: Option<f32>) -> String {
-        let mut settings = format!("ratios={} seed={}", self.ratios, self.seed);
-        let mut note = |what: &str, value: &dyn std::fmt::Display| settings += &format!(" {what}={value}");
-        if let Some(by) = &self.by {
-            note("by", by);
-        }
-        if let Some(group) = &self.group {
-            note("group", group);
-        }
-        if self.near_duplicates {
-            note("hash_distance", &self.hash_distance);
-        }
-        if let Some(cosine) = cosine {
-            note("min_cosine", &cosine);
-        }
-        if let Some(least) = self.min_size {
-            note("min_size", &least);
-        }
-        match &self.keep {
-            None => {}
-            Some(None) => note("keep", &"own"),
-            Some(Some(_)) => note("keep", &"table"),
-        }
-        settings
-    }
-
-    /// Writes the table with its splits, and counts them; shows every row that gets one, by its place in the batch and
-    /// among all such.
-    fn write(
-        &self,
-        table: Table,
-        sink: Sink,
-        provenance: &Provenance,
-        assignment: &Assignment,
-        done: &mut Counts,
-        mut look: impl FnMut(&RecordBatch, usize, usize),
-    ) -> Result<(), Failure> {
-        let schema = column::put_field(&table.schema, column::field(column::SPLIT, DataType::Utf8));
-        let mut writer = self.output.start(sink, &schema, provenance)?;
-        let mut next = 0;
-        for batch in table {
-            let batch = batch?;
-            let keys = column::text(&batch, column::KEY)?;
-            let mut own: Vec<Option<Split>> = Vec::with_capacity(batch.num_rows());
-            for (i, divided) in divided(&batch)?.into_iter().enumerate() {
-                if !divided {
-                    own.push(None);
-                    continue;
-                }
-                let split = assignment.splits[next];
-                done.splits[split as usize] += 1;
-                look(&batch, i, next);
-                own.push(Some(split));
-                let is_example = assignment.example.is_some_and(|(a, b)| a == next || b == next);
-                if let Some(keys) = keys.as_ref().filter(|_| is_example) {
-                    done.torn.push(format!("{} in {}", keys.value(i), split.name()));
-                }
-                next += 1;
-            }
-            let names: StringArray = own.iter().map(|split| split.map(Split::name)).collect();
-            writer.write(&column::put(&batch, &schema, &[(column::SPLIT, Arc::new(names) as ArrayRef)]))?;
-        }
-        Ok(writer.finish()?)
-    }
-}
-
-/// What was done.
-#[derive(Debug, Default)]
-struct Counts {
-    splits: [u64; 3],
-    excluded: u64,
-    groups: usize,
-    copies: Copies,
-    /// Two rows that belong together and keep their splits.
-    torn: Vec<String>,
-}
-
-impl Counts {
-    fn line(&self, args: &SplitArgs) -> String {
-        let mut parts: Vec<String> = SPLITS.iter().zip(self.splits).map(|(s, n)| format!("{n} {}", s.name())).collect();
-        if args.min_size.is_some() || self.excluded > 0 {
-            parts.push(format!("{} excluded", self.excluded));
-        }
-        if let Some(group) = &args.group {
-            parts.push(format!("{} groups by {group}", self.groups));
-        }
-        if args.near_duplicates {
-            let Copies { rows, groups, largest, .. } = self.copies;
-            parts.push(format!("{rows} near copies in {groups} groups, of {largest} at most"));
-        }
-        parts.join(", ")
     }
 }
 

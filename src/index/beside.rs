@@ -26,13 +26,13 @@ use crate::table::{Provenance, Table, column};
 /// What an index has beside its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
-    /// Nothing: the table is read from end to end. The only kind for standard output
+    /// Nothing beside the table, which is read from end to end
     Table,
-    /// A packed copy (.arrow), mapped: the same results, many times as fast
+    /// A packed copy: the same results, many times as fast
     Exact,
-    /// The packed copy and Annoy's trees (.ann), which spotify's annoy reads too: approximate
+    /// The packed copy and Annoy's trees: approximate; spotify's annoy reads them too
     Annoy,
-    /// The packed copy and a graph of near rows (.graph): approximate, the fastest for millions of rows
+    /// The packed copy and a graph of near rows: approximate, the fastest for millions of rows
     Graph,
 }
 

@@ -1,4 +1,4 @@
-//! The files beside an index's table.
+//! The files beside an index's table: those that are made, and those that were there before.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -6,13 +6,14 @@ use std::time::Instant;
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Schema};
 
-use super::Make;
+use super::Options;
 use crate::failure::Failure;
 use crate::index::{
     Annoy, Approximate, Beside, Error, Graph, IDENTITY, KIND, Kind, Metric, PACKED, Packed, PackedWriter, RECALL,
-    TREES, annoy, beside, fingerprint, graph,
+    TREES, annoy, beside, files_of, files_of_an_index, fingerprint, graph,
 };
 use crate::io::{Sink, Target};
+use crate::output::ensure_ours;
 use crate::progress::Progress;
 use crate::table::Writer;
 use crate::words::{rows, several};
@@ -25,7 +26,7 @@ const CLOSE_LOOK: usize = 1000;
 
 /// Files that are being made. None of them has its name before all are whole; the table comes last, so that what
 /// lies beside another table is never taken for what lies beside this one.
-pub struct Build {
+pub(super) struct Files {
     table: PathBuf,
     kind: Kind,
     packed: PackedWriter<Sink>,
@@ -33,21 +34,32 @@ pub struct Build {
     approximate: Option<Sink>,
 }
 
-impl Build {
-    pub fn start(table: PathBuf, kind: Kind, schema: &Schema, dimension: usize) -> Result<Build, Failure> {
+impl Files {
+    /// Opens them beside `table`, before any work is done.
+    ///
+    /// # Errors
+    /// One of them cannot be written.
+    pub fn start(table: PathBuf, kind: Kind, schema: &Schema, dimension: usize) -> Result<Files, Failure> {
         let open = |extension| Sink::open(&Target::File(beside(&table, extension)), true);
         let path = beside(&table, PACKED);
         let packed = PackedWriter::new(open(PACKED)?, schema, dimension).map_err(|e| unwritable(&path, e))?;
         let approximate = kind.approximate().map(open).transpose()?;
-        Ok(Build { packed, approximate, kind, table })
+        Ok(Files { packed, approximate, kind, table })
     }
 
+    /// Appends rows of the index.
+    ///
+    /// # Errors
+    /// A file cannot be written.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
         self.packed.write(batch).map_err(|e| unwritable(&beside(&self.table, PACKED), e))
     }
 
     /// Finishes all files, `writer`'s last; gives the kind that the index has become.
-    pub fn finish(self, make: &Make, mut writer: Writer, ui: &mut dyn Progress) -> Result<Kind, Failure> {
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn finish(self, options: &Options, mut writer: Writer, progress: &mut dyn Progress) -> Result<Kind, Failure> {
         let path = beside(&self.table, PACKED);
         let (mut sink, identity) = self.packed.finish().map_err(|e| unwritable(&path, e))?;
         let packed = Packed::new(path.display().to_string(), sink.map()?)?;
@@ -55,24 +67,24 @@ impl Build {
         let (mut approximate, mut kind) = (self.approximate, self.kind);
         if let Some(sink) = &mut approximate {
             let found = match self.kind {
-                Kind::Annoy => trees(make, &packed, sink, &mut writer, ui)?,
-                _ => neighbours(make, &packed, sink, ui)?,
+                Kind::Annoy => trees(options, &packed, sink, &mut writer, progress)?,
+                _ => neighbours(options, &packed, sink, progress)?,
             };
-            if make.check_recall || kind == Kind::Graph {
-                let look = if make.check_recall { CLOSE_LOOK } else { LOOK };
+            if options.check_recall || kind == Kind::Graph {
+                let look = if options.check_recall { CLOSE_LOOK } else { LOOK };
                 let recall = Beside { packed, approximate: Some(found) }.recall(look)?;
                 let said = format!("{}: finds {:.1} % of the ten nearest rows", self.table.display(), 100.0 * recall);
                 writer.set(RECALL, format!("{recall:.4}"));
                 if kind == Kind::Graph && recall < LEAST_RECALL {
                     let least = 100.0 * LEAST_RECALL;
-                    ui.warn(&format!("{said}, and a graph is kept from {least} % on; the index is of kind exact (--degree 96 may find more)"));
+                    progress.warn(&format!("{said}, and a graph is kept from {least} % on; the index is of kind exact (--degree 96 may find more)"));
                     kind = Kind::Exact;
-                } else if make.check_recall {
-                    ui.warn(&said);
+                } else if options.check_recall {
+                    progress.warn(&said);
                 }
             }
-        } else if make.check_recall {
-            ui.warn(&format!(
+        } else if options.check_recall {
+            progress.warn(&format!(
                 "{}: an index of this kind is exact and finds all of the nearest rows",
                 self.table.display()
             ));
@@ -87,28 +99,28 @@ impl Build {
 
 /// Grows Annoy's trees.
 fn trees(
-    make: &Make,
+    options: &Options,
     packed: &Packed,
     sink: &mut Sink,
     writer: &mut Writer,
-    ui: &mut dyn Progress,
+    progress: &mut dyn Progress,
 ) -> Result<Approximate, Failure> {
-    let options = annoy::Options { metric: Metric::Angular, trees: make.trees, seed: make.seed };
-    ui.start("trees", Some(make.trees.get() as u64));
+    let planes = annoy::Options { metric: Metric::Angular, trees: options.trees, seed: options.seed };
+    progress.start("trees", Some(options.trees.get() as u64));
     let mut last = 0;
     let mut grown = |trees: usize| {
-        ui.advance((trees - last) as u64);
+        progress.advance((trees - last) as u64);
         last = trees;
     };
     let start = Instant::now();
     let failed = sink.failure();
-    annoy::build(&packed.vectors(), options, sink, &mut grown).map_err(|e| match e {
+    annoy::build(&packed.vectors(), planes, sink, &mut grown).map_err(|e| match e {
         annoy::Error::Write(source) => Failure::from(failed(source)),
         other => Error::from(other).into(),
     })?;
-    ui.finish();
-    let trees = several(make.trees.get() as u64, "tree", "trees");
-    ui.note(&format!("index: {trees} in {:.2} s", start.elapsed().as_secs_f64()));
+    progress.finish();
+    let trees = several(options.trees.get() as u64, "tree", "trees");
+    progress.note(&format!("index: {trees} in {:.2} s", start.elapsed().as_secs_f64()));
     let bytes = sink.map()?;
     writer.set(TREES, fingerprint(&bytes));
     let annoy = Annoy::new(Path::new(&sink.name()), bytes, packed.dimension(), Metric::Angular).map_err(Error::from)?;
@@ -116,14 +128,19 @@ fn trees(
 }
 
 /// Grows a graph.
-fn neighbours(make: &Make, packed: &Packed, sink: &mut Sink, ui: &mut dyn Progress) -> Result<Approximate, Failure> {
-    let options = graph::Options { degree: make.degree.into(), ..graph::Options::default() };
-    ui.start("graph", Some(packed.len() as u64));
+fn neighbours(
+    options: &Options,
+    packed: &Packed,
+    sink: &mut Sink,
+    progress: &mut dyn Progress,
+) -> Result<Approximate, Failure> {
+    let shape = graph::Options { degree: options.degree, ..graph::Options::default() };
+    progress.start("graph", Some(packed.len() as u64));
     let start = Instant::now();
-    let graph = Graph::build(&packed.codes(), options, |rows| ui.advance(rows as u64));
-    ui.finish();
+    let graph = Graph::build(&packed.codes(), shape, |rows| progress.advance(rows as u64));
+    progress.finish();
     let seconds = start.elapsed().as_secs_f64();
-    ui.note(&format!("index: a graph of {} in {seconds:.2} s", rows(packed.len() as u64)));
+    progress.note(&format!("index: a graph of {} in {seconds:.2} s", rows(packed.len() as u64)));
     let name = sink.name();
     graph.write(sink, packed.identity()).map_err(|e| match e {
         graph::Error::Write(source) => unwritable(name.as_ref(), source),
@@ -134,4 +151,42 @@ fn neighbours(make: &Make, packed: &Packed, sink: &mut Sink, ui: &mut dyn Progre
 
 fn unwritable(path: &Path, source: ArrowError) -> Failure {
     crate::table::unwritable(&path.display().to_string(), source).into()
+}
+
+/// The files of an index that lie where another is made.
+pub(super) struct Earlier {
+    files: Vec<PathBuf>,
+    /// Those that belong to the table that is replaced, and to no other.
+    replaced: Vec<PathBuf>,
+}
+
+impl Earlier {
+    /// Looks what lies beside a table that an index of this kind is to replace.
+    ///
+    /// # Errors
+    /// A file in the way is no index's.
+    pub fn at(table: Option<&Path>, kind: Kind) -> Result<Earlier, Failure> {
+        let earlier = Earlier {
+            files: table.map(files_of_an_index).unwrap_or_default(),
+            replaced: table.map(files_of).unwrap_or_default(),
+        };
+        for path in
+            table.iter().flat_map(|table| kind.extensions().into_iter().map(|extension| beside(table, extension)))
+        {
+            ensure_ours(&path, |path| earlier.files.iter().any(|earlier| earlier == path))?;
+        }
+        Ok(earlier)
+    }
+
+    /// Removes those that an index of this kind, which is made now, has not replaced; names those that may be another's.
+    pub fn remove_stale(&self, kind: Kind, progress: &dyn Progress) {
+        let own = |path: &PathBuf| kind.extensions().iter().any(|own| path.extension().is_some_and(|e| e == *own));
+        for stale in self.files.iter().filter(|path| !own(path)) {
+            if self.replaced.contains(stale) && std::fs::remove_file(stale).is_ok() {
+                continue;
+            }
+            progress
+                .warn(&format!("{}: belongs to an index that was here before, and can be deleted", stale.display()));
+        }
+    }
 }

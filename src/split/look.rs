@@ -1,32 +1,36 @@
-//! What `split` has to know of every picture, read from its file only where the table does not say it.
+//! What dividing has to know of every picture, read from its file only where the table does not say it.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
-use arrow_schema::{DataType, Schema, SchemaRef};
+use arrow_schema::{DataType, SchemaRef};
 
+use super::Options;
 use crate::duplicates::PerceptualHash;
+use crate::failure::Failure;
 use crate::image::{self, Colour};
-use crate::stage::{Done, Skipped};
+use crate::progress::Progress;
+use crate::stage::{Done, Skipped, Stage};
 use crate::table::column::{self, hashes, read_hashes};
-use crate::table::{Error, Images};
+use crate::table::{Images, Provenance, Table};
+use crate::words;
 
 /// A JPEG need not be decoded larger than this for its perceptual hash.
 const EDGE: u32 = 128;
 
 /// What is wanted beside the hash of its content.
 #[derive(Debug)]
-pub struct Look {
+pub(super) struct Look {
     /// Rows whose shorter side has fewer pixels are excluded.
-    pub least: Option<u32>,
+    least: Option<u32>,
     /// The perceptual hash is computed where there is none.
-    pub perceptual: bool,
+    perceptual: bool,
     /// Whether the table has a column of them: then a row without one whose file cannot be read is no error.
-    pub is_hashed: bool,
+    is_hashed: bool,
     /// How many such rows there are.
-    pub unseen: Arc<AtomicU64>,
+    unseen: AtomicU64,
 }
 
 /// What a row's file says.
@@ -37,10 +41,11 @@ struct Facts {
     error: Option<String>,
 }
 
-impl Look {
-    /// The table's columns and those that are added.
-    pub fn schema(&self, schema: &Schema) -> SchemaRef {
-        let mut schema = column::put_field(schema, column::field(column::CONTENT_HASH, column::HASH_TYPE));
+impl Stage for Look {
+    const NAME: &'static str = "read";
+
+    fn schema(&self, input: &SchemaRef) -> SchemaRef {
+        let mut schema = column::put_field(input, column::field(column::CONTENT_HASH, column::HASH_TYPE));
         if self.perceptual {
             schema = column::put_field(&schema, column::field(column::PERCEPTUAL_HASH, column::HASH_TYPE));
         }
@@ -50,11 +55,13 @@ impl Look {
         column::put_field(&schema, column::field(column::ERROR, DataType::Utf8))
     }
 
-    /// Adds the columns to a slice of rows.
-    ///
-    /// # Errors
-    /// A column of the program's own has another type than it should.
-    pub fn rows(&self, batch: &RecordBatch, schema: &SchemaRef) -> Result<Done, Error> {
+    fn describe(&self, footer: &mut Provenance) {
+        if footer.get("schema").is_none() {
+            footer.set("schema", "manifest");
+        }
+    }
+
+    fn rows(&self, batch: &RecordBatch, schema: &SchemaRef) -> Result<Done, Failure> {
         let images = Images::of(batch)?;
         let contents = read_hashes(batch, column::CONTENT_HASH)?;
         let (widths, heights) = (column::ints(batch, column::WIDTH)?, column::ints(batch, column::HEIGHT)?);
@@ -91,6 +98,28 @@ impl Look {
             new.push((column::PERCEPTUAL_HASH, hashes(&perceptual)));
         }
         Ok(Done { batch: column::put(batch, schema, &new), skipped, flawed: Vec::new() })
+    }
+}
+
+impl Look {
+    /// What the options ask for, of a table that is still to be read.
+    pub fn new(options: &Options, table: &Table) -> Look {
+        Look {
+            least: options.min_size,
+            perceptual: options.near_copies.is_some(),
+            is_hashed: table.has(column::PERCEPTUAL_HASH),
+            unseen: AtomicU64::new(0),
+        }
+    }
+
+    /// Says how many pictures nobody can look at any more, when the table has been read to its end.
+    pub fn warn_of_unseen(&self, progress: &dyn Progress) {
+        let unseen = self.unseen.load(Ordering::Relaxed);
+        if unseen > 0 {
+            let rows = words::rows(unseen);
+            progress
+                .warn(&format!("split: no perceptual hash for {rows} that cannot be read: near copies are not found"));
+        }
     }
 
     /// Reads the file of row `i` if something is missing.

@@ -1,51 +1,48 @@
 //! The rows that are divided: some hundred bytes each, whatever they contain.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{BufWriter, Write};
 
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, RecordBatch};
-use arrow_buffer::{Buffer, ScalarBuffer};
-use arrow_schema::DataType;
+use arrow_array::RecordBatch;
 
-use crate::duplicates::{Groups, PerceptualHash, near, near_vectors};
+use super::Split;
+use super::assign::Item;
+use super::classes::Classes;
+use super::columns::{contents, divided, own_splits, starts, values};
+use super::vectors::Vectors;
+use crate::duplicates::{Groups, PerceptualHash, near};
 use crate::failure::Failure;
-use crate::index::Check;
-use crate::split::{Item, Split};
+use crate::stage::Survey;
+use crate::table::Table;
 use crate::table::column::{self, read_hashes};
-use crate::table::{self, Error, Table};
 
 /// What is looked at in every row.
-pub struct Wanted {
+pub(super) struct Wanted {
     /// The column of the class; `None`: `id` where there is one, else `label`.
     pub by: Option<String>,
+    /// The column whose values stay on one side.
     pub group: Option<String>,
     /// Whether perceptual hashes are compared.
     pub hashes: bool,
     /// The column of the vectors that are compared.
     pub vectors: Option<String>,
-    pub keep: Option<Keep>,
+    /// Which of them have a split already, if that stays.
+    pub keep: Option<Kept>,
 }
 
 /// Which splits stay.
-pub enum Keep {
+pub(super) enum Kept {
     /// Those that the rows arrive with.
     Own,
     /// Those of an earlier table: contents with their splits, sorted.
     Earlier(Vec<(u64, Split)>),
 }
 
-/// A class's value, to be shown.
-const NO_VALUE: &str = "(none)";
-
-impl Keep {
+impl Kept {
     /// The splits of a table's contents.
     ///
     /// # Errors
     /// The table cannot be read, lacks the columns, or has splits of other names.
-    pub fn earlier(table: Table) -> Result<Keep, Failure> {
+    pub fn earlier(table: Table) -> Result<Kept, Failure> {
         table.require(column::CONTENT_HASH)?;
         table.require(column::SPLIT)?;
         let mut splits = Vec::new();
@@ -57,12 +54,12 @@ impl Keep {
         splits.sort_unstable();
         // Of a content with several splits, the first stands for all.
         splits.dedup_by_key(|(content, _)| *content);
-        Ok(Keep::Earlier(splits))
+        Ok(Kept::Earlier(splits))
     }
 }
 
 /// The rows that get a split, in their order.
-pub struct Rows {
+pub(super) struct Rows {
     wanted: Wanted,
     contents: Vec<u64>,
     /// Of the column that was asked for, else of `id` and of `label`.
@@ -75,6 +72,7 @@ pub struct Rows {
     written: usize,
     hashes: Vec<Option<PerceptualHash>>,
     vectors: Option<Vectors>,
+    /// Sound rows that are excluded.
     pub excluded: u64,
 }
 
@@ -93,7 +91,7 @@ impl Column {
 }
 
 /// Which rows are near copies of others.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Copies {
     /// Rows that are a near copy of another.
     pub rows: u64,
@@ -105,7 +103,40 @@ pub struct Copies {
     pub cosine: Option<f32>,
 }
 
+impl Survey for Rows {
+    const NAME: &'static str = "read";
+
+    fn look(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
+        let contents = contents(batch)?;
+        let divided = divided(batch)?;
+        let sound = contents.iter().filter(|content| content.is_some()).count();
+        self.excluded += (sound - divided.iter().filter(|is| **is).count()) as u64;
+        let places: Vec<usize> = (0..batch.num_rows()).filter(|&i| divided[i]).collect();
+        let first = self.contents.len();
+        self.take(batch, &contents, &places)?;
+        self.written = self.contents.len();
+        match &self.wanted.keep {
+            None => {}
+            Some(Kept::Own) => {
+                let splits = own_splits(batch)?;
+                self.kept.extend(places.iter().map(|&i| splits[i]));
+            }
+            Some(Kept::Earlier(splits)) => self.kept.extend(self.contents[first..].iter().map(|content| {
+                splits.binary_search_by_key(content, |(content, _)| *content).ok().map(|at| splits[at].1)
+            })),
+        }
+        if let Some(vectors) = &mut self.vectors {
+            vectors.look(batch, &places, first)?;
+        }
+        Ok(())
+    }
+}
+
 impl Rows {
+    /// None yet, of the table of this name.
+    ///
+    /// # Errors
+    /// There is no room in `TMPDIR`.
     pub fn new(wanted: Wanted, table: &str) -> Result<Rows, Failure> {
         let vectors = wanted.vectors.as_deref().map(|column| Vectors::new(table, column)).transpose()?;
         Ok(Rows {
@@ -120,35 +151,6 @@ impl Rows {
             vectors,
             excluded: 0,
         })
-    }
-
-    /// Takes what it needs of a batch.
-    ///
-    /// # Errors
-    /// A column is of another type than it should be.
-    pub fn look(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
-        let contents = contents(batch)?;
-        let divided = divided(batch)?;
-        let sound = contents.iter().filter(|content| content.is_some()).count();
-        self.excluded += (sound - divided.iter().filter(|is| **is).count()) as u64;
-        let places: Vec<usize> = (0..batch.num_rows()).filter(|&i| divided[i]).collect();
-        let first = self.contents.len();
-        self.take(batch, &contents, &places)?;
-        self.written = self.contents.len();
-        match &self.wanted.keep {
-            None => {}
-            Some(Keep::Own) => {
-                let splits = own_splits(batch)?;
-                self.kept.extend(places.iter().map(|&i| splits[i]));
-            }
-            Some(Keep::Earlier(splits)) => self.kept.extend(self.contents[first..].iter().map(|content| {
-                splits.binary_search_by_key(content, |(content, _)| *content).ok().map(|at| splits[at].1)
-            })),
-        }
-        if let Some(vectors) = &mut self.vectors {
-            vectors.look(batch, &places, first)?;
-        }
-        Ok(())
     }
 
     /// Lets the rows of an earlier table take part whose contents are not among those looked at so far. They have splits
@@ -255,13 +257,14 @@ impl Rows {
         }
     }
 
+    /// How many take part: those that are written, and behind them those of an earlier table.
     pub fn len(&self) -> usize {
         self.contents.len()
     }
 
-    /// How many rows of an earlier table take part.
-    pub fn earlier(&self) -> usize {
-        self.contents.len() - self.written
+    /// How many are written.
+    pub fn written(&self) -> usize {
+        self.written
     }
 
     /// The rows with their classes, and the column that these are of. Copies that were drawn from a picture are kept in
@@ -300,127 +303,4 @@ impl Rows {
         let items = contents.map(|(row, &content)| Item { content, class: class(row), kept: kept(row, content) });
         Ok((items.collect(), Classes { column: name, nameless: nameless as u64, has_labels }))
     }
-}
-
-/// What the classes are.
-pub struct Classes {
-    /// The column that holds them; `None`: all rows are of one class.
-    pub column: Option<String>,
-    /// How many rows have no value in it.
-    pub nameless: u64,
-    /// Whether there are labels, if the column is another.
-    pub has_labels: bool,
-}
-
-impl Classes {
-    /// The class of a row, to be shown.
-    pub fn name(&self, batch: &RecordBatch, row: usize) -> String {
-        let column = self.column.as_ref().and_then(|name| batch.column_by_name(name));
-        let text = column.and_then(|column| arrow_cast::cast(&column.slice(row, 1), &DataType::Utf8).ok());
-        let text = text.filter(|text| text.is_valid(0));
-        text.map_or_else(|| NO_VALUE.to_string(), |text| text.as_string::<i32>().value(0).to_string())
-    }
-}
-
-/// Vectors of rows, in an unlinked temporary file.
-struct Vectors {
-    column: String,
-    check: Check,
-    file: BufWriter<File>,
-    rows: Vec<u32>,
-}
-
-impl Vectors {
-    fn new(table: &str, column: &str) -> Result<Vectors, Failure> {
-        let file = tempfile::tempfile().map_err(crate::io::Error::temporary)?;
-        let file = BufWriter::with_capacity(1 << 18, file);
-        Ok(Vectors { column: column.into(), check: Check::new(table, column), file, rows: Vec::new() })
-    }
-
-    /// Keeps the vectors at these places of a batch, whose first is row `first`.
-    fn look(&mut self, batch: &RecordBatch, places: &[usize], first: usize) -> Result<(), Failure> {
-        self.check.look(batch)?;
-        let vectors = column::vectors(batch, &self.column, "table")?;
-        for (row, &i) in (first..).zip(places) {
-            let Some(vector) = vectors.get(i) else { continue };
-            for x in vector {
-                self.file.write_all(&x.to_ne_bytes()).map_err(crate::io::Error::temporary)?;
-            }
-            self.rows.push(u32::try_from(row).expect("fewer than 2^32 rows"));
-        }
-        Ok(())
-    }
-
-    fn join(
-        self,
-        cosine: impl FnOnce(Option<&str>) -> Option<f32>,
-        groups: &mut Groups,
-    ) -> Result<Option<f32>, Failure> {
-        let Some(at_least) = cosine(self.check.model()).filter(|_| !self.rows.is_empty()) else { return Ok(None) };
-        let file = self.file.into_inner().map_err(|e| crate::io::Error::temporary(e.into_error()))?;
-        let bytes = crate::io::map_file(&file).map_err(crate::io::Error::temporary)?;
-        let numbers = ScalarBuffer::<f32>::new(Buffer::from(bytes), 0, self.rows.len() * self.check.dimension);
-        near_vectors(&numbers, self.check.dimension, at_least, |a, b, _| {
-            groups.join(self.rows[a as usize], self.rows[b as usize]);
-        });
-        Ok(Some(at_least))
-    }
-}
-
-/// Which rows get a split: those without an error that are not excluded.
-pub fn divided(batch: &RecordBatch) -> Result<Vec<bool>, Error> {
-    let excluded = column::text(batch, column::EXCLUDED)?;
-    let sound = contents(batch)?.into_iter().enumerate();
-    Ok(sound.map(|(i, content)| content.is_some() && excluded.as_ref().is_none_or(|e| e.is_null(i))).collect())
-}
-
-/// The contents of sound rows, by the first bytes of their hashes.
-fn contents(batch: &RecordBatch) -> Result<Vec<Option<u64>>, Error> {
-    let errors = column::text(batch, column::ERROR)?;
-    let sound = |i: usize| errors.as_ref().is_none_or(|e| e.is_null(i));
-    let starts = starts(batch, column::CONTENT_HASH)?.into_iter().enumerate();
-    Ok(starts.map(|(i, start)| start.filter(|_| sound(i))).collect())
-}
-
-/// The first bytes of the digests of a column.
-fn starts(batch: &RecordBatch, name: &str) -> Result<Vec<Option<u64>>, Error> {
-    let start = |digest: [u8; 32]| u64::from_le_bytes(digest[..8].try_into().expect("a part of 32 bytes"));
-    Ok(read_hashes(batch, name)?.into_iter().map(|digest| digest.map(start)).collect())
-}
-
-/// The splits that rows have already.
-fn own_splits(batch: &RecordBatch) -> Result<Vec<Option<Split>>, Failure> {
-    let Some(names) = column::text(batch, column::SPLIT)? else { return Ok(vec![None; batch.num_rows()]) };
-    let split = |name: Option<&str>| match name.map(|name| (name, Split::named(name))) {
-        None => Ok(None),
-        Some((_, Some(split))) => Ok(Some(split)),
-        Some((name, None)) => Err(Failure::failed(
-            format!("column `{}`: `{name}` is none of train, validation, test", column::SPLIT),
-            Some(format!("{}; rename it, or leave out --keep to divide anew", crate::table::split::KNOWN)),
-        )),
-    };
-    names.iter().map(split).collect()
-}
-
-/// A hash of each value of a column of text, numbers, or bytes; `None` where there is no such column.
-fn values(batch: &RecordBatch, name: &str) -> Result<Option<Vec<Option<u64>>>, Error> {
-    let Some(column) = batch.column_by_name(name) else { return Ok(None) };
-    let wrong = || {
-        let found = column.data_type().to_string();
-        table::Error::ColumnType { column: name.into(), expected: "text or whole numbers", found }
-    };
-    fn hash(value: impl Hash) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        value.hash(&mut hasher);
-        hasher.finish()
-    }
-    if column.data_type().is_nested() {
-        return Err(wrong());
-    }
-    if column.data_type().is_binary() {
-        let bytes = arrow_cast::cast(column, &DataType::Binary).map_err(|_| wrong())?;
-        return Ok(Some(bytes.as_binary::<i32>().iter().map(|value| value.map(hash)).collect()));
-    }
-    let text = arrow_cast::cast(column, &DataType::Utf8).map_err(|_| wrong())?;
-    Ok(Some(text.as_string::<i32>().iter().map(|value| value.map(hash)).collect()))
 }

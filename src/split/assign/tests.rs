@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 
 use super::*;
+use crate::table::split::SPLITS;
 
 fn ratios(text: &str) -> Ratios {
     text.parse().expect("valid ratios")
