@@ -6,10 +6,16 @@
 
 mod classes;
 mod copies;
+mod dataset;
+mod finding;
+mod formats;
 mod picture;
 mod rows;
 mod summary;
+mod survey;
 
+pub use dataset::{Checked, DataSet, Options, check, of_export};
+pub use formats::{Format, refuse_to_overwrite, write};
 pub use picture::{Claims, Depth, Seen, look};
 pub use rows::{Report, Row, Rows};
 pub use summary::{Class, Copies, Span, Summary};
