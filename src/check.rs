@@ -6,11 +6,17 @@
 
 mod classes;
 mod copies;
+mod dataset;
+mod finding;
+mod formats;
 mod picture;
 mod report;
 mod rows;
 mod summary;
+mod survey;
 
+pub use dataset::{Checked, DataSet, Options, check, of_export};
+pub use formats::{Format, refuse_to_overwrite, write};
 pub use picture::{Claims, Depth, Seen, look};
 pub use report::Report;
 pub use rows::{Row, Rows};

@@ -36,6 +36,7 @@ pub mod cli;
 pub mod convert;
 pub mod duplicates;
 pub mod embed;
+pub mod evaluate;
 pub mod export;
 pub mod failure;
 pub mod filter;

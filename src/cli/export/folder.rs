@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use arrow_array::{Array, RecordBatch};
 
-use super::super::check;
 use super::{Choice, Export, Fit, Format};
+use crate::check;
 use crate::cli::exit::Exit;
 use crate::export::classes::Wanted;
 use crate::export::coco::Coco;

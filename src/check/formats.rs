@@ -1,17 +1,19 @@
-//! What was found, for people and for programs.
+//! The formats in which is written what was found, for people and for programs.
 
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use serde_json::{Value, json};
 
-use super::What;
-use crate::check::{Finding, Report, Rule, Severity, Span, Subject};
+use super::dataset::Checked;
+use super::finding::{self, COLUMNS, cells, sentence};
+use super::{Report, Rule, Severity, Span};
 use crate::failure::Failure;
 use crate::io::Sink;
+use crate::output;
 use crate::table::{Provenance, StreamFormat, Table, Writer};
 use crate::words::{cell, printable, several};
 
@@ -35,6 +37,9 @@ pub enum Format {
 
 impl Format {
     /// The format of a table of this name.
+    ///
+    /// # Errors
+    /// The name says none that findings are written in.
     pub fn of(path: &Path) -> Result<Format, Failure> {
         match path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).as_deref() {
             Some("csv") => Ok(Format::Csv),
@@ -49,8 +54,26 @@ impl Format {
     }
 }
 
+/// A report in the place of what it is about is a slip, and so is one in the place of a label file of its data set. Below
+/// a folder that is checked only what begins as a report does is replaced by another.
+///
+/// # Errors
+/// One of the outputs is such, or two are one file.
+pub fn refuse_to_overwrite(inputs: &[PathBuf], outputs: &[Option<&Path>]) -> Result<(), Failure> {
+    for output in outputs.iter().copied().flatten() {
+        output::ensure_no_input(Some(output), inputs.iter().map(|input| &**input), "what is found in it")?;
+        let Ok(place) = output.canonicalize() else { continue };
+        let mut folders = inputs.iter().filter_map(|input| input.canonicalize().ok());
+        if place.is_file() && folders.any(|folder| place.starts_with(folder)) && !is_report(&place) {
+            let message = format!("{}: lies in what is to be checked, and is no report", output.display());
+            return Err(Failure::usage(message, "write the report to another file"));
+        }
+    }
+    output::ensure_apart(outputs)
+}
+
 /// Whether a file is empty or begins as one of the reports does (a table of findings has all their columns).
-pub fn is_report(path: &Path) -> bool {
+fn is_report(path: &Path) -> bool {
     let mut start = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(4096).read_to_end(&mut start));
     let starts = |text: &str| start.starts_with(text.as_bytes());
@@ -72,18 +95,23 @@ fn table_has_columns(path: &Path) -> bool {
 /// What the text begins with.
 const TITLE: &str = "data set      ";
 
-pub fn write(report: &Report, what: &What, format: Format, limit: usize, mut sink: Sink) -> Result<(), Failure> {
+/// Writes what was found; the text shows so many findings of a rule, all others show every one.
+///
+/// # Errors
+/// The sink cannot be written.
+pub fn write(checked: &Checked, format: Format, limit: usize, mut sink: Sink) -> Result<(), Failure> {
+    let report = &checked.report;
     let name = sink.name();
     let failed = |source| Failure::from(crate::io::Error::Write { path: name.clone().into(), source });
     match format {
-        Format::Text => text(report, what, limit, &mut sink).map_err(failed)?,
+        Format::Text => text(checked, limit, &mut sink).map_err(failed)?,
         Format::Json => {
-            serde_json::to_writer_pretty(&mut sink, &object(report, what)).map_err(|e| failed(e.into()))?;
+            serde_json::to_writer_pretty(&mut sink, &object(checked)).map_err(|e| failed(e.into()))?;
             writeln!(sink).map_err(failed)?;
         }
         Format::Jsonl => {
             for finding in &report.findings {
-                writeln!(sink, "{}", finding_object(report, finding)).map_err(failed)?;
+                writeln!(sink, "{}", finding::object(report, finding)).map_err(failed)?;
             }
         }
         Format::Tsv => {
@@ -107,44 +135,8 @@ pub fn write(report: &Report, what: &What, format: Format, limit: usize, mut sin
     Ok(sink.finish()?)
 }
 
-/// The columns of a table of findings.
-const COLUMNS: [&str; 9] =
-    ["severity", "rule", "key", "split", "label", "other_key", "other_split", "other_label", "detail"];
-
-fn cells(report: &Report, finding: &Finding) -> [Option<String>; 9] {
-    let row = match finding.subject {
-        Subject::Row(row) => Some(row),
-        _ => None,
-    };
-    let key = match &finding.subject {
-        Subject::Row(row) => Some(report.key(*row).to_string()),
-        Subject::File(file) => Some(file.clone()),
-        Subject::Class(_) | Subject::Set => None,
-    };
-    let label = match &finding.subject {
-        Subject::Class(class) => Some(class.clone()),
-        _ => row.and_then(|row| report.label(row)).map(str::to_string),
-    };
-    let split = |row: Option<u32>| row.and_then(|row| report.split(row)).map(str::to_string);
-    let other = finding.other;
-    [
-        Some(finding.rule.severity().name().into()),
-        Some(finding.rule.name().into()),
-        key,
-        split(row),
-        label,
-        other.map(|row| report.key(row).to_string()),
-        split(other),
-        other.and_then(|row| report.label(row)).map(str::to_string),
-        Some(finding.detail.clone()).filter(|detail| !detail.is_empty()),
-    ]
-}
-
-fn finding_object(report: &Report, finding: &Finding) -> Value {
-    COLUMNS.iter().map(|name| name.to_string()).zip(cells(report, finding).map(Value::from)).collect()
-}
-
-fn object(report: &Report, what: &What) -> Value {
+fn object(checked: &Checked) -> Value {
+    let report = &checked.report;
     let summary = &report.summary;
     let span = |span: Option<Span>| {
         span.map_or(Value::Null, |s| json!({ "least": s.least, "median": s.median, "most": s.most }))
@@ -160,7 +152,7 @@ fn object(report: &Report, what: &What) -> Value {
             })
         })
         .collect();
-    let findings: Vec<Value> = report.findings.iter().map(|finding| finding_object(report, finding)).collect();
+    let findings: Vec<Value> = report.findings.iter().map(|finding| finding::object(report, finding)).collect();
     let count = |severity| report.findings.iter().filter(|f| f.rule.severity() == severity).count();
     let rules: serde_json::Map<String, Value> = report
         .findings
@@ -168,9 +160,9 @@ fn object(report: &Report, what: &What) -> Value {
         .map(|same| (same[0].rule.name().into(), same.len().into()))
         .collect();
     json!({
-        "input": what.name,
-        "profile": what.profile.map(|profile| profile.name()),
-        "pictures_opened": what.opened,
+        "input": checked.name,
+        "profile": checked.layout.map(|profile| profile.name()),
+        "pictures_opened": checked.opened,
         "errors": count(Severity::Error),
         "warnings": count(Severity::Warning),
         "notes": count(Severity::Note),
@@ -193,12 +185,13 @@ fn object(report: &Report, what: &What) -> Value {
     })
 }
 
-fn text(report: &Report, what: &What, limit: usize, out: &mut impl Write) -> std::io::Result<()> {
+fn text(checked: &Checked, limit: usize, out: &mut impl Write) -> std::io::Result<()> {
+    let report = &checked.report;
     let summary = &report.summary;
     let mut line = |name: &str, value: String| writeln!(out, "{name:<14}{value}");
-    let layout = what.profile.map(|profile| format!(" ({})", profile.name())).unwrap_or_default();
-    line("data set", format!("{}{layout}, {}", what.name, several(summary.rows, "row", "rows")))?;
-    if !what.opened {
+    let layout = checked.layout.map(|profile| format!(" ({})", profile.name())).unwrap_or_default();
+    line("data set", format!("{}{layout}, {}", checked.name, several(summary.rows, "row", "rows")))?;
+    if !checked.opened {
         line("pictures", "not opened".into())?;
     }
     let missing =
@@ -251,28 +244,6 @@ fn text(report: &Report, what: &What, limit: usize, out: &mut impl Write) -> std
             let (errors, warnings) = (several(errors, "error", "errors"), several(warnings, "warning", "warnings"));
             writeln!(out, "\n{errors}, {warnings}{notes}")
         }
-    }
-}
-
-/// A finding in a line.
-pub fn sentence(report: &Report, finding: &Finding) -> String {
-    let row = |row: u32| match (report.split(row), report.label(row)) {
-        (Some(split), Some(label)) => format!("{} ({split}, {label})", report.key(row)),
-        (Some(one), None) | (None, Some(one)) => format!("{} ({one})", report.key(row)),
-        (None, None) => report.key(row).to_string(),
-    };
-    let mut text = match &finding.subject {
-        Subject::Row(number) => row(*number),
-        Subject::File(name) | Subject::Class(name) => name.clone(),
-        Subject::Set => String::new(),
-    };
-    if let Some(other) = finding.other {
-        text = format!("{text} and {}", row(other));
-    }
-    match (text.is_empty(), finding.detail.is_empty()) {
-        (true, _) => finding.detail.clone(),
-        (false, true) => text,
-        (false, false) => format!("{text}: {}", finding.detail),
     }
 }
 

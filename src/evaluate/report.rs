@@ -1,6 +1,9 @@
 //! The report: tables, figures and a page, in one folder that holds nothing else.
 
-use std::collections::HashMap;
+mod page;
+mod pairs;
+mod plots;
+
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,62 +12,19 @@ use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow_schema::{DataType, Field};
 use serde_json::{Map, Value};
 
-use super::answers::{self, Columns};
-use super::compare::Comparison;
-use super::figures::{self, Figures, write_table};
-use super::page;
+use super::formats::{self, write_table};
+use super::{Evaluation, answers};
 use crate::failure::Failure;
-use crate::image::{self, Colour, Encoding, Filter, Fit};
 use crate::io::{self, Error, Sink};
-use crate::metrics::{BINS, Class, NO_CLASS, RiskPoint, Sample};
+use crate::metrics::{BINS, Class, RiskPoint, Sample};
 use crate::output::ensure_folder;
 use crate::progress::Progress;
-use crate::runs::Point;
-use crate::table::{Images, Source, column};
+use crate::runs::{Point, Run};
+use crate::table::column;
+use pairs::{Pair, Picker};
 
-/// Confused pairs that the page shows, and the edge of their pictures in pixels.
-const PAIRS: usize = 12;
-const EDGE: u32 = 120;
 /// Rows of a table that are written at once.
 const BLOCK: usize = 8192;
-
-/// All that a report is made of.
-pub struct Contents<'a> {
-    pub source: &'a Source,
-    pub columns: &'a Columns,
-    pub sample: &'a Sample,
-    /// Names of the sample's classes by their numbers, in the order of their bytes.
-    pub names: &'a [&'a str],
-    pub figures: &'a Figures,
-    /// The column whose values the groups are.
-    pub by: Option<&'a str>,
-    pub groups: &'a [(String, Figures)],
-    pub comparison: Option<&'a Comparison>,
-    /// The number of a run and how its training went.
-    pub curve: Option<(i32, &'a [Point])>,
-    pub head: Option<&'a str>,
-}
-
-/// A class taken for another, with a picture of each.
-pub struct Pair {
-    pub truth: u32,
-    pub prediction: u32,
-    pub count: u64,
-    /// A row of the one class that was taken for the other, the surest of them.
-    pub mistake: Option<Shown>,
-    /// A row that is of the other class.
-    pub example: Option<Shown>,
-}
-
-/// A row to show.
-pub struct Shown {
-    pub key: String,
-    pub score: Option<f64>,
-    /// A small JPEG, where the picture can be read.
-    pub picture: Option<Vec<u8>>,
-    row: u64,
-    right: bool,
-}
 
 /// The file that names all others of a report with the BLAKE3 of their bytes: by it the next report knows its own.
 const MANIFEST: &str = "files.json";
@@ -102,19 +62,19 @@ impl io::Record for Own {
 }
 
 /// The folder of a report: an empty one, or one with nothing but an earlier report.
-pub struct Folder {
+pub struct Report {
     folder: io::Folder,
     /// Files that are whole; they get their names together, the page last.
     whole: Vec<Sink>,
 }
 
-impl Folder {
+impl Report {
     /// Makes the folder where it is missing, before any work is done. `inputs` may not lie in it; `beside` are files that
     /// the same command keeps there.
     ///
     /// # Errors
     /// It holds something else, or cannot be made or written.
-    pub fn open(path: &Path, inputs: &[&Path], beside: &[&Path]) -> Result<Folder, Failure> {
+    pub fn open(path: &Path, inputs: &[&Path], beside: &[&Path]) -> Result<Report, Failure> {
         ensure_folder(path)?;
         let mut within = io::Within::new(path);
         inputs.iter().try_for_each(|input| within.refuse(input))?;
@@ -123,25 +83,34 @@ impl Folder {
         folder.require_alone(is_beside, 1)?;
         folder.claim(&FILES, 1)?;
         folder.begin()?;
-        Ok(Folder { folder, whole: Vec::new() })
+        Ok(Report { folder, whole: Vec::new() })
     }
 
-    /// Writes every file of the report, the page last.
-    pub fn write(mut self, contents: &Contents, ui: &mut dyn Progress) -> Result<(), Failure> {
-        self.figures(contents)?;
-        self.classes(contents)?;
-        self.confusion(contents)?;
-        self.reliability(contents.sample)?;
-        self.risk_coverage(contents.sample)?;
-        let mut pairs = worst_pairs(contents.sample);
-        ui.start("report", Some(contents.sample.len() as u64));
-        self.predictions(contents, &mut pairs, ui)?;
-        ui.finish();
-        read_pictures(contents, &mut pairs)?;
+    /// Writes every file of the report, the page last; the training curve is that of one of `runs`.
+    ///
+    /// # Errors
+    /// The predictions cannot be read again, or a file cannot be written.
+    pub fn write(
+        mut self,
+        evaluation: &Evaluation,
+        runs: &[(i32, Run)],
+        progress: &mut dyn Progress,
+    ) -> Result<(), Failure> {
+        self.figures(evaluation)?;
+        self.classes(evaluation)?;
+        self.confusion(evaluation)?;
+        self.reliability(&evaluation.sample)?;
+        self.risk_coverage(&evaluation.sample)?;
+        let mut pairs = pairs::worst(&evaluation.sample);
+        progress.start("report", Some(evaluation.sample.len() as u64));
+        self.predictions(evaluation, &mut pairs, progress)?;
+        progress.finish();
+        pairs::read_pictures(evaluation, &mut pairs)?;
         let mut page = self.sink(PAGE)?;
-        page.write_all(page::html(contents, &pairs).as_bytes()).map_err(page.failure())?;
+        let html = page::html(evaluation, curve(runs, evaluation.head.as_deref()), &pairs);
+        page.write_all(html.as_bytes()).map_err(page.failure())?;
         self.whole.push(page);
-        let Folder { folder, whole } = self;
+        let Report { folder, whole } = self;
         Sink::finish_all(whole)?;
         let digests = folder.others().into_iter();
         let digests: Map<String, Value> =
@@ -151,7 +120,7 @@ impl Folder {
         manifest.finish()?;
         folder.remove_stale()?;
         folder.complete();
-        ui.warn(&format!("{}: the report, a page for the browser", folder.join(PAGE).display()));
+        progress.warn(&format!("{}: the report, a page for the browser", folder.join(PAGE).display()));
         Ok(())
     }
 
@@ -164,8 +133,8 @@ impl Folder {
         move |e| Error::Write { path: path.clone(), source: e.into() }.into()
     }
 
-    fn figures(&mut self, contents: &Contents) -> Result<(), Failure> {
-        let object = figures::object(contents.by, contents.groups, contents.figures);
+    fn figures(&mut self, evaluation: &Evaluation) -> Result<(), Failure> {
+        let object = formats::object(evaluation);
         let mut sink = self.sink("metrics.json")?;
         serde_json::to_writer_pretty(&mut sink, &object).map_err(self.lost("metrics.json"))?;
         writeln!(sink).map_err(self.lost("metrics.json"))?;
@@ -173,9 +142,9 @@ impl Folder {
         Ok(())
     }
 
-    fn classes(&mut self, contents: &Contents) -> Result<(), Failure> {
-        let classes = contents.sample.classes();
-        let name = |class: &Class| contents.names[class.class as usize];
+    fn classes(&mut self, evaluation: &Evaluation) -> Result<(), Failure> {
+        let classes = evaluation.sample.classes();
+        let name = |class: &Class| evaluation.classes[class.class as usize].as_str();
         let mut writer = csv::Writer::from_writer(self.sink("classes.csv")?);
         let lost = self.lost::<csv::Error>("classes.csv");
         writer.write_record(["label", "precision", "recall", "f1", "support", "predicted"]).map_err(&lost)?;
@@ -206,9 +175,9 @@ impl Folder {
         Ok(())
     }
 
-    fn confusion(&mut self, contents: &Contents) -> Result<(), Failure> {
-        let confusion = contents.sample.confusion();
-        let name = |class: u32| contents.names.get(class as usize).copied();
+    fn confusion(&mut self, evaluation: &Evaluation) -> Result<(), Failure> {
+        let confusion = evaluation.sample.confusion();
+        let name = |class: u32| evaluation.classes.get(class as usize).map(String::as_str);
         let truths: StringArray = confusion.keys().map(|(truth, _)| name(*truth)).collect();
         let predictions: StringArray = confusion.keys().map(|(_, prediction)| name(*prediction)).collect();
         let counts = int64(confusion.values().copied());
@@ -253,16 +222,22 @@ impl Folder {
     }
 
     /// Writes every prediction that was looked at, and picks the rows that the page shows.
-    fn predictions(&mut self, contents: &Contents, pairs: &mut [Pair], ui: &mut dyn Progress) -> Result<(), Failure> {
-        let mut picker = Picker::new(contents.names, pairs);
+    fn predictions(
+        &mut self,
+        evaluation: &Evaluation,
+        pairs: &mut [Pair],
+        progress: &mut dyn Progress,
+    ) -> Result<(), Failure> {
+        let predictions = &evaluation.predictions;
+        let mut picker = Picker::new(&evaluation.classes, pairs);
         let mut writer = csv::Writer::from_writer(self.sink("predictions.csv")?);
         let lost = self.lost::<csv::Error>("predictions.csv");
         writer.write_record(["file", "true", "predicted", "confidence", "correct"]).map_err(&lost)?;
-        let table = contents.source.table(Some(&|name| contents.columns.wants(name)))?;
+        let table = predictions.source.table(Some(&|name| predictions.columns.wants(name)))?;
         let mut row = 0;
         answers::each(
             table,
-            contents.columns,
+            &predictions.columns,
             |answer| {
                 if !answer.failed {
                     let file = answer.path.unwrap_or(answer.key);
@@ -276,7 +251,7 @@ impl Folder {
                 row += 1;
                 Ok(())
             },
-            |rows| ui.advance(rows),
+            |rows| progress.advance(rows),
         )?;
         let text = writer.into_inner().map_err(|e| self.lost("predictions.csv")(e.into_error()))?;
         self.whole.push(text);
@@ -298,88 +273,9 @@ fn int64(counts: impl Iterator<Item = u64>) -> ArrayRef {
     Arc::new(counts.map(|count| i64::try_from(count).ok()).collect::<Int64Array>())
 }
 
-/// The classes that were most often taken for others.
-fn worst_pairs(sample: &Sample) -> Vec<Pair> {
-    let wrong = |&((truth, prediction), _): &((u32, u32), u64)| truth != prediction && prediction != NO_CLASS;
-    let mut worst: Vec<((u32, u32), u64)> = sample.confusion().into_iter().filter(wrong).collect();
-    worst.sort_by_key(|&(pair, count)| (std::cmp::Reverse(count), pair));
-    let pair = |((truth, prediction), count)| Pair { truth, prediction, count, mistake: None, example: None };
-    worst.into_iter().take(PAIRS).map(pair).collect()
-}
-
-/// Picks a mistake of every pair, and an example of every class that something was taken for.
-struct Picker<'a> {
-    names: &'a [&'a str],
-    pairs: &'a mut [Pair],
-    /// Where a pair is, and which pairs end in a class.
-    mistakes: HashMap<(u32, u32), usize>,
-    examples: HashMap<u32, Vec<usize>>,
-}
-
-impl<'a> Picker<'a> {
-    fn new(names: &'a [&'a str], pairs: &'a mut [Pair]) -> Picker<'a> {
-        let mut mistakes = HashMap::new();
-        let mut examples: HashMap<u32, Vec<usize>> = HashMap::new();
-        for (at, pair) in pairs.iter().enumerate() {
-            mistakes.insert((pair.truth, pair.prediction), at);
-            examples.entry(pair.prediction).or_default().push(at);
-        }
-        Picker { names, pairs, mistakes, examples }
-    }
-
-    fn look(&mut self, row: u64, answer: &answers::Answer) {
-        let number = |name: &str| self.names.binary_search(&name).ok().and_then(|at| u32::try_from(at).ok());
-        let (Some(truth), best) = (answer.truth.and_then(number), answer.best.and_then(number)) else { return };
-        let right = best == Some(truth);
-        let score = answer.score;
-        let shown = || Shown { key: answer.key.into(), score, picture: None, row, right };
-        let better = |old: &Option<Shown>| old.as_ref().is_none_or(|old| (right, score) > (old.right, old.score));
-        if let Some(&at) = best.and_then(|best| self.mistakes.get(&(truth, best)))
-            && better(&self.pairs[at].mistake)
-        {
-            self.pairs[at].mistake = Some(shown());
-        }
-        for &at in self.examples.get(&truth).into_iter().flatten() {
-            if better(&self.pairs[at].example) {
-                self.pairs[at].example = Some(shown());
-            }
-        }
-    }
-}
-
-/// Gives the rows that were picked their pictures; one that cannot be read goes without. Rows are numbered as they were
-/// when they were picked: those of the split alone, where one was asked for.
-fn read_pictures(contents: &Contents, pairs: &mut [Pair]) -> Result<(), Failure> {
-    let mut wanted: HashMap<u64, Vec<&mut Shown>> = HashMap::new();
-    for shown in pairs.iter_mut().flat_map(|pair| [&mut pair.mistake, &mut pair.example]).flatten() {
-        wanted.entry(shown.row).or_default().push(shown);
-    }
-    let needed = [column::KEY, column::PATH, column::IMAGE, column::SPLIT];
-    let table = contents.source.table(Some(&|name| needed.contains(&name)))?;
-    if wanted.is_empty() || !(table.has(column::PATH) || table.has(column::IMAGE)) {
-        return Ok(());
-    }
-    let mut first = 0;
-    for batch in table.with_keys() {
-        let batch = contents.columns.chosen(&batch?)?;
-        for i in 0..batch.num_rows() {
-            let Some(shown) = wanted.remove(&(first + i as u64)) else { continue };
-            // A column `image` of another program may be anything.
-            let Ok(images) = Images::of(&batch) else { return Ok(()) };
-            let picture = images.read(i).ok().and_then(|bytes| thumbnail(&bytes));
-            shown.into_iter().for_each(|shown| shown.picture = picture.clone());
-        }
-        first += batch.num_rows() as u64;
-        if wanted.is_empty() {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// A picture made small, as JPEG.
-fn thumbnail(bytes: &[u8]) -> Option<Vec<u8>> {
-    let rgb = image::decode_for(bytes, Colour::WHITE, Some(EDGE)).ok()?;
-    let small = rgb.resize(EDGE, EDGE, Fit::Pad, Filter::Lanczos, Colour::WHITE);
-    image::encode(&small, Encoding::Jpeg).ok()
+/// The training curve of a log, and the number of its run: that of this head, else the latest.
+fn curve<'a>(runs: &'a [(i32, Run)], head: Option<&str>) -> Option<(i32, &'a [Point])> {
+    let curves = || runs.iter().rev().filter_map(|(number, run)| Some((*number, run, run.curve.as_deref()?)));
+    let own = curves().find(|(_, run, _)| head.is_some() && run.head.as_deref() == head);
+    own.or_else(|| curves().next()).map(|(number, _, points)| (number, points))
 }

@@ -5,12 +5,13 @@ use std::fmt::Write;
 
 use htmlize::escape_all_quotes;
 
-use super::compare::Comparison;
-use super::figures::{Figure, Figures, GROUP_COLUMNS, Value, meaning};
+use super::pairs::{Pair, Shown};
 use super::plots;
-use super::report::{Contents, Pair, Shown};
+use crate::evaluate::Evaluation;
+use crate::evaluate::compare::Comparison;
+use crate::evaluate::figures::{Figure, Figures, GROUP_COLUMNS, Value, meaning};
 use crate::metrics::{Class, Interval, NO_CLASS, RiskPoint};
-use crate::runs;
+use crate::runs::{self, Point};
 use crate::words::{printable, rows};
 
 /// A heat map of more classes could not be read.
@@ -27,9 +28,9 @@ const CARDS: [(&str, &str); 7] = [
     ("accepted_accuracy", "Top-1 accepted"),
 ];
 
-/// The page.
-pub fn html(contents: &Contents, pairs: &[Pair]) -> String {
-    let title = format!("Evaluation of {}", contents.source.name);
+/// The page; `curve` is the number of a run and how its training went.
+pub fn html(evaluation: &Evaluation, curve: Option<(i32, &[Point])>, pairs: &[Pair]) -> String {
+    let title = format!("Evaluation of {}", evaluation.name());
     let mut html = String::from("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
     html.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
     let _ = write!(
@@ -38,14 +39,14 @@ pub fn html(contents: &Contents, pairs: &[Pair]) -> String {
         safe(&title),
         include_str!("page.css")
     );
-    head(contents, &title, &mut html);
-    comparison(contents, &mut html);
-    groups(contents, &mut html);
-    plots_of_scores(contents, &mut html);
-    training(contents, &mut html);
-    confusion(contents, pairs, &mut html);
-    classes(contents, &mut html);
-    all_figures(contents.figures, &mut html);
+    head(evaluation, &title, &mut html);
+    comparison(evaluation, &mut html);
+    groups(evaluation, &mut html);
+    plots_of_scores(evaluation, &mut html);
+    training(curve, &mut html);
+    confusion(evaluation, pairs, &mut html);
+    classes(evaluation, &mut html);
+    all_figures(&evaluation.figures, &mut html);
     let version = env!("CARGO_PKG_VERSION");
     let _ =
         write!(html, "<footer>Written by pokedex {version}. The tables beside this page hold every number.</footer>");
@@ -65,10 +66,10 @@ fn bounds(figure: &Figure) -> String {
     }
 }
 
-fn head(contents: &Contents, title: &str, html: &mut String) {
-    let count = |name: &str| contents.figures.get(name).unwrap_or(0.0);
+fn head(evaluation: &Evaluation, title: &str, html: &mut String) {
+    let count = |name: &str| evaluation.figures.get(name).unwrap_or(0.0);
     let _ = write!(html, "<h1>{}</h1>\n<p class=\"sub\">", safe(title));
-    let (rows, classes) = (rows(contents.sample.len() as u64), count("classes"));
+    let (rows, classes) = (rows(evaluation.sample.len() as u64), count("classes"));
     let _ = write!(html, "{rows} of {classes} class{}", if classes == 1.0 { "" } else { "es" });
     for (name, what) in [
         ("errors", "with an error, left out"),
@@ -79,27 +80,27 @@ fn head(contents: &Contents, title: &str, html: &mut String) {
             let _ = write!(html, "; {} {what}", count(name));
         }
     }
-    if let Some(head) = contents.head {
+    if let Some(head) = &evaluation.head {
         let _ = write!(html, "; classified by <code>{}</code>", safe(head));
     }
     html.push_str("</p>\n<div class=\"cards\">");
     for (name, words) in CARDS {
-        let Some(figure) = contents.figures.find(name).filter(|f| f.value != Value::Number(None)) else { continue };
+        let Some(figure) = evaluation.figures.find(name).filter(|f| f.value != Value::Number(None)) else { continue };
         let (value, bounds) = (figure.value.short(), bounds(figure));
         let _ = write!(html, "<div class=\"card\"><span>{words}</span><b>{value}</b><span>{bounds}</span></div>");
     }
     html.push_str("</div>\n");
-    if contents.figures.iter().any(|f| f.interval.flatten().is_some()) {
+    if evaluation.figures.iter().any(|f| f.interval.flatten().is_some()) {
         html.push_str("<p class=\"note\">Ranges are 95 % bootstrap intervals. ECE is the calibration error, AURC the area under the risk–coverage curve; of both, 0 is best.</p>\n");
     }
 }
 
-fn comparison(contents: &Contents, html: &mut String) {
-    match contents.comparison {
+fn comparison(evaluation: &Evaluation, html: &mut String) {
+    match &evaluation.comparison {
         None => {}
         Some(Comparison::Predictions { name, .. }) => {
-            let short = |name: &str| contents.figures.find(name).map(|f| f.value.short()).unwrap_or_default();
-            let bounds = contents.figures.find("top1_difference").map(bounds).unwrap_or_default();
+            let short = |name: &str| evaluation.figures.find(name).map(|f| f.value.short()).unwrap_or_default();
+            let bounds = evaluation.figures.find("top1_difference").map(bounds).unwrap_or_default();
             let bounds = if bounds.is_empty() { bounds } else { format!(" ({bounds})") };
             let _ = write!(
                 html,
@@ -129,20 +130,20 @@ fn comparison(contents: &Contents, html: &mut String) {
                 let words = [run.head.as_deref().unwrap_or_default(), &run.input, apart];
                 line(&number.to_string(), &run.command, run.numbers()[..5].to_vec(), words);
             }
-            let ours = runs::NUMBERS[..5].iter().map(|name| contents.figures.get(name)).collect();
-            line("this", "evaluate", ours, [contents.head.unwrap_or_default(), &contents.source.name, ""]);
+            let ours = runs::NUMBERS[..5].iter().map(|name| evaluation.figures.get(name)).collect();
+            line("this", "evaluate", ours, [evaluation.head.as_deref().unwrap_or_default(), evaluation.name(), ""]);
             html.push_str("</table></div>\n");
         }
     }
 }
 
-fn groups(contents: &Contents, html: &mut String) {
-    let Some(by) = contents.by.map(safe) else { return };
+fn groups(evaluation: &Evaluation, html: &mut String) {
+    let Some(by) = evaluation.by().map(safe) else { return };
     let _ = write!(html, "<h2>By {by}</h2>\n<div class=\"scroll\"><table><tr><th class=\"l\">{by}");
     GROUP_COLUMNS.iter().for_each(|name| html.push_str(&format!("<th>{name}")));
     html.push_str("</tr>\n");
-    let groups = contents.groups.iter().map(|(name, figures)| (name.as_str(), figures));
-    for (name, figures) in groups.chain([("all", contents.figures)]) {
+    let groups = evaluation.groups.iter().map(|(name, figures)| (name.as_str(), figures));
+    for (name, figures) in groups.chain([("all", &evaluation.figures)]) {
         let _ = write!(html, "<tr><td class=\"l\">{}", safe(name));
         for name in GROUP_COLUMNS {
             let _ = write!(html, "<td>{}", figures.find(name).map(|f| f.value.short()).unwrap_or_default());
@@ -152,11 +153,11 @@ fn groups(contents: &Contents, html: &mut String) {
     html.push_str("</table></div>\n");
 }
 
-fn plots_of_scores(contents: &Contents, html: &mut String) {
-    let Some(bins) = contents.sample.reliability() else { return };
-    let points: Vec<RiskPoint> = contents.sample.risk_coverage().collect();
-    let coverage = contents.figures.get("coverage").filter(|coverage| *coverage < 1.0);
-    let now = coverage.zip(contents.figures.get("accepted_accuracy").map(|accuracy| 1.0 - accuracy));
+fn plots_of_scores(evaluation: &Evaluation, html: &mut String) {
+    let Some(bins) = evaluation.sample.reliability() else { return };
+    let points: Vec<RiskPoint> = evaluation.sample.risk_coverage().collect();
+    let coverage = evaluation.figures.get("coverage").filter(|coverage| *coverage < 1.0);
+    let now = coverage.zip(evaluation.figures.get("accepted_accuracy").map(|accuracy| 1.0 - accuracy));
     html.push_str("<h2>What the scores are worth</h2>\n<div class=\"plots\"><figure>");
     html.push_str(&plots::reliability(&bins));
     html.push_str(&plots::bin_counts(&bins));
@@ -175,8 +176,8 @@ fn plots_of_scores(contents: &Contents, html: &mut String) {
     html.push_str("</figcaption></figure></div>\n");
 }
 
-fn training(contents: &Contents, html: &mut String) {
-    let Some((run, points)) = contents.curve else { return };
+fn training(curve: Option<(i32, &[Point])>, html: &mut String) {
+    let Some((run, points)) = curve else { return };
     let _ = write!(html, "<h2>Training</h2>\n<div class=\"plots\">");
     for plot in plots::training(points) {
         let _ = write!(html, "<figure>{plot}</figure>");
@@ -188,17 +189,17 @@ fn training(contents: &Contents, html: &mut String) {
     );
 }
 
-fn confusion(contents: &Contents, pairs: &[Pair], html: &mut String) {
-    let classes = contents.sample.classes();
+fn confusion(evaluation: &Evaluation, pairs: &[Pair], html: &mut String) {
+    let classes = evaluation.sample.classes();
     if classes.len() <= HEAT_MAP_CLASSES && !classes.is_empty() {
-        let counts = contents.sample.confusion();
+        let counts = evaluation.sample.confusion();
         let mut lines: Vec<u32> = classes.iter().filter(|c| c.support > 0).map(|c| c.class).collect();
         let mut columns: Vec<u32> = classes.iter().map(|c| c.class).collect();
         lines.dedup();
         if counts.keys().any(|(_, prediction)| *prediction == NO_CLASS) {
             columns.push(NO_CLASS);
         }
-        let name = |class: &u32| contents.names.get(*class as usize).copied().unwrap_or("(none)");
+        let name = |class: &u32| evaluation.classes.get(*class as usize).map_or("(none)", String::as_str);
         let (line_names, column_names): (Vec<&str>, Vec<&str>) =
             (lines.iter().map(name).collect(), columns.iter().map(name).collect());
         let count = |line: usize, column: usize| counts.get(&(lines[line], columns[column])).copied().unwrap_or(0);
@@ -216,7 +217,7 @@ fn confusion(contents: &Contents, pairs: &[Pair], html: &mut String) {
     let pictures = pairs.iter().any(|pair| has_picture(&pair.mistake) || has_picture(&pair.example));
     let support = |class: u32| classes.iter().find(|c| c.class == class).map_or(0, |c| c.support);
     for pair in pairs {
-        let name = |class: u32| safe(contents.names[class as usize]);
+        let name = |class: u32| safe(&evaluation.classes[class as usize]);
         let (truth, prediction) = (name(pair.truth), name(pair.prediction));
         let _ = write!(
             html,
@@ -266,15 +267,15 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-fn classes(contents: &Contents, html: &mut String) {
-    let mut classes = contents.sample.classes();
+fn classes(evaluation: &Evaluation, html: &mut String) {
+    let mut classes = evaluation.sample.classes();
     let worse = |a: &Class, b: &Class| -> Ordering {
         a.f1().total_cmp(&b.f1()).then(b.support.cmp(&a.support)).then(a.class.cmp(&b.class))
     };
     classes.sort_by(worse);
     html.push_str("<h2>Classes, the worst first</h2>\n<div class=\"scroll\"><table><tr><th class=\"l\">class<th>F1<th>precision<th>recall<th>rows<th>predicted</tr>\n");
     for class in &classes {
-        let (f1, name) = (class.f1(), safe(contents.names[class.class as usize]));
+        let (f1, name) = (class.f1(), safe(&evaluation.classes[class.class as usize]));
         let _ = writeln!(
             html,
             "<tr><td class=\"l\">{name}<td>{f1:.3}<meter value=\"{f1:.3}\"></meter><td>{:.3}<td>{:.3}<td>{}<td>{}</tr>",

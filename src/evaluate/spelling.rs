@@ -8,7 +8,7 @@ use arrow_array::types::Float64Type;
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use arrow_schema::DataType;
 
-use super::answers::{Columns, names};
+use super::cells::names;
 use crate::failure::Failure;
 use crate::table::{Error, Source};
 
@@ -58,14 +58,13 @@ pub struct Spelling {
 }
 
 impl Spelling {
-    /// Looks at the true classes and the predictions of a table, as far as need be: the first word ends it.
+    /// Looks at the columns of a table that hold classes, as far as need be: the first word ends it.
     ///
     /// # Errors
     /// The table cannot be read.
-    pub fn of(source: &Source, columns: &Columns) -> Result<Spelling, Failure> {
+    pub fn of(source: &Source, columns: &[&str]) -> Result<Spelling, Failure> {
         let truths = Some(BTreeSet::new());
         let mut all = Spelling { numbers: true, odd: false, padded: false, plain: false, truths };
-        let columns: Vec<&str> = columns.classes().collect();
         let mut own = vec![(false, false); columns.len()];
         for batch in source.table(Some(&|name| columns.contains(&name)))? {
             let batch = batch?;

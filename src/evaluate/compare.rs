@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
 
+use super::Options;
 use super::answers::{self, Columns};
 use super::figures::Figures;
 use crate::failure::Failure;
@@ -10,9 +12,60 @@ use crate::metrics::{Interval, Labels, McNemar, paired_difference};
 use crate::runs::{self, Run};
 use crate::table::{Error, Source};
 
-/// What the figures are set beside.
-pub enum Comparison {
+/// What predictions are to be set beside.
+pub enum Other {
+    Predictions(Box<Source>, Columns),
     Runs(Vec<(i32, Run)>),
+}
+
+impl Other {
+    /// Looks whether a name leads to predictions or to a log of runs; `ours` is where the own predictions come from.
+    ///
+    /// # Errors
+    /// It is neither, cannot be read, or both come from standard input.
+    pub fn open(path: &Path, ours: &Path, options: &Options) -> Result<Other, Failure> {
+        if path == Path::new("-") && ours == Path::new("-") {
+            let hint = "give one of them as a file";
+            return Err(Failure::usage("both tables cannot come from standard input", hint));
+        }
+        let source = answers::open(path)?;
+        let table = source.table(None)?;
+        Ok(match runs::is_log(&table) {
+            true => Other::Runs(runs::read_table(table)?),
+            false => {
+                let columns = Columns::find_other(&table, options)?;
+                Other::Predictions(Box::new(source), columns)
+            }
+        })
+    }
+
+    /// Sets predictions beside it.
+    ///
+    /// # Errors
+    /// A table cannot be read, a key occurs twice, or the tables do not have the same keys.
+    pub fn beside(
+        self,
+        source: &Source,
+        columns: &Columns,
+        options: &Options,
+        pool: &rayon::ThreadPool,
+    ) -> Result<Comparison, Failure> {
+        match self {
+            Other::Runs(runs) => Ok(Comparison::Runs(runs)),
+            Other::Predictions(other, other_columns) => {
+                let test = predictions((source, columns), (&other, &other_columns), &options.truth)?;
+                Ok(test.into_comparison(other.name.clone(), options, pool))
+            }
+        }
+    }
+}
+
+/// What the figures are set beside.
+#[derive(Debug)]
+pub enum Comparison {
+    /// Runs of a log, by their numbers.
+    Runs(Vec<(i32, Run)>),
+    /// Another table of predictions.
     Predictions { name: String, test: Test, mcnemar: McNemar, difference: Option<Interval> },
 }
 
@@ -38,7 +91,7 @@ struct Known {
 ///
 /// # Errors
 /// One cannot be read, a key occurs twice, or the tables do not have the same keys.
-pub fn predictions(ours: (&Source, &Columns), theirs: (&Source, &Columns), truth: &str) -> Result<Test, Failure> {
+fn predictions(ours: (&Source, &Columns), theirs: (&Source, &Columns), truth: &str) -> Result<Test, Failure> {
     let ((ours, our_columns), (theirs, their_columns)) = (ours, theirs);
     let twice = |name: &str, key: &str| Failure::from(Error::DuplicateKey { name: name.into(), key: key.into() });
     let mut labels = Labels::default();
@@ -102,16 +155,16 @@ fn hash(key: &str) -> u64 {
 }
 
 impl Test {
-    pub fn into_comparison(self, name: String, resamples: u32, seed: u64, pool: &rayon::ThreadPool) -> Comparison {
+    fn into_comparison(self, name: String, options: &Options, pool: &rayon::ThreadPool) -> Comparison {
         let mcnemar = McNemar::new(self.only_ours, self.only_theirs);
-        let difference = paired_difference(&mcnemar, self.rows, resamples, seed, pool);
+        let difference = paired_difference(&mcnemar, self.rows, options.bootstrap, options.seed, pool);
         Comparison::Predictions { name, test: self, mcnemar, difference }
     }
 }
 
 impl Comparison {
     /// Adds what came out to the figures: keys that stand for the other table, or for each run of the log.
-    pub fn add_to(&self, figures: &mut Figures) {
+    pub(super) fn add_to(&self, figures: &mut Figures) {
         match self {
             Comparison::Runs(runs) => {
                 for (number, run) in runs {

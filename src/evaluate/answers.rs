@@ -1,14 +1,15 @@
 //! Predictions row by row, whoever wrote the table.
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::Float64Type;
-use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
-use arrow_schema::DataType;
+use std::path::Path;
 
+use arrow_array::{Array, BooleanArray, Float64Array, RecordBatch, StringArray};
+
+use super::Options;
+use super::cells::{booleans, names, numbers};
 use super::spelling::Spelled;
 use crate::failure::Failure;
-use crate::split::Split;
-use crate::table::{Error, Table, column};
+use crate::table::split::Split;
+use crate::table::{Error, Source, Table, column};
 
 /// The prediction's and the score's column where none is named.
 const PREDICTION: &str = "prediction_1";
@@ -18,14 +19,13 @@ const SECONDS: &str = "seconds";
 /// Predictions that are looked at.
 const MOST: usize = 5;
 
-/// The columns that the command line names.
-pub struct Wishes<'a> {
-    pub truth: &'a str,
-    pub prediction: Option<&'a str>,
-    pub score: Option<&'a str>,
-    pub by: Option<&'a str>,
-    /// Only rows of this split are looked at.
-    pub split: Option<&'a str>,
+/// Opens a table of predictions, whoever wrote it.
+///
+/// # Errors
+/// It cannot be read, or is no table.
+pub fn open(path: &Path) -> Result<Source, Failure> {
+    let hint = format!("pokedex classify {} --format parquet | pokedex evaluate -", path.display());
+    Ok(Source::open_or_csv(path, &hint)?)
 }
 
 /// Which columns say what.
@@ -47,37 +47,37 @@ impl Columns {
     ///
     /// # Errors
     /// One that is needed or named is missing; the message lists those there are.
-    pub fn find(table: &Table, wishes: &Wishes) -> Result<Columns, Failure> {
-        needed(table, wishes.truth, "--truth COLUMN names the column that holds the true class")?;
-        for column in wishes.by.into_iter().chain(wishes.split.map(|_| column::SPLIT)) {
+    pub fn find(table: &Table, options: &Options) -> Result<Columns, Failure> {
+        needed(table, &options.truth, "--truth COLUMN names the column that holds the true class")?;
+        for column in options.by.as_deref().into_iter().chain(options.split.as_ref().map(|_| column::SPLIT)) {
             table.require(column)?;
         }
-        let columns = Columns::find_other(table, wishes)?;
-        Ok(Columns { truth: Some(wishes.truth.into()), by: wishes.by.map(str::to_string), ..columns })
+        let columns = Columns::find_other(table, options)?;
+        Ok(Columns { truth: Some(options.truth.clone()), by: options.by.clone(), ..columns })
     }
 
     /// Finds the columns in a table whose truth another table holds.
     ///
     /// # Errors
     /// As [`Columns::find`].
-    pub fn find_other(table: &Table, wishes: &Wishes) -> Result<Columns, Failure> {
-        let first = wishes.prediction.unwrap_or(PREDICTION);
+    pub fn find_other(table: &Table, options: &Options) -> Result<Columns, Failure> {
+        let first = options.prediction.as_deref().unwrap_or(PREDICTION);
         let hint = "--prediction COLUMN names the column that holds the best prediction; `pokedex classify` writes one";
         needed(table, first, hint)?;
         let stem = first.strip_suffix('1').filter(|stem| stem.ends_with('_')).unwrap_or("prediction_");
         let further = (2..=MOST).map(|n| format!("{stem}{n}")).take_while(|name| table.has(name));
         let predictions = std::iter::once(first.to_string()).chain(further).collect();
-        let score = match wishes.score {
+        let score = match &options.score {
             Some(score) => {
                 needed(table, score, "--score COLUMN names the column that holds the best prediction's probability")?;
-                Some(score.to_string())
+                Some(score.clone())
             }
             // The score of another column than the one that is evaluated would say nothing.
             None => Some(SCORE.to_string()).filter(|score| first == PREDICTION && table.has(score)),
         };
         let own = [column::KEY, column::PATH, column::ERROR, column::REJECTED, column::SPLIT, SECONDS];
         let own = own.into_iter().filter(|name| table.has(name)).collect();
-        let split = wishes.split.filter(|_| table.has(column::SPLIT)).map(str::to_string);
+        let split = options.split.clone().filter(|_| table.has(column::SPLIT));
         Ok(Columns { truth: None, predictions, score, by: None, split, own, spelled: Spelled::AsTheyAre })
     }
 
@@ -132,6 +132,13 @@ pub struct Answer<'a> {
     pub learnt: bool,
     pub seconds: Option<f64>,
     pub group: Option<&'a str>,
+}
+
+impl<'a> Answer<'a> {
+    /// The answer, unless an earlier stage could not process the row.
+    pub fn sound(self) -> Option<Answer<'a>> {
+        (!self.failed).then_some(self)
+    }
 }
 
 /// Shows every row of a table to `look`, and the number of rows of each batch to `done`.
@@ -250,65 +257,4 @@ impl<'a> Cells<'a> {
     fn wrong(&self, i: usize, problem: &str, hint: &str) -> Failure {
         Failure::failed(format!("{}: row {}: {problem}", self.name, self.keys.value(i)), Some(hint.into()))
     }
-}
-
-/// A column of class names: text, or whole numbers as text.
-pub fn names(batch: &RecordBatch, name: &str) -> Result<StringArray, Error> {
-    let column = batch.column_by_name(name).expect("the columns were found");
-    let column = match column.data_type() {
-        DataType::Dictionary(_, values) => arrow_cast::cast(column, values).expect("a dictionary has values"),
-        _ => column.clone(),
-    };
-    if column.data_type().is_integer() || column.data_type() == &DataType::Boolean {
-        let text = arrow_cast::cast(&column, &DataType::Utf8).expect("every whole number has a text");
-        return Ok(text.as_string::<i32>().clone());
-    }
-    if column.data_type().is_floating() {
-        // What pandas makes of whole numbers beside missing ones, which are NaN where they are not null.
-        let numbers = arrow_cast::cast(&column, &DataType::Float64).expect("no number is too large");
-        let numbers = numbers.as_primitive::<Float64Type>();
-        if numbers.iter().flatten().any(|x| !x.is_nan() && x.fract() != 0.0) {
-            return Err(wrong_type(name, "whole numbers", "fractions".into()));
-        }
-        return Ok(numbers.iter().map(|x| x.filter(|x| !x.is_nan()).map(|x| (x + 0.0).to_string())).collect());
-    }
-    Ok(column::text(batch, name)?.expect("the column is there"))
-}
-
-/// A column of numbers: of any type of number, or their text.
-fn numbers(batch: &RecordBatch, name: &str) -> Result<Float64Array, Error> {
-    let column = batch.column_by_name(name).expect("the columns were found");
-    let numeric = column.data_type().is_numeric() || column.data_type() == &DataType::Null;
-    let text = if numeric { None } else { column::text(batch, name).ok().flatten() };
-    if !numeric && text.is_none() {
-        return Err(wrong_type(name, "numbers", column.data_type().to_string()));
-    }
-    let column: ArrayRef = match text {
-        Some(text) => std::sync::Arc::new(text),
-        None => column.clone(),
-    };
-    let strict = arrow_cast::CastOptions { safe: false, ..Default::default() };
-    let numbers = arrow_cast::cast_with_options(&column, &DataType::Float64, &strict)
-        .map_err(|_| wrong_type(name, "numbers", first_that_is_not(&column, |t| t.parse::<f64>().is_ok())))?;
-    Ok(numbers.as_primitive::<Float64Type>().clone())
-}
-
-fn booleans(column: &ArrayRef, name: &str) -> Result<BooleanArray, Error> {
-    let wrong = || wrong_type(name, "true or false", column.data_type().to_string());
-    if column.data_type().is_nested() || column.data_type().is_binary() {
-        return Err(wrong());
-    }
-    let strict = arrow_cast::CastOptions { safe: false, ..Default::default() };
-    let booleans = arrow_cast::cast_with_options(column, &DataType::Boolean, &strict).map_err(|_| wrong())?;
-    Ok(booleans.as_boolean().clone())
-}
-
-fn wrong_type(column: &str, expected: &'static str, found: String) -> Error {
-    Error::ColumnType { column: column.into(), expected, found }
-}
-
-/// The first cell of a text column that fails a test, quoted, or the column's type.
-fn first_that_is_not(column: &ArrayRef, test: fn(&str) -> bool) -> String {
-    let cell = column.as_string_opt::<i32>().and_then(|text| text.iter().flatten().find(|cell| !test(cell)));
-    cell.map_or_else(|| column.data_type().to_string(), |cell| format!("\"{cell}\""))
 }
