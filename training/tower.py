@@ -200,10 +200,12 @@ class Run:
             self.log_scale.data.fill_(saved["log_scale"])
         self.branch = self.branch.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.branch)
-        old = set(self.branch.blocks.parameters())
-        new = [p for p in self.branch.parameters() if p not in old] + [self.log_scale]
+        # In an order of their own, by which a checkpoint's moments find them again.
+        old = list(self.branch.blocks.parameters())
+        known = set(old)
+        new = [p for p in self.branch.parameters() if p not in known] + [self.log_scale]
         self.rates = [cfg[f"lr_{phase}"], cfg[f"lr_{phase}"] * cfg["new_layers"]]
-        groups = [{"params": list(old)}, {"params": new}]
+        groups = [{"params": old}, {"params": new}]
         self.optimiser = torch.optim.AdamW(groups, weight_decay=cfg["weight_decay"], betas=(0.9, 0.98))
         self.step, self.seconds = 0, 0.0
 
