@@ -6,6 +6,8 @@
 //! `index`, `check`, `train`; [`Work::survey`] shows them to it. Neither knows of files, threads or terminals.
 
 mod order;
+#[cfg(test)]
+mod tests;
 mod told;
 mod work;
 

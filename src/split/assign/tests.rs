@@ -264,3 +264,75 @@ fn ratios_parse() {
         assert!(wrong.parse::<Ratios>().is_err(), "{wrong}");
     }
 }
+
+/// What the documentation of [`assign`] says, word by word, and counting everything anew each time.
+fn plainly((items, pairs): &Set, ratios: Ratios, seed: u64) -> Vec<Split> {
+    // A unit is named by its first item.
+    let mut units: Vec<usize> = (0..items.len()).collect();
+    let copies = (0..items.len()).flat_map(|a| (0..a).map(move |b| (a, b)));
+    let copies = copies.filter(|&(a, b)| items[a].content == items[b].content);
+    let pairs: Vec<(usize, usize)> = pairs.iter().map(|&(a, b)| (a as usize, b as usize)).chain(copies).collect();
+    while let Some(&(a, b)) = pairs.iter().find(|&&(a, b)| units[a] != units[b]) {
+        let (first, other) = (units[a].min(units[b]), units[a].max(units[b]));
+        units.iter_mut().filter(|unit| **unit == other).for_each(|unit| *unit = first);
+    }
+    let names: BTreeSet<usize> = units.iter().copied().collect();
+    let members = |unit: usize| (0..items.len()).filter(move |&place| units[place] == unit).collect::<Vec<usize>>();
+    let units: Vec<Vec<usize>> = names.into_iter().map(members).collect();
+
+    let mut splits: Vec<Option<Split>> = items.iter().map(|item| item.kept).collect();
+    for unit in units.iter().filter(|unit| unit.iter().any(|&place| items[place].kept.is_some())) {
+        let kept = |split: Split| unit.iter().filter(|&&place| items[place].kept == Some(split)).count();
+        let most = PRIORITY.into_iter().rev().max_by_key(|&split| kept(split)).expect("there are three");
+        for &place in unit {
+            let copy = unit.iter().filter(|&&other| items[other].content == items[place].content);
+            let copy = copy.filter_map(|&other| items[other].kept).min();
+            splits[place] = items[place].kept.or(copy).or(Some(most));
+        }
+    }
+
+    let mut free: Vec<&Vec<usize>> =
+        units.iter().filter(|unit| unit.iter().all(|&place| splits[place].is_none())).collect();
+    let classes = |unit: &[usize]| unit.iter().map(|&place| items[place].class).collect::<BTreeSet<u32>>();
+    free.sort_by_key(|unit| {
+        let first = unit.iter().map(|&place| items[place].content).min().expect("a unit has an item");
+        (Reverse(unit.len()), Reverse(classes(unit).len()), shuffled(first, seed), first)
+    });
+    for (at, unit) in free.iter().enumerate() {
+        let of = |class: u32| (0..items.len()).filter(move |&place| items[place].class == class);
+        let room = |class: u32, split: Split| {
+            quotas(of(class).count(), ratios)[split as usize]
+                - of(class).filter(|&place| splits[place] == Some(split)).count() as isize
+        };
+        let own = |class: u32| unit.iter().filter(|&&place| items[place].class == class).count() as isize;
+        let is_last = |class: &u32| {
+            !free[at + 1..].iter().any(|later| classes(later).contains(class))
+                && !of(*class).any(|place| splits[place] == Some(Split::Train))
+        };
+        let lacks = |split: Split| {
+            let too_many: isize =
+                classes(unit).into_iter().map(|class| (own(class) - room(class, split).max(0)).max(0)).sum();
+            (Reverse(too_many), classes(unit).into_iter().map(|class| room(class, split)).sum::<isize>())
+        };
+        let best = PRIORITY.into_iter().rev().filter(|&split| ratios.has(split)).max_by_key(|&split| lacks(split));
+        let split =
+            if ratios.has(Split::Train) && classes(unit).iter().any(is_last) { Some(Split::Train) } else { best };
+        unit.iter().for_each(|&place| splits[place] = split);
+    }
+    splits.into_iter().map(|split| split.expect("every unit was placed")).collect()
+}
+
+#[test]
+fn the_division_is_that_of_counting_everything_anew() {
+    for seed in 0..60 {
+        let mut random = random(seed + 1000);
+        let rows = 1 + random(70);
+        let mut set = random_set(seed, rows);
+        for item in &mut set.0 {
+            item.kept = (random(4) == 0 && seed % 3 == 0).then(|| SPLITS[random(3) as usize]);
+        }
+        for text in ["70/15/15", "50/0/50", "0/1/1", "10/45/45"] {
+            assert_eq!(divide(&set, text, seed).splits, plainly(&set, ratios(text), seed), "{text}, seed {seed}");
+        }
+    }
+}
