@@ -277,7 +277,7 @@ fn plainly((items, pairs): &Set, ratios: Ratios, seed: u64) -> Vec<Split> {
         units.iter_mut().filter(|unit| **unit == other).for_each(|unit| *unit = first);
     }
     let names: BTreeSet<usize> = units.iter().copied().collect();
-    let members = |unit: usize| (0..items.len()).filter(move |&place| units[place] == unit).collect::<Vec<usize>>();
+    let members = |unit: usize| (0..items.len()).filter(|&place| units[place] == unit).collect::<Vec<usize>>();
     let units: Vec<Vec<usize>> = names.into_iter().map(members).collect();
 
     let mut splits: Vec<Option<Split>> = items.iter().map(|item| item.kept).collect();
