@@ -4,6 +4,7 @@
 //! something else; an input is replaced only by a table that has all its columns.
 
 pub mod folder;
+pub mod format;
 
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -267,7 +268,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::results::Format;
+    use super::format::Format;
     use super::*;
 
     fn file(name: &str) -> Target {

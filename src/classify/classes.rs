@@ -3,16 +3,16 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::Array;
 use rayon::prelude::*;
 
-use super::judge::{Judge, Source, other_model};
-use crate::embed::Embedder;
+use super::judge::Judge;
+use super::sources::Wishes;
 use crate::failure::Failure;
 use crate::head::{Class, Doubt, Feature, Head, Method};
-use crate::index::{self, Check, Unfit};
+use crate::index::{Check, Unfit};
 use crate::model::classifier::{Classifier, Detection};
-use crate::model::{Device, Engine, Model, Use, normalise, short_id};
+use crate::model::{Model, Use, normalise, short_id};
 use crate::notes;
 use crate::progress::Progress;
 use crate::species;
@@ -36,25 +36,11 @@ const NEARNESS: f32 = 0.05;
 /// A file of labels is not longer.
 const MOST_LABELS: usize = 1 << 20;
 
-/// What a judge is made for.
-pub struct Wishes<'a> {
-    pub table: &'a Table,
-    /// Its first rows.
-    pub first: Option<&'a RecordBatch>,
-    /// The table's vectors.
-    pub column: &'a str,
-    pub model: Option<&'a str>,
-    pub engine: Engine,
-    pub device: Device,
-    pub threads: usize,
-    pub with_cache: bool,
-}
-
 /// The 1025 species, by the built-in model.
 pub fn pokedex(wishes: &Wishes) -> Result<Judge, Failure> {
     let model = Model::builtin();
     let table = crate::table::Source::own(species::TABLE_NAME, species::TABLE).table(None)?;
-    let mut head = empty(Method::Centroid, feature(wishes.column, &model), POKEDEX);
+    let mut head = empty(Method::Centroid, feature(&wishes.options.column, &model), POKEDEX);
     for batch in table {
         let batch = batch?;
         let vectors = column::vectors(&batch, column::EMBEDDING, species::TABLE_NAME)?;
@@ -84,16 +70,16 @@ pub fn zero_shot(wishes: &Wishes, file: &Path, prompts: &[String], scale: Option
         return Err(Failure::usage(format!("--prompt \"{prompt}\": has no {{}}"), "--prompt \"a photo of a {}\""));
     }
     let prompts = if prompts.is_empty() { vec!["{}".to_string()] } else { prompts.to_vec() };
-    let model = match wishes.model {
-        Some(name) => Model::find(name, wishes.engine)?,
+    let model = match wishes.options.model.as_deref() {
+        Some(name) => Model::find(name, wishes.options.engine)?,
         None => wishes.model_of_table()?,
     };
     let builtin = model.id() == Model::builtin().id();
     let scale = scale.unwrap_or(if builtin { SCALE_OF_BUILTIN } else { SCALE });
     let doubt = Doubt { temperature: 1.0 / scale, ..Doubt::NONE };
-    let mut head = empty(Method::Centroid, feature(wishes.column, &model), doubt);
-    let tower = model.text_tower(Use::Bulk { calls: wishes.threads }, wishes.device)?;
-    let pool = crate::stage::pool(wishes.threads)?;
+    let mut head = empty(Method::Centroid, feature(&wishes.options.column, &model), doubt);
+    let tower = model.text_tower(Use::Bulk { calls: wishes.options.threads }, wishes.options.device)?;
+    let pool = crate::stage::pool(wishes.options.threads)?;
     let vectors: Result<Vec<Vec<f32>>, Failure> = pool.install(|| {
         let of_label = |label: &String| {
             // The mean of normalised vectors: every prompt counts the same (Radford et al., 2021, section 3.1.4).
@@ -117,19 +103,19 @@ pub fn zero_shot(wishes: &Wishes, file: &Path, prompts: &[String], scale: Option
 pub fn index(wishes: &Wishes, path: &Path, neighbours: usize) -> Result<Judge, Failure> {
     let table = Table::open(path)?;
     let name = table.name.clone();
-    table.require(wishes.column)?;
+    table.require(&wishes.options.column)?;
     table.require(column::LABEL)?;
-    let footer = table.provenance.get(&column::footer_key(wishes.column, "model")).map(str::to_string);
-    let mut check = Check::new(&name, wishes.column);
+    let footer = table.provenance.get(&column::footer_key(&wishes.options.column, "model")).map(str::to_string);
+    let mut check = Check::new(&name, &wishes.options.column);
     let mut classes: Vec<Class> = Vec::new();
     let mut places = std::collections::HashMap::new();
-    let feature = Feature { column: wishes.column.into(), dimension: 0, model: None };
+    let feature = Feature { column: wishes.options.column.clone(), dimension: 0, model: None };
     let mut head = empty(Method::Knn, feature, Doubt::NONE);
     let mut unfit = Unfit::default();
     for batch in table.with_keys() {
         let batch = batch?;
         check.look(&batch)?;
-        let vectors = column::vectors(&batch, wishes.column, &name)?;
+        let vectors = column::vectors(&batch, &wishes.options.column, &name)?;
         let labels = column::text(&batch, column::LABEL)?.expect("it was looked for above");
         let keys = column::text(&batch, column::KEY)?.expect("every row was given a key");
         for row in (0..batch.num_rows()).filter(|&row| labels.is_valid(row)) {
@@ -176,25 +162,25 @@ pub fn ready(
     wishes: &Wishes,
     file: &Path,
     names: Option<&Path>,
-    (confidence, iou): (f32, f32),
-    ui: &dyn Progress,
+    detection: Detection,
+    progress: &dyn Progress,
 ) -> Result<Judge, Failure> {
     let names = names.map(labels).transpose()?;
-    let classifier = Classifier::open(file, wishes.engine, names)?;
+    let classifier = Classifier::open(file, wishes.options.engine, names)?;
     if let Some(note) = classifier.note() {
-        ui.warn(&format!("{}: {note}", file.display()));
+        progress.warn(&format!("{}: {note}", file.display()));
     }
     if !wishes.has_images() {
         let what = format!("{}: has no images, and a ready-made classifier looks at images", wishes.table.name);
         return Err(Failure::failed(what, Some("give it the images, or a table with a column path or image".into())));
     }
-    let use_ = Use::Bulk { calls: wishes.threads };
+    let use_ = Use::Bulk { calls: wishes.options.threads };
     Ok(Judge::Ready {
         identity: classifier.id().to_string(),
         labels: classifier.labels().to_vec(),
         detects: classifier.detects(),
-        classifier: classifier.load(use_, wishes.device)?,
-        detection: Detection { confidence, iou, ..Detection::default() },
+        classifier: classifier.load(use_, wishes.options.device)?,
+        detection,
         doubt: Doubt::NONE,
     })
 }
@@ -234,86 +220,5 @@ fn labels(file: &Path) -> Result<Vec<String>, Failure> {
         0 => Err(Failure::failed(format!("{}: holds no label", file.display()), hint())),
         1..=MOST_LABELS => Ok(labels),
         more => Err(Failure::failed(format!("{}: {more} labels are too many", file.display()), hint())),
-    }
-}
-
-impl Wishes<'_> {
-    fn has_images(&self) -> bool {
-        self.table.has(column::PATH) || self.table.has(column::IMAGE)
-    }
-
-    /// A judge with this head; says where its features come from.
-    fn judge(&self, head: Head, identity: String) -> Result<Judge, Failure> {
-        let mut batch = 1;
-        let mut sources = Vec::new();
-        for feature in &head.features {
-            let model = feature.model.as_deref().map(short_id);
-            if self.table.has(&feature.column) {
-                let name = feature.column.clone();
-                sources.push(Source::Column { name, model: self.agreed(feature, model)? });
-                continue;
-            }
-            if !self.has_images() {
-                return Err(column::missing(&self.table.schema, &feature.column, &self.table.name).into());
-            }
-            let Some(id) = model else {
-                let what = format!("the head does not say which model made its column `{}`", feature.column);
-                let hint = "embed the images first, then classify the table: pokedex embed INPUT -o embeddings.parquet";
-                return Err(Failure::failed(what, Some(hint.into())));
-            };
-            let model = self.model_of(&id)?;
-            batch = batch.max(Embedder::batch_of(&model));
-            let most = self.table.rows.map_or(usize::MAX, |rows| usize::try_from(rows).unwrap_or(usize::MAX).max(1));
-            let use_ = Use::Bulk { calls: self.threads.min(most) };
-            let embedder = Embedder::new(&model, Embedder::batch_of(&model), use_, self.device, self.with_cache)?;
-            sources.push(Source::Images(Box::new(embedder)));
-        }
-        let labels = head.classes.iter().map(|class| class.label.clone()).collect();
-        Ok(Judge::Head { head: Box::new(head), labels, identity, sources, batch })
-    }
-
-    /// The model whose vectors a feature is compared with: by its name if that is it, else the installed one.
-    fn model_of(&self, id: &str) -> Result<Model, Failure> {
-        if let Some(name) = self.model.filter(|name| *name != "unknown") {
-            let model = Model::find(name, self.engine)?;
-            if model.id().to_string() == id {
-                return Ok(model);
-            }
-        }
-        Model::of(id).ok_or_else(|| {
-            let name = id.split('@').next().unwrap_or(id);
-            let hint = format!("is it another version? `pokedex model list`; or name its folder: --model ./{name}");
-            Failure::failed(format!("{id}: the model that made the head's vectors is not installed"), Some(hint))
-        })
-    }
-
-    /// The model that the table's vectors must name, row by row; fails early where the footer tells already that they are
-    /// of another one, or where nothing tells and nobody says so.
-    fn agreed(&self, feature: &Feature, model: Option<String>) -> Result<Option<String>, Failure> {
-        let Some(model) = model else { return Ok(None) };
-        let name = self.table.name.clone();
-        let footer = self.table.provenance.get(&column::footer_key(&feature.column, "model"));
-        let in_rows = self.table.has(&column::model_column(&feature.column));
-        match footer.filter(|id| *id != "unknown").map(short_id) {
-            Some(found) if found != model && !in_rows => Err(other_model(&name, found, model)),
-            None if !in_rows && self.model.is_none() => Err(index::Error::NoModel { name }.into()),
-            _ if !in_rows => Ok(None),
-            _ => Ok(Some(model)),
-        }
-    }
-
-    /// The model that made the table's vectors; the built-in one where it has none.
-    fn model_of_table(&self) -> Result<Model, Failure> {
-        if !self.table.has(self.column) {
-            return Ok(Model::builtin());
-        }
-        let name = column::model_column(self.column);
-        let rows = self.first.map(|first| column::text(first, &name)).transpose()?.flatten();
-        let row = rows.as_ref().and_then(|models| models.iter().flatten().next().map(str::to_string));
-        let footer = self.table.provenance.get(&column::footer_key(self.column, "model")).map(short_id);
-        match row.or(footer).filter(|id| id != "unknown") {
-            Some(id) => self.model_of(&id),
-            None => Err(index::Error::NoModel { name: self.table.name.clone() }.into()),
-        }
     }
 }
