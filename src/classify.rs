@@ -7,6 +7,7 @@
 
 mod classes;
 mod judge;
+mod neighbours;
 mod predictions;
 mod sources;
 mod stage;

@@ -1,22 +1,18 @@
-//! Making a judge: of the built-in species, of words, of a trained head, of labelled rows, of somebody else's model.
+//! Making a judge: of the built-in species, of words, of a trained head, of somebody else's model.
 
 use std::collections::HashSet;
 use std::path::Path;
 
-use arrow_array::Array;
 use rayon::prelude::*;
 
 use super::judge::Judge;
 use super::sources::Wishes;
 use crate::failure::Failure;
 use crate::head::{Class, Doubt, Feature, Head, Method};
-use crate::index::{Check, Unfit};
 use crate::model::classifier::{Classifier, Detection};
-use crate::model::{Model, Use, normalise, short_id};
-use crate::notes;
+use crate::model::{Model, Use, normalise};
 use crate::progress::Progress;
 use crate::species;
-use crate::table::Table;
 use crate::table::column;
 
 /// What a cosine of the built-in model and of other models is multiplied by. CLIP and its kin are trained with (nearly) a
@@ -29,9 +25,6 @@ const SCALE: f32 = 100.0;
 /// score of how likely it is right, so the probability is that (`training/doubt.py` measures it); below three in ten
 /// nothing is told.
 const POKEDEX: Doubt = Doubt { temperature: 0.03, unknown: Some(0.5), min_score: 0.3, min_margin: 0.0 };
-
-/// How fast the weight of a vote falls in an index: a cosine lower by so much has e times less.
-const NEARNESS: f32 = 0.05;
 
 /// A file of labels is not longer.
 const MOST_LABELS: usize = 1 << 20;
@@ -99,64 +92,6 @@ pub fn zero_shot(wishes: &Wishes, file: &Path, prompts: &[String], scale: Option
     wishes.judge(head, format!("{identity}/{}", model.id()))
 }
 
-/// The labelled rows of a table, which vote.
-pub fn index(wishes: &Wishes, path: &Path, neighbours: usize) -> Result<Judge, Failure> {
-    let table = Table::open(path)?;
-    let name = table.name.clone();
-    table.require(&wishes.options.column)?;
-    table.require(column::LABEL)?;
-    let footer = table.provenance.get(&column::footer_key(&wishes.options.column, "model")).map(str::to_string);
-    let mut check = Check::new(&name, &wishes.options.column);
-    let mut classes: Vec<Class> = Vec::new();
-    let mut places = std::collections::HashMap::new();
-    let feature = Feature { column: wishes.options.column.clone(), dimension: 0, model: None };
-    let mut head = empty(Method::Knn, feature, Doubt::NONE);
-    let mut unfit = Unfit::default();
-    for batch in table.with_keys() {
-        let batch = batch?;
-        check.look(&batch)?;
-        let vectors = column::vectors(&batch, &wishes.options.column, &name)?;
-        let labels = column::text(&batch, column::LABEL)?.expect("it was looked for above");
-        let keys = column::text(&batch, column::KEY)?.expect("every row was given a key");
-        for row in (0..batch.num_rows()).filter(|&row| labels.is_valid(row)) {
-            let Some(vector) = vectors.get(row) else { continue };
-            if let Some(problem) = Unfit::problem(vector) {
-                unfit.add(keys.value(row), problem);
-                continue;
-            }
-            let label = labels.value(row);
-            let place = *places.entry(label.to_string()).or_insert_with(|| {
-                classes.push(Class { label: label.into(), id: None, rows: 0 });
-                classes.len() as u32 - 1
-            });
-            classes[place as usize].rows += 1;
-            head.owners.push(place);
-            let start = head.weights.len();
-            head.weights.extend_from_slice(vector);
-            normalise(&mut head.weights[start..]);
-        }
-    }
-    if let Some(unfit) = unfit.message() {
-        notes::say(&name, format!("{name}: {unfit}"));
-    }
-    if head.owners.is_empty() {
-        let hint = "rows vote for their label: `pokedex scan FOLDER --meta CSV` adds labels";
-        return Err(Failure::failed(format!("{name}: no row has a vector and a label"), Some(hint.into())));
-    }
-    // In the order of their names, as everywhere.
-    let mut order: Vec<u32> = (0..classes.len() as u32).collect();
-    order.sort_by(|a, b| classes[*a as usize].label.cmp(&classes[*b as usize].label));
-    let mut rank = vec![0; order.len()];
-    (0..).zip(&order).for_each(|(place, old)| rank[*old as usize] = place);
-    head.owners.iter_mut().for_each(|owner| *owner = rank[*owner as usize]);
-    head.classes = order.iter().map(|old| classes[*old as usize].clone()).collect();
-    let model = footer.map(|full| short_id(&full)).or(check.model().map(str::to_string)).filter(|id| id != "unknown");
-    head.features[0] = Feature { dimension: check.dimension, model, ..head.features[0].clone() };
-    (head.neighbours, head.nearness) = (neighbours, NEARNESS);
-    let identity = format!("index/{}", head.identity());
-    wishes.judge(head, identity)
-}
-
 /// A classifier or detector that somebody else trained.
 pub fn ready(
     wishes: &Wishes,
@@ -185,7 +120,8 @@ pub fn ready(
     })
 }
 
-fn empty(method: Method, feature: Feature, doubt: Doubt) -> Head {
+/// A head of no classes yet.
+pub(super) fn empty(method: Method, feature: Feature, doubt: Doubt) -> Head {
     Head {
         method,
         target: column::LABEL.into(),
@@ -194,6 +130,7 @@ fn empty(method: Method, feature: Feature, doubt: Doubt) -> Head {
         scaling: None,
         weights: Vec::new(),
         bias: Vec::new(),
+        rows: Vec::new(),
         owners: Vec::new(),
         neighbours: 0,
         nearness: 1.0,

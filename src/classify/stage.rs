@@ -8,7 +8,7 @@ use arrow_schema::{DataType, SchemaRef};
 
 use super::judge::{Found, Judge};
 use super::sources::Wishes;
-use super::{Classes, Options, SECONDS, classes};
+use super::{Classes, Options, SECONDS, classes, neighbours};
 use crate::failure::Failure;
 use crate::head::Verdict;
 use crate::progress::Progress;
@@ -48,7 +48,7 @@ impl Classify {
             Classes::Pokedex => classes::pokedex(&wishes)?,
             Classes::Head(file) => classes::trained(&wishes, file)?,
             Classes::Words { labels, prompts, scale } => classes::zero_shot(&wishes, labels, prompts, *scale)?,
-            Classes::Neighbours { table, count } => classes::index(&wishes, table, *count)?,
+            Classes::Neighbours { table, count } => neighbours::index(&wishes, table, *count)?,
             Classes::Ready { file, labels, detection } => {
                 classes::ready(&wishes, file, labels.as_deref(), *detection, progress)?
             }

@@ -85,6 +85,7 @@ pub fn train(
         scaling,
         weights: Vec::new(),
         bias: Vec::new(),
+        rows: Vec::new(),
         owners: Vec::new(),
         neighbours: 0,
         nearness: 0.0,
@@ -222,13 +223,13 @@ fn centroids(head: &mut Head, rows: &Rows) -> Result<(), Error> {
 }
 
 fn neighbours(head: &mut Head, plan: &Plan, rows: &Rows, validation: &Rows) -> Result<(), Error> {
-    let mut weights = Vec::with_capacity(rows.len() * rows.dimension);
+    let mut vectors = Vec::with_capacity(rows.len() * rows.dimension);
     rows.blocks(|_, features| {
         head.prepare(features);
-        weights.extend_from_slice(features);
+        vectors.extend_from_slice(features);
         Ok::<(), Error>(())
     })?;
-    head.weights = weights;
+    head.rows = vec![vectors.into()];
     head.owners = rows.classes.clone();
     let counts: Vec<usize> = match plan.neighbours {
         Some(count) => vec![count],
