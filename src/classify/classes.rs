@@ -30,7 +30,7 @@ const POKEDEX: Doubt = Doubt { temperature: 0.03, unknown: Some(0.5), min_score:
 const MOST_LABELS: usize = 1 << 20;
 
 /// The 1025 species, by the built-in model.
-pub fn pokedex(wishes: &Wishes) -> Result<Judge, Failure> {
+pub(super) fn pokedex(wishes: &Wishes) -> Result<Judge, Failure> {
     let model = Model::builtin();
     let table = crate::table::Source::own(species::TABLE_NAME, species::TABLE).table(None)?;
     let mut head = empty(Method::Centroid, feature(&wishes.options.column, &model), POKEDEX);
@@ -50,14 +50,19 @@ pub fn pokedex(wishes: &Wishes) -> Result<Judge, Failure> {
 }
 
 /// A head that was trained.
-pub fn trained(wishes: &Wishes, path: &Path) -> Result<Judge, Failure> {
+pub(super) fn trained(wishes: &Wishes, path: &Path) -> Result<Judge, Failure> {
     let head = Head::read(path)?;
     let identity = head.identity();
     wishes.judge(head, identity)
 }
 
 /// Words to compare images with.
-pub fn zero_shot(wishes: &Wishes, file: &Path, prompts: &[String], scale: Option<f32>) -> Result<Judge, Failure> {
+pub(super) fn zero_shot(
+    wishes: &Wishes,
+    file: &Path,
+    prompts: &[String],
+    scale: Option<f32>,
+) -> Result<Judge, Failure> {
     let labels = labels(file)?;
     if let Some(prompt) = prompts.iter().find(|prompt| !prompt.contains("{}")) {
         return Err(Failure::usage(format!("--prompt \"{prompt}\": has no {{}}"), "--prompt \"a photo of a {}\""));
@@ -93,7 +98,7 @@ pub fn zero_shot(wishes: &Wishes, file: &Path, prompts: &[String], scale: Option
 }
 
 /// A classifier or detector that somebody else trained.
-pub fn ready(
+pub(super) fn ready(
     wishes: &Wishes,
     file: &Path,
     names: Option<&Path>,

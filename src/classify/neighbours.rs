@@ -25,7 +25,7 @@ const NEARNESS: f32 = 0.05;
 ///
 /// # Errors
 /// The table cannot be read, its vectors are of two models, or no row has a vector and a label.
-pub fn index(wishes: &Wishes, path: &Path, neighbours: usize) -> Result<Judge, Failure> {
+pub(super) fn index(wishes: &Wishes, path: &Path, neighbours: usize) -> Result<Judge, Failure> {
     let table = Table::open(path)?;
     let name = table.name.clone();
     table.require(&wishes.options.column)?;
@@ -37,8 +37,11 @@ pub fn index(wishes: &Wishes, path: &Path, neighbours: usize) -> Result<Judge, F
     let feature = Feature { column: wishes.options.column.clone(), dimension: 0, model: None };
     let mut head = empty(Method::Knn, feature, Doubt::NONE);
     let mut unfit = Unfit::default();
-    let packed = Some(&table.provenance).filter(|_| wishes.options.column == column::EMBEDDING);
-    let mut voters = Voters::new(packed.and_then(|footer| packed_beside(path, footer)));
+    let packed = match wishes.options.column == column::EMBEDDING {
+        true => packed_beside(path, &table.provenance),
+        false => None,
+    };
+    let mut voters = Voters::new(packed);
     for batch in table.with_keys() {
         let batch = batch?;
         check.look(&batch)?;
@@ -71,19 +74,23 @@ pub fn index(wishes: &Wishes, path: &Path, neighbours: usize) -> Result<Judge, F
         let hint = "rows vote for their label: `pokedex scan FOLDER --meta CSV` adds labels";
         return Err(Failure::failed(format!("{name}: no row has a vector and a label"), Some(hint.into())));
     }
-    // In the order of their names, as everywhere.
-    let mut order: Vec<u32> = (0..classes.len() as u32).collect();
-    order.sort_by(|a, b| classes[*a as usize].label.cmp(&classes[*b as usize].label));
-    let mut rank = vec![0; order.len()];
-    (0..).zip(&order).for_each(|(place, old)| rank[*old as usize] = place);
     (head.rows, head.owners) = voters.finish();
-    head.owners.iter_mut().filter(|owner| **owner != NOBODY).for_each(|owner| *owner = rank[*owner as usize]);
-    head.classes = order.iter().map(|old| classes[*old as usize].clone()).collect();
+    head.classes = by_name(classes, &mut head.owners);
     let model = footer.map(|full| short_id(&full)).or(check.model().map(str::to_string)).filter(|id| id != "unknown");
     head.features[0] = Feature { dimension: check.dimension, model, ..head.features[0].clone() };
     (head.neighbours, head.nearness) = (neighbours, NEARNESS);
     let identity = format!("index/{}", head.identity());
     wishes.judge(head, identity)
+}
+
+/// Classes in the order of their names, as everywhere.
+fn by_name(classes: Vec<Class>, owners: &mut [u32]) -> Vec<Class> {
+    let mut order: Vec<u32> = (0..classes.len() as u32).collect();
+    order.sort_by(|a, b| classes[*a as usize].label.cmp(&classes[*b as usize].label));
+    let mut rank = vec![0; order.len()];
+    (0..).zip(&order).for_each(|(place, old)| rank[*old as usize] = place);
+    owners.iter_mut().filter(|owner| **owner != NOBODY).for_each(|owner| *owner = rank[*owner as usize]);
+    order.iter().map(|old| classes[*old as usize].clone()).collect()
 }
 
 /// The rows that vote, as they are met in their table, from its first on.

@@ -286,7 +286,7 @@ fn needed(files: &Files) -> usize {
 }
 
 fn decimal(bytes: usize) -> String {
-    pokedex::ui::bytes(bytes as u64)
+    pokedex::words::bytes(bytes as u64)
 }
 
 /// Cuts the answers to the first requests for a file's content.
