@@ -98,7 +98,7 @@ impl Options {
 ///
 /// # Errors
 /// The options make no sense together, a column is missing, vectors are no good or of two models, nothing is there to
-/// learn from, or the training diverges.
+/// learn from, the training diverges, or nobody wants the head any more.
 pub fn learn(table: Table, options: &Options, progress: &mut dyn Progress) -> Result<Learnt, Failure> {
     options.ensure_sound()?;
     let input = table.name.clone();
@@ -123,7 +123,7 @@ pub fn learn(table: Table, options: &Options, progress: &mut dyn Progress) -> Re
         let mut watch = |state: &_| {
             checkpoint.keep(state);
             progress.advance(1);
-            Ok(())
+            if progress.is_cancelled() { Err(Failure::cancelled()) } else { Ok(()) }
         };
         train(plan, what, (&sample.train, &sample.validation), earlier, &mut watch)
     })?;

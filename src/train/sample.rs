@@ -61,6 +61,9 @@ impl Sample {
         progress.start("read", table.rows);
         for batch in table.with_unique_keys() {
             let batch = batch?;
+            if progress.is_cancelled() {
+                return Err(Failure::cancelled());
+            }
             checks.iter_mut().try_for_each(|check| check.look(&batch))?;
             gather.batch(&batch, columns, &beside, &name)?;
             progress.advance(batch.num_rows() as u64);
