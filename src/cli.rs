@@ -15,7 +15,6 @@ mod index;
 mod man;
 mod model;
 mod query;
-mod results;
 mod scan;
 mod split;
 mod train;

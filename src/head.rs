@@ -7,23 +7,22 @@
 mod calibrate;
 mod file;
 mod linear;
+mod neighbours;
 mod rows;
 mod train;
 
 pub use calibrate::{Accept, Calibration, STRANGER, UNSEEN};
 pub use file::is_head;
 pub use linear::{Limits, Objective, Step};
+pub use neighbours::NOBODY;
 pub use rows::{Rows, RowsBuilder, Scaling};
 pub use train::{Plan, Point, Saved, train};
 
+use arrow_buffer::ScalarBuffer;
 use rayon::prelude::*;
 
 use crate::matrix;
 use crate::{io, table};
-
-/// Rows that are compared with so many others at a time when neighbours are sought.
-const NEAREST_QUERIES: usize = 256;
-const NEAREST_ROWS: usize = 8192;
 
 /// What can go wrong while a head is made, written or read.
 #[derive(Debug, thiserror::Error)]
@@ -120,11 +119,13 @@ pub struct Head {
     pub classes: Vec<Class>,
     /// Put on the features first; that of a linear head is part of its weights.
     pub scaling: Option<Scaling>,
-    /// One row a class, or of a k-NN head one a neighbour: [rows, dimension].
+    /// One row a class: [classes, dimension]. A k-NN head has none.
     pub weights: Vec<f32>,
     /// One number a row of a linear head.
     pub bias: Vec<f32>,
-    /// The class of each row of a k-NN head.
+    /// The vectors of a k-NN head's rows, prepared, in blocks of whole rows: their own, or lent by a file that is mapped.
+    pub rows: Vec<ScalarBuffer<f32>>,
+    /// The class of each row of a k-NN head; of rows that do not vote [`NOBODY`].
     pub owners: Vec<u32>,
     /// How many neighbours vote, and how fast a vote's weight `exp(cosine / nearness)` falls.
     pub neighbours: usize,
@@ -166,38 +167,6 @@ impl Head {
         scores
     }
 
-    /// The cosines and the classes of the `count` rows of a k-NN head that are nearest to each prepared row of features,
-    /// nearest first; of equals the first.
-    fn nearest(&self, features: &[f32], count: usize) -> Vec<Vec<(f32, u32)>> {
-        let dimension = self.dimension();
-        let nearer = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-        let mut nearest: Vec<Vec<(f32, u32)>> = vec![Vec::new(); features.len() / dimension];
-        let queries = features.chunks(NEAREST_QUERIES * dimension).zip(nearest.chunks_mut(NEAREST_QUERIES));
-        let mut cosines = Vec::new();
-        for (queries, nearest) in queries {
-            for (block, ends) in self.weights.chunks(NEAREST_ROWS * dimension).enumerate() {
-                let rows = ends.len() / dimension;
-                cosines.resize(nearest.len() * rows, 0.0);
-                matrix::by_transposed(queries, ends, dimension, &mut cosines);
-                nearest.par_iter_mut().zip(cosines.par_chunks_exact(rows)).for_each(|(nearest, cosines)| {
-                    for (cosine, row) in cosines.iter().zip((block * NEAREST_ROWS) as u32..) {
-                        nearest.push((*cosine, row));
-                        if nearest.len() >= 2 * count + 64 {
-                            nearest.select_nth_unstable_by(count - 1, nearer);
-                            nearest.truncate(count);
-                        }
-                    }
-                });
-            }
-            nearest.par_iter_mut().for_each(|nearest| {
-                nearest.sort_unstable_by(nearer);
-                nearest.truncate(count);
-                nearest.iter_mut().for_each(|(_, row)| *row = self.owners[*row as usize]);
-            });
-        }
-        nearest
-    }
-
     /// Scales rows of features as this head wants them.
     pub fn prepare(&self, features: &mut [f32]) {
         if let Some(scaling) = &self.scaling {
@@ -208,18 +177,6 @@ impl Head {
                 crate::model::normalise(row);
             });
         }
-    }
-
-    /// The logarithm of the votes of the nearest rows; a class without any has a hundredth of the least.
-    fn vote(&self, nearest: &[(f32, u32)]) -> Vec<f32> {
-        let mut votes = vec![0.0f32; self.classes.len()];
-        let nearest = &nearest[..self.neighbours.min(nearest.len())];
-        let (most, least) = (nearest[0].0, nearest[nearest.len() - 1].0);
-        for (cosine, class) in nearest {
-            votes[*class as usize] += ((cosine - most) / self.nearness).exp();
-        }
-        let floor = ((least - most) / self.nearness).exp().max(1e-30) * 0.01 / votes.len() as f32;
-        votes.iter().map(|votes| (votes + floor).ln() + most / self.nearness).collect()
     }
 
     /// The `top` best classes of each row of features, and whether to believe them.

@@ -27,7 +27,7 @@ mod vectors;
 pub use annoy::{Annoy, Metric};
 pub use beside::{
     ANNOY, Approximate, Beside, GRAPH, IDENTITY, KIND, Kind, PACKED, RECALL, TREES, beside, files_of,
-    files_of_an_index, fingerprint,
+    files_of_an_index, fingerprint, packed_beside,
 };
 pub use chunked::Chunked;
 pub use codes::{Codes, Query, encode};

@@ -32,6 +32,7 @@
 
 pub mod augment;
 pub mod check;
+pub mod classify;
 pub mod cli;
 pub mod convert;
 pub mod duplicates;
@@ -61,4 +62,5 @@ pub mod split;
 pub mod stage;
 pub mod table;
 pub mod terminal;
+pub mod train;
 pub mod words;

@@ -4,6 +4,7 @@
 //! something else; an input is replaced only by a table that has all its columns.
 
 pub mod folder;
+pub mod format;
 
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -267,8 +268,8 @@ fn is_same(one: &Path, other: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::format::Format;
     use super::*;
-    use crate::query::results::Format;
 
     fn file(name: &str) -> Target {
         Target::File(name.into())

@@ -23,7 +23,7 @@ mod vectors;
 pub use arguments::check_words;
 pub use limits::Limits;
 pub use questions::{questions_in, with_directions};
-pub use results::{Columns, Format, Group, Looks, write_results};
+pub use results::{Columns, Group, Looks, write_results};
 pub use session::Session;
 
 use crate::index::{Error, Metric, Term, Weighted, parse_terms};

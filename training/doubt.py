@@ -2,7 +2,7 @@
 
     python3 training/doubt.py --pokedex target/release/pokedex --data ../shared/data
 
-prints the constants of POKEDEX in src/cli/classify/make.rs, and a table of what they do, beside what would fit best. The probability of a species is
+prints the constants of POKEDEX in src/classify/classes.rs, and a table of what they do, beside what would fit best. The probability of a species is
 the softmax over cosines / temperature, with one more term for being none of them, exp(unknown / temperature).
 
 Nothing here was trained on. What would fit best is looked for on team_crops, on the held-out pictures of the other folders

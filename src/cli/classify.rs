@@ -1,36 +1,22 @@
 //! `classify`: says which class each image is of, and when it does not know.
 
-mod judge;
-mod make;
-mod output;
-
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
-use arrow_array::{ArrayRef, BooleanArray, Float32Array, RecordBatch, StringArray};
-use arrow_schema::{DataType, SchemaRef};
 use clap::Args;
 
 use super::args::{Engines, ImageInputs, Work, default_format, number};
-use super::results::Format;
+use crate::classify::{self, Classes, Options, Predictions};
 use crate::cli::exit::Exit;
 use crate::failure::Failure;
-use crate::head::Verdict;
-use crate::io::Sink;
-use crate::io::Target;
+use crate::io::{Sink, Target};
 use crate::model;
-use crate::output as names;
+use crate::model::classifier::Detection;
+use crate::output::format::Format;
+use crate::output::{self, ensure_no_input, ensure_whole_in_place};
 use crate::progress::Progress;
-use crate::stage::Origin;
-use crate::stage::{Done, Skipped, slices};
-use crate::table::boxes::{self, Bounds};
-use crate::table::{Error, Table, column};
-use judge::{Found, Judge};
-
-/// Rows that one thread works on at a time: where images are looked at, and where vectors are there already.
-const SLICE_OF_IMAGES: usize = 8;
-const SLICE_OF_VECTORS: usize = 512;
+use crate::stage::Stage;
+use crate::table::column;
 
 /// Say which class each image is of
 ///
@@ -139,75 +125,63 @@ pub struct Classify {
 impl Classify {
     pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let target = Target::parse(self.output.as_deref());
-        let default = if target == Target::Stdout {
-            default_format(&target, Format::Table, Format::Tsv)
-        } else {
-            Format::Parquet
-        };
-        let format = names::format(&target, self.format, default)?;
+        let format = self.format(&target)?;
         let inputs = self.inputs.to_inputs();
         let others = [&self.head, &self.labels, &self.index].into_iter().flatten().map(|path| &**path);
-        names::ensure_no_input(self.output.as_deref(), others, "predictions")?;
+        ensure_no_input(self.output.as_deref(), others, "predictions")?;
         if format != Format::Parquet {
             let paths = inputs.paths.iter().map(|path| &**path);
-            names::ensure_no_input(self.output.as_deref(), paths, "predictions")?;
+            ensure_no_input(self.output.as_deref(), paths, "predictions")?;
         }
-        let table = inputs.images_or_vectors()?.with_unique_keys();
-        let origin = Origin::of(&table);
-        let (first, table) = table.peek()?;
-        let (judge, name) = (self.judge(&table, first.as_ref(), ui)?, table.name.clone());
-        let schema = self.schema(&table, &judge);
-        names::ensure_whole_in_place(self.output.as_deref(), &inputs.paths, &table.schema, &schema)?;
+        let (first, table) = inputs.images_or_vectors()?.with_unique_keys().peek()?;
+        let stage = classify::Classify::load(&self.classes()?, &table, first.as_ref(), &self.options(), ui)?;
+        let schema = stage.schema(&table.schema);
+        ensure_whole_in_place(self.output.as_deref(), &inputs.paths, &table.schema, &schema)?;
         let sink = Sink::open(&target, format == Format::Parquet)?;
-        let stage = Arc::new(Stage {
-            schema,
-            top: usize::from(self.top).min(judge.labels().len()),
-            boxes: self.boxes,
-            record_time: self.record_time,
-            name,
-            judge,
-        });
-        let mut provenance = table.provenance.clone();
-        provenance.set("schema", "predictions");
-        provenance.set("head", stage.judge.identity());
-        provenance.set("classes", serde_json::to_string(stage.judge.labels()).expect("texts"));
-        let mut output = output::Output::start(sink, format, self.inputs.null(), &stage.schema, &provenance)?;
-        ui.start("classify", table.rows);
-        let rows =
-            if stage.judge.looks_at_images() { stage.judge.batch().max(SLICE_OF_IMAGES) } else { SLICE_OF_VECTORS };
-        let worker = stage.clone();
-        let work = move |batch: Result<RecordBatch, Error>| worker.classify(&batch?);
-        let mut rejected = 0;
-        let tally = self.work.work().drive(slices(table, rows), work, ui, |batch| {
-            rejected += output.write(&batch)?;
-            Ok(())
-        })?;
-        output.finish()?;
-        origin.report(ui);
-        stage.judge.finish().iter().for_each(|trouble| ui.warn(trouble));
-        ui.done(&format!("classify: {tally}, {rejected} unknown, by {}", stage.judge.identity()));
+        let mut footer = table.provenance.clone();
+        stage.describe(&mut footer);
+        let mut predictions = Predictions::start(sink, format, self.inputs.null(), &schema, &footer)?;
+        let stage = Arc::new(stage);
+        let tally = self.work.work().run(table, &stage, ui, |batch| predictions.write(&batch))?;
+        let rejected = predictions.finish()?;
+        stage.finish().iter().for_each(|trouble| ui.warn(trouble));
+        ui.done(&format!("classify: {tally}, {rejected} unknown, by {}", stage.identity()));
         Ok(self.work.exit(&tally))
     }
 
-    /// What decides, loaded and ready.
-    fn judge(&self, table: &Table, first: Option<&RecordBatch>, ui: &dyn Progress) -> Result<Judge, Failure> {
+    fn format(&self, target: &Target) -> Result<Format, Failure> {
+        let default = match target {
+            Target::Stdout => default_format(target, Format::Table, Format::Tsv),
+            _ => Format::Parquet,
+        };
+        output::format(target, self.format, default)
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            column: self.vector_column.clone(),
+            model: self.model.clone(),
+            engine: self.engines.engine,
+            device: self.engines.device,
+            threads: self.work.threads(),
+            cache: !self.no_cache,
+            top: self.top.into(),
+            min_score: self.min_score,
+            min_margin: self.min_margin,
+            boxes: self.boxes,
+            record_time: self.record_time,
+        }
+    }
+
+    /// What decides.
+    fn classes(&self) -> Result<Classes, Failure> {
         let is_ready = |model: &&String| {
             model.ends_with(".onnx")
                 || (self.labels.is_none() && model.contains('/') && !model::is_parquet(model.as_ref()))
         };
         let ready = self.model.as_ref().filter(is_ready);
-        let wishes = make::Wishes {
-            table,
-            first,
-            column: &self.vector_column,
-            model: self.model.as_deref(),
-            engine: self.engines.engine,
-            device: self.engines.device,
-            threads: self.work.threads(),
-            with_cache: !self.no_cache,
-        };
-        let judge = match (&self.head, &self.labels, &self.index, ready) {
-            (Some(head), ..) => make::trained(&wishes, head)?,
+        Ok(match (&self.head, &self.labels, &self.index, ready) {
+            (Some(head), ..) => Classes::Head(head.clone()),
             (_, labels, None, Some(file)) => {
                 if !self.prompts.is_empty() || self.scale.is_some() {
                     return Err(Failure::usage(
@@ -215,12 +189,15 @@ impl Classify {
                         "leave them out, or name such a model: --model clip-vit-b32",
                     ));
                 }
-                make::ready(&wishes, file.as_ref(), labels.as_deref(), (self.confidence, self.iou), ui)?
+                let detection = Detection { confidence: self.confidence, iou: self.iou, ..Detection::default() };
+                Classes::Ready { file: file.into(), labels: labels.clone(), detection }
             }
-            (_, Some(labels), ..) => make::zero_shot(&wishes, labels, &self.prompts, self.scale)?,
-            (_, _, Some(index), _) => make::index(&wishes, index, self.neighbours as usize)?,
+            (_, Some(labels), ..) => {
+                Classes::Words { labels: labels.clone(), prompts: self.prompts.clone(), scale: self.scale }
+            }
+            (_, _, Some(table), _) => Classes::Neighbours { table: table.clone(), count: self.neighbours as usize },
             _ => match self.model.as_deref() {
-                None | Some("pokedex-mini" | "builtin" | "unknown") => make::pokedex(&wishes)?,
+                None | Some("pokedex-mini" | "builtin" | "unknown") => Classes::Pokedex,
                 Some(model) => {
                     if model::is_parquet(model.as_ref()) {
                         let hint = format!("what `train` learnt is a head: --head {model}");
@@ -232,103 +209,8 @@ impl Classify {
                     return Err(Failure::usage(format!("--model {model}: has no classes of its own"), hint));
                 }
             },
-        };
-        if self.boxes && !judge.detects() {
-            return Err(Failure::usage(
-                "--boxes: only a detector has boxes",
-                "pokedex classify photos/ --model yolo11n.onnx --boxes --format jsonl",
-            ));
-        }
-        let mut judge = judge;
-        let doubt = judge.doubt_mut();
-        doubt.min_score = self.min_score.unwrap_or(doubt.min_score);
-        doubt.min_margin = self.min_margin.unwrap_or(doubt.min_margin);
-        Ok(judge)
+        })
     }
-
-    fn schema(&self, table: &Table, judge: &Judge) -> SchemaRef {
-        let mut schema = column::drop_field(&table.schema, column::IMAGE);
-        schema = column::put_field(&schema, column::field(column::ERROR, DataType::Utf8));
-        for place in 1..=usize::from(self.top).min(judge.labels().len()) {
-            schema = column::put_field(&schema, column::field(&column::prediction(place), DataType::Utf8));
-            schema = column::put_field(&schema, column::field(&column::score(place), DataType::Float32));
-        }
-        schema = column::put_field(&schema, column::field(column::REJECTED, DataType::Boolean));
-        if self.boxes {
-            schema = column::put_field(&schema, boxes::field());
-        }
-        if self.record_time {
-            schema = column::put_field(&schema, column::field(SECONDS, DataType::Float32));
-        }
-        schema
-    }
-}
-
-const SECONDS: &str = "seconds";
-
-/// Everything that a thread needs to classify a slice of rows.
-struct Stage {
-    judge: Judge,
-    schema: SchemaRef,
-    top: usize,
-    boxes: bool,
-    record_time: bool,
-    name: String,
-}
-
-impl Stage {
-    fn classify(&self, batch: &RecordBatch) -> Result<Done, Failure> {
-        let started = Instant::now();
-        let keys = column::text(batch, column::KEY)?
-            .ok_or_else(|| column::missing(&batch.schema(), column::KEY, &self.name))?;
-        let rows = self.judge.rows(batch, self.top, &self.name)?;
-        let seconds = started.elapsed().as_secs_f32() / rows.len().max(1) as f32;
-        let labels = self.judge.labels();
-        let mut new: Vec<(String, ArrayRef)> = Vec::new();
-        for place in 0..self.top {
-            let best =
-                |row: &Found| row.verdict.as_ref().ok().and_then(|verdict: &Verdict| verdict.best.get(place)).copied();
-            let names: StringArray =
-                rows.iter().map(|row| best(row).map(|(class, _)| labels[class as usize].as_str())).collect();
-            let scores: Float32Array = rows.iter().map(|row| best(row).map(|(_, score)| score)).collect();
-            new.push((column::prediction(place + 1), Arc::new(names)));
-            new.push((column::score(place + 1), Arc::new(scores)));
-        }
-        // A failed row is accepted by nobody who asks for `not rejected`.
-        let rejected: BooleanArray =
-            rows.iter().map(|row| Some(row.verdict.as_ref().map_or(true, |verdict| verdict.rejected))).collect();
-        new.push((column::REJECTED.into(), Arc::new(rejected)));
-        let errors: StringArray = rows.iter().map(|row| row.verdict.as_ref().err()).collect();
-        new.push((column::ERROR.into(), Arc::new(errors)));
-        if self.boxes {
-            new.push((column::BOXES.into(), found_boxes(&rows, labels)));
-        }
-        if self.record_time {
-            let seconds: Float32Array = rows.iter().map(|row| row.verdict.is_ok().then_some(seconds)).collect();
-            new.push((SECONDS.into(), Arc::new(seconds)));
-        }
-        let problem = |row: &Found| row.verdict.as_ref().err().filter(|_| row.new).cloned();
-        let skipped = (0..rows.len())
-            .filter_map(|i| problem(&rows[i]).map(|problem| Skipped { key: keys.value(i).into(), problem }));
-        let flaw = |row: &Found| row.flaw.as_ref().filter(|_| row.verdict.is_ok()).map(ToString::to_string);
-        let flawed = (0..rows.len())
-            .filter_map(|i| flaw(&rows[i]).map(|problem| Skipped { key: keys.value(i).into(), problem }));
-        let flawed = flawed.collect();
-        let new: Vec<(&str, ArrayRef)> = new.iter().map(|(name, column)| (name.as_str(), column.clone())).collect();
-        Ok(Done { skipped: skipped.collect(), flawed, batch: column::put(batch, &self.schema, &new) })
-    }
-}
-
-fn found_boxes(rows: &[Found], labels: &[String]) -> ArrayRef {
-    let bounds = |found: &crate::model::classifier::Box| Bounds {
-        label: Some(labels[found.class].clone()),
-        class: Some(found.class as u32),
-        score: Some(found.score),
-        xyxy: found.xyxy,
-    };
-    let rows: Vec<Option<Vec<Bounds>>> =
-        rows.iter().map(|row| row.verdict.is_ok().then(|| row.boxes.iter().map(bounds).collect())).collect();
-    boxes::array(rows.iter().map(Option::as_deref))
 }
 
 fn positive(text: &str) -> Result<f32, String> {

@@ -16,9 +16,10 @@ use crate::index::Metric;
 use crate::io::{Sink, Target};
 use crate::model::Engine;
 use crate::output;
+use crate::output::format::Format;
 use crate::progress::Progress;
 use crate::query::{
-    Format, Limits, Looks, Options, Question, Session, check_words, questions_in, with_directions, write_results,
+    Limits, Looks, Options, Question, Session, check_words, questions_in, with_directions, write_results,
 };
 use crate::species;
 use crate::table::column;

@@ -1,9 +1,5 @@
 //! `train`: learns a head from vectors with classes.
 
-mod beside;
-mod checkpoint;
-mod sample;
-
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -12,16 +8,13 @@ use clap::Args;
 use super::args::{TableInputs, Work, number};
 use crate::cli::exit::Exit;
 use crate::failure::Failure;
-use crate::head::{Accept, Head, Method, Plan, Point, train};
-use crate::io::Sink;
-use crate::io::Target;
-use crate::output;
+use crate::head::{Accept, Method, Plan};
+use crate::io::{Sink, Target};
+use crate::output::{ensure_apart, ensure_no_input, ensure_parquet};
 use crate::progress::Progress;
-use crate::runs::{self, Run};
+use crate::runs;
 use crate::table::column;
-use crate::words::rows;
-use checkpoint::Checkpoint;
-use sample::{Sample, Target as ClassColumn};
+use crate::train::{self, Options};
 
 /// Learn to classify from a table of embeddings
 ///
@@ -56,7 +49,7 @@ pub struct Train {
         default_value = "label",
         value_name = "COLUMN"
     )]
-    target: ClassColumn,
+    target: train::Target,
 
     /// The column that holds the vectors, or several, side by side: names separated by commas
     #[arg(long = "vector-column", alias = "features", help_heading = "Input", value_delimiter = ',', default_value = column::EMBEDDING, value_name = "NAMES")]
@@ -125,12 +118,13 @@ pub struct Train {
 impl Train {
     pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let started = Instant::now();
-        self.fits_method()?;
-        output::ensure_parquet(&Target::File(self.output.clone()))?;
-        self.log.as_ref().map_or(Ok(()), |log| output::ensure_parquet(&Target::File(log.clone())))?;
-        output::ensure_apart(&[Some(self.output.as_path()), self.log.as_deref()])?;
+        let options = self.options();
+        options.ensure_sound()?;
+        ensure_parquet(&Target::File(self.output.clone()))?;
+        self.log.as_ref().map_or(Ok(()), |log| ensure_parquet(&Target::File(log.clone())))?;
+        ensure_apart(&[Some(self.output.as_path()), self.log.as_deref()])?;
         let paths = self.inputs.to_inputs().paths.into_iter().chain(self.with.iter().cloned()).collect::<Vec<_>>();
-        output::ensure_no_input(Some(&self.output), paths.iter().map(|path| &**path), "a head")?;
+        ensure_no_input(Some(&self.output), paths.iter().map(|path| &**path), "a head")?;
         let table = self.inputs.to_inputs().rows(|name| {
             format!("pokedex embed {name} -o embeddings.parquet, then pokedex train embeddings.parquet")
         })?;
@@ -138,67 +132,26 @@ impl Train {
             runs::earlier(log)?;
         }
         let sink = Sink::open(&Target::File(self.output.clone()), true)?;
-        let name = table.name.clone();
-        let pool = crate::stage::pool(self.work.threads())?;
-        let sample = Sample::read(table, &self.features, &self.with, self.target, (self.validation, self.seed), ui)?;
-        sample.report(&name, ui)?;
-
-        // Other methods take seconds, and never stand anywhere that one could go on from.
-        let saved = match self.no_cache || self.method != Method::Linear {
-            true => Checkpoint::none(),
-            false => Checkpoint::of(&sample, &format!("{:?}", self.plan())),
-        };
-        let (earlier, mut keep) = saved.open();
-        if earlier.is_some() {
-            ui.note("train: goes on where an earlier run stood");
-        }
-        ui.start("train", None);
-        let target = self.target.column();
-        let what = (target.as_str(), sample.features.clone(), sample.classes.clone());
-        let plan = self.plan();
-        let (head, curve) = pool.install(|| {
-            let mut watch = |state: &_| {
-                keep.keep(state);
-                ui.advance(1);
-                Ok(())
-            };
-            train(&plan, what, (&sample.train, &sample.validation), earlier, &mut watch)
-        })?;
-        ui.finish();
-        head.write(sink)?;
-        keep.remove();
-        let seconds = started.elapsed().as_secs_f64();
+        let learnt = train::learn(table, &options, ui)?;
+        learnt.write(sink)?;
         if let Some(log) = &self.log {
-            runs::append(log, &self.record(&name, &head, &curve, seconds))?;
+            runs::append(log, &learnt.run(&options, started.elapsed().as_secs_f64()))?;
         }
-        ui.done(&format!("train: {}", summary(&head, &sample)));
+        ui.done(&format!("train: {learnt}"));
         Ok(Exit::Done)
     }
 
-    /// Options that would be without effect are mistakes.
-    fn fits_method(&self) -> Result<(), Failure> {
-        let only = |given: bool, option: &str, method: Method| match given && self.method != method {
-            true => Err(Failure::usage(
-                format!("{option} has no meaning for a {} head", self.method.name()),
-                format!("leave it out, or use --method {}", method.name()),
-            )),
-            false => Ok(()),
-        };
-        only(self.l2.is_some(), "--l2", Method::Linear)?;
-        only(self.balance, "--balance", Method::Linear)?;
-        only(self.neighbours.is_some(), "--neighbours", Method::Knn)?;
-        let chosen = match self.method {
-            Method::Linear => self.l2.is_some(),
-            Method::Centroid => true,
-            Method::Knn => self.neighbours.is_some(),
-        };
-        if self.validation == 0.0 && !chosen {
-            return Err(Failure::usage(
-                "--validation 0 leaves nothing to choose by",
-                "say what is to be chosen: --l2 0.001, or --neighbours 5",
-            ));
+    fn options(&self) -> Options {
+        Options {
+            target: self.target,
+            columns: self.features.clone(),
+            with: self.with.clone(),
+            validation: self.validation,
+            seed: self.seed,
+            plan: self.plan(),
+            resume: !self.no_cache,
+            threads: self.work.threads(),
         }
-        Ok(())
     }
 
     fn plan(&self) -> Plan {
@@ -217,66 +170,6 @@ impl Train {
             },
         }
     }
-
-    fn record(&self, input: &str, head: &Head, curve: &[Point], seconds: f64) -> Run {
-        let figure = |name: &str| head.facts.get(name).and_then(serde_json::Value::as_f64);
-        let settings = serde_json::json!({
-            "method": head.method.name(),
-            "target": head.target,
-            "features": head.features.iter().map(|f| &f.column).collect::<Vec<_>>(),
-            "models": head.features.iter().map(|f| f.model.as_deref()).collect::<Vec<_>>(),
-            "l2": self.l2,
-            "balance": self.balance,
-            "scale": !self.no_scale,
-            "neighbours": self.neighbours,
-            "steps": self.steps,
-            "tolerance": self.tolerance,
-            "coverage": self.coverage,
-            "accuracy": self.accuracy,
-            "validation": self.validation,
-            "seed": self.seed,
-        });
-        let point = |point: &Point| runs::Point {
-            iteration: point.iteration as i32,
-            train_loss: Some(point.train_loss),
-            validation_loss: Some(point.validation_loss),
-            validation_top1: Some(point.validation_top1),
-        };
-        Run {
-            command: "train".into(),
-            head: Some(head.identity()),
-            input: input.into(),
-            settings,
-            figures: head.facts.clone().into(),
-            top1: figure("validation_top1"),
-            loss: figure("validation_loss"),
-            seconds: Some(seconds),
-            curve: (!curve.is_empty()).then(|| curve.iter().map(point).collect()),
-            ..Run::default()
-        }
-    }
-}
-
-fn summary(head: &Head, sample: &Sample) -> String {
-    let figure = |name: &str| head.facts.get(name).and_then(serde_json::Value::as_f64);
-    let mut text = format!("{} classes from {}", head.classes.len(), rows(sample.train.len() as u64));
-    if let Some(l2) = figure("l2") {
-        text.push_str(&format!(", l2 {l2}, {} steps", figure("steps").unwrap_or(0.0)));
-    }
-    if let Some(neighbours) = figure("neighbours") {
-        text.push_str(&format!(", {neighbours} neighbours"));
-    }
-    if let (Some(top1), Some(loss)) = (figure("validation_top1"), figure("validation_loss")) {
-        let validation = rows(sample.validation.len() as u64);
-        text.push_str(&format!(
-            "; right in {:.1} % of {validation} of the validation, log-loss {loss:.3}",
-            100.0 * top1
-        ));
-    }
-    if head.doubt.min_score > 0.0 {
-        text.push_str(&format!("; below {:.3} it says unknown", head.doubt.min_score));
-    }
-    text
 }
 
 fn positive(text: &str) -> Result<f64, String> {

@@ -8,6 +8,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Schema};
 
+use super::neighbours::NOBODY;
 use super::{Class, Doubt, Error, Feature, Head, Method, Scaling};
 use crate::io::Sink;
 use crate::table::{Provenance, StreamFormat, Table, Writer, column};
@@ -21,6 +22,8 @@ const ROWS: &str = "rows";
 const MOST_NEIGHBOURS: usize = 1 << 20;
 /// Rows that are written at a time.
 const BLOCK: usize = 1024;
+/// Bytes that are hashed at a time.
+const HASHED: usize = 1 << 16;
 
 /// What stands in the footer as `pokedex.head`.
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -81,28 +84,38 @@ impl Head {
         fields.push(column::vector_field(WEIGHTS, dimension));
         let schema = Arc::new(Schema::new(fields));
         let mut writer = Writer::new(sink, &schema, &provenance, StreamFormat::Parquet)?;
-        let rows = self.weights.len() / dimension;
-        let class = |row: usize| &self.classes[if knn { self.owners[row] as usize } else { row }];
-        for first in (0..rows).step_by(BLOCK) {
-            let block = first..rows.min(first + BLOCK);
-            let labels = StringArray::from_iter_values(block.clone().map(|row| &class(row).label));
-            let ids: Int32Array = block.clone().map(|row| class(row).id).collect();
+        let mut lines = self.lines();
+        for first in (0..).step_by(BLOCK) {
+            let block: Vec<(&Class, &[f32])> = lines.by_ref().take(BLOCK).collect();
+            if block.is_empty() {
+                break;
+            }
+            let labels = StringArray::from_iter_values(block.iter().map(|(class, _)| &class.label));
+            let ids: Int32Array = block.iter().map(|(class, _)| class.id).collect();
             let mut columns: Vec<ArrayRef> = vec![Arc::new(labels), Arc::new(ids)];
             if !knn {
-                let counts = block.clone().map(|row| i64::try_from(class(row).rows).unwrap_or(i64::MAX));
+                let counts = block.iter().map(|(class, _)| i64::try_from(class.rows).unwrap_or(i64::MAX));
                 columns.push(Arc::new(Int64Array::from_iter_values(counts)));
             }
             if self.method == Method::Linear {
-                columns.push(Arc::new(Float32Array::from(self.bias[block.clone()].to_vec())));
+                columns.push(Arc::new(Float32Array::from(self.bias[first..first + block.len()].to_vec())));
             }
             let DataType::FixedSizeList(item, size) = column::vector_type(dimension) else {
                 unreachable!("it is a list")
             };
-            let numbers = self.weights[block.start * dimension..block.end * dimension].to_vec();
+            let numbers: Vec<f32> = block.iter().flat_map(|(_, numbers)| numbers.iter().copied()).collect();
             columns.push(Arc::new(FixedSizeListArray::new(item, size, Arc::new(Float32Array::from(numbers)), None)));
             writer.write(&RecordBatch::try_new(schema.clone(), columns).expect("the columns of the schema above"))?;
         }
         Ok(writer.finish()?)
+    }
+
+    /// The rows of the file: whose each is, and its numbers.
+    fn lines(&self) -> Box<dyn Iterator<Item = (&Class, &[f32])> + '_> {
+        match self.method {
+            Method::Knn => Box::new(self.voters().map(|(owner, vector)| (&self.classes[owner as usize], vector))),
+            _ => Box::new(self.classes.iter().zip(self.weights.chunks_exact(self.dimension()))),
+        }
     }
 
     /// Reads a head.
@@ -133,6 +146,7 @@ impl Head {
             scaling: footer.scaling,
             weights: Vec::new(),
             bias: Vec::new(),
+            rows: Vec::new(),
             owners: Vec::new(),
             neighbours: footer.neighbours,
             nearness: footer.nearness,
@@ -171,6 +185,9 @@ impl Head {
                 head.bias.extend(bias.iter().map(|bias| bias.unwrap_or(f32::NAN)));
             }
         }
+        if knn {
+            head.rows = vec![std::mem::take(&mut head.weights).into()];
+        }
         head.check().map_err(fail)?;
         Ok(head)
     }
@@ -185,12 +202,13 @@ impl Head {
         let rows = if self.method == Method::Knn { self.owners.len() } else { self.classes.len() };
         let scaled = self.scaling.as_ref().is_none_or(|s| s.mean.len() == dimension && s.deviation.len() == dimension);
         let finite = |numbers: &[f32]| numbers.iter().all(|x| x.is_finite());
-        let sound = finite(&self.weights) && finite(&self.bias);
+        let numbers = self.weights.len() + self.rows.iter().map(|block| block.len()).sum::<usize>();
+        let sound = finite(&self.weights) && finite(&self.bias) && self.rows.iter().all(|block| finite(block));
         let doubt = self.doubt.temperature > 0.0 && self.doubt.temperature.is_finite();
         let nearness = self.method != Method::Knn || (self.nearness > 0.0 && self.nearness.is_finite());
         match () {
             () if self.classes.is_empty() || rows == 0 => Err("it knows no class".into()),
-            () if rows.checked_mul(dimension) != Some(self.weights.len()) || !scaled => {
+            () if rows.checked_mul(dimension) != Some(numbers) || !scaled => {
                 Err("its weights do not fit its features".into())
             }
             () if self.method == Method::Knn && !(1..=MOST_NEIGHBOURS).contains(&self.neighbours) => {
@@ -210,12 +228,20 @@ impl Head {
         for class in &self.classes {
             hasher.update(&(class.label.len() as u64).to_le_bytes()).update(class.label.as_bytes());
         }
-        for owner in &self.owners {
+        for owner in self.owners.iter().filter(|owner| **owner != NOBODY) {
             hasher.update(&owner.to_le_bytes());
         }
-        for x in self.weights.iter().chain(&self.bias) {
-            hasher.update(&x.to_le_bytes());
+        // Many at once: a head may hold half a billion.
+        let mut bytes = Vec::with_capacity(HASHED);
+        let voters = self.voters().flat_map(|(_, vector)| vector);
+        for x in self.weights.iter().chain(voters).chain(&self.bias) {
+            bytes.extend(x.to_le_bytes());
+            if bytes.len() == HASHED {
+                hasher.update(&bytes);
+                bytes.clear();
+            }
         }
+        hasher.update(&bytes);
         format!("{}@{}", self.method.name(), &hasher.finalize().to_hex()[..16])
     }
 }

@@ -67,16 +67,16 @@ pub struct Saved {
 /// `validation_loss`.
 ///
 /// # Errors
-/// The rows cannot be read, or the objective is not finite.
-pub fn train(
+/// The rows cannot be read, the objective is not finite, or `watch` fails.
+pub fn train<E: From<Error>>(
     plan: &Plan,
     (target, features, classes): (&str, Vec<Feature>, Vec<Class>),
     (rows, validation): (&Rows, &Rows),
     saved: Option<Saved>,
-    watch: &mut dyn FnMut(&Saved) -> Result<(), Error>,
-) -> Result<(Head, Vec<Point>), Error> {
+    watch: &mut dyn FnMut(&Saved) -> Result<(), E>,
+) -> Result<(Head, Vec<Point>), E> {
     let scale = plan.scale.unwrap_or(plan.method == Method::Linear || features.len() > 1);
-    let scaling = if scale { Some(Scaling::of(rows)?) } else { None };
+    let scaling = if scale { Some(Scaling::of(rows).map_err(Error::from)?) } else { None };
     let mut head = Head {
         method: plan.method,
         target: target.into(),
@@ -85,6 +85,7 @@ pub fn train(
         scaling,
         weights: Vec::new(),
         bias: Vec::new(),
+        rows: Vec::new(),
         owners: Vec::new(),
         neighbours: 0,
         nearness: 0.0,
@@ -118,14 +119,14 @@ fn doubt(head: &mut Head, plan: &Plan, validation: &Rows) -> Result<(), Error> {
     Ok(())
 }
 
-fn linear(
+fn linear<E: From<Error>>(
     head: &mut Head,
     plan: &Plan,
     rows: &Rows,
     validation: &Rows,
     saved: Option<Saved>,
-    watch: &mut dyn FnMut(&Saved) -> Result<(), Error>,
-) -> Result<Vec<Point>, Error> {
+    watch: &mut dyn FnMut(&Saved) -> Result<(), E>,
+) -> Result<Vec<Point>, E> {
     let scaling = head.scaling.take();
     let classes = head.classes.len();
     let weights = plan.balance.then(|| balanced(rows, classes));
@@ -222,13 +223,13 @@ fn centroids(head: &mut Head, rows: &Rows) -> Result<(), Error> {
 }
 
 fn neighbours(head: &mut Head, plan: &Plan, rows: &Rows, validation: &Rows) -> Result<(), Error> {
-    let mut weights = Vec::with_capacity(rows.len() * rows.dimension);
+    let mut vectors = Vec::with_capacity(rows.len() * rows.dimension);
     rows.blocks(|_, features| {
         head.prepare(features);
-        weights.extend_from_slice(features);
+        vectors.extend_from_slice(features);
         Ok::<(), Error>(())
     })?;
-    head.weights = weights;
+    head.rows = vec![vectors.into()];
     head.owners = rows.classes.clone();
     let counts: Vec<usize> = match plan.neighbours {
         Some(count) => vec![count],

@@ -140,6 +140,12 @@ fn is_of_an_index(table: &Path, extension: &str) -> bool {
     }
 }
 
+/// The packed copy beside a table with this footer, where there is one that belongs to it.
+pub fn packed_beside(table: &Path, footer: &Provenance) -> Option<Packed> {
+    footer.get(KIND).and_then(Kind::named).filter(|kind| *kind != Kind::Table)?;
+    Beside::packed(&beside(table, PACKED), footer).ok()
+}
+
 /// The files beside a table that were made with it: no other table can use them.
 pub fn files_of(table: &Path) -> Vec<PathBuf> {
     let kind = || {

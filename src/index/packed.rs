@@ -11,6 +11,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int8Type};
 use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, Int8Array, RecordBatch};
+use arrow_buffer::ScalarBuffer;
 use arrow_ipc::MetadataVersion;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
@@ -262,6 +263,11 @@ impl Packed {
     /// The vectors, of length 1.
     pub fn vectors(&self) -> Chunked<'_, f32> {
         chunked(&self.vectors, self.dimension).expect("checked when it was opened")
+    }
+
+    /// The vectors in blocks of whole rows, for who has them for longer than this: they stay mapped.
+    pub fn blocks(&self) -> Vec<ScalarBuffer<f32>> {
+        self.vectors.iter().map(|vectors| vectors.values().clone()).collect()
     }
 
     /// The codes of the vectors.

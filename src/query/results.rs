@@ -13,26 +13,10 @@ use serde_json::{Map, Value};
 use crate::failure::Failure;
 use crate::index::{Hit, Weighted};
 use crate::io::Sink;
+use crate::output::format::{Format, number};
 use crate::table::cells::{Cells, showable};
 use crate::table::{Provenance, StreamFormat, Writer, column};
 use crate::words::{cell, printable};
-
-/// How results are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// Aligned columns, for people
-    Table,
-    /// Tab-separated, with a header
-    Tsv,
-    Csv,
-    /// One array of objects
-    Json,
-    /// One object a line
-    Jsonl,
-    Parquet,
-    /// Paths only (keys where there is no path), one a line
-    Paths,
-}
 
 /// One query's hits.
 #[derive(Debug, Clone, PartialEq)]
@@ -272,11 +256,6 @@ impl<'a> Shown<'a> {
 
 fn part((weighted, adds): (&Weighted, f32)) -> Value {
     serde_json::json!({ "term": weighted.term.to_string(), "weight": number(weighted.weight), "adds": number(adds) })
-}
-
-/// A number through its shortest decimal form: 0.7 is 0.7, not 0.699999988079071.
-pub fn number(x: f32) -> serde_json::Value {
-    x.to_string().parse::<f64>().unwrap_or(f64::NAN).into()
 }
 
 fn parquet(shown: &Shown, groups: &[Group], sink: Sink) -> Result<(), Failure> {

@@ -208,6 +208,27 @@ fn the_nearest_rows_of_a_table_vote() {
 }
 
 #[test]
+fn rows_vote_alike_whether_their_index_has_a_packed_copy_or_not() {
+    let dir = Workdir::new();
+    let mut rows = clouds(&["ant", "bee", "cat", "dog"], 40, 1.5);
+    // Rows without a label lie between those that vote.
+    rows.iter_mut().step_by(9).for_each(|row| row.1 = None);
+    dir.foreign("e.parquet", &embeddings(&rows, "embedding"));
+    dir.pokedex("index e.parquet --kind table -o plain.parquet").ok();
+    dir.pokedex("index e.parquet --kind exact -o packed.parquet").ok();
+    let classify = "classify e.parquet --neighbours 7 --top 4 --format jsonl --index";
+    let said = |index: &str| dir.pokedex(&format!("{classify} {index}")).ok().text();
+    let plain = said("plain.parquet");
+    assert_eq!(plain.lines().count(), rows.len());
+    assert_eq!(said("packed.parquet"), plain);
+    let whole = std::fs::read(dir.path("packed.arrow")).expect("a packed copy");
+    for damaged in [&whole[..whole.len() / 2], b"no index", b""] {
+        dir.write("packed.arrow", damaged);
+        assert_eq!(said("packed.parquet"), plain);
+    }
+}
+
+#[test]
 fn a_picture_that_cannot_be_read_is_a_row_with_an_error() {
     let dir = Workdir::new();
     dir.pictures("in", 4);

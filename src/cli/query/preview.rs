@@ -11,8 +11,9 @@ use crate::failure::Failure;
 use crate::image::{self, Colour, Rgb};
 use crate::index::Hit;
 use crate::io::{self, Sink};
+use crate::output::format::Format;
 use crate::progress::Progress;
-use crate::query::results::{Format, Group};
+use crate::query::results::Group;
 use crate::terminal::{Captioned, Colours, Grid, Protocol, Screen};
 use crate::words::printable;
 

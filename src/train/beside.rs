@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::sample::{feature, keys};
+use super::columns::{feature, keys};
 use crate::failure::Failure;
 use crate::head::Feature;
 use crate::index::Check;

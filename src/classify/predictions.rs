@@ -7,10 +7,10 @@ use arrow_array::{Array, BooleanArray, Float32Array, RecordBatch, StringArray};
 use arrow_schema::SchemaRef;
 use serde_json::{Map, Value};
 
-use super::super::results::{Format, number};
 use super::SECONDS;
 use crate::failure::Failure;
 use crate::io::Sink;
+use crate::output::format::{Format, number};
 use crate::table::{Provenance, StreamFormat, Writer, column};
 use crate::words::{cell, printable};
 
@@ -18,55 +18,49 @@ use crate::words::{cell, printable};
 const UNKNOWN: &str = "unknown";
 
 /// Where predictions go, in one of the formats.
-pub enum Output {
+pub struct Predictions {
+    to: To,
+    rejected: u64,
+}
+
+enum To {
     Parquet(Box<Writer>),
     Text { sink: Sink, format: Format, null: bool, top: usize, rows: u64, widths: Option<[usize; 3]> },
 }
 
-impl Output {
+impl Predictions {
+    /// Starts a table of this schema and footer, or a text; `null`: paths end with NUL bytes.
+    ///
+    /// # Errors
+    /// The sink cannot be written.
     pub fn start(
-        sink: Sink,
+        mut sink: Sink,
         format: Format,
         null: bool,
         schema: &SchemaRef,
         provenance: &Provenance,
-    ) -> Result<Output, Failure> {
+    ) -> Result<Predictions, Failure> {
         if format == Format::Parquet {
-            return Ok(Output::Parquet(Box::new(Writer::new(sink, schema, provenance, StreamFormat::Parquet)?)));
+            let writer = Writer::new(sink, schema, provenance, StreamFormat::Parquet)?;
+            return Ok(Predictions { to: To::Parquet(Box::new(writer)), rejected: 0 });
         }
         let top = (1..).take_while(|&place| schema.index_of(&column::prediction(place)).is_ok()).count();
-        let mut output = Output::Text { sink, format, null, top, rows: 0, widths: None };
-        output.head(top)?;
-        Ok(output)
+        head(&mut sink, format, top)?;
+        Ok(Predictions { to: To::Text { sink, format, null, top, rows: 0, widths: None }, rejected: 0 })
     }
 
-    fn head(&mut self, top: usize) -> Result<(), Failure> {
-        let Output::Text { sink, format, .. } = self else { return Ok(()) };
-        let failure = sink.failure();
-        let failed = |e| Failure::from(failure(e));
-        let mut names = vec![column::KEY.to_string()];
-        names.extend((1..=top).flat_map(|place| [column::prediction(place), column::score(place)]));
-        match format {
-            Format::Tsv => writeln!(sink, "{}", names.join("\t")).map_err(failed),
-            Format::Csv => {
-                names.push(column::REJECTED.into());
-                names.push(column::ERROR.into());
-                csv_line(sink, &names)
-            }
-            Format::Json => write!(sink, "[").map_err(failed),
-            _ => Ok(()),
-        }
-    }
-
-    /// Writes a batch; how many of its rows are rejected.
-    pub fn write(&mut self, batch: &RecordBatch) -> Result<u64, Failure> {
+    /// Writes a batch.
+    ///
+    /// # Errors
+    /// It lacks a column of predictions, or the sink cannot be written.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
         let rejected = batch.column_by_name(column::REJECTED).and_then(|c| c.as_boolean_opt());
         let errors = batch.column_by_name(column::ERROR);
         let unknown = |i: usize| rejected.is_some_and(|r| r.value(i)) && errors.is_none_or(|e| e.is_null(i));
-        let count = (0..batch.num_rows()).filter(|&i| unknown(i)).count() as u64;
-        match self {
-            Output::Parquet(writer) => writer.write(batch)?,
-            Output::Text { sink, format, null, top, rows, widths } => {
+        self.rejected += (0..batch.num_rows()).filter(|&i| unknown(i)).count() as u64;
+        match &mut self.to {
+            To::Parquet(writer) => writer.write(batch)?,
+            To::Text { sink, format, null, top, rows, widths } => {
                 let batch = Rows::of(batch, *top)?;
                 if *format == Format::Table && widths.is_none() {
                     *widths = Some(batch.widths());
@@ -79,20 +73,43 @@ impl Output {
                 }
             }
         }
-        Ok(count)
+        Ok(())
     }
 
-    pub fn finish(self) -> Result<(), Failure> {
-        match self {
-            Output::Parquet(writer) => Ok(writer.finish()?),
-            Output::Text { mut sink, format, rows, .. } => {
+    /// Completes the output; how many rows are rejected, though nothing is wrong with them.
+    ///
+    /// # Errors
+    /// The sink cannot be written.
+    pub fn finish(self) -> Result<u64, Failure> {
+        match self.to {
+            To::Parquet(writer) => writer.finish()?,
+            To::Text { mut sink, format, rows, .. } => {
                 if format == Format::Json {
                     let failed = sink.failure();
                     writeln!(sink, "{}]", if rows > 0 { "\n" } else { "" }).map_err(failed)?;
                 }
-                Ok(sink.finish()?)
+                sink.finish()?;
             }
         }
+        Ok(self.rejected)
+    }
+}
+
+/// What a text begins with.
+fn head(sink: &mut Sink, format: Format, top: usize) -> Result<(), Failure> {
+    let failure = sink.failure();
+    let failed = |e| Failure::from(failure(e));
+    let mut names = vec![column::KEY.to_string()];
+    names.extend((1..=top).flat_map(|place| [column::prediction(place), column::score(place)]));
+    match format {
+        Format::Tsv => writeln!(sink, "{}", names.join("\t")).map_err(failed),
+        Format::Csv => {
+            names.push(column::REJECTED.into());
+            names.push(column::ERROR.into());
+            csv_line(sink, &names)
+        }
+        Format::Json => write!(sink, "[").map_err(failed),
+        _ => Ok(()),
     }
 }
 

@@ -1,164 +1,23 @@
-//! From tables to what a head learns from: rows of features with classes, those to learn from and those to choose by.
+//! Row by row: which are to be learnt from, which to choose by, and of which class they are.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, Int32Array, RecordBatch, StringArray};
 
-use super::beside::Beside;
+use super::Sample;
 use crate::duplicates::Groups;
 use crate::failure::Failure;
-use crate::head::{Class, Feature, Rows, RowsBuilder, STRANGER, UNSEEN};
-use crate::index::Check;
-use crate::progress::Progress;
+use crate::head::{Class, Feature, RowsBuilder, STRANGER, UNSEEN};
 use crate::split::{Item, Ratios, Split, assign};
 use crate::table::column::{self, read_hashes};
-use crate::table::{self, Table};
-use crate::words::{left_out, printable, rows};
-
-/// Which column holds the class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Target {
-    Label,
-    Id,
-    /// What `classify` said, of rows that it did not reject (pseudo-labels)
-    Prediction,
-}
-
-impl Target {
-    pub fn column(self) -> String {
-        match self {
-            Target::Label => column::LABEL.into(),
-            Target::Id => column::ID.into(),
-            Target::Prediction => column::prediction(1),
-        }
-    }
-}
-
-/// Rows to learn from and rows to choose by, and what was met on the way.
-pub struct Sample {
-    pub features: Vec<Feature>,
-    pub classes: Vec<Class>,
-    pub train: Rows,
-    pub validation: Rows,
-    /// Classes of the validation or the test that no row to learn from has, and how many rows they have.
-    unseen: BTreeMap<String, u64>,
-    /// Rows of the validation whose class is among those to learn from.
-    seen: u64,
-    without_vector: u64,
-    without_class: u64,
-    /// Whether the validation was taken from the rows to learn from.
-    set_aside: bool,
-}
-
-impl Sample {
-    /// Reads a table and those beside it.
-    ///
-    /// # Errors
-    /// A column is missing, vectors are no good or of two models, nothing is there to learn from.
-    pub fn read(
-        table: Table,
-        columns: &[String],
-        others: &[PathBuf],
-        target: Target,
-        (share, seed): (f64, u64),
-        ui: &mut dyn Progress,
-    ) -> Result<Sample, Failure> {
-        let name = table.name.clone();
-        table.require(&target.column())?;
-        let mut beside = Vec::new();
-        for path in others {
-            let wanted: Vec<&String> = columns.iter().filter(|column| !table.has(column)).collect();
-            beside.push(Beside::read(path, &wanted)?);
-        }
-        for name in columns {
-            if !table.has(name) && !beside.iter().any(|other| other.dimensions.contains_key(name)) {
-                table.require(name)?;
-            }
-        }
-        if let Some(twice) = columns.iter().enumerate().find_map(|(i, c)| columns[..i].contains(c).then_some(c)) {
-            return Err(Failure::usage(format!("--vector-column names `{twice}` twice"), "name each column once"));
-        }
-        let has_split = table.has(column::SPLIT);
-        let provenance = table.provenance.clone();
-        let own: Vec<&String> = columns.iter().filter(|column| table.has(column)).collect();
-        let mut checks: Vec<Check> = own.iter().map(|column| Check::new(&name, column)).collect();
-        let mut gather = Gather::new(target);
-        ui.start("read", table.rows);
-        for batch in table.with_unique_keys() {
-            let batch = batch?;
-            checks.iter_mut().try_for_each(|check| check.look(&batch))?;
-            gather.batch(&batch, columns, &beside, &name)?;
-            ui.advance(batch.num_rows() as u64);
-        }
-        ui.finish();
-        let mut features = Vec::new();
-        for name in columns {
-            let feature = match own.iter().position(|column| *column == name) {
-                Some(at) => feature(name, &checks[at], &provenance),
-                None => {
-                    let other = beside.iter().find(|other| other.dimensions.contains_key(name));
-                    other.expect("it was looked for above").features[name].clone()
-                }
-            };
-            features.push(feature);
-        }
-        gather.finish(features, has_split, (share, seed), &name)
-    }
-
-    /// Says what would otherwise go unnoticed.
-    ///
-    /// # Errors
-    /// No validation row has a class that could have been learnt: the classes were divided instead of the images.
-    pub fn report(&self, name: &str, ui: &dyn Progress) -> Result<(), Failure> {
-        if self.without_vector > 0 {
-            ui.warn(&format!("{name}: {}", left_out(self.without_vector)));
-        }
-        if self.without_class > 0 {
-            ui.warn(&format!("{name}: {} without a class left out", rows(self.without_class)));
-        }
-        if !self.unseen.is_empty() {
-            let names: Vec<String> = self.unseen.keys().take(5).map(|name| printable(name)).collect();
-            let more = if self.unseen.len() > 5 { ", …" } else { "" };
-            let count: u64 = self.unseen.values().sum();
-            let what = format!(
-                "{name}: {} of validation and test have {} classes that no row of train has: {}{more}",
-                rows(count),
-                self.unseen.len(),
-                names.join(", ")
-            );
-            if self.seen == 0 {
-                let hint = "were the classes divided, and not the images of each? `pokedex split` divides every class";
-                return Err(Failure::failed(format!("{what}; none has one that can be learnt"), Some(hint.into())));
-            }
-            ui.warn(&format!("{what}; they can only be judged wrongly"));
-        }
-        for feature in self.features.iter().filter(|feature| feature.model.is_none()) {
-            let what = "does not say which model made it: nobody can tell later whether other vectors fit this head";
-            ui.warn(&format!("{name}: column `{}` {what}", feature.column));
-        }
-        if self.set_aside {
-            let (train, validation) = (self.train.len(), self.validation.len());
-            let what = format!("learns from {train} rows and sets {validation} aside to choose by");
-            ui.warn(&format!("{name}: has no validation rows; {what}"));
-        } else if self.validation.is_empty() {
-            ui.warn(&format!("{name}: no rows to choose by: scores are not calibrated"));
-        }
-        Ok(())
-    }
-}
-
-pub(super) fn feature(name: &str, check: &Check, provenance: &table::Provenance) -> Feature {
-    // The rows know better than the footer, which another program may have carried over from somewhere else.
-    let footer = provenance.get(&column::footer_key(name, "model"));
-    let footer = footer.filter(|full| check.model().is_none_or(|rows| crate::model::short_id(full) == rows));
-    let model = footer.or(check.model()).filter(|id| *id != "unknown");
-    Feature { column: name.into(), dimension: check.dimension, model: model.map(str::to_string) }
-}
+use crate::train::Target;
+use crate::train::beside::Beside;
+use crate::train::columns::keys;
+use crate::words::printable;
 
 /// Rows on their way into a sample.
-struct Gather {
+pub(super) struct Gather {
     target: Target,
     /// Classes by name, in the order in which they were met.
     names: HashMap<String, u32>,
@@ -180,7 +39,7 @@ struct Gather {
 }
 
 impl Gather {
-    fn new(target: Target) -> Gather {
+    pub(super) fn new(target: Target) -> Gather {
         Gather {
             target,
             names: HashMap::new(),
@@ -197,7 +56,14 @@ impl Gather {
         }
     }
 
-    fn batch(&mut self, batch: &RecordBatch, columns: &[String], beside: &[Beside], name: &str) -> Result<(), Failure> {
+    /// Takes up the rows of a batch.
+    pub(super) fn batch(
+        &mut self,
+        batch: &RecordBatch,
+        columns: &[String],
+        beside: &[Beside],
+        name: &str,
+    ) -> Result<(), Failure> {
         let keys = keys(batch)?;
         let splits = column::text(batch, column::SPLIT)?;
         let errors = column::text(batch, column::ERROR)?;
@@ -306,7 +172,8 @@ impl Gather {
         })
     }
 
-    fn finish(
+    /// Divides the rows, and puts their classes in order.
+    pub(super) fn finish(
         mut self,
         features: Vec<Feature>,
         has_split: bool,
@@ -416,8 +283,4 @@ impl Gather {
         };
         Failure::failed(format!("{name}: {what}"), Some(hint.into()))
     }
-}
-
-pub(super) fn keys(batch: &RecordBatch) -> Result<StringArray, table::Error> {
-    column::text(batch, column::KEY)?.ok_or_else(|| column::missing(&batch.schema(), column::KEY, "table"))
 }

@@ -19,6 +19,7 @@ pub struct Checkpoint {
 const EVERY: Duration = Duration::from_secs(10);
 
 impl Checkpoint {
+    /// Keeps nothing.
     pub fn none() -> Checkpoint {
         Checkpoint { file: None, last: Instant::now() }
     }
@@ -62,8 +63,9 @@ impl Checkpoint {
         }
     }
 
-    pub fn remove(self) {
-        if let Some(file) = self.file {
+    /// Removes what is kept.
+    pub fn remove(&self) {
+        if let Some(file) = &self.file {
             let _ = std::fs::remove_file(file);
         }
     }

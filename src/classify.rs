@@ -1,0 +1,97 @@
+//! `classify`: says which class each row is of, and when it does not know.
+//!
+//! Hides: where classes come from (a head, words, the nearest rows of a table, somebody else's model), where the vectors
+//! that are compared with them come from (columns of the table, or pictures that go through a model), and how predictions
+//! are written. Promises: what is said of a row depends on that row alone; vectors are compared with those of the same
+//! model only; a row keeps its columns.
+
+mod classes;
+mod judge;
+mod neighbours;
+mod predictions;
+mod sources;
+mod stage;
+
+pub use predictions::Predictions;
+pub use stage::Classify;
+
+use std::path::PathBuf;
+
+use crate::model::classifier::Detection;
+use crate::model::{Device, Engine};
+use crate::stage::processors;
+use crate::table::column;
+
+/// What the classes are, and what tells them apart.
+#[derive(Debug, Clone)]
+pub enum Classes {
+    /// The 1025 species of Pokémon, by the built-in model.
+    Pokedex,
+    /// What a head learnt, which lies in this file.
+    Head(PathBuf),
+    /// Words that pictures are compared with.
+    Words {
+        /// One label a line.
+        labels: PathBuf,
+        /// What is said of a label, `{}` being the label; of several the mean counts, of none the label alone.
+        prompts: Vec<String>,
+        /// What a cosine is multiplied by before softmax; `None`: what suits the model.
+        scale: Option<f32>,
+    },
+    /// The labelled rows of a table, of which the nearest vote.
+    Neighbours { table: PathBuf, count: usize },
+    /// A classifier or a detector that somebody else trained.
+    Ready {
+        file: PathBuf,
+        /// The names of its classes, one a line; `None`: what it says itself.
+        labels: Option<PathBuf>,
+        detection: Detection,
+    },
+}
+
+/// How rows are classified, and what is said of each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// The column that holds the vectors.
+    pub column: String,
+    /// The model that reads words, or that made the vectors, by name or folder; `None`: what the table says.
+    pub model: Option<String>,
+    pub engine: Engine,
+    pub device: Device,
+    /// How many threads will call the models at once.
+    pub threads: usize,
+    /// Use and fill the cache of vectors.
+    pub cache: bool,
+    /// How many of the best classes to keep.
+    pub top: usize,
+    /// Reject a row whose best score is lower; `None`: what belongs to the classes.
+    pub min_score: Option<f32>,
+    /// Reject a row whose best score is not this much above the second; `None`: what belongs to the classes.
+    pub min_margin: Option<f32>,
+    /// Keep all boxes of a detector.
+    pub boxes: bool,
+    /// Say how long each row took.
+    pub record_time: bool,
+}
+
+impl Default for Options {
+    /// The five best classes, on all processors, with the cache.
+    fn default() -> Options {
+        Options {
+            column: column::EMBEDDING.into(),
+            model: None,
+            engine: Engine::default(),
+            device: Device::default(),
+            threads: processors(),
+            cache: true,
+            top: 5,
+            min_score: None,
+            min_margin: None,
+            boxes: false,
+            record_time: false,
+        }
+    }
+}
+
+/// The column that says how long a row took.
+const SECONDS: &str = "seconds";
