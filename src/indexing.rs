@@ -10,7 +10,7 @@ mod info;
 mod make;
 
 pub use info::Info;
-pub use make::{Made, Maker};
+pub use make::{Made, Maker, temporary};
 
 use std::num::NonZeroUsize;
 

@@ -1,5 +1,6 @@
 //! Exact search over a table of vectors, streamed: the table may be larger than memory.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -39,6 +40,17 @@ impl Index {
         let model = footer.get("model").filter(|id| *id != "unknown").map(short_id);
         index.beside = beside.map(|beside| (beside, model));
         Ok((index, problems))
+    }
+
+    /// An index in a packed file that was opened; `model` made its vectors.
+    ///
+    /// # Errors
+    /// It cannot be read, or is none.
+    pub fn of_packed(name: &str, file: File, model: Option<&str>) -> Result<Index, Error> {
+        let read = |source| table::Error::from(crate::io::Error::Read { path: name.into(), source });
+        let packed = Packed::new(name.into(), crate::io::map_file(&file).map_err(read)?)?;
+        let beside = Some((Beside { packed, approximate: None }, model.map(short_id)));
+        Ok(Index { source: Source::of(name, file, "")?, column: column::EMBEDDING.into(), beside })
     }
 
     pub(super) fn in_memory(name: &str, bytes: &'static [u8]) -> Index {

@@ -1,6 +1,7 @@
 //! From a table of vectors to an index.
 
 use std::fmt;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
@@ -9,13 +10,13 @@ use arrow_schema::SchemaRef;
 use super::Options;
 use super::files::{Earlier, Files};
 use crate::failure::Failure;
-use crate::index::{Check, Error, Kind, Packer};
-use crate::io::Target;
+use crate::index::{Check, Error, Index, Kind, PackedWriter, Packer};
+use crate::io::{self, Target};
 use crate::model::{Engine, Model, short_id};
 use crate::output::{ensure_no_input, ensure_whole_in_place};
 use crate::progress::Progress;
 use crate::stage::{Survey, Work, pool};
-use crate::table::{Provenance, Table, Writer, column};
+use crate::table::{self, Provenance, Table, Writer, column};
 use crate::words::{left_out, several};
 
 /// An index that can be made: the table has the columns that the options name, and its place suits its kind.
@@ -138,6 +139,27 @@ impl Maker {
         }
         Ok(Made { vectors: check.rows, dimension: check.dimension, kind })
     }
+}
+
+/// An index of a table in a temporary file that has no name: nothing of it is left when nobody searches it any more. Every
+/// row is compared, as in an index of kind `exact`; the kind, trees and degree of the options do not matter.
+///
+/// # Errors
+/// The table cannot be read, no row has a sound vector, they are of several models or of one that nobody names, two rows have
+/// one key, or there is no room in `TMPDIR`.
+pub fn temporary(table: Table, options: &Options, work: &Work, progress: &mut dyn Progress) -> Result<Index, Failure> {
+    table.require(&options.vector_column)?;
+    let (table, check) = checked(table.with_keys(), &options.vector_column, work, progress)?;
+    let (name, full) = (table.name.clone(), |source| Failure::from(io::Error::temporary(source)));
+    let unwritable = |source| Failure::from(table::Error::WriteArrow { name: name.clone(), source });
+    let model = options.model_of(&name, &check, &table.provenance)?;
+    let packer = options.packer(&table, &check, model.as_deref());
+    let file = tempfile::tempfile().map_err(full)?;
+    let out = BufWriter::new(file.try_clone().map_err(full)?);
+    let mut packed = PackedWriter::new(out, &packer.schema, check.dimension).map_err(unwritable)?;
+    packer.pack(table, check.sorted, |batch| packed.write(&batch).map_err(unwritable))?;
+    packed.finish().map_err(unwritable)?.0.flush().map_err(full)?;
+    Ok(Index::of_packed(&name, file, model.as_deref())?)
 }
 
 /// Reads the table once, and gives it back with what its vectors are like.

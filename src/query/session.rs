@@ -61,7 +61,12 @@ impl Session {
         for problem in problems {
             progress.warn(&format!("{problem}; searching without it (make the index again to mend that)"));
         }
-        Ok(Session(Searched::Index(Box::new(Indexed::of(index, options)))))
+        Ok(Session::over(index, options))
+    }
+
+    /// An index that is open already.
+    pub fn over(index: Index, options: &Options) -> Session {
+        Session(Searched::Index(Box::new(Indexed::of(index, options))))
     }
 
     /// The files that [`Session::open`] may read.
