@@ -4,6 +4,7 @@
 //! something else; an input is replaced only by a table that has all its columns.
 
 pub mod folder;
+pub mod made;
 
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;

@@ -11,7 +11,7 @@ mod work;
 
 pub use order::{in_order, pool, slices};
 pub use told::{Origin, Tally, Told};
-pub use work::{Work, processors};
+pub use work::{Work, go_on, processors};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
