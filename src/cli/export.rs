@@ -14,10 +14,8 @@ use crate::failure::Failure;
 use crate::filter::Filter;
 use crate::image::{Colour, Encoding};
 use crate::io::Target;
-use crate::names;
 use crate::output;
 use crate::progress::Progress;
-use crate::split::Split;
 
 /// What a table is written as: in one stream, or as a folder with the pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +84,7 @@ pub struct Export {
     inputs: TableInputs,
 
     /// What to write [default: what the file's name says, else an aligned table on a terminal, else tsv]
-    #[arg(long = "format", id = "format", help_heading = "Output", value_enum, value_name = "FORMAT")]
+    #[arg(long, help_heading = "Output", value_enum, value_name = "FORMAT")]
     format: Option<Format>,
 
     /// Write only these columns, in this order: names separated by commas
@@ -184,13 +182,17 @@ impl Export {
         self.refuse_what_does_not_suit(format)?;
         match format {
             Format::Stream(format) => {
-                let selection = self.selection(format)?;
+                let all = Selection::all(format);
+                let vectors = self.vector_column.clone().unwrap_or(all.vectors);
+                let selection = Selection { columns: self.columns.clone(), filter: self.filter()?, vectors, ..all };
                 export::stream(&self.inputs.to_inputs(), &selection, self.output.as_deref(), ui)?;
                 Ok(Exit::Done)
             }
             Format::Folder(format) => {
+                let mut options = self.options(format);
+                options.ensure_sound()?;
                 let out = self.folder(format)?;
-                let options = self.options(format)?;
+                options.filter = self.filter()?;
                 let tally = export::data_set(self.inputs.to_inputs(), &options, out, &self.work.work(), ui)?;
                 if !self.pictures.no_check && self.found_wrong(out, ui)? {
                     return Ok(Exit::Found);
@@ -212,24 +214,13 @@ impl Export {
         output::format(&target, self.format, default)
     }
 
-    fn selection(&self, format: export::Format) -> Result<Selection, Failure> {
-        let all = Selection::all(format);
-        Ok(Selection {
-            columns: self.columns.clone(),
-            filter: self.filter()?,
-            vectors: self.vector_column.clone().unwrap_or(all.vectors),
-            ..all
-        })
-    }
-
     fn filter(&self) -> Result<Option<Filter>, Failure> {
         Ok(self.condition.as_deref().map(Filter::parse).transpose()?)
     }
 
-    fn options(&self, format: DataSet) -> Result<Options, Failure> {
+    fn options(&self, format: DataSet) -> Options {
         let (flags, device, usual) = (&self.pictures, &self.device, Options::of(format));
-        Ok(Options {
-            filter: self.filter()?,
+        Options {
             size: flags.size.map(|Size(width, height)| (width, height)),
             fit: flags.fit.unwrap_or_default(),
             encoding: flags.encode,
@@ -245,20 +236,20 @@ impl Export {
                 anchors: device.anchors.clone(),
             }),
             ..usual
-        })
+        }
     }
 
     /// The folder to write.
     fn folder(&self, format: DataSet) -> Result<&Path, Failure> {
         let hint = format!("--format {} -o OUT/", format.name());
-        match self.output.as_deref() {
-            Some(out) if out != Path::new("-") => match Target::parse(Some(out)) {
-                Target::File(path) if path.exists() => {
-                    Err(Failure::usage(format!("{}: is a file, and a data set is a folder", path.display()), hint))
-                }
-                _ => Ok(out),
-            },
-            _ => Err(Failure::usage("a data set is a folder, and none was named", hint)),
+        let Some(out) = self.output.as_deref().filter(|out| *out != Path::new("-")) else {
+            return Err(Failure::usage("a data set is a folder, and none was named", hint));
+        };
+        match Target::parse(Some(out)) {
+            Target::File(path) if path.exists() => {
+                Err(Failure::usage(format!("{}: is a file, and a data set is a folder", path.display()), hint))
+            }
+            _ => Ok(out),
         }
     }
 
@@ -288,13 +279,9 @@ impl Export {
         let is = |formats: &[DataSet]| matches!(format, Format::Folder(own) if formats.contains(&own));
         let folder = matches!(format, Format::Folder(_));
         let vectors = matches!(format, Format::Stream(Npy | Faiss | WebJson));
+        let table = !folder && !vectors;
         for (given, flag, suits, others) in [
-            (
-                !self.columns.is_empty(),
-                "--columns",
-                !folder && !vectors,
-                "csv, tsv, jsonl, json, parquet, arrow and table",
-            ),
+            (!self.columns.is_empty(), "--columns", table, "csv, tsv, jsonl, json, parquet, arrow and table"),
             (self.vector_column.is_some(), "--vector-column", vectors, "npy, faiss and web-json"),
             (flags.size.is_some(), "--size", folder && !is(&[Edge]), "data sets other than edge, whose model says it"),
             (flags.fit.is_some(), "--fit", folder && !is(&[Edge]), "data sets other than edge, whose model says it"),
@@ -326,9 +313,6 @@ impl Export {
                 return Err(Failure::usage(message, format!("it is for {others}")));
             }
         }
-        if is(&[Edge]) && self.device.model.is_none() {
-            return Err(Failure::usage("--format edge: wants a --model", "--format edge --model best.onnx -o device/"));
-        }
         let remade = is(&[Yolo]) || flags.size.is_some() || flags.encode.is_some();
         for (given, flag, suits, hint) in [
             (flags.fit.is_some(), "--fit", is(&[Yolo]) || flags.size.is_some(), "say the size: --size 224"),
@@ -338,13 +322,6 @@ impl Export {
                 return Err(Failure::usage(format!("{flag}: changes nothing here"), hint));
             }
         }
-        let Some(name) = flags.val_name.as_deref() else { return Ok(()) };
-        let is = |split: Split| names::folded(&names::safe(name)) == split.name();
-        let problem = match () {
-            () if name.trim().is_empty() || name.contains('/') => "is not the name of a folder",
-            () if is(Split::Train) || is(Split::Test) => "is the name of another split",
-            () => return Ok(()),
-        };
-        Err(Failure::usage(format!("--val-name: {problem}"), "the usual ones are: --val-name val or valid"))
+        Ok(())
     }
 }

@@ -33,9 +33,7 @@ pub fn data_set(
     work: &Work,
     progress: &mut dyn Progress,
 ) -> Result<Tally, Failure> {
-    if options.format == DataSet::Edge && options.device.is_none() {
-        return Err(Failure::failed("what goes to a device is a model, and none was named", None));
-    }
+    options.ensure_sound()?;
     let (table, survey) = look(inputs, options, out, progress)?;
     let name = table.name.clone();
     require_split(&table, options.format, progress)?;

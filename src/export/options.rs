@@ -170,6 +170,24 @@ impl Options {
         }
     }
 
+    /// Refuses what cannot be meant.
+    ///
+    /// # Errors
+    /// What goes to a device has no model, or validation would be called as another split.
+    pub fn ensure_sound(&self) -> Result<(), Failure> {
+        if self.format == DataSet::Edge && self.device.is_none() {
+            return Err(Failure::usage("--format edge: wants a --model", "--format edge --model best.onnx -o device/"));
+        }
+        let Some(name) = self.validation.as_deref() else { return Ok(()) };
+        let is = |split: Split| names::folded(&names::safe(name)) == split.name();
+        let problem = match () {
+            () if name.trim().is_empty() || name.contains('/') => "is not the name of a folder",
+            () if is(Split::Train) || is(Split::Test) => "is the name of another split",
+            () => return Ok(()),
+        };
+        Err(Failure::usage(format!("--val-name: {problem}"), "the usual ones are: --val-name val or valid"))
+    }
+
     /// The layout; that of a device is its bundle.
     pub(super) fn layout(&self, plan: &Plan, bundle: Option<Edge>) -> Arc<dyn Layout> {
         let shard_bytes = self.shard_bytes.unwrap_or(SHARD_BYTES);
