@@ -106,16 +106,25 @@ impl Work {
         survey: &mut S,
         progress: &mut dyn Progress,
     ) -> Result<Table, Failure> {
-        let origin = Origin::of(&table);
-        progress.start(S::NAME, table.rows);
-        let table = table.spool(|batch| {
-            go_on(progress)?;
-            progress.advance(batch.num_rows() as u64);
-            survey.look(batch)
-        })?;
-        progress.finish();
-        origin.report(progress);
-        Ok(table)
+        show(table, survey, progress, |_| Ok(()))
+    }
+
+    /// As [`Work::survey`], of the table that a stage makes of this one; what is to be said of its rows is said meanwhile.
+    ///
+    /// # Errors
+    /// As there, and as for [`Work::run`].
+    pub fn survey_through<T: Stage, S: Survey>(
+        &self,
+        table: Table,
+        stage: &Arc<T>,
+        survey: &mut S,
+        progress: &mut dyn Progress,
+    ) -> Result<(Table, Tally), Failure> {
+        let (table, told) = self.through(table, stage)?;
+        let mut tally = Tally::default();
+        let table = show(table, survey, progress, |progress| told.report(self, &mut tally, progress))?;
+        tally.report_other_flaws(progress);
+        Ok((table, tally))
     }
 
     /// Runs `work` over items on the threads: what was skipped named, the rows handed on in order.
@@ -163,6 +172,26 @@ impl Work {
         }
         Ok(())
     }
+}
+
+/// Shows all rows of a table to a survey, after `say` has said what there is to say of them.
+fn show<S: Survey>(
+    table: Table,
+    survey: &mut S,
+    progress: &mut dyn Progress,
+    mut say: impl FnMut(&dyn Progress) -> Result<(), Failure>,
+) -> Result<Table, Failure> {
+    let origin = Origin::of(&table);
+    progress.start(S::NAME, table.rows);
+    let table = table.spool(|batch| {
+        go_on(progress)?;
+        say(progress)?;
+        progress.advance(batch.num_rows() as u64);
+        survey.look(batch)
+    })?;
+    progress.finish();
+    origin.report(progress);
+    Ok(table)
 }
 
 /// Stops where nobody wants the result any more.
