@@ -100,7 +100,7 @@ impl std::fmt::Display for Recipe {
 }
 
 /// What an earlier run left in the folder: the pictures that its manifest lists.
-pub(crate) struct Earlier(Known);
+struct Earlier(Known);
 
 impl Earlier {
     /// Knows nothing so far.

@@ -127,6 +127,7 @@ impl Device {
 /// How a data set is made.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// Whose layout it has.
     pub format: DataSet,
     /// The rows for which this is true.
     pub filter: Option<Filter>,
@@ -140,6 +141,7 @@ pub struct Options {
     pub quality: u8,
     /// The colour behind transparent pixels and around padded pictures.
     pub background: Colour,
+    /// Which classes there are.
     pub classes: Choice,
     /// What the split `validation` is called in folders, for YOLO.
     pub validation: Option<String>,
