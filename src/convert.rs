@@ -5,14 +5,13 @@ mod stage;
 
 pub use folder::into_folder;
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 use crate::image::{self, Colour, Encoding, Filter, Fit, Flaw};
 use crate::io::{self, Digest, Folder, Record};
+use crate::output::made::{Facts, Known, Made};
 use crate::table::Error as TableError;
-use crate::table::column::{self, read_hashes};
+use crate::table::column;
 use crate::table::dataset::{MANIFEST, record};
 
 /// What the manifest of an output folder is known by.
@@ -54,19 +53,6 @@ pub struct Recipe {
     /// Width and height to fit into; `None` keeps the size.
     pub size: Option<(u32, u32)>,
     pub encoding: Encoding,
-}
-
-/// Facts about a converted image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Made {
-    /// BLAKE3 of the original bytes.
-    pub source: Digest,
-    /// BLAKE3 of the new bytes.
-    pub content: Digest,
-    pub width: u32,
-    pub height: u32,
-    /// Number of the new bytes.
-    pub length: u64,
 }
 
 impl Recipe {
@@ -113,68 +99,34 @@ impl std::fmt::Display for Recipe {
     }
 }
 
-impl Made {
-    /// All but the hash of the new bytes, for a journal.
-    pub fn note(&self) -> String {
-        format!("{} {} {}", blake3::Hash::from_bytes(self.source).to_hex(), self.width, self.height)
-    }
+/// What an earlier run left in the folder: the pictures that its manifest lists.
+struct Earlier(Known);
 
-    /// Reads a note of an image of these bytes.
-    pub fn parse(note: &str, content: Digest) -> Option<Made> {
-        let mut parts = note.split(' ');
-        let source = *blake3::Hash::from_hex(parts.next()?).ok()?.as_bytes();
-        let (width, height) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        Some(Made { source, content, width, height, length: 0 })
-    }
-}
-
-/// What earlier runs made in the same way.
-#[derive(Debug)]
-pub struct Known {
-    recipe: String,
-    files: HashMap<u64, Made>,
-}
-
-impl Known {
+impl Earlier {
     /// Knows nothing so far.
-    pub fn new(recipe: Recipe) -> Known {
-        Known { recipe: recipe.to_string(), files: HashMap::new() }
-    }
-
-    /// The facts of a file that was made from these bytes and is still what it was.
-    fn up_to_date(&self, folder: &Folder, file: &str, source: &Digest) -> Option<Made> {
-        let made = self.files.get(&hash(file)).filter(|made| made.source == *source)?;
-        folder.has(file, &made.content).map(|length| Made { length, ..*made })
+    fn new(recipe: Recipe) -> Earlier {
+        Earlier(Known::new("convert_rgb", recipe.to_string()))
     }
 }
 
-impl Record for Known {
+impl Record for Earlier {
     fn manifest(&self) -> &'static str {
         MANIFEST
     }
 
     fn read(&mut self, manifest: &Path, made: &mut dyn FnMut(&str, Digest)) -> bool {
         let Some(table) = record(manifest, COMMAND) else { return false };
-        let is = |key: &str, value: &str| table.provenance.get(key) == Some(value);
-        let same = is("version", env!("CARGO_PKG_VERSION")) && is("convert_rgb", &self.recipe);
+        let same = self.0.is_alike(&table.provenance);
         for batch in table.map_while(Result::ok) {
-            let ints = |name| column::ints(&batch, name).ok().flatten();
             let text = |name| column::text(&batch, name).ok().flatten();
-            let (Some(keys), Some(widths), Some(heights)) =
-                (text(column::KEY), ints(column::WIDTH), ints(column::HEIGHT))
-            else {
-                continue;
-            };
+            let (Some(keys), Some(facts)) = (text(column::KEY), Facts::of(&batch)) else { continue };
             let errors = text(column::ERROR);
-            let hashes = |name| read_hashes(&batch, name).unwrap_or_else(|_| vec![None; batch.num_rows()]);
-            let (sources, contents) = (hashes(column::SOURCE_HASH), hashes(column::CONTENT_HASH));
             for i in 0..batch.num_rows() {
                 let failed = column::cell(errors.as_ref(), i).is_some();
-                let Some(content) = contents[i].filter(|_| !failed) else { continue };
+                let Some(content) = facts.content(i).filter(|_| !failed) else { continue };
                 made(keys.value(i), content);
-                if let Some(source) = sources[i].filter(|_| same) {
-                    let (width, height) = (widths.value(i).cast_unsigned(), heights.value(i).cast_unsigned());
-                    self.files.insert(hash(keys.value(i)), Made { source, content, width, height, length: 0 });
+                if let Some(found) = facts.made(i).filter(|_| same) {
+                    self.0.insert(Some(keys.value(i)), found);
                 }
             }
         }
@@ -182,14 +134,6 @@ impl Record for Known {
     }
 
     fn note(&mut self, file: Option<&str>, content: Digest, note: &str) {
-        if let Some((file, made)) = file.zip(Made::parse(note, content)) {
-            self.files.insert(hash(file), made);
-        }
+        self.0.note(file, content, note);
     }
-}
-
-fn hash(key: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    hasher.finish()
 }

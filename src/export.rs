@@ -1,32 +1,33 @@
-//! Data sets in the layouts that training tools read: which row goes where, under what name, as what picture.
+//! Tables in the formats of other tools, and data sets in the layouts of those that train: which row goes where, under
+//! what name, as what picture.
 //!
 //! Hides: the layouts of Ultralytics, torchvision, COCO, WebDataset and Hugging Face; which names file systems and those
 //! tools stumble over; how a run that was killed finds again what it made. Promises: names and class numbers follow from
-//! the keys, ids and labels of the rows that are exported, not from their order; a manifest, written last, says of every row where it is.
+//! the keys, ids and labels of the rows that are exported, not from their order; a manifest, written last, says of every row
+//! where it is.
 //!
-//! A format is a [`Layout`]: what it says of a row is pure, what it writes into shards or one file for all rows it does
-//! in the order of the rows.
+//! [`stream`] writes a table, or its vectors, to one file. [`data_set`] writes its pictures to a folder: it looks at all rows,
+//! plans what becomes of each, makes the pictures on several threads, and packs and lists them in the order of the rows.
 
-pub mod classes;
-pub mod coco;
-pub mod edge;
-pub mod huggingface;
-pub mod imagefolder;
-pub mod manifest;
-pub mod picture;
-pub mod plan;
-pub mod vectors;
-pub mod webdataset;
-pub mod yolo;
+mod classes;
+mod folder;
+mod layout;
+mod make;
+mod manifest;
+mod options;
+mod outcome;
+mod picture;
+mod plan;
+mod stream;
+mod write;
 
-pub use crate::io::Folder;
-pub use classes::Classes;
-pub use picture::{Made, Picture, Recipe};
-pub use plan::{Place, Plan, Reason, Survey};
+pub use folder::data_set;
+pub use options::{Choice, DataSet, Device, Options};
+pub use picture::Fit;
+pub use stream::{Format, Selection, stream};
 
 use std::path::PathBuf;
 
-use crate::table::boxes::Bounds;
 use crate::{image, io, table};
 
 /// Why a data set was not exported.
@@ -64,74 +65,4 @@ impl Error {
             Error::Changed { .. } => Some("run the export again when nothing writes to it".into()),
         }
     }
-}
-
-/// One picture of the data set, made and named.
-#[derive(Debug)]
-pub struct Item<'a> {
-    pub place: &'a Place,
-    pub key: &'a str,
-    pub id: Option<i32>,
-    pub label: Option<&'a str>,
-    pub made: &'a Made,
-    /// Its file, where it has one of its own.
-    pub file: Option<&'a str>,
-    /// The boxes of the row, moved along with the picture; `None`: nobody has looked.
-    pub boxes: Option<&'a [Bounds]>,
-}
-
-/// Where the bytes of a picture lie.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Whereabouts {
-    /// The file below the folder.
-    pub file: String,
-    /// Its name inside the file, where that holds several, and where its bytes begin.
-    pub member: Option<(String, u64)>,
-}
-
-/// A format: what goes where.
-pub trait Layout: Send + Sync {
-    /// The file of a picture, where each has one of its own; `None` where they are packed together.
-    fn file(&self, place: &Place, extension: &str) -> Option<String>;
-
-    /// Folders of files that are no pictures.
-    fn folders(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// A text file that goes with a picture that has a file of its own.
-    fn beside(&self, _item: &Item, _classes: &Classes) -> Option<(String, String)> {
-        None
-    }
-
-    /// What is written in the order of the rows. `table` is the schema of the table without what no export keeps.
-    ///
-    /// # Errors
-    /// Its files cannot be made.
-    fn packer<'a>(&self, folder: &'a Folder, plan: &'a Plan, table: &arrow_schema::SchemaRef) -> Box<dyn Packer + 'a>;
-}
-
-/// Writes what several pictures share: shards, annotations, lists of classes.
-pub trait Packer {
-    /// Takes the next picture; `bytes` is empty where it lies in a file of its own already. `row` are its columns.
-    ///
-    /// # Errors
-    /// A file cannot be written.
-    fn take(&mut self, item: &Item, bytes: &[u8], row: &arrow_array::RecordBatch)
-    -> Result<Option<Whereabouts>, Error>;
-
-    /// Writes what is left.
-    ///
-    /// # Errors
-    /// A file cannot be written.
-    fn finish(self: Box<Self>) -> Result<Finished, Error>;
-}
-
-/// What a packer leaves behind.
-#[derive(Debug, Default)]
-pub struct Finished {
-    /// Files that got another name at the end: the name in the [`Whereabouts`], and the final one.
-    pub renamed: Vec<(String, String)>,
-    /// What a reader of the format would stumble over.
-    pub notes: Vec<String>,
 }

@@ -20,6 +20,7 @@ mod icon;
 mod jpeg;
 mod linear;
 mod orientation;
+mod placement;
 mod png;
 mod resize;
 mod tiff;
@@ -33,7 +34,8 @@ use ::image::metadata::Orientation;
 pub use colour::Colour;
 pub use encode::{Encoding, JPEG_QUALITY, encode, encode_jpeg};
 pub use formats::{Format, format, format_of_extension};
-pub use resize::{Filter, Fit, Middle, letterboxed, padded};
+pub use placement::Placement;
+pub use resize::{Filter, Fit, Middle, letterboxed};
 
 use crate::guard;
 

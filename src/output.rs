@@ -5,6 +5,7 @@
 
 pub mod folder;
 pub mod format;
+pub mod made;
 
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;

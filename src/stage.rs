@@ -13,6 +13,7 @@ mod work;
 
 pub use order::{in_order, pool, slices};
 pub use told::{Origin, Tally, Told};
+pub use work::go_on;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;

@@ -9,6 +9,7 @@ use crate::table::boxes::Bounds;
 pub struct Homography(pub [[f64; 3]; 3]);
 
 impl Homography {
+    #[cfg(test)]
     pub const IDENTITY: Homography = Homography([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
 
     pub fn translation(x: f64, y: f64) -> Homography {

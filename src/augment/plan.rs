@@ -29,6 +29,8 @@ pub struct Plan {
     pub shares: Vec<Share>,
     /// Pictures of train before and after, by class.
     pub classes: Vec<(u64, u64)>,
+    /// How many pictures every class was to have.
+    pub floor: u64,
 }
 
 impl Plan {
@@ -84,7 +86,7 @@ impl Plan {
                 *after += u64::from(count);
             }
         }
-        Plan { shares, classes }
+        Plan { shares, classes, floor }
     }
 }
 

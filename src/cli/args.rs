@@ -242,6 +242,29 @@ impl std::str::FromStr for Size {
     }
 }
 
+/// A number of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bytes(pub u64);
+
+impl std::str::FromStr for Bytes {
+    type Err = String;
+
+    /// `200MB`, `1.5GB`, `64kB`, `1000000`; powers of ten.
+    fn from_str(text: &str) -> Result<Bytes, String> {
+        let text = text.trim().to_ascii_lowercase();
+        let text = text.strip_suffix('b').unwrap_or(&text);
+        let (number, unit) = match text.char_indices().last() {
+            Some((at, 'k')) => (&text[..at], 1e3),
+            Some((at, 'm')) => (&text[..at], 1e6),
+            Some((at, 'g')) => (&text[..at], 1e9),
+            _ => (text, 1.0),
+        };
+        let number: f64 = number.trim().parse().unwrap_or(f64::NAN);
+        let bytes = number * unit;
+        if bytes.is_finite() && bytes >= 1.0 { Ok(Bytes(bytes as u64)) } else { Err("expected a size as 200MB".into()) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,6 +298,17 @@ mod tests {
         assert_eq!("640x480".parse(), Ok(Size(640, 480)));
         for wrong in ["", "0", "1x0", "x", "99999", "-1", "1x2x3"] {
             assert!(wrong.parse::<Size>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes_of_shards_parse() {
+        for (text, bytes) in [("200MB", 200_000_000), ("1.5gb", 1_500_000_000), ("64k", 64_000), ("12", 12), ("7B", 7)]
+        {
+            assert_eq!(text.parse(), Ok(Bytes(bytes)), "{text}");
+        }
+        for wrong in ["", "MB", "0", "-1MB", "much", "infGB"] {
+            assert!(wrong.parse::<Bytes>().is_err(), "{wrong}");
         }
     }
 }

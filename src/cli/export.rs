@@ -1,93 +1,42 @@
 //! `export`: a table in the formats of other tools, and data sets in the layouts of those that train.
 
-mod folder;
-mod tables;
-mod text;
-mod vectors;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-use std::path::PathBuf;
+use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum};
 
-use clap::Args;
-
-use super::args::{Size, TableInputs, Work, default_format};
+use super::args::{Bytes, Size, TableInputs, Work, default_format};
+use crate::check;
 use crate::cli::exit::Exit;
+use crate::export::{self, Choice, DataSet, Fit, Options, Selection};
 use crate::failure::Failure;
-use crate::image::{self, Colour, Encoding};
+use crate::filter::Filter;
+use crate::image::{Colour, Encoding};
 use crate::io::Target;
-use crate::names;
 use crate::output;
 use crate::progress::Progress;
-use crate::split::Split;
 
-/// What a table is written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+/// What a table is written as: in one stream, or as a folder with the pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
-    /// Cells separated by commas
-    Csv,
-    /// Cells separated by tabs, nothing quoted
-    Tsv,
-    /// One JSON object a line
-    Jsonl,
-    /// One JSON array of objects
-    Json,
-    /// The table again, with the columns and rows that are chosen
-    Parquet,
-    /// The table as an Arrow file (Feather); to standard output as a stream
-    Arrow,
-    /// Aligned columns, for people
-    Table,
-    /// The vectors as a NumPy array: float32, rows × dimension; FILE.keys.csv says which row is which
-    Npy,
-    /// The vectors as a flat inner-product index of FAISS; FILE.keys.csv says which row is which
-    Faiss,
-    /// The vectors as a JSON array by Pokédex number, for web pages: the first is of id 1
-    WebJson,
-    /// Folder for Ultralytics: images and labels by split, data.yaml, classes.txt
-    Yolo,
-    /// Folder for torchvision and Hugging Face: SPLIT/CLASS/picture
-    Imagefolder,
-    /// Folder with images by split and annotations/instances_SPLIT.json
-    Coco,
-    /// Folder of tar shards: picture, class and JSON of a row side by side
-    Webdataset,
-    /// Folder for the Hugging Face hub: Parquet shards with pictures, README.md
-    Huggingface,
-    /// Folder for a device's toolchain: the --model with a fixed shape, its classes, pictures to calibrate it with
-    Edge,
+    Stream(export::Format),
+    Folder(DataSet),
 }
 
-impl Format {
-    /// Its name on the command line.
-    fn name(self) -> String {
-        let value = clap::ValueEnum::to_possible_value(&self).expect("no format is hidden");
-        value.get_name().to_string()
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Format] {
+        static ALL: LazyLock<Vec<Format>> = LazyLock::new(|| {
+            let streams = export::Format::value_variants().iter().copied().map(Format::Stream);
+            streams.chain(DataSet::value_variants().iter().copied().map(Format::Folder)).collect()
+        });
+        &ALL
     }
 
-    /// Whether it is a folder with the pictures.
-    fn is_folder(self) -> bool {
-        use Format::{Coco, Edge, Huggingface, Imagefolder, Webdataset, Yolo};
-        matches!(self, Yolo | Imagefolder | Coco | Webdataset | Huggingface | Edge)
-    }
-}
-
-/// How a picture is made to fill its frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-enum Fit {
-    /// Its shape is lost
-    #[default]
-    Stretch,
-    /// Scaled to lie inside, the rest is background
-    Pad,
-    /// Scaled until the frame is covered, the middle cut out
-    Crop,
-}
-
-impl From<Fit> for image::Fit {
-    fn from(fit: Fit) -> image::Fit {
-        match fit {
-            Fit::Stretch => image::Fit::Stretch,
-            Fit::Pad => image::Fit::Pad,
-            Fit::Crop => image::Fit::Crop,
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Format::Stream(format) => format.to_possible_value(),
+            Format::Folder(format) => format.to_possible_value(),
         }
     }
 }
@@ -135,12 +84,8 @@ pub struct Export {
     inputs: TableInputs,
 
     /// What to write [default: what the file's name says, else an aligned table on a terminal, else tsv]
-    #[arg(long = "format", id = "format", help_heading = "Output", value_enum, value_name = "FORMAT")]
-    wanted: Option<Format>,
-
-    /// What is written, after a look at the output's name.
-    #[arg(skip = Format::Tsv)]
-    format: Format,
+    #[arg(long, help_heading = "Output", value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
 
     /// Write only these columns, in this order: names separated by commas
     #[arg(long, help_heading = "Output", value_delimiter = ',', value_name = "NAMES")]
@@ -231,79 +176,113 @@ struct Device {
     anchors: Option<PathBuf>,
 }
 
-/// Which classes a data set has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Choice {
-    Present,
-    All,
-    File(PathBuf),
-}
-
-impl std::str::FromStr for Choice {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Choice, Self::Err> {
-        Ok(match text {
-            "present" => Choice::Present,
-            "all" => Choice::All,
-            file => Choice::File(file.into()),
-        })
-    }
-}
-
-/// A number of bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Bytes(u64);
-
-impl std::str::FromStr for Bytes {
-    type Err = String;
-
-    /// `200MB`, `1.5GB`, `64kB`, `1000000`; powers of ten.
-    fn from_str(text: &str) -> Result<Bytes, String> {
-        let text = text.trim().to_ascii_lowercase();
-        let text = text.strip_suffix('b').unwrap_or(&text);
-        let (number, unit) = match text.char_indices().last() {
-            Some((at, 'k')) => (&text[..at], 1e3),
-            Some((at, 'm')) => (&text[..at], 1e6),
-            Some((at, 'g')) => (&text[..at], 1e9),
-            _ => (text, 1.0),
-        };
-        let number: f64 = number.trim().parse().unwrap_or(f64::NAN);
-        let bytes = number * unit;
-        if bytes.is_finite() && bytes >= 1.0 { Ok(Bytes(bytes as u64)) } else { Err("expected a size as 200MB".into()) }
-    }
-}
-
 impl Export {
-    pub fn run(mut self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
-        let target = Target::parse(self.output.as_deref());
-        match self.wanted {
-            Some(format) if format.is_folder() => {
-                self.output.as_deref().filter(|out| !out.is_file()).map_or(Ok(()), output::ensure_folder)?;
-                self.format = format;
+    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
+        let format = self.format()?;
+        self.refuse_what_does_not_suit(format)?;
+        match format {
+            Format::Stream(format) => {
+                let all = Selection::all(format);
+                let vectors = self.vector_column.clone().unwrap_or(all.vectors);
+                let selection = Selection { columns: self.columns.clone(), filter: self.filter()?, vectors, ..all };
+                export::stream(&self.inputs.to_inputs(), &selection, self.output.as_deref(), ui)?;
+                Ok(Exit::Done)
             }
-            wanted => {
-                self.format = output::format(&target, wanted, default_format(&target, Format::Table, Format::Tsv))?;
+            Format::Folder(format) => {
+                let mut options = self.options(format);
+                options.ensure_sound()?;
+                let out = self.folder(format)?;
+                options.filter = self.filter()?;
+                let tally = export::data_set(self.inputs.to_inputs(), &options, out, &self.work.work(), ui)?;
+                if !self.pictures.no_check && self.found_wrong(out, ui)? {
+                    return Ok(Exit::Found);
+                }
+                Ok(self.work.exit(&tally))
             }
         }
-        self.refuse_what_does_not_suit()?;
-        if self.format.is_folder() { self.to_folder(ui) } else { self.to_stream(&target, ui) }
+    }
+
+    /// What is written: what is asked for, else what the output's name says.
+    fn format(&self) -> Result<Format, Failure> {
+        use export::Format::{Table, Tsv};
+        if let Some(format @ Format::Folder(_)) = self.format {
+            self.output.as_deref().filter(|out| !out.is_file()).map_or(Ok(()), output::ensure_folder)?;
+            return Ok(format);
+        }
+        let target = Target::parse(self.output.as_deref());
+        let default = default_format(&target, Format::Stream(Table), Format::Stream(Tsv));
+        output::format(&target, self.format, default)
+    }
+
+    fn filter(&self) -> Result<Option<Filter>, Failure> {
+        Ok(self.condition.as_deref().map(Filter::parse).transpose()?)
+    }
+
+    fn options(&self, format: DataSet) -> Options {
+        let (flags, device, usual) = (&self.pictures, &self.device, Options::of(format));
+        Options {
+            size: flags.size.map(|Size(width, height)| (width, height)),
+            fit: flags.fit.unwrap_or_default(),
+            encoding: flags.encode,
+            quality: flags.quality.unwrap_or(usual.quality),
+            background: flags.background.unwrap_or(usual.background),
+            classes: flags.classes.clone().unwrap_or_default(),
+            validation: flags.val_name.clone(),
+            shard_bytes: flags.shard_size.map(|Bytes(bytes)| bytes),
+            force: flags.force,
+            device: device.model.clone().map(|model| export::Device {
+                model,
+                calibration: device.calibration.map_or(export::Device::CALIBRATION, |n| n as usize),
+                anchors: device.anchors.clone(),
+            }),
+            ..usual
+        }
+    }
+
+    /// The folder to write.
+    fn folder(&self, format: DataSet) -> Result<&Path, Failure> {
+        let hint = format!("--format {} -o OUT/", format.name());
+        let Some(out) = self.output.as_deref().filter(|out| *out != Path::new("-")) else {
+            return Err(Failure::usage("a data set is a folder, and none was named", hint));
+        };
+        match Target::parse(Some(out)) {
+            Target::File(path) if path.exists() => {
+                Err(Failure::usage(format!("{}: is a file, and a data set is a folder", path.display()), hint))
+            }
+            _ => Ok(out),
+        }
+    }
+
+    /// Checks what was written, as `check` does, and says what is wrong.
+    fn found_wrong(&self, out: &Path, ui: &mut dyn Progress) -> Result<bool, Failure> {
+        const SHOWN: usize = 3;
+        let errors = check::of_export(out, self.work.threads(), ui)?;
+        for same in errors.chunk_by(|a, b| a.0 == b.0) {
+            for (rule, sentence) in same.iter().take(SHOWN) {
+                ui.warn(&format!("{}: {}: {}", out.display(), rule.name(), sentence));
+            }
+            if same.len() > SHOWN {
+                ui.warn(&format!("{}: {}: and {} more", out.display(), same[0].0.name(), same.len() - SHOWN));
+            }
+        }
+        if !errors.is_empty() {
+            ui.hint(&format!("pokedex check {}", out.display()));
+        }
+        Ok(!errors.is_empty())
     }
 
     /// A flag that would do nothing is a mistake.
-    fn refuse_what_does_not_suit(&self) -> Result<(), Failure> {
-        use Format::{Coco, Edge, Faiss, Huggingface, Npy, WebJson, Webdataset, Yolo};
-        let format = self.format;
+    fn refuse_what_does_not_suit(&self, format: Format) -> Result<(), Failure> {
+        use DataSet::{Coco, Edge, Huggingface, Webdataset, Yolo};
+        use export::Format::{Faiss, Npy, WebJson};
         let flags = &self.pictures;
-        let (folder, is) = (format.is_folder(), |formats: &[Format]| formats.contains(&format));
+        let is = |formats: &[DataSet]| matches!(format, Format::Folder(own) if formats.contains(&own));
+        let folder = matches!(format, Format::Folder(_));
+        let vectors = matches!(format, Format::Stream(Npy | Faiss | WebJson));
+        let table = !folder && !vectors;
         for (given, flag, suits, others) in [
-            (
-                !self.columns.is_empty(),
-                "--columns",
-                !folder && !is(&[Npy, Faiss, WebJson]),
-                "csv, tsv, jsonl, json, parquet, arrow and table",
-            ),
-            (self.vector_column.is_some(), "--vector-column", is(&[Npy, Faiss, WebJson]), "npy, faiss and web-json"),
+            (!self.columns.is_empty(), "--columns", table, "csv, tsv, jsonl, json, parquet, arrow and table"),
+            (self.vector_column.is_some(), "--vector-column", vectors, "npy, faiss and web-json"),
             (flags.size.is_some(), "--size", folder && !is(&[Edge]), "data sets other than edge, whose model says it"),
             (flags.fit.is_some(), "--fit", folder && !is(&[Edge]), "data sets other than edge, whose model says it"),
             (
@@ -329,45 +308,20 @@ impl Export {
             (flags.shard_size.is_some(), "--shard-size", is(&[Webdataset, Huggingface]), "webdataset and huggingface"),
         ] {
             if given && !suits {
-                let message = format!("{flag}: does not suit --format {}", format.name());
+                let format = format.to_possible_value().expect("no format is hidden");
+                let message = format!("{flag}: does not suit --format {}", format.get_name());
                 return Err(Failure::usage(message, format!("it is for {others}")));
             }
         }
-        if format == Edge && self.device.model.is_none() {
-            return Err(Failure::usage("--format edge: wants a --model", "--format edge --model best.onnx -o device/"));
-        }
-        let remade = format == Yolo || flags.size.is_some() || flags.encode.is_some();
+        let remade = is(&[Yolo]) || flags.size.is_some() || flags.encode.is_some();
         for (given, flag, suits, hint) in [
-            (flags.fit.is_some(), "--fit", format == Yolo || flags.size.is_some(), "say the size: --size 224"),
+            (flags.fit.is_some(), "--fit", is(&[Yolo]) || flags.size.is_some(), "say the size: --size 224"),
             (flags.background.is_some(), "--background", remade, "pictures are kept as they are without --encode png"),
         ] {
             if given && !suits {
                 return Err(Failure::usage(format!("{flag}: changes nothing here"), hint));
             }
         }
-        let Some(name) = flags.val_name.as_deref() else { return Ok(()) };
-        let is = |split: Split| names::folded(&names::safe(name)) == split.name();
-        let problem = match () {
-            () if name.trim().is_empty() || name.contains('/') => "is not the name of a folder",
-            () if is(Split::Train) || is(Split::Test) => "is the name of another split",
-            () => return Ok(()),
-        };
-        Err(Failure::usage(format!("--val-name: {problem}"), "the usual ones are: --val-name val or valid"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_of_shards_parse() {
-        for (text, bytes) in [("200MB", 200_000_000), ("1.5gb", 1_500_000_000), ("64k", 64_000), ("12", 12), ("7B", 7)]
-        {
-            assert_eq!(text.parse(), Ok(Bytes(bytes)), "{text}");
-        }
-        for wrong in ["", "MB", "0", "-1MB", "much", "infGB"] {
-            assert!(wrong.parse::<Bytes>().is_err(), "{wrong}");
-        }
+        Ok(())
     }
 }

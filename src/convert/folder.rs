@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::DataType;
 
 use super::stage::{convert, output_schema};
-use super::{COMMAND, Error, Known, Recipe};
+use super::{COMMAND, Earlier, Error, Recipe};
 use crate::failure::Failure;
 use crate::io::{self, Folder};
 use crate::names;
@@ -37,8 +37,8 @@ pub fn into_folder(
     let (table, files) = survey(recipe, inputs, path, progress)?;
     let mut provenance = table.provenance.clone();
     recipe.describe(&mut provenance);
-    let mut known = Known::new(recipe);
-    let folder = Arc::new(Folder::open(path, &format!("{COMMAND} {recipe}"), None, &mut known)?);
+    let mut earlier = Earlier::new(recipe);
+    let folder = Arc::new(Folder::open(path, &format!("{COMMAND} {recipe}"), None, &mut earlier)?);
     folder.claim(&files, work.threads)?;
     folder.begin()?;
     provenance.set("schema", "manifest");
@@ -55,7 +55,7 @@ pub fn into_folder(
         let files: Vec<Box<str>> = files.by_ref().take(batch.num_rows()).collect();
         if files.len() == batch.num_rows() { Ok((batch, files)) } else { Err(changed(&name)) }
     });
-    let place = (folder.clone(), known);
+    let place = (folder.clone(), earlier.0);
     let convert_some = move |planned: Result<(RecordBatch, Vec<Box<str>>), Failure>| {
         let (batch, files) = planned?;
         convert(&batch, recipe, Some((&*place.0, &place.1, &*files)), &schema)

@@ -6,11 +6,11 @@ use arrow_array::{ArrayRef, BinaryArray, RecordBatch, StringArray, StructArray, 
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, SchemaRef};
 
-use super::{Error, Known, Made, Recipe};
-use crate::export;
+use super::{Error, Recipe};
 use crate::failure::Failure;
-use crate::image::{self, Flaw};
+use crate::image::{self, Flaw, Placement};
 use crate::io::{self, Folder};
+use crate::output::made::{Known, Made};
 use crate::stage::{Done, Skipped, Stage};
 use crate::table::boxes::{self, Bounds, Boxes};
 use crate::table::column::{self, hashes};
@@ -55,10 +55,8 @@ pub(super) fn output_schema(schema: &SchemaRef, recipe: Recipe) -> SchemaRef {
 
 /// The boxes of a picture of these bytes, moved along with it.
 fn moved(bytes: &[u8], recipe: Recipe, drawn: &[Bounds]) -> Vec<Bounds> {
-    let Recipe { background, size, .. } = recipe;
-    let fit = image::Fit::Pad;
-    let recipe = export::Recipe { size, fit, encoding: None, quality: image::JPEG_QUALITY, background };
-    image::dimensions(bytes).map(|from| recipe.move_boxes(from, drawn)).unwrap_or_default()
+    let place = |from| Placement::of(from, recipe.size, image::Fit::Pad);
+    image::dimensions(bytes).map(|from| boxes::moved(drawn, &place(from))).unwrap_or_default()
 }
 
 /// What became of a row. `None`: it arrived with an error.

@@ -113,6 +113,11 @@ impl Classes {
     }
 }
 
+/// The class of a box: by its label; that of the row only where the box has none.
+pub fn class_of(label: Option<&str>, row: Option<u32>, classes: &Classes) -> Option<u32> {
+    label.map_or(row, |label| classes.number(label))
+}
+
 /// Names of classes, one a line: as the readers count lines, what would break one is a space.
 pub fn lines(names: &[String]) -> String {
     names.iter().map(|name| line(name) + "\n").collect()

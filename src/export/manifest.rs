@@ -1,8 +1,6 @@
 //! The manifest of an export: every row, where it is in the folder, and what it was in the table.
 
-use std::collections::HashMap;
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufReader, BufWriter, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -11,8 +9,10 @@ use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array, UInt64
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
 
-use super::{Error, Folder, Made, Whereabouts};
+use super::Error;
+use super::layout::Whereabouts;
 use crate::io::{self, Digest, Record, Sink};
+use crate::output::made::{Facts, Known, Made};
 use crate::table::boxes::{self, Bounds};
 use crate::table::column::{self, hashes, read_hashes};
 use crate::table::{Provenance, StreamFormat, Table, Writer};
@@ -163,78 +163,45 @@ fn full(source: ArrowError) -> Error {
     }
 }
 
-/// What earlier runs of the same settings made.
-#[derive(Debug, Default)]
-pub struct Known {
-    settings: String,
-    /// Pictures by the hashes of their files' names.
-    files: HashMap<u64, Made>,
-    /// Pictures whose bytes were kept, so that they are known to be sound: by the first bytes of their hashes.
-    sound: HashMap<u64, (u32, u32)>,
-}
+/// What earlier runs left in the folder: the pictures of their manifests, with what goes with them.
+#[derive(Debug)]
+pub struct Earlier(pub Known);
 
-impl Known {
+impl Earlier {
     /// Knows nothing so far; `settings` are what a manifest has in its footer for [`EXPORT`].
-    pub fn new(settings: &str) -> Known {
-        Known { settings: settings.into(), ..Known::default() }
-    }
-
-    fn insert(&mut self, file: Option<&str>, made: Made) {
-        if made.source == made.content {
-            self.sound.insert(start(&made.source), (made.width, made.height));
-        }
-        if let Some(file) = file {
-            self.files.insert(hash(file), made);
-        }
-    }
-
-    /// The facts of a picture's file that was made from these bytes and is still what it was.
-    pub fn up_to_date(&self, folder: &Folder, file: &str, source: &Digest) -> Option<Made> {
-        let made = self.files.get(&hash(file)).filter(|made| made.source == *source)?;
-        folder.has(file, &made.content).map(|length| Made { length, ..*made })
-    }
-
-    /// Width and height of a picture whose bytes were kept by an earlier run, which found it sound.
-    pub fn sound(&self, source: &Digest) -> Option<(u32, u32)> {
-        self.sound.get(&start(source)).copied()
+    pub fn new(settings: &str) -> Earlier {
+        Earlier(Known::new(EXPORT, settings))
     }
 }
 
-impl Record for Known {
+impl Record for Earlier {
     fn manifest(&self) -> &'static str {
         MANIFEST
     }
 
     fn read(&mut self, manifest: &Path, made: &mut dyn FnMut(&str, Digest)) -> bool {
         let Some(table) = record(manifest, EXPORT) else { return false };
-        let is = |key: &str, value: &str| table.provenance.get(key) == Some(value);
-        let same = is("version", env!("CARGO_PKG_VERSION")) && is(EXPORT, &self.settings);
+        let same = self.0.is_alike(&table.provenance);
         for (content, file) in table.provenance.get(FILES).into_iter().flat_map(str::lines).filter_map(listed) {
             made(file, content);
         }
         let packed = table.has(MEMBER);
         for batch in table.map_while(Result::ok) {
             let text = |name| column::text(&batch, name).ok().flatten();
-            let int = |name| column::ints(&batch, name).ok().flatten();
-            let digests = |name| read_hashes(&batch, name).unwrap_or_else(|_| vec![None; batch.num_rows()]);
-            let (Some(files), Some(widths), Some(heights)) = (text(FILE), int(column::WIDTH), int(column::HEIGHT))
-            else {
-                continue;
-            };
-            let (labels, label_hashes) = (text(LABEL_FILE), digests(LABEL_HASH));
-            let (sources, contents) = (digests(column::SOURCE_HASH), digests(column::CONTENT_HASH));
+            let (Some(files), Some(facts)) = (text(FILE), Facts::of(&batch)) else { continue };
+            let labels = text(LABEL_FILE);
+            let label_hashes = read_hashes(&batch, LABEL_HASH).unwrap_or_else(|_| vec![None; batch.num_rows()]);
             for i in (0..batch.num_rows()).filter(|&i| files.is_valid(i)) {
                 if let Some((label, content)) = column::cell(labels.as_ref(), i).zip(label_hashes[i]) {
                     made(label, content);
                 }
-                let Some(content) = contents[i] else { continue };
+                let Some(content) = facts.content(i) else { continue };
                 let file = (!packed).then(|| files.value(i));
                 if let Some(file) = file {
                     made(file, content);
                 }
-                if let Some(source) = sources[i].filter(|_| same) {
-                    let (width, height) = (widths.value(i).cast_unsigned(), heights.value(i).cast_unsigned());
-                    self.insert(file, Made { source, content, width, height, length: 0 });
+                if let Some(found) = facts.made(i).filter(|_| same) {
+                    self.0.insert(file, found);
                 }
             }
         }
@@ -242,9 +209,7 @@ impl Record for Known {
     }
 
     fn note(&mut self, file: Option<&str>, content: Digest, note: &str) {
-        if let Some(made) = Made::parse(note, content) {
-            self.insert(file, made);
-        }
+        self.0.note(file, content, note);
     }
 }
 
@@ -257,14 +222,4 @@ pub fn list(files: &[(String, Digest)]) -> String {
 fn listed(line: &str) -> Option<(Digest, &str)> {
     let (content, file) = line.split_once(' ')?;
     Some((*blake3::Hash::from_hex(content).ok()?.as_bytes(), file))
-}
-
-fn start(digest: &Digest) -> u64 {
-    u64::from_le_bytes(digest[..8].try_into().expect("a part of 32 bytes"))
-}
-
-fn hash(name: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
-    hasher.finish()
 }

@@ -2,20 +2,42 @@
 
 use std::borrow::Cow;
 
-pub use crate::convert::Made;
-use crate::image::{self, Colour, Encoding, Filter, Fit, Flaw, Format};
-use crate::table::boxes::Bounds;
+use crate::image::{self, Colour, Encoding, Filter, Flaw, Format, Placement};
+use crate::output::made::Made;
+use crate::table::boxes::{self, Bounds};
 
 /// Where a PNG says the bits of a sample: in its first chunk, which is IHDR.
 const PNG_DEPTH: usize = 24;
+
+/// How a picture is made to fill its frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Fit {
+    /// Its shape is lost
+    #[default]
+    Stretch,
+    /// Scaled to lie inside, the rest is background
+    Pad,
+    /// Scaled until the frame is covered, the middle cut out
+    Crop,
+}
+
+impl From<Fit> for image::Fit {
+    fn from(fit: Fit) -> image::Fit {
+        match fit {
+            Fit::Stretch => image::Fit::Stretch,
+            Fit::Pad => image::Fit::Pad,
+            Fit::Crop => image::Fit::Crop,
+        }
+    }
+}
 
 /// What is done to every picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Recipe {
     /// Width and height of the frame; `None` keeps the size.
     pub size: Option<(u32, u32)>,
-    /// How the frame is filled: [`Fit::Stretch`], [`Fit::Pad`] or [`Fit::Crop`].
-    pub fit: Fit,
+    /// How the frame is filled: [`image::Fit::Stretch`], [`image::Fit::Pad`] or [`image::Fit::Crop`].
+    pub fit: image::Fit,
     /// How it is written; `None` keeps the bytes, where the size is kept and tools read them.
     pub encoding: Option<Encoding>,
     /// Of JPEGs, 1 to 100.
@@ -95,43 +117,8 @@ impl Recipe {
 
     /// Boxes of an upright picture of this size, moved along with it into the frame and cut off at its edges. Those
     /// that are not seen any more are left out.
-    pub fn move_boxes(&self, (width, height): (u32, u32), boxes: &[Bounds]) -> Vec<Bounds> {
-        let (frame_width, frame_height) = self.size.unwrap_or((width, height));
-        let (own_width, own_height) = (f64::from(width), f64::from(height));
-        let (scale_x, scale_y) = (f64::from(frame_width) / own_width, f64::from(frame_height) / own_height);
-        // How a coordinate is scaled, and where the picture's corner comes to lie.
-        let (x, y) = match self.fit {
-            _ if self.size.is_none() => ((1.0, 0.0), (1.0, 0.0)),
-            Fit::Pad => {
-                let (inner_width, inner_height) = image::padded((width, height), (frame_width, frame_height));
-                let (left, top) = ((frame_width - inner_width) / 2, (frame_height - inner_height) / 2);
-                (
-                    (f64::from(inner_width) / own_width, f64::from(left)),
-                    (f64::from(inner_height) / own_height, f64::from(top)),
-                )
-            }
-            Fit::Crop => {
-                let scale = scale_x.max(scale_y);
-                let corner = |frame: u32, own: f64| (f64::from(frame) - own * scale) / 2.0;
-                ((scale, corner(frame_width, own_width)), (scale, corner(frame_height, own_height)))
-            }
-            _ => ((scale_x, 0.0), (scale_y, 0.0)),
-        };
-        let moved = |at: f32, (scale, corner): (f64, f64), most: u32| {
-            (f64::from(at) * scale + corner).clamp(0.0, f64::from(most)) as f32
-        };
-        let in_frame = |bounds: &Bounds| {
-            let [left, top, right, bottom] = bounds.xyxy;
-            let xyxy = [
-                moved(left, x, frame_width),
-                moved(top, y, frame_height),
-                moved(right, x, frame_width),
-                moved(bottom, y, frame_height),
-            ];
-            // False of what is no number, too.
-            (xyxy[0] < xyxy[2] && xyxy[1] < xyxy[3]).then(|| Bounds { xyxy, ..bounds.clone() })
-        };
-        boxes.iter().filter_map(in_frame).collect()
+    pub fn move_boxes(&self, from: (u32, u32), boxes: &[Bounds]) -> Vec<Bounds> {
+        boxes::moved(boxes, &Placement::of(from, self.size, self.fit))
     }
 
     /// The recipe in words, for a footer.
@@ -141,77 +128,10 @@ impl Recipe {
         };
         let size = self.size.map_or("original".into(), |(width, height)| format!("{width}x{height}"));
         let fit = match self.fit {
-            Fit::Pad => "pad",
-            Fit::Crop => "crop",
+            image::Fit::Pad => "pad",
+            image::Fit::Crop => "crop",
             _ => "stretch",
         };
         format!("size={size} fit={fit} encode={encoding} quality={} background={}", self.quality, self.background)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn recipe(size: Option<(u32, u32)>, fit: Fit) -> Recipe {
-        Recipe { size, fit, encoding: None, quality: 90, background: Colour::WHITE }
-    }
-
-    fn bounds(xyxy: [f32; 4]) -> Bounds {
-        Bounds { label: None, class: None, score: None, xyxy }
-    }
-
-    fn moved(size: Option<(u32, u32)>, fit: Fit, from: (u32, u32), xyxy: [f32; 4]) -> Option<[f32; 4]> {
-        recipe(size, fit).move_boxes(from, &[bounds(xyxy)]).first().map(|bounds| bounds.xyxy)
-    }
-
-    #[test]
-    fn boxes_follow_their_picture() {
-        let (from, frame) = ((200, 100), Some((50, 50)));
-        let all = [0.0, 0.0, 200.0, 100.0];
-        assert_eq!(moved(None, Fit::Crop, from, [10.0, 10.0, 300.0, 20.0]), Some([10.0, 10.0, 200.0, 20.0]));
-        assert_eq!(moved(frame, Fit::Stretch, from, all), Some([0.0, 0.0, 50.0, 50.0]));
-        assert_eq!(moved(frame, Fit::Pad, from, all), Some([0.0, 12.0, 50.0, 37.0]));
-        assert_eq!(moved(frame, Fit::Crop, from, all), Some([0.0, 0.0, 50.0, 50.0]));
-        assert_eq!(moved(frame, Fit::Crop, from, [60.0, 20.0, 140.0, 60.0]), Some([5.0, 10.0, 45.0, 30.0]));
-    }
-
-    #[test]
-    fn boxes_that_nobody_sees_are_left_out() {
-        let frame = Some((50, 50));
-        for xyxy in [[0.0, 0.0, 50.0, 100.0], [f32::NAN, 0.0, 9.0, 9.0], [90.0, 10.0, 80.0, 20.0], [90.0; 4]] {
-            assert_eq!(moved(frame, Fit::Crop, (200, 100), xyxy), None, "{xyxy:?}");
-        }
-    }
-
-    #[test]
-    fn a_box_lies_where_its_pixels_are() {
-        // A dark square in a light picture, of each shape: the box of the dark pixels is the box that was moved.
-        for (fit, from) in
-            [(Fit::Stretch, (120, 80)), (Fit::Pad, (120, 80)), (Fit::Crop, (120, 80)), (Fit::Crop, (80, 120))]
-        {
-            let mut rgb =
-                image::Rgb { width: from.0, height: from.1, pixels: vec![255; from.0 as usize * from.1 as usize * 3] };
-            let inside = |x: u32, y: u32| (40..60).contains(&x) && (44..64).contains(&y);
-            for y in 0..from.1 {
-                for x in (0..from.0).filter(|&x| inside(x, y)) {
-                    let at = (y * from.0 + x) as usize * 3;
-                    rgb.pixels[at..at + 3].fill(0);
-                }
-            }
-            let frame = rgb.resize_quickly(200, 200, fit, Filter::Bilinear, Colour::WHITE);
-            let dark: Vec<(u32, u32)> = (0..200u32)
-                .flat_map(|y| (0..200u32).map(move |x| (x, y)))
-                .filter(|&(x, y)| frame.pixels[(y * 200 + x) as usize * 3] < 128)
-                .collect();
-            let xs = dark.iter().map(|p| p.0);
-            let ys = dark.iter().map(|p| p.1);
-            let seen = [xs.clone().min(), ys.clone().min(), xs.max().map(|x| x + 1), ys.max().map(|y| y + 1)];
-            let expected = moved(Some((200, 200)), fit, from, [40.0, 44.0, 60.0, 64.0]).expect("in the frame");
-            for (seen, expected) in seen.into_iter().zip(expected) {
-                let seen = seen.expect("dark pixels") as f32;
-                assert!((seen - expected).abs() <= 1.0, "{fit:?} {from:?}: {seen} {expected}");
-            }
-        }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use arrow_array::{Array, RecordBatch};
 
-use super::classes::{By, Wanted};
-use super::{Classes, Error};
+use super::Error;
+use super::classes::{By, Classes, Wanted};
 use crate::io::Within;
 use crate::names;
 use crate::species;

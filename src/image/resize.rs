@@ -80,7 +80,7 @@ pub fn letterboxed((width, height): (u32, u32), (frame_width, frame_height): (u3
 }
 
 /// Width and height of a picture that lies in a frame with its shape kept; one pixel at least.
-pub fn padded((width, height): (u32, u32), (frame_width, frame_height): (u32, u32)) -> (u32, u32) {
+pub(super) fn padded((width, height): (u32, u32), (frame_width, frame_height): (u32, u32)) -> (u32, u32) {
     let scale = (f64::from(frame_width) / f64::from(width)).min(f64::from(frame_height) / f64::from(height));
     let scaled = |side: u32, most: u32| ((f64::from(side) * scale).round() as u32).clamp(1, most);
     (scaled(width, frame_width), scaled(height, frame_height))

@@ -174,6 +174,9 @@ fn show<S: Survey>(
 }
 
 /// Stops where nobody wants the result any more.
-fn go_on(progress: &dyn Progress) -> Result<(), Failure> {
+///
+/// # Errors
+/// Nobody does.
+pub fn go_on(progress: &dyn Progress) -> Result<(), Failure> {
     if progress.is_cancelled() { Err(Failure::cancelled()) } else { Ok(()) }
 }

@@ -8,6 +8,7 @@ use arrow_array::{Array, ArrayRef, Float32Array, ListArray, RecordBatch, StringA
 use arrow_schema::{DataType, Field, Fields};
 
 use super::{Error, column};
+use crate::image::Placement;
 
 /// One box of a picture.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +37,13 @@ fn fields() -> Fields {
     ];
     fields.extend(["x1", "y1", "x2", "y2"].map(|name| column::field(name, DataType::Float32)));
     fields.into()
+}
+
+/// Boxes moved along with their picture into a frame and cut off at its edges. Those that are not seen any more are left
+/// out.
+pub fn moved(boxes: &[Bounds], place: &Placement) -> Vec<Bounds> {
+    let in_frame = |bounds: &Bounds| Some(Bounds { xyxy: place.moved(bounds.xyxy)?, ..bounds.clone() });
+    boxes.iter().filter_map(in_frame).collect()
 }
 
 /// A column of boxes; `None` is null: nobody has looked.

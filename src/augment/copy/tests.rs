@@ -1,3 +1,4 @@
+use super::super::recipe::DEFAULT_RECIPE;
 use super::*;
 
 fn augmenter(recipe: &str, size: Option<(u32, u32)>) -> Augmenter {

@@ -1,9 +1,11 @@
 //! Ultralytics' layout of a detection data set (docs.ultralytics.com/datasets/detect): `images/SPLIT/NAME.jpg`,
 //! `labels/SPLIT/NAME.txt` with a line `class x y width height` for each box, in parts of the picture, and `data.yaml`.
 
-use super::classes::yaml_text;
-use super::plan::{Names, Naming};
-use super::{Classes, Error, Finished, Folder, Item, Layout, Packer, Place, Plan, Whereabouts};
+use super::{Finished, Item, Layout, Packer, Whereabouts};
+use crate::export::Error;
+use crate::export::classes::{Classes, class_of, yaml_text};
+use crate::export::plan::{Names, Naming, Place, Plan};
+use crate::io::Folder;
 use crate::split::{SPLITS, Split};
 
 /// What the pictures are called.
@@ -81,11 +83,6 @@ fn lines(item: &Item, classes: &Classes) -> String {
         lines.push_str(&format!("{class} {}\n", parts.map(number).join(" ")));
     }
     lines
-}
-
-/// The class of a box: by its label; that of the row only where the box has none.
-pub fn class_of(label: Option<&str>, row: Option<u32>, classes: &Classes) -> Option<u32> {
-    label.map_or(row, |label| classes.number(label))
 }
 
 /// Six decimals, a millionth of the picture, without zeros at the end.

@@ -1,13 +1,15 @@
-//! The work of `augment`: rows are handed on, copies are named and made.
+//! The work: rows are handed on, copies are named and made.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
+use super::copy::{Augmenter, Picture};
 use super::earlier::PICTURES;
+use super::partners::Partners;
+use super::plan::Share;
 use super::rows::{self, New};
-use crate::augment::{Augmenter, Partners, Picture, Share};
 use crate::failure::Failure;
 use crate::image::{self, Encoding};
 use crate::io::{Folder, escape_bytes};
@@ -25,7 +27,7 @@ pub struct Item {
     /// Whether the rows themselves are written.
     keep: bool,
     /// The number of its first row in the table.
-    pub row: usize,
+    row: usize,
     copies: Vec<Copy>,
     /// Whether it is the one to say what is wrong with the picture.
     is_first: bool,
@@ -89,15 +91,35 @@ impl Planner {
 
 /// Makes the copies.
 pub struct Maker {
-    pub augmenter: Arc<Augmenter>,
-    pub partners: Arc<Partners>,
-    pub encoding: Encoding,
+    augmenter: Arc<Augmenter>,
+    partners: Arc<Partners>,
+    encoding: Encoding,
     /// Where copies go; `None` puts them into the table.
-    pub folder: Option<Arc<Folder>>,
+    folder: Option<Arc<Folder>>,
+    /// The rows whose pictures could not be read.
+    lost: Mutex<Vec<usize>>,
 }
 
 impl Maker {
+    /// Makes copies of this encoding, into the table or into a folder.
+    pub fn new(
+        augmenter: Arc<Augmenter>,
+        partners: Arc<Partners>,
+        encoding: Encoding,
+        folder: Option<Arc<Folder>>,
+    ) -> Maker {
+        Maker { augmenter, partners, encoding, folder, lost: Mutex::default() }
+    }
+
+    /// The numbers of the rows whose pictures could not be read.
+    pub fn lost(&self) -> Vec<usize> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Makes the copies of a piece, and lays it out as rows.
+    ///
+    /// # Errors
+    /// The rows lack what is needed, or a copy cannot be encoded or written.
     pub fn make(&self, item: &Item, schema: &SchemaRef) -> Result<Done, Failure> {
         let Item { batch, keep, copies, .. } = item;
         if copies.is_empty() {
@@ -122,12 +144,12 @@ impl Maker {
             Ok(made) => made,
             Err(problem) => {
                 let batch = rows::assemble(batch, *keep, Some(&problem), &[], schema)?;
-                let skipped = Skipped { key: images.key(0).into(), problem };
-                return Ok(Done {
-                    batch,
-                    skipped: item.is_first.then_some(skipped).into_iter().collect(),
-                    flawed: Vec::new(),
-                });
+                let mut skipped = Vec::new();
+                if item.is_first {
+                    self.lost.lock().unwrap_or_else(PoisonError::into_inner).push(item.row);
+                    skipped.push(Skipped { key: images.key(0).into(), problem });
+                }
+                return Ok(Done { batch, skipped, flawed: Vec::new() });
             }
         };
         let flaw = picture.flaw.as_ref().filter(|_| item.is_first).map(ToString::to_string);

@@ -9,10 +9,11 @@ use std::io::{self as stdio, Write};
 
 use serde_json::json;
 
-use super::plan::{Names, Naming};
-use super::{Error, Finished, Folder, Item, Layout, Packer, Place, Plan, Whereabouts};
+use super::{Finished, Item, Layout, Packer, Whereabouts};
+use crate::export::Error;
+use crate::export::plan::{Names, Naming, Place, Plan};
 use crate::image;
-use crate::io::{self, Sink};
+use crate::io::{self, Folder, Sink};
 
 /// What the pictures are called.
 pub const NAMING: Naming = Naming { names: Names::Dotless, boxes: false, classified: false };

@@ -12,10 +12,12 @@ use arrow_array::{ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray, S
 use arrow_schema::{DataType, SchemaRef};
 use serde_json::{Map, Value, json};
 
-use super::classes::yaml_text;
-use super::plan::{Names, Naming};
-use super::{Classes, Error, Finished, Folder, Item, Layout, Packer, Place, Plan, Whereabouts};
+use super::{Finished, Item, Layout, Packer, Whereabouts};
+use crate::export::Error;
+use crate::export::classes::{Classes, yaml_text};
+use crate::export::plan::{Names, Naming, Place, Plan};
 use crate::image;
+use crate::io::Folder;
 use crate::split::{SPLITS, Split};
 use crate::table::boxes;
 use crate::table::{self, Provenance, StreamFormat, Writer, column};

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use arrow_array::{Array, BooleanArray, RecordBatch};
 use arrow_schema::SchemaRef;
 
-use crate::export::manifest::Known;
-use crate::export::yolo::class_of;
-use crate::export::{self, Folder, Item, Layout, Made, Place, Plan, Recipe};
+use super::Error;
+use super::classes::class_of;
+use super::layout::{Item, Layout};
+use super::picture::Recipe;
+use super::plan::{Place, Plan};
 use crate::failure::Failure;
 use crate::image::{self, Flaw};
-use crate::io::Digest;
+use crate::io::{Digest, Folder};
+use crate::output::made::{Known, Made};
 use crate::stage::Skipped;
 use crate::table::boxes::{Bounds, Boxes};
 use crate::table::{Images, column};
@@ -26,6 +29,10 @@ pub struct Job {
     pub kept: SchemaRef,
     /// Whether boxes have the numbers of classes.
     pub numbered: bool,
+    /// Whether a text file lies beside a picture.
+    pub labels: bool,
+    /// What makes the same files again.
+    pub settings: String,
 }
 
 /// What became of a slice of rows.
@@ -91,7 +98,7 @@ impl Job {
             };
             match self.picture(&row, &bytes, &mut slice) {
                 Ok(picture) => slice.pictures.push(picture),
-                Err(export::Error::Image(problem)) => {
+                Err(Error::Image(problem)) => {
                     slice.skipped.push(Skipped { key: row.key.into(), problem: problem.to_string() });
                 }
                 Err(fatal) => return Err(fatal.into()),
@@ -106,7 +113,7 @@ impl Job {
     }
 
     /// Makes one picture, and its files where it has some of its own.
-    fn picture(&self, row: &Row, bytes: &[u8], slice: &mut Slice) -> Result<Picture, export::Error> {
+    fn picture(&self, row: &Row, bytes: &[u8], slice: &mut Slice) -> Result<Picture, Error> {
         let source = *blake3::hash(bytes).as_bytes();
         let file = self.layout.file(row.place, self.recipe.extension(bytes)?);
         let known = file.as_ref().and_then(|file| self.known.up_to_date(&self.folder, file, &source));

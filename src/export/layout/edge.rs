@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::classes::lines;
-use super::manifest::MANIFEST;
-use super::plan::{Names, Naming};
-use super::{Error, Finished, Folder, Item, Layout, Packer, Place, Plan, Recipe, Whereabouts};
-use crate::image::{self, Encoding};
-use crate::io::{Error as IoError, map};
+use super::{Finished, Item, Layout, Packer, Whereabouts};
+use crate::export::Error;
+use crate::export::classes::lines;
+use crate::export::manifest::MANIFEST;
+use crate::export::picture::Recipe;
+use crate::export::plan::{Names, Naming, Place, Plan};
+use crate::image::Encoding;
+use crate::io::{Error as IoError, Folder, map};
 use crate::model::{Fixed, hex};
 use crate::names::folded;
 
@@ -76,13 +78,13 @@ impl Edge {
     }
 
     /// How pictures are prepared: as the model is fed, but for the numbers that toolchains scale pixels by themselves.
-    pub fn recipe(&self, encoding: Option<Encoding>, quality: Option<u8>) -> Recipe {
+    pub fn recipe(&self, encoding: Option<Encoding>, quality: u8) -> Recipe {
         let preprocess = &self.model.preprocess;
         Recipe {
             size: Some((preprocess.width, preprocess.height)),
             fit: preprocess.fit,
             encoding: Some(encoding.unwrap_or(Encoding::Png)),
-            quality: quality.unwrap_or(image::JPEG_QUALITY),
+            quality,
             background: preprocess.background,
         }
     }

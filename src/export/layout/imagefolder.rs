@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use super::classes::line;
-use super::plan::{Names, Naming};
-use super::{Error, Finished, Folder, Item, Layout, Packer, Place, Plan, Whereabouts};
+use super::{Finished, Item, Layout, Packer, Whereabouts};
+use crate::export::Error;
+use crate::export::classes::line;
+use crate::export::plan::{Names, Naming, Place, Plan};
+use crate::io::Folder;
 use crate::names;
 
 /// What the pictures are called.

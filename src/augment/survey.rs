@@ -6,14 +6,17 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use arrow_array::{Array, RecordBatch};
 use clap::ValueEnum;
 
-use crate::augment::{Candidate, Gathering, Share, is_box};
+use super::geometry::is_box;
+use super::hash::train;
+use super::partners::Gathering;
+use super::plan::{Candidate, Share};
 use crate::failure::Failure;
-use crate::io;
+use crate::io::{self, Within};
 use crate::names;
-use crate::split::Split;
-use crate::stage::{Done, Skipped};
+use crate::output::folder::refuse_row;
+use crate::stage;
 use crate::table::boxes::Boxes;
-use crate::table::column::{self, hashes, read_hashes};
+use crate::table::column::{self, read_hashes};
 use crate::table::{Error, Images};
 
 /// Which column holds the class.
@@ -38,6 +41,8 @@ pub struct Survey {
     pub partners: Option<Gathering>,
     /// Rows of parents with boxes that are none, and how many of these.
     pub broken: Vec<(usize, usize)>,
+    /// The folder that is to be written, in which no picture may lie.
+    within: Option<Within>,
 }
 
 /// The classes: what is counted, and what each is called.
@@ -47,7 +52,8 @@ pub struct Classes {
 }
 
 impl Survey {
-    pub fn new(samples: usize, partners: Option<Gathering>) -> Survey {
+    /// Keeps the first parents, so many, and puts all away where others may be mixed with them.
+    pub fn new(samples: usize, partners: Option<Gathering>, within: Option<Within>) -> Survey {
         Survey {
             rows: Vec::new(),
             ids: Vec::new(),
@@ -58,11 +64,61 @@ impl Survey {
             most_samples: samples,
             partners,
             broken: Vec::new(),
+            within,
         }
     }
 
-    pub fn look(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
+    /// Settles the classes, as `split` does: ids where there are any, else labels.
+    ///
+    /// # Errors
+    /// No row has what they are to be settled by.
+    pub fn classes(&mut self, by: Option<By>) -> Result<Classes, Failure> {
+        let has = |by: By| match by {
+            By::Id => self.ids.iter().any(Option::is_some),
+            By::Label => self.labels.iter().any(Option::is_some),
+        };
+        if let Some(by) = by.filter(|&by| !has(by)) {
+            let name = if by == By::Id { column::ID } else { column::LABEL };
+            let hint = "without --by all pictures are one class; `pokedex scan --meta CSV` adds ids and labels";
+            return Err(Failure::failed(format!("no row has a value in column `{name}`"), Some(hint.into())));
+        }
+        let by = by.or_else(|| [By::Id, By::Label].into_iter().find(|&by| has(by)));
+        let mut labels = vec![""; self.numbers.len()];
+        self.numbers.iter().for_each(|(label, &number)| labels[number as usize] = label);
+        let (ids, own_labels) = (std::mem::take(&mut self.ids), std::mem::take(&mut self.labels));
+        let (mut numbers, mut names) = (HashMap::new(), Vec::new());
+        let mut settled = |row: usize| {
+            let (value, name) = match by {
+                Some(By::Id) => (ids[row].map(i64::from), ids[row].map(|id| id.to_string())),
+                Some(By::Label) => {
+                    (own_labels[row].map(i64::from), own_labels[row].map(|label| labels[label as usize].to_string()))
+                }
+                None => (None, None),
+            };
+            *numbers.entry(value).or_insert_with(|| {
+                names.push(name.unwrap_or_else(|| "(none)".into()));
+                names.len() as u32 - 1
+            })
+        };
+        let mut rows = std::mem::take(&mut self.rows);
+        for (row, candidate) in rows.iter_mut().enumerate() {
+            match candidate {
+                Candidate::Other => {}
+                Candidate::Copy { class, .. } | Candidate::Parent { class, .. } => *class = settled(row),
+            }
+        }
+        Ok(Classes { rows, names })
+    }
+}
+
+impl stage::Survey for Survey {
+    const NAME: &'static str = "read";
+
+    fn look(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
         let images = Images::of(batch)?;
+        if let Some(within) = &mut self.within {
+            (0..batch.num_rows()).try_for_each(|row| refuse_row(within, &images, row))?;
+        }
         let (ids, labels) = (column::ints(batch, column::ID)?, column::text(batch, column::LABEL)?);
         let (contents, parents) = (read_hashes(batch, column::CONTENT_HASH)?, read_hashes(batch, column::PARENT_HASH)?);
         let drawn = column::text(batch, column::AUGMENTATION)?;
@@ -103,45 +159,6 @@ impl Survey {
         }
         Ok(())
     }
-
-    /// Settles the classes, as `split` does: ids where there are any, else labels.
-    pub fn classes(&mut self, by: Option<By>) -> Result<Classes, Failure> {
-        let has = |by: By| match by {
-            By::Id => self.ids.iter().any(Option::is_some),
-            By::Label => self.labels.iter().any(Option::is_some),
-        };
-        if let Some(by) = by.filter(|&by| !has(by)) {
-            let name = if by == By::Id { column::ID } else { column::LABEL };
-            let hint = "without --by all pictures are one class; `pokedex scan --meta CSV` adds ids and labels";
-            return Err(Failure::failed(format!("no row has a value in column `{name}`"), Some(hint.into())));
-        }
-        let by = by.or_else(|| [By::Id, By::Label].into_iter().find(|&by| has(by)));
-        let mut labels = vec![""; self.numbers.len()];
-        self.numbers.iter().for_each(|(label, &number)| labels[number as usize] = label);
-        let (ids, own_labels) = (std::mem::take(&mut self.ids), std::mem::take(&mut self.labels));
-        let (mut numbers, mut names) = (HashMap::new(), Vec::new());
-        let mut settled = |row: usize| {
-            let (value, name) = match by {
-                Some(By::Id) => (ids[row].map(i64::from), ids[row].map(|id| id.to_string())),
-                Some(By::Label) => {
-                    (own_labels[row].map(i64::from), own_labels[row].map(|label| labels[label as usize].to_string()))
-                }
-                None => (None, None),
-            };
-            *numbers.entry(value).or_insert_with(|| {
-                names.push(name.unwrap_or_else(|| "(none)".into()));
-                names.len() as u32 - 1
-            })
-        };
-        let mut rows = std::mem::take(&mut self.rows);
-        for (row, candidate) in rows.iter_mut().enumerate() {
-            match candidate {
-                Candidate::Other => {}
-                Candidate::Copy { class, .. } | Candidate::Parent { class, .. } => *class = settled(row),
-            }
-        }
-        Ok(Classes { rows, names })
-    }
 }
 
 /// The number of a copy, from what was drawn for it.
@@ -149,37 +166,6 @@ fn number(drawn: &str) -> Option<u32> {
     let drawn: serde_json::Value = serde_json::from_str(drawn).ok()?;
     // A number that nobody counted to was not written here.
     drawn.get("copy")?.as_u64()?.try_into().ok().filter(|&number: &u32| number < 1 << 30)
-}
-
-/// Which rows are of train.
-fn train(batch: &RecordBatch) -> Result<Vec<bool>, Error> {
-    let splits = column::text(batch, column::SPLIT)?;
-    let splits = splits.ok_or_else(|| column::missing(&batch.schema(), column::SPLIT, "table"))?;
-    // Pictures of no other split are augmented.
-    Ok(splits.iter().map(|split| split.and_then(Split::named) == Some(Split::Train)).collect())
-}
-
-/// Adds the hash of every picture of train that has none.
-pub fn with_hashes(batch: &RecordBatch, schema: &arrow_schema::SchemaRef) -> Result<Done, Error> {
-    let images = Images::of(batch)?;
-    let mut digests = read_hashes(batch, column::CONTENT_HASH)?;
-    let mut errors: Vec<Option<String>> =
-        (0..batch.num_rows()).map(|row| images.error(row).map(str::to_string)).collect();
-    let mut skipped = Vec::new();
-    for (row, is_train) in train(batch)?.into_iter().enumerate() {
-        if is_train && errors[row].is_none() && digests[row].is_none() {
-            match images.read(row) {
-                Ok(bytes) => digests[row] = Some(*blake3::hash(&bytes).as_bytes()),
-                Err(problem) => {
-                    skipped.push(Skipped { key: images.key(row).into(), problem: problem.clone() });
-                    errors[row] = Some(problem);
-                }
-            }
-        }
-    }
-    let errors: arrow_array::ArrayRef = std::sync::Arc::new(arrow_array::StringArray::from(errors));
-    let batch = column::put(batch, schema, &[(column::CONTENT_HASH, hashes(&digests)), (column::ERROR, errors)]);
-    Ok(Done { batch, skipped, flawed: Vec::new() })
 }
 
 /// The keys of the table, and those of the copies.

@@ -1,17 +1,23 @@
-//! The contact sheet of `augment --preview`: a picture a line, and to its right what becomes of it.
+//! The contact sheet: a picture a line, and to its right what becomes of it.
 
+use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
-use crate::augment::{Augmenter, Partners};
+use super::copy::Augmenter;
+use super::partners::Partners;
 use crate::failure::Failure;
 use crate::image::{self, Colour, Encoding, Filter, Fit, Rgb};
+use crate::io::{self, Sink};
+use crate::progress::Progress;
+use crate::stage::{Work, in_order, pool};
 use crate::table::Images;
 use crate::table::boxes::{Bounds, Boxes};
 
 /// Pictures, and cells a line: the picture itself and its copies.
-pub const LINES: usize = 8;
+pub(super) const LINES: usize = 8;
 const CELLS: usize = 8;
 /// Sides of a cell and of what lies between them, in pixels.
 const CELL: u32 = 160;
@@ -19,8 +25,39 @@ const GAP: u32 = 4;
 const FRAME: Colour = Colour([40; 3]);
 const BOX: [u8; 3] = [255, 45, 85];
 
+/// Draws the sheet of some rows of one picture each.
+///
+/// # Errors
+/// None of the pictures can be read, or the sheet cannot be written.
+pub fn draw(
+    (path, mut sink): (&Path, Sink),
+    samples: Vec<RecordBatch>,
+    augmenter: &Arc<Augmenter>,
+    partners: &Arc<Partners>,
+    work: &Work,
+    progress: &mut dyn Progress,
+) -> Result<(), Failure> {
+    progress.start("preview", Some(samples.len() as u64));
+    let (augmenter, partners) = (augmenter.clone(), partners.clone());
+    let drawn = in_order(pool(work.threads)?, samples.into_iter(), move |sample| line(&sample, &augmenter, &partners));
+    let mut lines = Vec::new();
+    for line in drawn {
+        progress.advance(1);
+        lines.extend(line?);
+    }
+    progress.finish();
+    if lines.is_empty() {
+        return Err(Failure::failed("no picture of train can be read", Some("pokedex scan --verify INPUT".into())));
+    }
+    let fail = |source| io::Error::Write { path: path.into(), source };
+    sink.write_all(&sheet(&lines)?).map_err(fail)?;
+    sink.finish()?;
+    progress.done(&format!("{}: {} pictures and their copies", path.display(), lines.len()));
+    Ok(())
+}
+
 /// A line of the sheet: the picture of a batch's only row and its first copies; `None` where it cannot be read.
-pub fn line(batch: &RecordBatch, augmenter: &Augmenter, partners: &Arc<Partners>) -> Result<Option<Vec<Rgb>>, Failure> {
+fn line(batch: &RecordBatch, augmenter: &Augmenter, partners: &Arc<Partners>) -> Result<Option<Vec<Rgb>>, Failure> {
     let images = Images::of(batch)?;
     let boxes = Boxes::of(batch)?.and_then(|boxes| boxes.get(0));
     let Ok(bytes) = images.read(0) else { return Ok(None) };
@@ -63,13 +100,18 @@ fn cell(picture: &Rgb, boxes: Option<&[Bounds]>) -> Rgb {
 }
 
 /// Says in a sheet (as a PNG's chunk, with its length and check) that it is one, so that only sheets are replaced by sheets.
-pub const MARK: &[u8] = b"\0\0\0\x22tEXtSoftware\0pokedex augment --preview\x3f\x76\xb1\x03";
+const MARK: &[u8] = b"\0\0\0\x22tEXtSoftware\0pokedex augment --preview\x3f\x76\xb1\x03";
+
+/// Whether a file that begins so is a sheet.
+pub fn is_one(start: &[u8]) -> bool {
+    start.windows(MARK.len()).any(|window| window == MARK)
+}
 
 /// Where the header of a PNG ends: after its signature and its chunk `IHDR`.
 const AFTER_HEADER: usize = 8 + 25;
 
 /// The whole sheet as a PNG.
-pub fn sheet(lines: &[Vec<Rgb>]) -> Result<Vec<u8>, Failure> {
+fn sheet(lines: &[Vec<Rgb>]) -> Result<Vec<u8>, Failure> {
     let side = |cells: usize| cells as u32 * (CELL + GAP) + GAP;
     let (width, height) = (side(CELLS), side(lines.len()));
     let mut sheet = Rgb { width, height, pixels: FRAME.0.repeat(width as usize * height as usize) };

@@ -9,10 +9,11 @@ use std::io::{BufWriter, Seek, Write};
 
 use serde_json::json;
 
-use super::plan::{Names, Naming};
-use super::yolo::class_of;
-use super::{Error, Finished, Folder, Item, Layout, Packer, Place, Plan, Whereabouts};
-use crate::io::{self, Sink};
+use super::{Finished, Item, Layout, Packer, Whereabouts};
+use crate::export::Error;
+use crate::export::classes::class_of;
+use crate::export::plan::{Names, Naming, Place, Plan};
+use crate::io::{self, Folder, Sink};
 use crate::split::{SPLITS, Split};
 
 /// What the pictures are called.
