@@ -6,6 +6,7 @@
 
 mod calibrate;
 mod file;
+mod kept;
 mod linear;
 mod neighbours;
 mod rows;
@@ -13,6 +14,7 @@ mod train;
 
 pub use calibrate::{Accept, Calibration, STRANGER, UNSEEN};
 pub use file::is_head;
+pub use kept::Keeper;
 pub use linear::{Limits, Objective, Step};
 pub use neighbours::NOBODY;
 pub use rows::{Rows, RowsBuilder, Scaling};

@@ -7,28 +7,29 @@
 //!                                           └── train ── classify ── evaluate
 //! ```
 //!
-//! Modules, from the command line down; each imports only from those below it:
+//! The command line is one door of this library; whoever builds another finds here what each stage does, without a terminal:
+//! functions that take paths, tables and options, give typed results and a [`Failure`](failure::Failure) with a hint, say what
+//! they do to a [`Progress`](progress::Progress), and never print. A [`query::Session`] is opened once and asked from many
+//! threads; `examples/search.rs` embeds a folder, indexes it and asks, in one process.
 //!
-//! - [`cli`]: one file a subcommand; the only part that knows the terminal, with [`ui`]
-//! - [`stage`]: rows in, rows out, in order, on several threads
-//! - [`index`]: search, and the fused search of the built-in Pokédex
-//! - [`head`]: from vectors to probabilities of classes, and how that is learnt
-//! - [`embed`]: from images to vectors
-//! - [`model`]: towers, their identity, engines, the cache of vectors
-//! - [`check`]: what is wrong with a data set
-//! - [`export`]: data sets in the layouts of training tools
-//! - [`augment`]: more pictures out of few, for training
-//! - [`convert`]: images to files, and what need not be done again
-//! - [`terminal`]: pictures as what a terminal shows
-//! - [`split`], [`duplicates`], [`metrics`]: pure functions
-//! - [`runs`]: the log of trainings and evaluations
+//! Modules, from the door down. Each imports only from lines below its own, which a test holds; `docs/architecture.md` walks
+//! through them with one picture.
+//!
+//! - [`cli`]: a door: one file a subcommand, its arguments and its help; the only part that knows the terminal
+//! - [`query`], [`classify`], [`train`], [`evaluate`], [`indexing`], [`export`], [`check`], [`augment`], [`convert`]: stages, by
+//!   subject
+//! - [`scan`], [`split`], [`embed`]: stages of which others use a part
+//! - [`output`]: what a run may create and replace, and how results are shown
+//! - [`stage`]: the contract of a stage and the driver that runs any: rows in, rows out, in order, on several threads
+//! - [`index`], [`head`], [`runs`]: search, and the fused search of the built-in Pokédex; from vectors to probabilities of
+//!   classes, and how that is learnt; the log of trainings and evaluations
+//! - [`model`], [`duplicates`], [`terminal`], [`words`]: towers, their identity, engines, the cache of vectors; near copies;
+//!   pictures as what a terminal shows; how counts are said
 //! - [`table`]: Parquet and Arrow, the columns and their meaning
-//! - [`image`], [`species`], [`matrix`]: pictures, names and products of matrices, pure functions
-//! - [`filter`]: which rows of a table pass a condition in SQL
-//! - [`notes`]: what was passed over or read leniently, counted for the end of a run
-//! - [`guard`]: panics of other people's code, turned into errors
-//! - [`names`]: names of files that stay apart on every file system
-//! - [`io`]: `-`, files, folders, atomic writes
+//! - [`filter`], [`image`], [`io`]: conditions in SQL; pictures; `-`, files, folders, atomic writes
+//! - [`failure`], [`progress`], [`notes`], [`guard`], [`names`], [`species`], [`matrix`], [`metrics`]: what was wrong and what to
+//!   do about it; who watches; what was passed over; panics of other people's code, turned into errors; names of files that
+//!   stay apart on every file system; the 1025 names; products of matrices; figures of predictions
 
 pub mod augment;
 pub mod check;

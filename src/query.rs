@@ -26,6 +26,8 @@ pub use questions::{questions_in, with_directions};
 pub use results::{Columns, Group, Looks, write_results};
 pub use session::Session;
 
+use ndarray::ArrayView1;
+
 use crate::index::{Error, Metric, Term, Weighted, parse_terms};
 use crate::model::Engine;
 use crate::table::column;
@@ -71,6 +73,11 @@ impl Question {
         let terms = parse_terms(arguments)?;
         let text = arguments.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(" ");
         Ok(Question { text, terms, vector: None, model: None })
+    }
+
+    /// A vector that somebody computed; it is compared with those of the index by its direction.
+    pub fn of_vector(name: &str, vector: ArrayView1<f32>) -> Question {
+        Question { text: name.into(), terms: Vec::new(), vector: Some(vector.to_vec()), model: None }
     }
 
     /// Whether something in it must be embedded.

@@ -7,6 +7,7 @@
 //!
 //! The column names and their meaning are the contract of the whole program; see [`mod@column`].
 
+mod arrays;
 pub mod boxes;
 pub mod cells;
 pub mod column;

@@ -12,8 +12,9 @@ use super::classes::empty;
 use super::judge::Judge;
 use super::sources::Wishes;
 use crate::failure::Failure;
-use crate::head::{Class, Doubt, Feature, Method, NOBODY};
+use crate::head::{Class, Doubt, Feature, Keeper, Method, NOBODY};
 use crate::index::{Check, Packed, Unfit, packed_beside};
+use crate::io;
 use crate::model::{normalise, short_id};
 use crate::notes;
 use crate::table::{Table, column};
@@ -64,7 +65,7 @@ pub(super) fn index(wishes: &Wishes, path: &Path, neighbours: usize) -> Result<J
                 classes.len() as u32 - 1
             });
             classes[place as usize].rows += 1;
-            voters.add(vector, place);
+            voters.add(vector, place)?;
         }
     }
     if let Some(unfit) = unfit.message() {
@@ -74,7 +75,7 @@ pub(super) fn index(wishes: &Wishes, path: &Path, neighbours: usize) -> Result<J
         let hint = "rows vote for their label: `pokedex scan FOLDER --meta CSV` adds labels";
         return Err(Failure::failed(format!("{name}: no row has a vector and a label"), Some(hint.into())));
     }
-    (head.rows, head.owners) = voters.finish();
+    (head.rows, head.owners) = voters.finish()?;
     head.classes = by_name(classes, &mut head.owners);
     let model = footer.map(|full| short_id(&full)).or(check.model().map(str::to_string)).filter(|id| id != "unknown");
     head.features[0] = Feature { dimension: check.dimension, model, ..head.features[0].clone() };
@@ -97,7 +98,7 @@ fn by_name(classes: Vec<Class>, owners: &mut [u32]) -> Vec<Class> {
 struct Voters {
     /// What lends the vectors, as long as it holds what the table holds; then `own` is empty, and every row has an owner.
     packed: Option<Lent>,
-    own: Vec<f32>,
+    own: Keeper,
     owners: Vec<u32>,
 }
 
@@ -122,22 +123,26 @@ impl Lent {
 impl Voters {
     fn new(packed: Option<Packed>) -> Voters {
         let lent = |packed: Packed| Lent { blocks: packed.blocks(), dimension: packed.dimension() };
-        Voters { packed: packed.map(lent), own: Vec::new(), owners: Vec::new() }
+        Voters { packed: packed.map(lent), own: Keeper::default(), owners: Vec::new() }
     }
 
     /// The next row votes.
-    fn add(&mut self, vector: &[f32], owner: u32) {
+    ///
+    /// # Errors
+    /// There is no room for it.
+    fn add(&mut self, vector: &[f32], owner: u32) -> Result<(), io::Error> {
         let mut vector = vector.to_vec();
         normalise(&mut vector);
         if let Some(packed) = &self.packed
             && !packed.row(self.owners.len()).is_some_and(|lent| is_same(lent, &vector))
         {
-            self.copy();
+            self.copy()?;
         }
         if self.packed.is_none() {
-            self.own.extend_from_slice(&vector);
+            self.own.push(&vector)?;
         }
         self.owners.push(owner);
+        Ok(())
     }
 
     /// The next row does not.
@@ -148,22 +153,26 @@ impl Voters {
     }
 
     /// Copies what was lent so far, to go on without.
-    fn copy(&mut self) {
-        let Some(packed) = self.packed.take() else { return };
-        let voters = (0..self.owners.len()).filter(|&row| self.owners[row] != NOBODY);
-        self.own = voters.filter_map(|row| packed.row(row)).flatten().copied().collect();
+    fn copy(&mut self) -> Result<(), io::Error> {
+        let Some(packed) = self.packed.take() else { return Ok(()) };
+        let mut voters = (0..self.owners.len()).filter(|&row| self.owners[row] != NOBODY);
+        voters.try_for_each(|row| packed.row(row).map_or(Ok(()), |vector| self.own.push(vector)))?;
         self.owners.retain(|owner| *owner != NOBODY);
+        Ok(())
     }
 
     /// The vectors, of length 1, in blocks, and the owners of all rows.
-    fn finish(mut self) -> (Vec<ScalarBuffer<f32>>, Vec<u32>) {
+    ///
+    /// # Errors
+    /// There is no room for them.
+    fn finish(mut self) -> Result<(Vec<ScalarBuffer<f32>>, Vec<u32>), io::Error> {
         if self.packed.as_ref().is_some_and(|packed| packed.len() != self.owners.len()) {
-            self.copy();
+            self.copy()?;
         }
-        match self.packed {
+        Ok(match self.packed {
             Some(packed) => (packed.blocks, self.owners),
-            None => (vec![self.own.into()], self.owners),
-        }
+            None => (vec![self.own.finish()?], self.owners),
+        })
     }
 }
 
@@ -179,7 +188,7 @@ mod tests {
     /// Rows of two numbers, three a block.
     fn lent(rows: &[[f32; 2]]) -> Voters {
         let blocks = rows.chunks(3).map(|block| block.concat().into()).collect();
-        Voters { packed: Some(Lent { blocks, dimension: 2 }), own: Vec::new(), owners: Vec::new() }
+        Voters { packed: Some(Lent { blocks, dimension: 2 }), own: Keeper::default(), owners: Vec::new() }
     }
 
     const ROWS: [[f32; 2]; 5] = [[1.0, 0.0], [0.0, 1.0], [0.6, 0.8], [-1.0, 0.0], [0.0, -1.0]];
@@ -191,12 +200,11 @@ mod tests {
             match row {
                 1 => voters.leave_out(),
                 // A table may hold longer vectors; its index holds them of length 1.
-                3 => voters.add(&[-2.0, 0.0], 3),
-                _ => voters.add(vector, row as u32),
+                3 => voters.add(&[-2.0, 0.0], 3).expect("few"),
+                _ => voters.add(vector, row as u32).expect("few"),
             }
         }
-        assert!(voters.own.is_empty());
-        let (blocks, owners) = voters.finish();
+        let (blocks, owners) = voters.finish().expect("few");
         assert_eq!(blocks.iter().map(|block| block.len()).collect::<Vec<_>>(), [6, 4]);
         assert_eq!(owners, [0, NOBODY, 2, 3, 4]);
     }
@@ -207,9 +215,9 @@ mod tests {
             let mut voters = lent;
             voters.leave_out();
             for (row, vector) in ROWS.iter().enumerate().skip(1) {
-                voters.add(if row == other { &[0.8, 0.6] } else { vector }, row as u32);
+                voters.add(if row == other { &[0.8, 0.6] } else { vector }, row as u32).expect("few");
             }
-            voters.finish()
+            voters.finish().expect("few")
         };
         let (blocks, owners) = copied(lent(&ROWS), 3);
         assert_eq!(blocks, [[0.0, 1.0, 0.6, 0.8, 0.8, 0.6, 0.0, -1.0]]);

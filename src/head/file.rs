@@ -8,6 +8,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Schema};
 
+use super::kept::Keeper;
 use super::neighbours::NOBODY;
 use super::{Class, Doubt, Error, Feature, Head, Method, Scaling};
 use crate::io::Sink;
@@ -156,6 +157,7 @@ impl Head {
         let knn = head.method == Method::Knn;
         let places: std::collections::HashMap<String, u32> =
             (0..).zip(&head.classes).map(|(place, class)| (class.label.clone(), place)).collect();
+        let mut kept = Keeper::default();
         for batch in table {
             let batch = batch?;
             let missing = |column| column::missing(&batch.schema(), column, &name);
@@ -177,7 +179,10 @@ impl Head {
             let vectors = column::vectors(&batch, WEIGHTS, &name)?;
             for row in 0..batch.num_rows() {
                 let weights = vectors.get(row).ok_or_else(|| fail("a row has no weights".into()))?;
-                head.weights.extend_from_slice(weights);
+                match knn {
+                    true => kept.push(weights)?,
+                    false => head.weights.extend_from_slice(weights),
+                }
             }
             if head.method == Method::Linear {
                 let bias = batch.column_by_name(BIAS).ok_or_else(|| missing(BIAS))?;
@@ -186,7 +191,7 @@ impl Head {
             }
         }
         if knn {
-            head.rows = vec![std::mem::take(&mut head.weights).into()];
+            head.rows = vec![kept.finish()?];
         }
         head.check().map_err(fail)?;
         Ok(head)

@@ -262,12 +262,22 @@ pub struct Vectors {
     pub dimension: usize,
 }
 
-enum Spans {
+pub(super) enum Spans {
     Fixed(arrow_array::FixedSizeListArray),
     Offsets(Vec<Option<(usize, usize)>>),
 }
 
 impl Vectors {
+    /// Where each row's numbers are.
+    pub(super) fn spans(&self) -> &Spans {
+        &self.spans
+    }
+
+    /// The numbers of all rows, and maybe others.
+    pub(super) fn numbers(&self) -> &[f32] {
+        self.values.values()
+    }
+
     /// The vector of row `i`, or `None` where it is null.
     pub fn get(&self, i: usize) -> Option<&[f32]> {
         match &self.spans {
