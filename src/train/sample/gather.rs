@@ -1,6 +1,6 @@
 //! Row by row: which are to be learnt from, which to choose by, and of which class they are.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, Int32Array, RecordBatch, StringArray};
@@ -8,13 +8,18 @@ use arrow_array::{Array, Int32Array, RecordBatch, StringArray};
 use super::Sample;
 use crate::duplicates::Groups;
 use crate::failure::Failure;
-use crate::head::{Class, Feature, RowsBuilder, STRANGER, UNSEEN};
+use crate::head::{Class, Feature, Rows, RowsBuilder, STRANGER, UNSEEN};
 use crate::split::{Item, Ratios, Split, assign};
+use crate::table::Vectors;
 use crate::table::column::{self, read_hashes};
 use crate::train::Target;
 use crate::train::beside::Beside;
 use crate::train::columns::keys;
 use crate::words::printable;
+
+/// The sides of a division: rows to learn from, and rows to choose by.
+const TRAIN: usize = 0;
+const VALIDATION: usize = 1;
 
 /// Rows on their way into a sample.
 pub(super) struct Gather {
@@ -57,6 +62,10 @@ impl Gather {
     }
 
     /// Takes up the rows of a batch.
+    ///
+    /// # Errors
+    /// A split has a name that nobody knows, a vector holds what is no number, a column is of another type, or there is no
+    /// room in `TMPDIR`.
     pub(super) fn batch(
         &mut self,
         batch: &RecordBatch,
@@ -64,115 +73,75 @@ impl Gather {
         beside: &[Beside],
         name: &str,
     ) -> Result<(), Failure> {
-        let keys = keys(batch)?;
-        let splits = column::text(batch, column::SPLIT)?;
-        let errors = column::text(batch, column::ERROR)?;
-        let ids = column::ints(batch, column::ID)?;
-        let labels = self.labels(batch, ids.as_ref())?;
-        let hashes = read_hashes(batch, column::CONTENT_HASH)?;
-        let own =
-            |column: &String| batch.column_by_name(column).map(|_| column::vectors(batch, column, name)).transpose();
-        let own = columns.iter().map(own).collect::<Result<Vec<_>, _>>()?;
+        let facts = Facts::of(batch, self.target, columns, name)?;
         let mut vector: Vec<f32> = Vec::new();
-        for (row, hash) in hashes.iter().enumerate() {
-            let key = keys.value(row);
+        for row in 0..batch.num_rows() {
             self.rows += 1;
-            let split =
-                splits.as_ref().filter(|s| s.is_valid(row)).map(|s| Split::named(s.value(row)).ok_or(s.value(row)));
-            let label = labels.is_valid(row).then(|| labels.value(row));
-            let side = match split {
-                None if splits.is_some() => {
-                    self.without_split += 1;
-                    continue;
-                }
-                None => 0,
-                Some(Ok(Split::Train)) => 0,
-                Some(Ok(Split::Validation)) => 1,
-                Some(Ok(Split::Test)) => {
-                    label.into_iter().for_each(|label| *self.tested.entry(label.into()).or_default() += 1);
-                    continue;
-                }
-                Some(Err(other)) => {
-                    let hint = crate::table::split::KNOWN.to_string();
-                    return Err(Failure::failed(format!("{name}: row {key}: split `{other}`"), Some(hint)));
-                }
-            };
-            let failed = errors.as_ref().is_some_and(|errors| errors.is_valid(row));
+            let Some(side) = self.side(&facts, row, name)? else { continue };
             self.meant += 1;
+            let failed = facts.errors.as_ref().is_some_and(|errors| errors.is_valid(row));
             self.failed += u64::from(failed);
-            vector.clear();
-            let mut found = !failed;
-            let others = beside.iter().map(|other| other.get(key)).collect::<Result<Vec<_>, _>>()?;
-            for (column, own) in columns.iter().zip(&own) {
-                match own {
-                    Some(own) => match own.get(row) {
-                        Some(own) => vector.extend_from_slice(own),
-                        None => found = false,
-                    },
-                    None => match others.iter().flatten().find_map(|other| other.get(column.as_str())) {
-                        Some(other) => vector.extend_from_slice(other),
-                        None => found = false,
-                    },
-                }
-            }
-            if !found || vector.is_empty() {
+            if failed || !facts.features(row, columns, beside, &mut vector)? {
                 self.without_vector += 1;
                 continue;
             }
             if vector.iter().any(|x| !x.is_finite()) {
-                let what = format!("{name}: row {key}: its vector holds a number that is not finite");
-                let sound = format!("key <> '{}'", key.replace('\'', "''"));
-                let hint = format!("leave it out: pokedex export {name} --where \"{sound}\" -o sound.parquet");
-                return Err(Failure::failed(what, Some(hint)));
+                return Err(not_finite(name, facts.keys.value(row)));
             }
-            let class = match label {
-                None if (side == 0 && splits.is_some()) || self.target == Target::Prediction => {
-                    self.without_class += 1;
-                    continue;
-                }
-                None => STRANGER,
-                Some(label) => {
-                    let next = u32::try_from(self.names.len()).expect("fewer than 2^32 classes");
-                    let class = *self.names.entry(label.into()).or_insert(next);
-                    if class == next {
-                        self.ids.push(ids.as_ref().filter(|ids| ids.is_valid(row)).map(|ids| ids.value(row)));
-                    }
-                    class
-                }
+            let Some(class) = self.class(&facts, row, side) else {
+                self.without_class += 1;
+                continue;
             };
             if self.kept[side].is_none() {
                 self.kept[side] = Some(RowsBuilder::new(vector.len())?);
             }
             self.kept[side].as_mut().expect("it was made above").push(&vector, class)?;
-            if side == 0 {
-                let content = hash.map(|h| u64::from_le_bytes(h[..8].try_into().expect("a part of 32 bytes")));
-                // A hash that is the same in every build of the program.
-                let of_key = || u64::from_le_bytes(blake3::hash(key.as_bytes()).as_bytes()[..8].try_into().expect("8"));
-                self.contents.push(content.unwrap_or_else(of_key));
+            if side == TRAIN {
+                self.contents.push(facts.content(row));
             }
         }
         Ok(())
     }
 
-    fn labels(&self, batch: &RecordBatch, ids: Option<&Int32Array>) -> Result<StringArray, Failure> {
-        let rows = batch.num_rows();
-        Ok(match self.target {
-            Target::Label => column::text(batch, column::LABEL)?.unwrap_or_else(|| StringArray::new_null(rows)),
-            Target::Id => match ids {
-                Some(ids) => ids.iter().map(|id| id.map(|id| id.to_string())).collect(),
-                None => StringArray::new_null(rows),
-            },
-            Target::Prediction => {
-                let labels =
-                    column::text(batch, &column::prediction(1))?.unwrap_or_else(|| StringArray::new_null(rows));
-                let rejected = batch.column_by_name(column::REJECTED).and_then(|column| column.as_boolean_opt());
-                let believed = |row: usize| rejected.is_none_or(|r| r.is_valid(row) && !r.value(row));
-                labels.iter().enumerate().map(|(row, label)| label.filter(|_| believed(row))).collect()
+    /// On which side a row is; `None` where it is on neither.
+    fn side(&mut self, facts: &Facts, row: usize, name: &str) -> Result<Option<usize>, Failure> {
+        let Some(splits) = &facts.splits else { return Ok(Some(TRAIN)) };
+        if splits.is_null(row) {
+            self.without_split += 1;
+            return Ok(None);
+        }
+        match Split::named(splits.value(row)) {
+            Some(Split::Train) => Ok(Some(TRAIN)),
+            Some(Split::Validation) => Ok(Some(VALIDATION)),
+            Some(Split::Test) => {
+                facts.label(row).into_iter().for_each(|label| *self.tested.entry(label.into()).or_default() += 1);
+                Ok(None)
             }
-        })
+            None => {
+                let what = format!("{name}: row {}: split `{}`", facts.keys.value(row), splits.value(row));
+                Err(Failure::failed(what, Some(crate::table::split::KNOWN.to_string())))
+            }
+        }
+    }
+
+    /// The class of a row, [`STRANGER`] where it can show what is none; `None` where it is of no use without one.
+    fn class(&mut self, facts: &Facts, row: usize, side: usize) -> Option<u32> {
+        let Some(label) = facts.label(row) else {
+            let is_to_be_learnt = side == TRAIN && facts.splits.is_some();
+            return (!is_to_be_learnt && self.target != Target::Prediction).then_some(STRANGER);
+        };
+        let next = u32::try_from(self.names.len()).expect("fewer than 2^32 classes");
+        let class = *self.names.entry(label.into()).or_insert(next);
+        if class == next {
+            self.ids.push(facts.ids.as_ref().filter(|ids| ids.is_valid(row)).map(|ids| ids.value(row)));
+        }
+        Some(class)
     }
 
     /// Divides the rows, and puts their classes in order.
+    ///
+    /// # Errors
+    /// There is nothing to learn from, or of one class only; or there is no room in `TMPDIR`.
     pub(super) fn finish(
         mut self,
         features: Vec<Feature>,
@@ -180,55 +149,87 @@ impl Gather {
         (share, seed): (f64, u64),
         name: &str,
     ) -> Result<Sample, Failure> {
-        let Some(train) = self.kept[0].take() else {
+        let Some(train) = self.kept[TRAIN].take() else {
             return Err(self.nothing(name, has_split));
         };
-        let width = features.iter().map(|feature| feature.dimension).sum();
-        let train = train.finish()?;
-        let given = self.kept[1].take();
+        let given = self.kept[VALIDATION].take();
         let set_aside = given.is_none() && share > 0.0;
-        let (mut train, mut validation) = match given {
-            Some(validation) => (train, validation.finish()?),
-            None if share == 0.0 => (train, RowsBuilder::new(width)?.finish()?),
-            None => {
-                let items = self.contents.iter().zip(&train.classes);
-                let items: Vec<Item> = items.map(|(&content, &class)| Item { content, class, kept: None }).collect();
-                let ratios: Ratios = format!("{}/{share}/0", 1.0 - share).parse().expect("three numbers");
-                let splits = assign(&items, Groups::new(items.len()), ratios, seed).splits;
-                let classes = &train.classes;
-                // Rows without a class can only show what it is not to know.
-                train.divide(|row| classes[row] != STRANGER && splits[row] == Split::Train)?
-            }
-        };
-
-        // Classes in the order of their numbers, else of their names; those of train only.
+        let (mut train, mut validation) = self.divided(train, given, (share, seed))?;
         let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
         train.classes.iter().for_each(|&class| *counts.entry(class).or_default() += 1);
         if counts.is_empty() {
             return Err(self.nothing(name, has_split));
         }
-        let mut known: Vec<(Option<i32>, &String, u32)> = self
-            .names
-            .iter()
-            .filter(|(_, class)| counts.contains_key(class))
-            .map(|(label, &class)| (self.ids[class as usize], label, class))
-            .collect();
-        known.sort();
+        let known = self.known(&counts);
         if known.len() < 2 {
-            let label = printable(known[0].1);
+            let label = printable(&known[0].1);
             let hint = "a head tells classes apart: give it rows of at least two";
             return Err(Failure::failed(format!("{name}: all rows of train are {label}"), Some(hint.into())));
         }
         let places: HashMap<u32, u32> = (0..).zip(&known).map(|(place, (_, _, class))| (*class, place)).collect();
-        let classes: Vec<Class> = known
-            .iter()
-            .map(|(id, label, class)| Class { label: (*label).clone(), id: *id, rows: counts[class] })
-            .collect();
-        let mut unseen: BTreeMap<String, u64> = BTreeMap::new();
-        let labels: HashMap<u32, &String> = self.names.iter().map(|(label, &class)| (class, label)).collect();
-        let mut seen = 0;
         train.classes.iter_mut().for_each(|class| *class = places[class]);
-        for class in validation.classes.iter_mut().filter(|class| **class != STRANGER) {
+        let (seen, unseen) = self.met(&places, &mut validation.classes);
+        let class = |(id, label, class)| Class { label, id, rows: counts[&class] };
+        Ok(Sample {
+            features,
+            classes: known.into_iter().map(class).collect(),
+            train,
+            validation,
+            unseen,
+            seen,
+            without_vector: self.without_vector,
+            without_class: self.without_class,
+            set_aside,
+        })
+    }
+
+    /// The rows to learn from, each of a class, and those to choose by: those that are given, else a share of the others.
+    fn divided(
+        &mut self,
+        train: RowsBuilder,
+        given: Option<RowsBuilder>,
+        (share, seed): (f64, u64),
+    ) -> Result<(Rows, Rows), Failure> {
+        let train = train.finish()?;
+        let classes = &train.classes;
+        match given {
+            Some(validation) => Ok((train, validation.finish()?)),
+            // Nobody looks at rows without a class where nothing is chosen.
+            None if share == 0.0 => {
+                let strangers = classes.iter().filter(|class| **class == STRANGER).count();
+                self.without_class += strangers as u64;
+                let none = RowsBuilder::new(train.dimension)?.finish()?;
+                match strangers {
+                    0 => Ok((train, none)),
+                    _ => Ok((train.divide(|row| classes[row] != STRANGER)?.0, none)),
+                }
+            }
+            None => {
+                let items = self.contents.iter().zip(classes);
+                let items: Vec<Item> = items.map(|(&content, &class)| Item { content, class, kept: None }).collect();
+                let ratios: Ratios = format!("{}/{share}/0", 1.0 - share).parse().expect("three numbers");
+                let splits = assign(&items, Groups::new(items.len()), ratios, seed).splits;
+                // Rows without a class can only show what it is not to know.
+                Ok(train.divide(|row| classes[row] != STRANGER && splits[row] == Split::Train)?)
+            }
+        }
+    }
+
+    /// The classes that have rows to learn from, in the order of their numbers, else of their names.
+    fn known(&self, counts: &BTreeMap<u32, u64>) -> Vec<(Option<i32>, String, u32)> {
+        let own = self.names.iter().filter(|(_, class)| counts.contains_key(class));
+        let mut known: Vec<(Option<i32>, String, u32)> =
+            own.map(|(label, &class)| (self.ids[class as usize], label.clone(), class)).collect();
+        known.sort();
+        known
+    }
+
+    /// Gives rows to choose by the places of their classes, and says how many rows of them and of the test are of a class
+    /// that is learnt, and which others there are.
+    fn met(&self, places: &HashMap<u32, u32>, validation: &mut [u32]) -> (u64, BTreeMap<String, u64>) {
+        let labels: HashMap<u32, &String> = self.names.iter().map(|(label, &class)| (class, label)).collect();
+        let (mut seen, mut unseen): (u64, BTreeMap<String, u64>) = Default::default();
+        for class in validation.iter_mut().filter(|class| **class != STRANGER) {
             match places.get(class) {
                 Some(place) => {
                     seen += 1;
@@ -240,24 +241,13 @@ impl Gather {
                 }
             }
         }
-        let known: BTreeSet<&String> = classes.iter().map(|class| &class.label).collect();
-        for (label, count) in self.tested.iter() {
-            match known.contains(label) {
+        for (label, count) in &self.tested {
+            match self.names.get(label).is_some_and(|class| places.contains_key(class)) {
                 true => seen += count,
                 false => *unseen.entry(label.clone()).or_default() += count,
             }
         }
-        Ok(Sample {
-            features,
-            train,
-            validation,
-            unseen,
-            seen,
-            without_vector: self.without_vector,
-            without_class: self.without_class,
-            set_aside,
-            classes,
-        })
+        (seen, unseen)
     }
 
     /// Why there is nothing to learn from.
@@ -283,4 +273,95 @@ impl Gather {
         };
         Failure::failed(format!("{name}: {what}"), Some(hint.into()))
     }
+}
+
+/// What the rows of a batch say.
+struct Facts {
+    keys: StringArray,
+    splits: Option<StringArray>,
+    errors: Option<StringArray>,
+    ids: Option<Int32Array>,
+    labels: StringArray,
+    hashes: Vec<Option<[u8; 32]>>,
+    /// The vectors of each column of features that the table has itself.
+    vectors: Vec<Option<Vectors>>,
+}
+
+impl Facts {
+    fn of(batch: &RecordBatch, target: Target, columns: &[String], name: &str) -> Result<Facts, Failure> {
+        let ids = column::ints(batch, column::ID)?;
+        let own =
+            |column: &String| batch.column_by_name(column).map(|_| column::vectors(batch, column, name)).transpose();
+        Ok(Facts {
+            keys: keys(batch)?,
+            splits: column::text(batch, column::SPLIT)?,
+            errors: column::text(batch, column::ERROR)?,
+            labels: labels(batch, target, ids.as_ref())?,
+            ids,
+            hashes: read_hashes(batch, column::CONTENT_HASH)?,
+            vectors: columns.iter().map(own).collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn label(&self, row: usize) -> Option<&str> {
+        self.labels.is_valid(row).then(|| self.labels.value(row))
+    }
+
+    /// Puts the features of a row side by side; whether it has all.
+    fn features(
+        &self,
+        row: usize,
+        columns: &[String],
+        beside: &[Beside],
+        vector: &mut Vec<f32>,
+    ) -> Result<bool, Failure> {
+        vector.clear();
+        let key = self.keys.value(row);
+        let others = beside.iter().map(|other| other.get(key)).collect::<Result<Vec<_>, _>>()?;
+        for (column, own) in columns.iter().zip(&self.vectors) {
+            let found = match own {
+                Some(own) => own.get(row),
+                None => others.iter().flatten().find_map(|other| other.get(column.as_str())).map(Vec::as_slice),
+            };
+            match found {
+                Some(found) => vector.extend_from_slice(found),
+                None => return Ok(false),
+            }
+        }
+        Ok(!vector.is_empty())
+    }
+
+    /// What a row's place in a division follows from: its content, else its key, hashed in the same way in every build.
+    fn content(&self, row: usize) -> u64 {
+        let start = |hash: &[u8]| u64::from_le_bytes(hash[..8].try_into().expect("a part of 32 bytes"));
+        match &self.hashes[row] {
+            Some(hash) => start(hash),
+            None => start(blake3::hash(self.keys.value(row).as_bytes()).as_bytes()),
+        }
+    }
+}
+
+/// The classes of the rows.
+fn labels(batch: &RecordBatch, target: Target, ids: Option<&Int32Array>) -> Result<StringArray, Failure> {
+    let rows = batch.num_rows();
+    Ok(match target {
+        Target::Label => column::text(batch, column::LABEL)?.unwrap_or_else(|| StringArray::new_null(rows)),
+        Target::Id => match ids {
+            Some(ids) => ids.iter().map(|id| id.map(|id| id.to_string())).collect(),
+            None => StringArray::new_null(rows),
+        },
+        Target::Prediction => {
+            let labels = column::text(batch, &column::prediction(1))?.unwrap_or_else(|| StringArray::new_null(rows));
+            let rejected = batch.column_by_name(column::REJECTED).and_then(|column| column.as_boolean_opt());
+            let believed = |row: usize| rejected.is_none_or(|r| r.is_valid(row) && !r.value(row));
+            labels.iter().enumerate().map(|(row, label)| label.filter(|_| believed(row))).collect()
+        }
+    })
+}
+
+fn not_finite(name: &str, key: &str) -> Failure {
+    let what = format!("{name}: row {key}: its vector holds a number that is not finite");
+    let sound = format!("key <> '{}'", key.replace('\'', "''"));
+    let hint = format!("leave it out: pokedex export {name} --where \"{sound}\" -o sound.parquet");
+    Failure::failed(what, Some(hint))
 }
