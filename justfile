@@ -73,6 +73,10 @@ peers-graph:
 beside old work="target/beside":
     python3 benches/beside.py {{old}} target/release/pokedex --work {{work}}
 
+# Two builds on one folder: the same bytes, words and exit codes? (needs numpy and Pillow)
+same old:
+    python3 benches/same_bytes.py {{old}} target/release/pokedex
+
 # Hostile bytes for what opens files and reads queries (needs nightly and cargo-fuzz), some seconds each
 fuzz seconds="300":
     for target in terms condition index_open data_yaml label_file coco_json shard npy model_json processor; do cargo +nightly fuzz run -s none $target -- -max_total_time={{seconds}} || exit 1; done

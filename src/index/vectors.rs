@@ -92,7 +92,7 @@ fn needed(name: &str, column: &str) -> bool {
 
 /// The rows of an array of one or two dimensions in NumPy's format
 /// (<https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>): a header that is a Python dictionary with
-/// three keys, and the numbers. The crate that reads it, `npyz`, brings a parser generator and C along for that.
+/// three keys, and the numbers. What crates that read it bring along stands in `docs/dependencies.md`.
 fn numpy(bytes: &[u8]) -> Result<Vec<Vec<f32>>, String> {
     let damaged = || "is no sound NumPy file".to_string();
     let (length, at) = match bytes.get(6).ok_or_else(damaged)? {
