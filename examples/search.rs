@@ -1,4 +1,4 @@
-//! Embeds the pictures of a folder, indexes them and answers three questions, all in one process:
+//! Embeds the pictures of a folder, indexes them and answers questions, all in one process:
 //! `cargo run --release --example search -- photos/ "a red bird" "night" ./sketch.png`
 
 use std::path::PathBuf;

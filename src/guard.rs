@@ -15,7 +15,8 @@ pub fn catch<T>(work: impl FnOnce() -> T) -> Option<T> {
     result
 }
 
-/// Keeps panics that [`catch`] turns into errors from being printed; before any other, `clean_up` runs.
+/// Keeps panics that [`catch`] turns into errors from being printed; before any other, `clean_up` runs,
+/// which may take it that the process ends.
 pub fn install(clean_up: fn()) {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {

@@ -37,8 +37,9 @@ pub trait Progress: Send {
         let _ = message;
     }
 
-    /// Whether nobody wants the result any more: the stage stops before its next slice of rows, with
-    /// [`Failure::cancelled`](crate::failure::Failure::cancelled).
+    /// Whether nobody wants the result any more: the stage stops before its next rows, with
+    /// [`Failure::cancelled`](crate::failure::Failure::cancelled). Growing an index's trees or graph, resampling for
+    /// intervals, comparing two tables of predictions and writing the splits of rows are finished first.
     fn is_cancelled(&self) -> bool {
         false
     }

@@ -2,8 +2,8 @@
 //!
 //! There are two kinds. Of a [`Stage`] every row's result depends on that row alone: `scan`, `convert-rgb`, `embed`,
 //! `classify`. [`Work::write`] runs one from a table to a sink; [`Work::through`] makes a table of it, so that stages
-//! compose in memory, with no Parquet between them. A [`Survey`] must see all rows before it can say anything: `split`,
-//! `index`, `check`, `train`; [`Work::survey`] shows them to it. Neither knows of files, threads or terminals.
+//! compose in memory, with no Parquet between them. A [`Survey`] must see all rows before it can say anything, as `split`
+//! and `index` must; [`Work::survey`] shows them to it. Neither knows of files, threads or terminals.
 
 mod order;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::{Claims, Depth, Report, Row, Rows, Rule, Seen, Settings, look};
 use crate::duplicates::PerceptualHash;
 use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::stage::{in_order, pool, slices};
+use crate::stage::{go_on, in_order, pool, slices};
 use crate::table::boxes::{Bounds, Boxes};
 use crate::table::column::{self, read_hashes};
 use crate::table::{Error, Images, Table};
@@ -38,6 +38,7 @@ pub fn look_at_all(
     };
     for done in in_order(pool(threads)?, slices(table, slice), work) {
         let (batch, seen) = done?;
+        go_on(progress)?;
         push(&mut rows, &batch, seen)?;
         progress.advance(batch.num_rows() as u64);
     }

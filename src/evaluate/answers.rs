@@ -149,7 +149,7 @@ pub fn each(
     table: Table,
     columns: &Columns,
     mut look: impl FnMut(Answer) -> Result<(), Failure>,
-    mut done: impl FnMut(u64),
+    mut done: impl FnMut(u64) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let name = table.name.clone();
     for batch in table.with_keys() {
@@ -158,7 +158,7 @@ pub fn each(
         for i in 0..cells.keys.len() {
             look(cells.answer(i)?)?;
         }
-        done(cells.keys.len() as u64);
+        done(cells.keys.len() as u64)?;
     }
     Ok(())
 }

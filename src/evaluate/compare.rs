@@ -108,7 +108,7 @@ fn predictions(ours: (&Source, &Columns), theirs: (&Source, &Columns), truth: &s
                 Some(_) => Err(twice(&ours.name, answer.key)),
             }
         },
-        |_| (),
+        |_| Ok(()),
     )?;
 
     let mut test = Test::default();
@@ -134,7 +134,7 @@ fn predictions(ours: (&Source, &Columns), theirs: (&Source, &Columns), truth: &s
             test.only_theirs += u64::from(other_right && !row.right);
             Ok(())
         },
-        |_| (),
+        |_| Ok(()),
     )?;
     let missing = rows.values().filter(|row| !row.met).count();
     if missing > 0 || unknown > 0 {

@@ -20,6 +20,7 @@ use crate::metrics::{BINS, Class, RiskPoint, Sample};
 use crate::output::ensure_folder;
 use crate::progress::Progress;
 use crate::runs::{Point, Run};
+use crate::stage::go_on;
 use crate::table::column;
 use pairs::{Pair, Picker};
 
@@ -251,7 +252,10 @@ impl Report {
                 row += 1;
                 Ok(())
             },
-            |rows| progress.advance(rows),
+            |rows| {
+                progress.advance(rows);
+                go_on(progress)
+            },
         )?;
         let text = writer.into_inner().map_err(|e| self.lost("predictions.csv")(e.into_error()))?;
         self.whole.push(text);

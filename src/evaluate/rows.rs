@@ -8,6 +8,7 @@ use super::figures::{Figures, Tally};
 use crate::failure::Failure;
 use crate::metrics::{Labels, NO_CLASS, Row, Sample};
 use crate::progress::Progress;
+use crate::stage::go_on;
 use crate::table::{Table, column};
 use crate::words::rows;
 
@@ -112,7 +113,10 @@ impl Rows {
                 rows.push(Row::new(true_class, prediction, score, answer.rank, !answer.rejected));
                 Ok(())
             },
-            |rows| progress.advance(rows),
+            |rows| {
+                progress.advance(rows);
+                go_on(progress)
+            },
         )?;
         let (names, places) = group_names.sorted();
         let mut sorted: Vec<(String, Group)> = names.iter().map(|name| (name.to_string(), Group::default())).collect();

@@ -11,8 +11,8 @@
 //! Rows that are much alike, the stills of a film or a burst of photographs, know nobody but each other once there are
 //! more of them than a row has neighbours: an island. So the graph is kept as it was when it held an eighth of its rows,
 //! a 64th, and so on, in which an island has few rows: a walk of each of these levels finds where to begin in the next
-//! (the levels of HNSW, Malkov and Yashunin, 2018). Where there are no islands there are no levels. Rows of one code are one node, and a search whose best rows the codes
-//! cannot tell apart looks at more of them.
+//! (the levels of HNSW, Malkov and Yashunin, 2018). Where there are no islands there are no levels. Rows of one code are
+//! one node, and a search whose best rows the codes cannot tell apart looks at more of them.
 
 mod build;
 mod file;

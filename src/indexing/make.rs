@@ -15,7 +15,7 @@ use crate::io::{self, Target};
 use crate::model::{Engine, Model, short_id};
 use crate::output::{ensure_no_input, ensure_whole_in_place};
 use crate::progress::Progress;
-use crate::stage::{Survey, Work, pool};
+use crate::stage::{Survey, Work, go_on, pool};
 use crate::table::{self, Provenance, Table, Writer, column};
 use crate::words::{left_out, several};
 
@@ -124,6 +124,7 @@ impl Maker {
         };
         progress.start("pack", Some(check.rows));
         packer.pack(table, check.sorted, |batch| {
+            go_on(progress)?;
             progress.advance(batch.num_rows() as u64);
             writer.write(&batch)?;
             files.as_mut().map_or(Ok(()), |files| files.write(&batch))

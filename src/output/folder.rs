@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::filter::Filter;
 use crate::io::Within;
 use crate::progress::Progress;
-use crate::stage::Origin;
+use crate::stage::{Origin, go_on};
 use crate::table::{Images, Inputs, Table, column};
 
 /// Refuses inputs (and `others`) that lie in a folder that is to be written, and passes over what it holds where a folder
@@ -21,13 +21,13 @@ pub fn refuse_inputs(
     inputs: &mut Inputs,
     folder: &Path,
     others: &[&PathBuf],
-    ui: &dyn Progress,
+    progress: &dyn Progress,
 ) -> Result<Within, Failure> {
     let mut within = Within::new(folder);
     inputs.paths.iter().chain(others.iter().copied()).try_for_each(|path| within.refuse(path))?;
     inputs.except = Some(folder.into());
     if inputs.passes_over() {
-        ui.warn(&format!("{}: is written to, so what it holds is no input", folder.display()));
+        progress.warn(&format!("{}: is written to, so what it holds is no input", folder.display()));
     }
     Ok(within)
 }
@@ -51,7 +51,7 @@ pub fn refuse_row(within: &mut Within, images: &Images, row: usize) -> Result<()
 pub fn read_twice(
     inputs: &Inputs,
     filter: Option<&Filter>,
-    ui: &mut dyn Progress,
+    progress: &mut dyn Progress,
     mut look: impl FnMut(&RecordBatch) -> Result<(), Failure>,
 ) -> Result<Table, Failure> {
     let open = || -> Result<Table, Failure> {
@@ -63,9 +63,10 @@ pub fn read_twice(
     };
     let table = open()?;
     let origin = Origin::of(&table);
-    ui.start("read", table.rows);
+    progress.start("read", table.rows);
     let mut look = |batch: &RecordBatch| {
-        ui.advance(batch.num_rows() as u64);
+        go_on(progress)?;
+        progress.advance(batch.num_rows() as u64);
         look(batch)
     };
     let is_flat = table.schema.fields().iter().all(|field| !field.data_type().is_nested());
@@ -77,7 +78,7 @@ pub fn read_twice(
         }
         open()?
     };
-    ui.finish();
-    origin.report(ui);
+    progress.finish();
+    origin.report(progress);
     Ok(table)
 }

@@ -11,7 +11,7 @@ struct Message {
 }
 
 /// What introduces a sentence.
-const KINDS: [(&str, &str); 7] = [
+const KINDS: [(&str, &str); 11] = [
     ("#[error(", "error"),
     ("Failure::failed(", "error"),
     ("Failure::usage(", "error"),
@@ -19,6 +19,10 @@ const KINDS: [(&str, &str); 7] = [
     ("ui.note(", "note"),
     ("ui.done(", "note"),
     ("ui.hint(", "hint"),
+    ("progress.warn(", "warning"),
+    ("progress.note(", "note"),
+    ("progress.done(", "note"),
+    ("progress.hint(", "hint"),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
