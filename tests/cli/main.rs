@@ -20,6 +20,7 @@ mod graphs;
 mod hub;
 mod index;
 mod layouts;
+mod library;
 mod man;
 mod messages;
 mod model;
