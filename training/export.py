@@ -263,7 +263,7 @@ def image_tower(work, recipe, text, branch, anchors, tok):
     (gain, slope, offset), sure = fit_known(work, meta, pixels, branch, anchors, cfg["readout_scale"])
     numbers = {"temperature": cfg["temperature"], "classes.best": cfg["classes"], "look.share": cfg["look_share"],
                "colours.share": cfg["colours_share"], "scene.doubt": cfg["scene_doubt"], "readout.scale": cfg["readout_scale"], "readout.keep": cfg["readout_keep"],
-               "known.gain": gain, "known.slope": slope, "known.offset": offset,
+               "known.gain": gain, "known.slope": slope, "known.offset": offset + cfg["known_shift"],
                "sure.gain": sure[0], "sure.slope": sure[1], "sure.odds": sure[2], "sure.offset": sure[3],
                "sure.middle": cfg["sure_middle"], "sure.step": cfg["sure_step"]}
     looks, hues = things.looks(cfg["looks"]), things.colour_words(text, tok)
