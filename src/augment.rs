@@ -27,7 +27,8 @@ mod write;
 
 pub use options::Options;
 pub use output::Outputs;
-pub use recipe::{DEFAULT_RECIPE, Recipe};
+pub use recipe::DEFAULT_RECIPE;
+use recipe::Recipe;
 pub use survey::By;
 
 use std::path::PathBuf;

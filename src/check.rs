@@ -17,9 +17,9 @@ mod survey;
 
 pub use dataset::{Checked, DataSet, Options, check, of_export};
 pub use formats::{Format, refuse_to_overwrite, write};
-pub use picture::{Claims, Depth, Seen, look};
+use picture::{Claims, Depth, Seen, look};
 pub use report::Report;
-pub use rows::{Row, Rows};
+use rows::{Row, Rows};
 pub use summary::{Class, Copies, Span, Summary};
 
 use crate::table::layout::{Fault, Found};
@@ -165,17 +165,17 @@ pub struct Finding {
 
 impl Finding {
     /// A finding about one subject.
-    pub fn new(rule: Rule, subject: Subject, detail: impl Into<String>) -> Finding {
+    fn new(rule: Rule, subject: Subject, detail: impl Into<String>) -> Finding {
         Finding { rule, subject, other: None, detail: detail.into() }
     }
 
     /// What was found in a data set's folder.
-    pub fn in_folder(found: Found) -> Finding {
+    fn in_folder(found: Found) -> Finding {
         Finding::new(found.fault.into(), Subject::File(found.file), found.detail)
     }
 
     /// A finding about two rows.
-    pub fn pair(rule: Rule, row: u32, other: u32, detail: impl Into<String>) -> Finding {
+    fn pair(rule: Rule, row: u32, other: u32, detail: impl Into<String>) -> Finding {
         Finding { rule, subject: Subject::Row(row), other: Some(other), detail: detail.into() }
     }
 }

@@ -15,7 +15,7 @@ use crate::table::column;
 use crate::table::dataset::{MANIFEST, record};
 
 /// What the manifest of an output folder is known by.
-pub const COMMAND: &str = "convert-rgb";
+const COMMAND: &str = "convert-rgb";
 
 /// Why an image was not converted.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +75,7 @@ impl Recipe {
     ///
     /// # Errors
     /// The bytes are no image that can be read, or the file cannot be written.
-    pub fn apply_to_file(
+    fn apply_to_file(
         self,
         bytes: &[u8],
         folder: &Folder,

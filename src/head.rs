@@ -12,10 +12,9 @@ mod neighbours;
 mod rows;
 mod train;
 
-pub use calibrate::{Accept, Calibration, STRANGER, UNSEEN};
+pub use calibrate::{Accept, STRANGER, UNSEEN};
 pub use file::is_head;
 pub use kept::Keeper;
-pub use linear::{Limits, Objective, Step};
 pub use neighbours::NOBODY;
 pub use rows::{Rows, RowsBuilder, Scaling};
 pub use train::{Plan, Point, Saved, train};
@@ -152,7 +151,7 @@ impl Head {
     }
 
     /// Logits of rows of features, before the temperature: [rows, classes].
-    pub fn logits(&self, features: &mut [f32]) -> Vec<f32> {
+    fn logits(&self, features: &mut [f32]) -> Vec<f32> {
         let (dimension, classes) = (self.dimension(), self.classes.len());
         self.prepare(features);
         if self.method == Method::Knn {
@@ -170,7 +169,7 @@ impl Head {
     }
 
     /// Scales rows of features as this head wants them.
-    pub fn prepare(&self, features: &mut [f32]) {
+    fn prepare(&self, features: &mut [f32]) {
         if let Some(scaling) = &self.scaling {
             scaling.apply(features);
         }
@@ -193,13 +192,13 @@ impl Doubt {
     pub const NONE: Doubt = Doubt { temperature: 1.0, unknown: None, min_score: 0.0, min_margin: 0.0 };
 
     /// Makes probabilities of a row of logits, in place, and takes the `top` best: of equals the first.
-    pub fn verdict(&self, logits: &mut [f32], top: usize) -> Verdict {
+    fn verdict(&self, logits: &mut [f32], top: usize) -> Verdict {
         self.probabilities(logits);
         self.rank(logits, top)
     }
 
     /// The `top` best of a row of probabilities; a sum that was rounded up is 1.
-    pub fn rank(&self, scores: &[f32], top: usize) -> Verdict {
+    fn rank(&self, scores: &[f32], top: usize) -> Verdict {
         let better = |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
         let mut order: Vec<u32> = (0..scores.len() as u32).collect();
         let most = top.max(2).min(order.len());

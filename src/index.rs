@@ -30,13 +30,13 @@ pub use beside::{
     files_of_an_index, fingerprint, packed_beside,
 };
 pub use chunked::Chunked;
-pub use codes::{Codes, Query, encode};
+pub use codes::{Chunk, Codes};
 pub use diverse::diverse;
 pub use exact::Index;
 pub use graph::Graph;
 pub use pack::{Check, Packer};
 pub use packed::{Packed, PackedWriter};
-pub use pokedex::{LookUp, Part, Pokedex};
+pub use pokedex::{Part, Pokedex};
 pub use search::{Found, Hit, QueryVector, Search, Stored};
 pub use terms::{Term, Weighted, parse_line, parse_terms};
 pub use unfit::{Unfit, one_model};

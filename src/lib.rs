@@ -31,6 +31,8 @@
 //!   do about it; who watches; what was passed over; panics of other people's code, turned into errors; names of files that
 //!   stay apart on every file system; the 1025 names; products of matrices; figures of predictions
 
+#![warn(unreachable_pub, unnameable_types)]
+
 pub mod augment;
 pub mod check;
 pub mod classify;
@@ -51,8 +53,8 @@ pub mod io;
 pub mod matrix;
 pub mod metrics;
 pub mod model;
-pub mod names;
-pub mod notes;
+mod names;
+mod notes;
 pub mod output;
 pub mod progress;
 pub mod query;
@@ -62,6 +64,6 @@ pub mod species;
 pub mod split;
 pub mod stage;
 pub mod table;
-pub mod terminal;
+mod terminal;
 pub mod train;
 pub mod words;

@@ -81,11 +81,11 @@ impl Row {
         Row { truth, prediction, score: [(bits >> 32) as u32, bits as u32], rank, accepted }
     }
 
-    pub fn score(&self) -> f64 {
+    fn score(&self) -> f64 {
         f64::from_bits(u64::from(self.score[0]) << 32 | u64::from(self.score[1]))
     }
 
-    pub fn is_right(&self) -> bool {
+    fn is_right(&self) -> bool {
         self.truth == self.prediction
     }
 

@@ -19,7 +19,7 @@ use crate::io::{self, Sink};
 use crate::table::{self, Provenance, StreamFormat, Table, Writer, column};
 
 /// `pokedex.schema` of a log.
-pub const SCHEMA: &str = "runs";
+const SCHEMA: &str = "runs";
 /// Columns that hold one figure each, null where a run has none.
 pub const NUMBERS: [&str; 7] = ["top1", "top5", "macro_f1", "ece", "aurc", "loss", "seconds"];
 

@@ -33,7 +33,7 @@ pub enum Target {
 }
 
 impl Target {
-    pub fn column(self) -> String {
+    fn column(self) -> String {
         match self {
             Target::Label => column::LABEL.into(),
             Target::Id => column::ID.into(),

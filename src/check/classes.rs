@@ -25,7 +25,7 @@ impl Class {
 }
 
 /// Holds the classes against each other and against the ratios; gives them by id, else by name.
-pub fn find(rows: &mut Rows, ratios: Option<Ratios>, max_imbalance: f64) -> Vec<Class> {
+pub(super) fn find(rows: &mut Rows, ratios: Option<Ratios>, max_imbalance: f64) -> Vec<Class> {
     let mut found = Vec::new();
     let by_id = rows.by_id();
     contradictions(rows, &mut found);

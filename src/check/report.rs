@@ -5,7 +5,7 @@ use super::{Finding, Rule, Settings, Span, Subject, Summary, classes, copies, se
 
 impl Rows {
     /// Holds the rows against each other.
-    pub fn finish(mut self) -> Report {
+    pub(super) fn finish(mut self) -> Report {
         if self.is_empty() {
             self.findings.push(Finding::new(Rule::Layout, Subject::Set, "there is no row"));
         }

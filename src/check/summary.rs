@@ -35,7 +35,7 @@ pub struct Span {
 
 impl Span {
     /// Of numbers that occur so often; `None` of none.
-    pub fn of(numbers: impl Iterator<Item = (u64, u64)>) -> Option<Span> {
+    pub(super) fn of(numbers: impl Iterator<Item = (u64, u64)>) -> Option<Span> {
         let mut numbers: Vec<(u64, u64)> = numbers.filter(|(_, count)| *count > 0).collect();
         numbers.sort_unstable();
         let half = numbers.iter().map(|(_, count)| count).sum::<u64>().div_ceil(2);

@@ -30,7 +30,7 @@ pub struct PerceptualHash(pub [u64; 4]);
 impl PerceptualHash {
     /// A bit of the whole picture counts as so many of the content: copies agree in almost all of them, and other
     /// drawings of the same size on the same background agree in many.
-    pub const WHOLE_WEIGHT: u32 = 2;
+    pub(super) const WHOLE_WEIGHT: u32 = 2;
 
     /// The hash of a picture that was decoded over white, or `None` where it is all of one colour.
     pub fn of(picture: &Rgb) -> Option<PerceptualHash> {

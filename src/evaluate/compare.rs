@@ -13,7 +13,7 @@ use crate::runs::{self, Run};
 use crate::table::{Error, Source};
 
 /// What predictions are to be set beside.
-pub enum Other {
+pub(super) enum Other {
     Predictions(Box<Source>, Columns),
     Runs(Vec<(i32, Run)>),
 }
@@ -23,7 +23,7 @@ impl Other {
     ///
     /// # Errors
     /// It is neither, cannot be read, or both come from standard input.
-    pub fn open(path: &Path, ours: &Path, options: &Options) -> Result<Other, Failure> {
+    pub(super) fn open(path: &Path, ours: &Path, options: &Options) -> Result<Other, Failure> {
         if path == Path::new("-") && ours == Path::new("-") {
             let hint = "give one of them as a file";
             return Err(Failure::usage("both tables cannot come from standard input", hint));
@@ -43,7 +43,7 @@ impl Other {
     ///
     /// # Errors
     /// A table cannot be read, a key occurs twice, or the tables do not have the same keys.
-    pub fn beside(
+    pub(super) fn beside(
         self,
         source: &Source,
         columns: &Columns,

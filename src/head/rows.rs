@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::io;
 
 /// Rows that are read and worked on at a time, whatever the number of threads: sums over blocks are always the same.
-pub const BLOCK_ROWS: usize = 2048;
+const BLOCK_ROWS: usize = 2048;
 
 /// Collects rows.
 pub struct RowsBuilder {
@@ -124,7 +124,7 @@ impl Scaling {
     ///
     /// # Errors
     /// The temporary file cannot be read.
-    pub fn of(rows: &Rows) -> Result<Scaling, io::Error> {
+    pub(super) fn of(rows: &Rows) -> Result<Scaling, io::Error> {
         let n = rows.len().max(1) as f64;
         let mut mean = vec![0.0f64; rows.dimension];
         rows.blocks(|_, numbers| {
@@ -151,7 +151,7 @@ impl Scaling {
     }
 
     /// Scales vectors in place.
-    pub fn apply(&self, numbers: &mut [f32]) {
+    pub(super) fn apply(&self, numbers: &mut [f32]) {
         for vector in numbers.chunks_exact_mut(self.mean.len()) {
             for ((x, mean), deviation) in vector.iter_mut().zip(&self.mean).zip(&self.deviation) {
                 *x = (*x - mean) / deviation;

@@ -146,12 +146,12 @@ impl Graph {
     }
 
     /// Number of rows.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.rows.len
     }
 
     /// Whether there is no row.
-    pub fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.rows.len == 0
     }
 
@@ -164,7 +164,7 @@ impl Graph {
     ///
     /// # Panics
     /// The filter has fewer bits than there are rows.
-    pub fn search(
+    pub(super) fn search(
         &self,
         codes: &Codes,
         vectors: &Chunked<f32>,

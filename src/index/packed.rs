@@ -254,7 +254,7 @@ impl Packed {
     }
 
     /// The columns of the index that it holds, without those of the codes.
-    pub fn columns(&self) -> Schema {
+    pub(super) fn columns(&self) -> Schema {
         let own =
             self.file.schema.fields().iter().filter(|field| ![CODE, SCALE, LOST].contains(&field.name().as_str()));
         Schema::new(own.cloned().collect::<Vec<_>>())
@@ -281,7 +281,7 @@ impl Packed {
     }
 
     /// Record batches of the columns for which `wanted` says so, one for every 8192 rows, decoded when asked for.
-    pub fn batches<'a>(
+    pub(super) fn batches<'a>(
         &'a self,
         wanted: impl Fn(&str) -> bool,
     ) -> impl IndexedParallelIterator<Item = Result<RecordBatch, Error>> + 'a {
@@ -291,17 +291,17 @@ impl Packed {
     }
 
     /// The number of the batch that holds this row.
-    pub fn batch_number(row: usize) -> usize {
+    pub(super) fn batch_number(row: usize) -> usize {
         row >> SHIFT
     }
 
     /// The number of the first row of a batch.
-    pub fn first_row(batch: usize) -> usize {
+    pub(super) fn first_row(batch: usize) -> usize {
         batch << SHIFT
     }
 
     /// The row's place in its batch.
-    pub fn place(row: usize) -> usize {
+    pub(super) fn place(row: usize) -> usize {
         row & (BATCH_ROWS - 1)
     }
 
@@ -340,7 +340,7 @@ impl Packed {
     ///
     /// # Errors
     /// The file is damaged.
-    pub fn batch(&self, number: usize, names: &[&str]) -> Result<RecordBatch, Error> {
+    pub(super) fn batch(&self, number: usize, names: &[&str]) -> Result<RecordBatch, Error> {
         let batch = guard::catch(|| self.decode(number, names)).unwrap_or_else(|| Err(DAMAGED.into()));
         let batch = batch.map_err(|problem| Error::Beside { name: self.name.clone(), problem })?;
         match batch.num_rows() == self.scales[number].len() {

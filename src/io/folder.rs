@@ -129,11 +129,6 @@ impl Folder {
         Error::Foreign { folder: self.path.clone(), files, more, force: self.force == Some(false) }
     }
 
-    /// The folder as it was given.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The file of this name.
     pub fn join(&self, file: &str) -> PathBuf {
         self.path.join(file)

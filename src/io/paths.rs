@@ -59,7 +59,7 @@ pub fn exists(path: &str) -> bool {
 }
 
 /// What a path in a table names: where nothing is there, `%XX` is taken for the byte it stands for.
-pub fn table_path(path: &str) -> PathBuf {
+pub(super) fn table_path(path: &str) -> PathBuf {
     let path = local(path);
     let plain = PathBuf::from(path);
     if path.contains('%') && !plain.exists() { bytes_to_path(&unescape(path)) } else { plain }

@@ -188,7 +188,7 @@ impl Sink {
     ///
     /// # Errors
     /// They could not be written.
-    pub fn complete(&mut self) -> Result<(), Error> {
+    fn complete(&mut self) -> Result<(), Error> {
         let failed = self.failure();
         self.flush().map_err(failed)
     }

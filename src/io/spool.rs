@@ -155,11 +155,6 @@ impl At {
         self.length
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
     /// A reader that begins at this place.
     pub fn from(&self, place: u64) -> At {
         At { place, ..self.clone() }

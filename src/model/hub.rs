@@ -40,7 +40,8 @@ use store::CachedRepo;
 pub use error::Error;
 pub use install::{Place, Removed, Staged};
 pub use repo::Repo;
-pub use short_names::{SHORT_NAMES, nearest_short_name, short_name};
+pub use short_names::SHORT_NAMES;
+pub(super) use short_names::{nearest_short_name, short_name};
 
 /// Which numbers the weights are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum, Serialize, Deserialize)]
@@ -118,7 +119,7 @@ pub struct Origin {
 
 impl Origin {
     /// That of an installed model; none for models that were not pulled.
-    pub fn of(folder: &Path) -> Option<Origin> {
+    fn of(folder: &Path) -> Option<Origin> {
         serde_json::from_slice(&fs::read(folder.join(ORIGIN)).ok()?).ok()
     }
 }

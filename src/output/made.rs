@@ -32,7 +32,7 @@ impl Made {
     }
 
     /// Reads a note of an image of these bytes.
-    pub fn parse(note: &str, content: Digest) -> Option<Made> {
+    fn parse(note: &str, content: Digest) -> Option<Made> {
         let mut parts = note.split(' ');
         let source = *blake3::Hash::from_hex(parts.next()?).ok()?.as_bytes();
         let (width, height) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);

@@ -51,12 +51,12 @@ pub struct Columns {
 
 impl Columns {
     /// Whether results have a column of this name themselves; the others are the table's.
-    pub fn is_own(name: &str) -> bool {
+    pub(super) fn is_own(name: &str) -> bool {
         OWN.contains(&name)
     }
 
     /// A table without columns.
-    pub fn nothing(rows: usize) -> RecordBatch {
+    pub(super) fn nothing(rows: usize) -> RecordBatch {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options).expect("nothing is sound")
     }

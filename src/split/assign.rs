@@ -21,7 +21,7 @@ pub struct Ratios([f64; 3]);
 
 impl Ratios {
     /// Whether the split is to get anything.
-    pub fn has(self, split: Split) -> bool {
+    pub(super) fn has(self, split: Split) -> bool {
         self.0[split as usize] > 0.0
     }
 }

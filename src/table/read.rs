@@ -52,7 +52,7 @@ impl Table {
     ///
     /// # Errors
     /// One cannot be opened, or their columns differ.
-    pub fn concatenate(mut tables: Vec<Table>) -> Result<Table, Error> {
+    pub(super) fn concatenate(mut tables: Vec<Table>) -> Result<Table, Error> {
         if tables.len() == 1 {
             return Ok(tables.remove(0));
         }

@@ -158,7 +158,7 @@ impl Annoy {
     }
 
     /// Number of trees.
-    pub fn trees(&self) -> usize {
+    pub(crate) fn trees(&self) -> usize {
         self.roots.len()
     }
 
@@ -225,7 +225,7 @@ impl Annoy {
     ///
     /// # Errors
     /// The query has another dimension, or the file is damaged.
-    pub fn candidates(
+    pub(crate) fn candidates(
         &self,
         query: &[f32],
         search_k: usize,

@@ -65,7 +65,7 @@ impl Graph {
     /// # Errors
     /// The file cannot be read, is no graph, or that of another table. Neighbours that there are not are found by the
     /// searches that meet them.
-    pub fn open(path: &Path, identity: &str) -> Result<Graph, Error> {
+    pub(crate) fn open(path: &Path, identity: &str) -> Result<Graph, Error> {
         let read = |source| crate::io::Error::Read { path: path.into(), source };
         let file = crate::io::map(path).map_err(read)?;
         Graph::read(path.display().to_string(), file, identity)
