@@ -28,7 +28,6 @@ mod write;
 pub use options::Options;
 pub use output::Outputs;
 pub use recipe::DEFAULT_RECIPE;
-use recipe::Recipe;
 pub use survey::By;
 
 use std::path::PathBuf;
@@ -38,6 +37,7 @@ use hash::Hash;
 use make::Maker;
 use partners::Gathering;
 use plan::Plan;
+use recipe::Recipe;
 use survey::Survey;
 
 use crate::failure::Failure;

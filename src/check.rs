@@ -17,10 +17,11 @@ mod survey;
 
 pub use dataset::{Checked, DataSet, Options, check, of_export};
 pub use formats::{Format, refuse_to_overwrite, write};
-use picture::{Claims, Depth, Seen, look};
 pub use report::Report;
-use rows::{Row, Rows};
 pub use summary::{Class, Copies, Span, Summary};
+
+use picture::{Claims, Depth, Seen, look};
+use rows::{Row, Rows};
 
 use crate::table::layout::{Fault, Found};
 

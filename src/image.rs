@@ -41,7 +41,7 @@ use crate::guard;
 
 /// No image may have more pixels than this. 179 megapixels is where Pillow refuses too; the largest camera sensors
 /// have 150.
-const MAX_PIXELS: u64 = 178_956_970;
+pub const MAX_PIXELS: u64 = 178_956_970;
 
 /// Nor more decoded bytes than this: 16 bits a channel take twice as many.
 const MAX_BYTES: u64 = 1 << 30;

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The command line is one door of this library; whoever builds another finds here what each stage does, without a terminal:
-//! functions that take paths, tables and options, give typed results and a [`Failure`](failure::Failure) with a hint, say what
+//! functions that take paths, tables and options, give typed results and a [`Failure`] with a hint, say what
 //! they do to a [`Progress`](progress::Progress), and never print. A [`query::Session`] is opened once and asked from many
 //! threads; `examples/search.rs` embeds a folder, indexes it and asks, in one process.
 //!
@@ -31,14 +31,15 @@
 //!   do about it; who watches; what was passed over; panics of other people's code, turned into errors; names of files that
 //!   stay apart on every file system; the 1025 names; products of matrices; figures of predictions
 
-#![warn(unreachable_pub, unnameable_types)]
+#![warn(missing_docs, unreachable_pub, unnameable_types)]
+#![allow(rustdoc::private_intra_doc_links, reason = "the map names what is private, too")]
 
 pub mod augment;
 pub mod check;
 pub mod classify;
 pub mod cli;
 pub mod convert;
-pub mod duplicates;
+mod duplicates;
 pub mod embed;
 pub mod evaluate;
 pub mod export;
@@ -65,5 +66,10 @@ pub mod split;
 pub mod stage;
 pub mod table;
 mod terminal;
+
 pub mod train;
 pub mod words;
+
+pub use failure::Failure;
+pub use stage::Work;
+pub use table::{Inputs, Table};

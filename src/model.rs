@@ -44,8 +44,6 @@ pub use find::models_folder;
 pub use fixed::Fixed;
 pub use identity::{ModelId, short_id};
 pub use info::Info;
-use layout::split_variant;
-use ort::how_to_install;
 pub use preprocess::Preprocess;
 pub use spelling::{Known, correct, slips_forgiven};
 pub use towers::{ImageTower, TextTower, normalise};
@@ -54,9 +52,10 @@ use std::path::{Path, PathBuf};
 
 use find::{clean, name_of};
 use identity::identity;
-use layout::Found;
+use layout::{Found, split_variant};
 use lone::{Lone, Purpose};
 use onnx::Kind;
+use ort::how_to_install;
 use own::CONFIG;
 
 /// Where a model's files are.

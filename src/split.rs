@@ -14,7 +14,8 @@ mod rows;
 mod vectors;
 
 pub use crate::table::split::{SPLITS, Split};
-pub use assign::{Assignment, Item, Ratios, assign, quotas};
+pub use assign::Ratios;
+pub(crate) use assign::{Item, assign, quotas};
 pub use divide::{Divider, Division};
 pub use rows::Copies;
 

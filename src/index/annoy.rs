@@ -12,7 +12,7 @@
 mod build;
 mod read;
 
-pub use build::{Options, build};
+pub(crate) use build::{Options, build};
 pub use read::Annoy;
 
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ pub enum Metric {
 
 impl Metric {
     /// A score, greater is nearer, for what [`Annoy::search`] gives: the cosine, the negative distance, the product.
-    pub fn score(self, distance: f32) -> f32 {
+    pub(crate) fn score(self, distance: f32) -> f32 {
         match self {
             Metric::Angular => 1.0 - distance * distance / 2.0,
             // Not -0.

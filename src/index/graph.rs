@@ -53,7 +53,7 @@ impl Error {
 
 /// How a graph is grown.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Options {
+pub(crate) struct Options {
     /// How many neighbours a row has at most.
     pub degree: usize,
     /// How many rows are kept in sight while a row's neighbours are looked for.
@@ -141,7 +141,7 @@ impl Graph {
     ///
     /// # Panics
     /// There are more rows than fit in 32 bits.
-    pub fn build(codes: &Codes, options: Options, progress: impl FnMut(usize)) -> Graph {
+    pub(crate) fn build(codes: &Codes, options: Options, progress: impl FnMut(usize)) -> Graph {
         build::build(codes, options, progress)
     }
 

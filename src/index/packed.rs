@@ -36,7 +36,7 @@ const LOST: &str = "embedding_error";
 const IDENTITY: &str = MARK;
 
 /// Writes the rows of an index, which come in the order of their keys.
-pub struct PackedWriter<W: Write> {
+pub(crate) struct PackedWriter<W: Write> {
     blocks: BatchCoalescer,
     schema: SchemaRef,
     dimension: usize,
@@ -66,7 +66,7 @@ impl<W: Write> PackedWriter<W> {
     ///
     /// # Errors
     /// `out` fails.
-    pub fn new(out: W, index: &Schema, dimension: usize) -> Result<PackedWriter<W>, ArrowError> {
+    pub(crate) fn new(out: W, index: &Schema, dimension: usize) -> Result<PackedWriter<W>, ArrowError> {
         let kept = index.fields().iter().filter(|field| field.name() != MODEL);
         let mut fields: Vec<Field> = kept.map(|field| plain(field)).collect();
         let size = i32::try_from(dimension).expect("the table's vectors have a length that fits");
@@ -85,7 +85,7 @@ impl<W: Write> PackedWriter<W> {
     ///
     /// # Errors
     /// `out` fails.
-    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         let rows = self.blocks.schema();
         let columns = rows.fields().iter().map(|field| {
             let column = batch.column_by_name(field.name()).expect("the schema was made from the index's");
@@ -125,7 +125,7 @@ impl<W: Write> PackedWriter<W> {
     ///
     /// # Errors
     /// `out` fails.
-    pub fn finish(mut self) -> Result<(W, String), ArrowError> {
+    pub(crate) fn finish(mut self) -> Result<(W, String), ArrowError> {
         self.blocks.finish_buffered_batch()?;
         while let Some(block) = self.blocks.next_completed_batch() {
             self.write_block(&block)?;
@@ -224,7 +224,7 @@ impl Packed {
     }
 
     /// What to call it in a message.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
@@ -244,7 +244,7 @@ impl Packed {
     }
 
     /// The digest of its contents, as its footer has it.
-    pub fn identity(&self) -> &str {
+    pub(crate) fn identity(&self) -> &str {
         &self.identity
     }
 
@@ -266,7 +266,7 @@ impl Packed {
     }
 
     /// The vectors in blocks of whole rows, for who has them for longer than this: they stay mapped.
-    pub fn blocks(&self) -> Vec<ScalarBuffer<f32>> {
+    pub(crate) fn blocks(&self) -> Vec<ScalarBuffer<f32>> {
         self.vectors.iter().map(|vectors| vectors.values().clone()).collect()
     }
 

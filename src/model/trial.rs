@@ -186,7 +186,7 @@ fn heard(told: &Value) -> Option<(Ends, Choice, Sample)> {
     Some((ends, Choice { engine, device: Device::Cpu, use_ }, sample))
 }
 
-/// Does what [`pass`] asked for, if this process is such a child. To be called before anything else.
+/// Makes the first run of a graph that another process asked for, if this process is such a child. To be called before anything else.
 pub fn asked() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next()? != ARGUMENT {

@@ -18,6 +18,6 @@ pub enum Format {
 }
 
 /// A number through its shortest decimal form: 0.7 is 0.7, not 0.699999988079071.
-pub fn number(x: f32) -> serde_json::Value {
+pub(crate) fn number(x: f32) -> serde_json::Value {
     x.to_string().parse::<f64>().unwrap_or(f64::NAN).into()
 }

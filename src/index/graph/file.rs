@@ -33,7 +33,7 @@ impl Graph {
     ///
     /// # Errors
     /// `out` fails.
-    pub fn write(&self, out: &mut impl Write, identity: &str) -> Result<(), Error> {
+    pub(crate) fn write(&self, out: &mut impl Write, identity: &str) -> Result<(), Error> {
         let item = Arc::new(Field::new("item", DataType::UInt32, false));
         let size = i32::try_from(self.rows.width).map_err(|e| ArrowError::InvalidArgumentError(e.to_string()))?;
         let lists = Field::new(NEIGHBOURS, DataType::FixedSizeList(item.clone(), size), false);
