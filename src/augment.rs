@@ -50,6 +50,7 @@ use crate::words;
 
 /// Why pictures cannot be augmented.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     #[error("{place}: {problem}")]
     Recipe { place: String, problem: String },

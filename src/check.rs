@@ -156,7 +156,9 @@ pub enum Subject {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
+    /// The rule that is broken, which says how bad that is.
     pub rule: Rule,
+    /// What breaks it.
     pub subject: Subject,
     /// The other row of a pair.
     pub other: Option<u32>,

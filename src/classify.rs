@@ -39,12 +39,19 @@ pub enum Classes {
         scale: Option<f32>,
     },
     /// The labelled rows of a table, of which the nearest vote.
-    Neighbours { table: PathBuf, count: usize },
+    Neighbours {
+        /// An index or another table of vectors with `label` or `id`.
+        table: PathBuf,
+        /// How many of the nearest rows vote.
+        count: usize,
+    },
     /// A classifier or a detector that somebody else trained.
     Ready {
+        /// Its ONNX file or its folder.
         file: PathBuf,
         /// The names of its classes, one a line; `None`: what it says itself.
         labels: Option<PathBuf>,
+        /// Which boxes of a detector count.
         detection: Detection,
     },
 }
@@ -56,7 +63,9 @@ pub struct Options {
     pub column: String,
     /// The model that reads words, or that made the vectors, by name or folder; `None`: what the table says.
     pub model: Option<String>,
+    /// What runs the model.
     pub engine: Engine,
+    /// Where it runs.
     pub device: Device,
     /// How many threads will call the models at once.
     pub threads: usize,

@@ -19,6 +19,7 @@ const COMMAND: &str = "convert-rgb";
 
 /// Why an image was not converted.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     /// The image cannot be read: one row's fault.
     #[error(transparent)]
@@ -49,9 +50,11 @@ impl Error {
 /// What is done to every image.
 #[derive(Debug, Clone, Copy)]
 pub struct Recipe {
+    /// What is put behind transparency and around a picture of another shape.
     pub background: Colour,
     /// Width and height to fit into; `None` keeps the size.
     pub size: Option<(u32, u32)>,
+    /// The format of the new bytes.
     pub encoding: Encoding,
 }
 

@@ -17,6 +17,7 @@ use crate::table::{self, Images};
 
 /// Why no row of a batch could be embedded.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     #[error(transparent)]
     Table(#[from] table::Error),
@@ -39,10 +40,13 @@ impl Error {
 /// What became of a row: its content's hash and its vector, or why there is none.
 #[derive(Debug)]
 pub struct Embedded {
+    /// BLAKE3 of the file's bytes; `None` where there are none.
     pub content: Option<[u8; 32]>,
+    /// Of length 1; else why there is none.
     pub vector: Result<Vec<f32>, String>,
     /// Whether it is this stage that failed, and not an earlier one.
     pub new: bool,
+    /// Whether the vector came from the cache.
     pub cached: bool,
     /// What is wrong with the picture, though it has a vector.
     pub flaw: Option<Flaw>,

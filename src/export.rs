@@ -32,6 +32,7 @@ use crate::{image, io, table};
 
 /// Why a data set was not exported.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     #[error(transparent)]
     Io(#[from] io::Error),

@@ -27,6 +27,7 @@ use crate::{io, table};
 
 /// What can go wrong while a head is made, written or read.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -67,6 +68,7 @@ pub enum Method {
 }
 
 impl Method {
+    /// Its name in files and settings.
     pub fn name(self) -> &'static str {
         match self {
             Method::Linear => "linear",
@@ -79,7 +81,9 @@ impl Method {
 /// A vector column that a head reads.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Feature {
+    /// The column's name.
     pub column: String,
+    /// Numbers of a vector.
     pub dimension: usize,
     /// The full identity of the model that made it; `None`: unknown.
     pub model: Option<String>,
@@ -88,8 +92,11 @@ pub struct Feature {
 /// A class: what it is called, its number where it has one, and how many rows it was learnt from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Class {
+    /// What it is called.
     pub label: String,
+    /// Its number, where it has one.
     pub id: Option<i32>,
+    /// How many rows it was learnt from.
     pub rows: u64,
 }
 
@@ -112,9 +119,11 @@ pub struct Doubt {
 /// Classes, and what tells them apart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Head {
+    /// What was learnt, and so which of the fields below are in use.
     pub method: Method,
     /// The column of the classes: `label` or `id`.
     pub target: String,
+    /// The vector columns, side by side in this order.
     pub features: Vec<Feature>,
     /// In the order of the scores.
     pub classes: Vec<Class>,
@@ -130,7 +139,9 @@ pub struct Head {
     pub owners: Vec<u32>,
     /// How many neighbours vote, and how fast a vote's weight `exp(cosine / nearness)` falls.
     pub neighbours: usize,
+    /// See `neighbours`.
     pub nearness: f32,
+    /// How scores become probabilities, and which are too low.
     pub doubt: Doubt,
     /// How it was made and what was measured then, for people and logs.
     pub facts: serde_json::Map<String, serde_json::Value>,
@@ -141,6 +152,7 @@ pub struct Head {
 pub struct Verdict {
     /// The best classes and their probabilities, best first.
     pub best: Vec<(u32, f32)>,
+    /// Whether the best is too low, or too near to the second, to be believed.
     pub rejected: bool,
 }
 

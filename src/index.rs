@@ -49,6 +49,7 @@ use crate::{filter, table};
 
 /// What can go wrong while searching or building an index.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     #[error(transparent)]
     Table(#[from] table::Error),

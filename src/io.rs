@@ -31,6 +31,7 @@ use spool::no_text;
 
 /// What can go wrong between the process and the file system.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     /// A file or folder could not be opened or read.
     #[error("{}: cannot read: {source}", path.display())]

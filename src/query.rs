@@ -57,6 +57,7 @@ impl Default for Options {
 pub struct Question {
     /// As it was written, for people; of a vector its name.
     pub text: String,
+    /// What is looked for; none where `vector` stands in their place.
     pub terms: Vec<Weighted>,
     /// The vector that a file has in the place of terms.
     pub vector: Option<Vec<f32>>,

@@ -62,14 +62,18 @@ pub trait Survey {
 /// A row and what is wrong with it, for a message; where it could not be processed, it carries the same words in `error`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
+    /// The row's key.
     pub key: String,
+    /// A sentence without a full stop.
     pub problem: String,
 }
 
 /// What a stage made of a slice of rows.
 #[derive(Debug)]
 pub struct Done {
+    /// As many rows as went in, in their order, of the output's schema.
     pub batch: RecordBatch,
+    /// Rows that could not be processed, and have an `error` now.
     pub skipped: Vec<Skipped>,
     /// Rows that were processed, though something is wrong with their pictures.
     pub flawed: Vec<Skipped>,

@@ -25,6 +25,7 @@ use sample::Sample;
 
 /// Which column holds the class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[expect(missing_docs, reason = "the help shows a value's name, which says all")]
 pub enum Target {
     Label,
     Id,
@@ -55,6 +56,7 @@ pub struct Options {
     pub validation: f64,
     /// Another number sets other rows aside.
     pub seed: u64,
+    /// The method and its settings.
     pub plan: Plan,
     /// Go on with a training that was killed, and keep what one could go on with.
     pub resume: bool,
@@ -134,6 +136,7 @@ pub fn learn(table: Table, options: &Options, progress: &mut dyn Progress) -> Re
 
 /// A head that was learnt, and how that went; shown, it is a line for people.
 pub struct Learnt {
+    /// Ready to be written, or to judge.
     pub head: Head,
     /// How the training of a linear head went.
     pub curve: Vec<Point>,

@@ -21,6 +21,7 @@ use crate::table::{Error, Images};
 
 /// Which column holds the class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the help shows a value's name, which says all")]
 pub enum By {
     Id,
     Label,

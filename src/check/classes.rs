@@ -10,7 +10,9 @@ use crate::split::{Ratios, quotas};
 /// Pictures of a class, or of all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Class {
+    /// Its label.
     pub name: String,
+    /// Its number, where rows have one.
     pub id: Option<i32>,
     /// In no split, train, validation, test, and in a split of another name.
     pub counts: [u64; 5],
@@ -19,6 +21,7 @@ pub struct Class {
 }
 
 impl Class {
+    /// Its pictures, whatever their splits.
     pub fn pictures(&self) -> u64 {
         self.counts.iter().sum()
     }

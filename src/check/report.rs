@@ -46,6 +46,7 @@ impl Rows {
 pub struct Report {
     /// In the order of the rules, then of rows and files.
     pub findings: Vec<Finding>,
+    /// The data set in figures.
     pub summary: Summary,
     keys: Keys,
     splits: Vec<u8>,

@@ -66,7 +66,16 @@ pub enum Comparison {
     /// Runs of a log, by their numbers.
     Runs(Vec<(i32, Run)>),
     /// Another table of predictions.
-    Predictions { name: String, test: Test, mcnemar: McNemar, difference: Option<Interval> },
+    Predictions {
+        /// What to call that table in a message.
+        name: String,
+        /// The rows that both have an answer for, and how often each is right.
+        test: Test,
+        /// Whether the two differ by more than chance.
+        mcnemar: McNemar,
+        /// The difference of their shares of right rows; `None` where nothing was resampled.
+        difference: Option<Interval>,
+    },
 }
 
 /// The rows that both tables have an answer for.

@@ -34,7 +34,9 @@ impl Tally {
 /// A figure: its name is its key everywhere.
 #[derive(Debug, Clone)]
 pub struct Figure {
+    /// As [`meaning`] knows it.
     pub name: Cow<'static, str>,
+    /// What was counted or computed.
     pub value: Value,
     /// Whether it comes with an interval, and that interval.
     pub interval: Option<Option<Interval>>,

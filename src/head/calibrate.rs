@@ -13,6 +13,7 @@ const MOST_LOGITS: usize = 1 << 23;
 
 /// The class of a row that is none of the classes, and of one whose class the head does not know.
 pub const STRANGER: u32 = u32::MAX;
+/// The class of a row whose class the head does not know.
 pub const UNSEEN: u32 = u32::MAX - 1;
 
 /// Which scores are to be believed.

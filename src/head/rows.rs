@@ -57,15 +57,19 @@ impl RowsBuilder {
 /// Rows of vectors with their classes; memory holds the classes only.
 pub struct Rows {
     file: File,
+    /// Numbers of a vector.
     pub dimension: usize,
+    /// The class of each row.
     pub classes: Vec<u32>,
 }
 
 impl Rows {
+    /// Number of rows.
     pub fn len(&self) -> usize {
         self.classes.len()
     }
 
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.classes.is_empty()
     }
@@ -115,7 +119,9 @@ impl Rows {
 /// Mean and deviation of every number of a vector, by which features of different models are put on one scale.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Scaling {
+    /// One number for each of a vector's; it is taken away.
     pub mean: Vec<f32>,
+    /// One number for each of a vector's; what is left is divided by it.
     pub deviation: Vec<f32>,
 }
 

@@ -18,6 +18,7 @@ const NEARNESSES: [f32; 5] = [0.01, 0.02, 0.05, 0.1, 0.2];
 /// What is to be trained, and how.
 #[derive(Debug, Clone)]
 pub struct Plan {
+    /// What kind of head.
     pub method: Method,
     /// The penalty; `None`: the best on the validation rows.
     pub l2: Option<f64>,
@@ -31,6 +32,7 @@ pub struct Plan {
     pub iterations: usize,
     /// The relative decrease of the objective that is not worth another step.
     pub tolerance: f64,
+    /// Which rows are not to be rejected.
     pub accept: Accept,
 }
 
@@ -39,10 +41,13 @@ pub struct Plan {
 pub struct Point {
     /// Steps so far, over all penalties.
     pub iteration: usize,
+    /// The penalty of this step.
     pub l2: f64,
     /// Mean log-loss of the rows that are learnt from, and of the validation rows.
     pub train_loss: f64,
+    /// See `train_loss`.
     pub validation_loss: f64,
+    /// The share of the validation rows that are right.
     pub validation_top1: f64,
 }
 

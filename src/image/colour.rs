@@ -9,6 +9,7 @@ use super::{Frame, Rgb, Rgba};
 pub struct Colour(pub [u8; 3]);
 
 impl Colour {
+    /// What stands behind pictures if nobody says otherwise.
     pub const WHITE: Colour = Colour([255; 3]);
 }
 

@@ -53,8 +53,11 @@ pub struct Codes<'a> {
 pub struct Chunk<'a> {
     /// Number of the first row.
     pub first: usize,
+    /// A row of codes a vector, one after the other.
     pub codes: &'a [i8],
+    /// What a code of 1 stands for, one number a vector.
     pub scales: &'a [f32],
+    /// Length of what rounding lost, one number a vector.
     pub errors: &'a [f32],
 }
 

@@ -27,6 +27,7 @@ use walk::{Astray, Ground, NONE, Walk, prefetch};
 
 /// What can go wrong with a graph.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     #[error(transparent)]
     Io(#[from] crate::io::Error),

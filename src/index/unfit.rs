@@ -9,6 +9,7 @@ use crate::table::{self, column};
 /// Rows whose vectors have no direction: they are left out, counted, and the first is named.
 #[derive(Debug, Default)]
 pub struct Unfit {
+    /// How many.
     pub count: u64,
     first: Option<(String, &'static str)>,
 }

@@ -16,8 +16,11 @@ const BUFFER: usize = 1 << 16;
 /// Where a stage's output goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
+    /// Standard output.
     Stdout,
+    /// A file, which appears when it is whole.
     File(PathBuf),
+    /// A folder.
     Directory(PathBuf),
 }
 

@@ -18,6 +18,7 @@ pub enum Engine {
 
 /// What computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[expect(missing_docs, reason = "the help shows a value's name, which says all")]
 pub enum Device {
     #[default]
     Cpu,
@@ -31,7 +32,10 @@ pub enum Use {
     /// For a few inputs: what counts is the start, and one call may take all processors.
     Once,
     /// For many inputs, by so many calls at once, each on one processor.
-    Bulk { calls: usize },
+    Bulk {
+        /// How many calls run at once.
+        calls: usize,
+    },
 }
 
 /// What each call needs one of to itself, as many as calls have ever run at once.

@@ -93,6 +93,7 @@ pub struct Hub {
 /// Files of a model that are in the cache.
 #[derive(Debug)]
 pub struct Pulled {
+    /// Where they come from.
     pub origin: Origin,
     /// Bytes that came over the network, …
     pub fetched: u64,
@@ -108,8 +109,11 @@ const ORIGIN: &str = "hub.json";
 /// Where an installed model comes from: `hub.json` beside its files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
+    /// `ORG/NAME`.
     pub repo: String,
+    /// The branch, tag or commit that was asked for.
     pub revision: String,
+    /// The commit that it was then.
     pub commit: String,
     /// Those that were asked for so far, the most exact first.
     pub variants: Vec<Variant>,

@@ -11,18 +11,25 @@ use crate::image::{Colour, Filter, Fit, Rgb};
 /// From pixels to numbers.
 #[derive(Clone, Copy, PartialEq)]
 pub struct Preprocess {
+    /// Pixels of the frame across.
     pub width: u32,
+    /// Pixels of the frame down.
     pub height: u32,
+    /// How a picture fills the frame.
     pub fit: Fit,
+    /// How it is scaled.
     pub filter: Filter,
     /// Is background cut away first, and but for which margin (a share of the longer side of what remains)?
     pub crop: Option<f32>,
     /// How a picture that has no background around it, whose corners differ, fills the frame, where otherwise.
     pub scene: Option<Fit>,
+    /// What stands behind transparency and around the picture.
     pub background: Colour,
     /// `(pixel × factor − mean) / std`
     pub factor: f32,
+    /// See `factor`; red, green and blue.
     pub mean: [f32; 3],
+    /// See `factor`; red, green and blue.
     pub std: [f32; 3],
     /// Does blue come first? Mean and deviation are those of red, green and blue all the same.
     pub bgr: bool,

@@ -43,6 +43,7 @@ impl Default for Detection {
 pub struct Box {
     /// Its place among the labels.
     pub class: usize,
+    /// How sure the model is, from 0 to 1.
     pub score: f32,
     /// Left, top, right and bottom in pixels of the upright picture.
     pub xyxy: [f32; 4],

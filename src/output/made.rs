@@ -19,7 +19,9 @@ pub struct Made {
     pub source: Digest,
     /// BLAKE3 of the new bytes.
     pub content: Digest,
+    /// Of the new picture, in pixels.
     pub width: u32,
+    /// Of the new picture, in pixels.
     pub height: u32,
     /// Number of the new bytes.
     pub length: u64,

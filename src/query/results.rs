@@ -21,10 +21,13 @@ use crate::words::{cell, printable};
 /// One query's hits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
+    /// The question as it was written.
     pub query: String,
+    /// What it was made of.
     pub terms: Vec<Weighted>,
     /// The rank of the first hit.
     pub first_rank: u32,
+    /// The rows that were found, best first.
     pub hits: Vec<Hit>,
 }
 
@@ -44,6 +47,7 @@ pub struct Looks {
 /// Columns that are named: those of results, and of the table that was searched.
 #[derive(Debug)]
 pub struct Columns {
+    /// In the order in which they are shown.
     pub names: Vec<String>,
     /// Those of the table, with a row for each hit in the order of the groups.
     pub table: RecordBatch,
