@@ -3,6 +3,25 @@
 //! Hides: how copies are found, what each layout promises its readers. Promises: a finding says which rule is broken
 //! by which row or file; every rule is named, so that scripts can tell and leave out; memory is some hundred bytes a
 //! row, whatever the pictures.
+//!
+//! [`check()`] does all of it; a [`DataSet`] is opened first and checked then. [`write`] shows what was found to people and programs.
+//!
+//! ```
+//! use pokedex::check::{Options, Rule, check};
+//! use pokedex::image::{Encoding, Rgb, encode};
+//! use pokedex::progress::Silent;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let grey = encode(&Rgb { width: 40, height: 40, pixels: vec![128; 3 * 40 * 40] }, Encoding::Png)?;
+//! std::fs::write(folder.path().join("a.png"), &grey)?;
+//! std::fs::write(folder.path().join("b.png"), &grey)?;
+//!
+//! let checked = check(&[folder.path().into()], None, &Options::default(), &mut Silent)?;
+//! assert_eq!((checked.report.summary.rows, checked.report.summary.copies.identical), (2, 1));
+//! let twice = checked.report.findings.iter().find(|finding| finding.rule == Rule::Duplicate);
+//! assert!(twice.is_some_and(|finding| finding.other.is_some()), "b.png, and a.png as its other row");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod classes;
 mod copies;

@@ -1,4 +1,23 @@
 //! Converting images to upright RGB files: the recipe, and what need not be done again.
+//!
+//! Hides: formats, orientation and transparency of pictures, and how a file of an earlier run is known again.
+//! Promises: what comes of a picture depends on its bytes and the [`Recipe`] alone; a picture that is there already is not made
+//! again. [`Recipe::apply`] converts one, [`into_folder`] many into files; as a [`Stage`](crate::stage::Stage) a recipe puts
+//! them into the table.
+//!
+//! ```
+//! use pokedex::convert::Recipe;
+//! use pokedex::image::{Colour, Encoding, Rgb, encode};
+//!
+//! let grey = Rgb { width: 40, height: 30, pixels: vec![128; 3 * 40 * 30] };
+//! let jpeg = encode(&grey, Encoding::Jpeg)?;
+//!
+//! let recipe = Recipe { background: Colour::WHITE, size: Some((64, 64)), encoding: Encoding::Png };
+//! let (made, flaw, png) = recipe.apply(&jpeg)?;
+//! assert_eq!((made.width, made.height, made.length), (64, 64, png.len() as u64));
+//! assert!(flaw.is_none());
+//! # Ok::<(), pokedex::image::Error>(())
+//! ```
 
 mod folder;
 mod stage;

@@ -2,6 +2,9 @@
 //!
 //! Hides: which extensions say what, and when two names mean one file. Promises: nothing is written under a name that says
 //! something else; an input is replaced only by a table that has all its columns.
+//!
+//! Stages that write call it before they do; a door that lets people name outputs gets the same refusals by going through them.
+//! [`Format`](format::Format) is how results are shown, [`Made`](made::Made) what is noted of a picture that was made.
 
 pub mod folder;
 pub mod format;

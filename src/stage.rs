@@ -79,7 +79,32 @@ pub struct Done {
     pub flawed: Vec<Skipped>,
 }
 
-/// On how many threads, and what to do about inputs that cannot be processed.
+/// On how many threads, and what to do about inputs that cannot be processed: the driver of stages.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use pokedex::image::{Encoding, Rgb, encode};
+/// use pokedex::progress::Silent;
+/// use pokedex::scan::Scan;
+/// use pokedex::{Inputs, Work};
+///
+/// let folder = tempfile::tempdir()?;
+/// let grey = Rgb { width: 40, height: 30, pixels: vec![128; 3 * 40 * 30] };
+/// std::fs::write(folder.path().join("grey.png"), encode(&grey, Encoding::Png)?)?;
+/// std::fs::write(folder.path().join("torn.png"), "no picture")?;
+/// let pictures = || Inputs { paths: vec![folder.path().into()], ..Inputs::default() }.images();
+///
+/// let tally = Work::default().run(pictures()?, &Arc::new(Scan::default()), &mut Silent, |rows| {
+///     assert!(rows.column_by_name("content_hash").is_some());
+///     Ok(())
+/// })?;
+/// assert_eq!((tally.rows, tally.skipped), (2, 1));
+///
+/// let strict = Work { strict: true, ..Work::default() };
+/// assert!(strict.run(pictures()?, &Arc::new(Scan::default()), &mut Silent, |_| Ok(())).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Work {
     /// At least one; results do not depend on it.

@@ -3,6 +3,23 @@
 //! Hides: how rows are gathered from several tables, set aside to choose by and kept on the disk, and what a training that
 //! was killed goes on with. Promises: rows of the test are never looked at; the same tables and options make the same head,
 //! whatever the number of threads and however often it was killed on the way.
+//!
+//! [`learn`] learns it, [`Learnt::write`] writes it; [`classify`](crate::classify) uses it.
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use pokedex::Table;
+//! use pokedex::io::Sink;
+//! use pokedex::progress::Silent;
+//! use pokedex::train::{Options, learn};
+//!
+//! let table = Table::open(Path::new("embeddings.parquet"))?;
+//! let learnt = learn(table, &Options::default(), &mut Silent)?;
+//! println!("{learnt}");
+//! learnt.write(Sink::create(Path::new("head.parquet"))?)?;
+//! # Ok::<(), pokedex::Failure>(())
+//! ```
 
 mod beside;
 mod checkpoint;
@@ -62,6 +79,22 @@ pub struct Options {
     pub resume: bool,
     /// On so many threads; the head does not depend on it.
     pub threads: usize,
+}
+
+impl Default for Options {
+    /// A linear head of `label` from `embedding`, its penalty chosen by the validation, or by 15 % of each class.
+    fn default() -> Options {
+        Options {
+            target: Target::Label,
+            columns: vec![column::EMBEDDING.into()],
+            with: Vec::new(),
+            validation: 0.15,
+            seed: 0,
+            plan: Plan::default(),
+            resume: true,
+            threads: stage::processors(),
+        }
+    }
 }
 
 impl Options {

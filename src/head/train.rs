@@ -36,6 +36,22 @@ pub struct Plan {
     pub accept: Accept,
 }
 
+impl Default for Plan {
+    /// A linear head, its penalty chosen by the validation rows.
+    fn default() -> Plan {
+        Plan {
+            method: Method::Linear,
+            l2: None,
+            balance: false,
+            scale: None,
+            neighbours: None,
+            iterations: 500,
+            tolerance: 3e-4,
+            accept: Accept::Default,
+        }
+    }
+}
+
 /// A point of the training curve.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Point {

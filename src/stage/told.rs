@@ -70,7 +70,7 @@ impl Told {
     ///
     /// # Errors
     /// Something was skipped that may not be: [`Work::strict`].
-    pub(super) fn report(&self, work: &Work, tally: &mut Tally, progress: &dyn Progress) -> Result<(), Failure> {
+    pub fn report(&self, work: &Work, tally: &mut Tally, progress: &dyn Progress) -> Result<(), Failure> {
         let (skipped, flawed) = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         work.report(&skipped, progress)?;
         tally.skipped += skipped.len() as u64;
