@@ -4,7 +4,7 @@
 //! by which row or file; every rule is named, so that scripts can tell and leave out; memory is some hundred bytes a
 //! row, whatever the pictures.
 //!
-//! [`check()`] does all of it; a [`DataSet`] is opened first and checked then. [`write`] shows what was found to people and programs.
+//! [`check()`] does all of it; a [`DataSet`] is opened first and checked then. [`write()`] shows what was found to people and programs.
 //!
 //! ```
 //! use pokedex::check::{Options, Rule, check};

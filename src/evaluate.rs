@@ -5,7 +5,7 @@
 //! and on the page; strangers and rows with an error are in no figure but those that count them; rows of classes that the
 //! classifier does not know count as wrong; a report replaces nothing but an earlier report.
 //!
-//! [`evaluate`] measures a table of predictions; [`write`] shows the figures to people and programs, [`Report`] draws them.
+//! [`evaluate`] measures a table of predictions; [`write()`] shows the figures to people and programs, [`Report`] draws them.
 //!
 //! ```
 //! use pokedex::evaluate::{Options, evaluate};

@@ -8,12 +8,12 @@
 //! ```
 //!
 //! The command line is one door of this library; whoever builds another finds here what each stage does, without a terminal:
-//! functions that take paths, tables and options, give typed results and a [`Failure`] with a hint, say what
-//! they do to a [`Progress`](progress::Progress), and never print. A [`query::Session`] is opened once and asked from many
-//! threads; `examples/search.rs` embeds a folder, indexes it and asks, in one process.
+//! functions that take paths, tables and options, give typed results and a [`Failure`] with a hint, say what they do to a
+//! [`Progress`](progress::Progress), and never print. A [`query::Session`] is opened once and asked from many threads;
+//! `examples/search.rs` embeds a folder, indexes it and asks, in one process. The head of each stage shows how it is called.
 //!
-//! Modules, from the door down. Each imports only from lines below its own, which a test holds; `docs/architecture.md` walks
-//! through them with one picture.
+//! Modules, from the door down, those included that are not public. Each imports only from lines below its own, which a test
+//! holds; `docs/architecture.md` walks through them with one picture.
 //!
 //! - [`cli`]: a door: one file a subcommand, its arguments and its help; the only part that knows the terminal
 //! - [`query`], [`classify`], [`train`], [`evaluate`], [`indexing`], [`export`], [`check`], [`augment`], [`convert`]: stages, by
