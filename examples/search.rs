@@ -5,13 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pokedex::embed::{self, Embed};
-use pokedex::failure::Failure;
 use pokedex::indexing;
 use pokedex::model::{Model, Use};
 use pokedex::progress::Silent;
 use pokedex::query::{Limits, Options, Question, Session};
-use pokedex::stage::Work;
-use pokedex::table::Inputs;
+use pokedex::{Failure, Inputs, Work};
 
 fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);

@@ -4,6 +4,21 @@
 //! made repeatable. Promises: a copy follows from the seed, the recipe, the content of its parent and its number alone
 //! (and from its partners and its background, where it has any, which follow from the same); its boxes lie where what
 //! they bound lies; what was drawn can be written down and made again.
+//!
+//! [`augment()`] reads a table that was split, and writes it with the copies.
+//!
+//! ```no_run
+//! use pokedex::augment::{Options, Outputs, augment};
+//! use pokedex::progress::Silent;
+//! use pokedex::{Inputs, Work};
+//!
+//! let inputs = Inputs { paths: vec!["split.parquet".into()], ..Inputs::default() };
+//! let options = Options { floor: Some(20), ..Options::default() };
+//! let outputs = Outputs { output: Some("augmented.parquet".into()), ..Outputs::default() };
+//! let tally = augment(inputs, &options, &outputs, &Work::default(), &mut Silent)?;
+//! println!("{tally}");
+//! # Ok::<(), pokedex::Failure>(())
+//! ```
 
 mod backdrop;
 mod copy;
@@ -27,7 +42,7 @@ mod write;
 
 pub use options::Options;
 pub use output::Outputs;
-pub use recipe::{DEFAULT_RECIPE, Recipe};
+pub use recipe::DEFAULT_RECIPE;
 pub use survey::By;
 
 use std::path::PathBuf;
@@ -37,6 +52,7 @@ use hash::Hash;
 use make::Maker;
 use partners::Gathering;
 use plan::Plan;
+use recipe::Recipe;
 use survey::Survey;
 
 use crate::failure::Failure;
@@ -49,6 +65,7 @@ use crate::words;
 
 /// Why pictures cannot be augmented.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     #[error("{place}: {problem}")]
     Recipe { place: String, problem: String },

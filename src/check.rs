@@ -3,6 +3,25 @@
 //! Hides: how copies are found, what each layout promises its readers. Promises: a finding says which rule is broken
 //! by which row or file; every rule is named, so that scripts can tell and leave out; memory is some hundred bytes a
 //! row, whatever the pictures.
+//!
+//! [`check()`] does all of it; a [`DataSet`] is opened first and checked then. [`write()`] shows what was found to people and programs.
+//!
+//! ```
+//! use pokedex::check::{Options, Rule, check};
+//! use pokedex::image::{Encoding, Rgb, encode};
+//! use pokedex::progress::Silent;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let grey = encode(&Rgb { width: 40, height: 40, pixels: vec![128; 3 * 40 * 40] }, Encoding::Png)?;
+//! std::fs::write(folder.path().join("a.png"), &grey)?;
+//! std::fs::write(folder.path().join("b.png"), &grey)?;
+//!
+//! let checked = check(&[folder.path().into()], None, &Options::default(), &mut Silent)?;
+//! assert_eq!((checked.report.summary.rows, checked.report.summary.copies.identical), (2, 1));
+//! let twice = checked.report.findings.iter().find(|finding| finding.rule == Rule::Duplicate);
+//! assert!(twice.is_some_and(|finding| finding.other.is_some()), "b.png, and a.png as its other row");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod classes;
 mod copies;
@@ -17,10 +36,11 @@ mod survey;
 
 pub use dataset::{Checked, DataSet, Options, check, of_export};
 pub use formats::{Format, refuse_to_overwrite, write};
-pub use picture::{Claims, Depth, Seen, look};
 pub use report::Report;
-pub use rows::{Row, Rows};
 pub use summary::{Class, Copies, Span, Summary};
+
+use picture::{Claims, Depth, Seen, look};
+use rows::{Row, Rows};
 
 use crate::table::layout::{Fault, Found};
 
@@ -155,7 +175,9 @@ pub enum Subject {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
+    /// The rule that is broken, which says how bad that is.
     pub rule: Rule,
+    /// What breaks it.
     pub subject: Subject,
     /// The other row of a pair.
     pub other: Option<u32>,
@@ -165,17 +187,17 @@ pub struct Finding {
 
 impl Finding {
     /// A finding about one subject.
-    pub fn new(rule: Rule, subject: Subject, detail: impl Into<String>) -> Finding {
+    fn new(rule: Rule, subject: Subject, detail: impl Into<String>) -> Finding {
         Finding { rule, subject, other: None, detail: detail.into() }
     }
 
     /// What was found in a data set's folder.
-    pub fn in_folder(found: Found) -> Finding {
+    fn in_folder(found: Found) -> Finding {
         Finding::new(found.fault.into(), Subject::File(found.file), found.detail)
     }
 
     /// A finding about two rows.
-    pub fn pair(rule: Rule, row: u32, other: u32, detail: impl Into<String>) -> Finding {
+    fn pair(rule: Rule, row: u32, other: u32, detail: impl Into<String>) -> Finding {
         Finding { rule, subject: Subject::Row(row), other: Some(other), detail: detail.into() }
     }
 }

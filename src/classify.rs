@@ -4,6 +4,33 @@
 //! that are compared with them come from (columns of the table, or pictures that go through a model), and how predictions
 //! are written. Promises: what is said of a row depends on that row alone; vectors are compared with those of the same
 //! model only; a row keeps its columns.
+//!
+//! [`Classes`] says what the classes are, [`Classify`] is the stage, made for a table of which it may have seen the first rows;
+//! [`Predictions`] writes what comes of it for people and programs.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use pokedex::classify::{Classes, Classify, Options};
+//! use pokedex::image::{Encoding, Rgb, encode};
+//! use pokedex::progress::Silent;
+//! use pokedex::table::column;
+//! use pokedex::{Inputs, Work};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let grey = Rgb { width: 40, height: 30, pixels: vec![128; 3 * 40 * 30] };
+//! std::fs::write(folder.path().join("grey.png"), encode(&grey, Encoding::Png)?)?;
+//!
+//! let (first, pictures) = Inputs { paths: vec![folder.path().into()], ..Inputs::default() }.images()?.peek()?;
+//! let options = Options { top: 3, cache: false, ..Options::default() };
+//! let stage = Classify::load(&Classes::Pokedex, &pictures, first.as_ref(), &options, &Silent)?;
+//! Work::default().run(pictures, &Arc::new(stage), &mut Silent, |rows| {
+//!     let best = column::text(&rows, &column::prediction(1))?.expect("there is a best class");
+//!     println!("{}", best.value(0));
+//!     Ok(())
+//! })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod classes;
 mod judge;
@@ -39,12 +66,19 @@ pub enum Classes {
         scale: Option<f32>,
     },
     /// The labelled rows of a table, of which the nearest vote.
-    Neighbours { table: PathBuf, count: usize },
+    Neighbours {
+        /// An index or another table of vectors with `label` or `id`.
+        table: PathBuf,
+        /// How many of the nearest rows vote.
+        count: usize,
+    },
     /// A classifier or a detector that somebody else trained.
     Ready {
+        /// Its ONNX file or its folder.
         file: PathBuf,
         /// The names of its classes, one a line; `None`: what it says itself.
         labels: Option<PathBuf>,
+        /// Which boxes of a detector count.
         detection: Detection,
     },
 }
@@ -56,7 +90,9 @@ pub struct Options {
     pub column: String,
     /// The model that reads words, or that made the vectors, by name or folder; `None`: what the table says.
     pub model: Option<String>,
+    /// What runs the model.
     pub engine: Engine,
+    /// Where it runs.
     pub device: Device,
     /// How many threads will call the models at once.
     pub threads: usize,

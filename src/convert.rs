@@ -1,4 +1,23 @@
 //! Converting images to upright RGB files: the recipe, and what need not be done again.
+//!
+//! Hides: formats, orientation and transparency of pictures, and how a file of an earlier run is known again.
+//! Promises: what comes of a picture depends on its bytes and the [`Recipe`] alone; a picture that is there already is not made
+//! again. [`Recipe::apply`] converts one, [`into_folder`] many into files; as a [`Stage`](crate::stage::Stage) a recipe puts
+//! them into the table.
+//!
+//! ```
+//! use pokedex::convert::Recipe;
+//! use pokedex::image::{Colour, Encoding, Rgb, encode};
+//!
+//! let grey = Rgb { width: 40, height: 30, pixels: vec![128; 3 * 40 * 30] };
+//! let jpeg = encode(&grey, Encoding::Jpeg)?;
+//!
+//! let recipe = Recipe { background: Colour::WHITE, size: Some((64, 64)), encoding: Encoding::Png };
+//! let (made, flaw, png) = recipe.apply(&jpeg)?;
+//! assert_eq!((made.width, made.height, made.length), (64, 64, png.len() as u64));
+//! assert!(flaw.is_none());
+//! # Ok::<(), pokedex::image::Error>(())
+//! ```
 
 mod folder;
 mod stage;
@@ -15,10 +34,11 @@ use crate::table::column;
 use crate::table::dataset::{MANIFEST, record};
 
 /// What the manifest of an output folder is known by.
-pub const COMMAND: &str = "convert-rgb";
+const COMMAND: &str = "convert-rgb";
 
 /// Why an image was not converted.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     /// The image cannot be read: one row's fault.
     #[error(transparent)]
@@ -49,9 +69,11 @@ impl Error {
 /// What is done to every image.
 #[derive(Debug, Clone, Copy)]
 pub struct Recipe {
+    /// What is put behind transparency and around a picture of another shape.
     pub background: Colour,
     /// Width and height to fit into; `None` keeps the size.
     pub size: Option<(u32, u32)>,
+    /// The format of the new bytes.
     pub encoding: Encoding,
 }
 
@@ -75,7 +97,7 @@ impl Recipe {
     ///
     /// # Errors
     /// The bytes are no image that can be read, or the file cannot be written.
-    pub fn apply_to_file(
+    fn apply_to_file(
         self,
         bytes: &[u8],
         folder: &Folder,

@@ -9,7 +9,7 @@ mod hash;
 mod near;
 mod vectors;
 
-pub use groups::Groups;
-pub use hash::PerceptualHash;
-pub use near::{MAX_REACH, REACH, near};
-pub use vectors::near_vectors;
+pub(crate) use groups::Groups;
+pub(crate) use hash::PerceptualHash;
+pub(crate) use near::{MAX_REACH, REACH, near};
+pub(crate) use vectors::near_vectors;

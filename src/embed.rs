@@ -2,6 +2,36 @@
 //!
 //! Hides: decoding, batches, the cache. Promises: a row's vector does not depend on its neighbours; an image that cannot
 //! be read is a problem of its row.
+//!
+//! [`Embed`] is the stage, for tables; an [`Embedder`] gives the vectors of a batch of rows to whoever needs them, as `classify`
+//! does.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use pokedex::embed::{Embed, Options};
+//! use pokedex::image::{Encoding, Rgb, encode};
+//! use pokedex::model::{Model, Use};
+//! use pokedex::progress::Silent;
+//! use pokedex::table::column;
+//! use pokedex::{Inputs, Work};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let grey = Rgb { width: 40, height: 30, pixels: vec![128; 3 * 40 * 30] };
+//! std::fs::write(folder.path().join("grey.png"), encode(&grey, Encoding::Png)?)?;
+//!
+//! let (work, model) = (Work::default(), Model::builtin());
+//! let (options, dimension) = (Options { cache: false, ..Options::of(&model) }, model.dimension());
+//! let stage = Arc::new(Embed::load(model, options, Use::Bulk { calls: work.threads })?);
+//! let pictures = Inputs { paths: vec![folder.path().into()], ..Inputs::default() }.images()?;
+//! let tally = work.run(pictures, &stage, &mut Silent, |rows| {
+//!     let vectors = column::vectors(&rows, column::EMBEDDING, "pictures")?;
+//!     assert_eq!(vectors.get(0).map(<[f32]>::len), Some(dimension));
+//!     Ok(())
+//! })?;
+//! assert_eq!((tally.rows, tally.skipped), (1, 0));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod stage;
 
@@ -17,6 +47,7 @@ use crate::table::{self, Images};
 
 /// Why no row of a batch could be embedded.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     #[error(transparent)]
     Table(#[from] table::Error),
@@ -39,10 +70,13 @@ impl Error {
 /// What became of a row: its content's hash and its vector, or why there is none.
 #[derive(Debug)]
 pub struct Embedded {
+    /// BLAKE3 of the file's bytes; `None` where there are none.
     pub content: Option<[u8; 32]>,
+    /// Of length 1; else why there is none.
     pub vector: Result<Vec<f32>, String>,
     /// Whether it is this stage that failed, and not an earlier one.
     pub new: bool,
+    /// Whether the vector came from the cache.
     pub cached: bool,
     /// What is wrong with the picture, though it has a vector.
     pub flaw: Option<Flaw>,

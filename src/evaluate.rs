@@ -4,6 +4,22 @@
 //! counted, and how a table is read as often as need be. Promises: every figure has one name in every format, in the log
 //! and on the page; strangers and rows with an error are in no figure but those that count them; rows of classes that the
 //! classifier does not know count as wrong; a report replaces nothing but an earlier report.
+//!
+//! [`evaluate`] measures a table of predictions; [`write()`] shows the figures to people and programs, [`Report`] draws them.
+//!
+//! ```
+//! use pokedex::evaluate::{Options, evaluate};
+//! use pokedex::progress::Silent;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let predictions = folder.path().join("predictions.csv");
+//! std::fs::write(&predictions, "key,label,prediction_1\na.png,cat,cat\nb.png,dog,cat\n")?;
+//!
+//! let options = Options { bootstrap: 0, ..Options::default() };
+//! let evaluation = evaluate(&predictions, options, &mut Silent)?;
+//! assert_eq!(evaluation.figures.get("top1"), Some(0.5));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod answers;
 mod cells;

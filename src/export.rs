@@ -8,6 +8,20 @@
 //!
 //! [`stream`] writes a table, or its vectors, to one file. [`data_set`] writes its pictures to a folder: it looks at all rows,
 //! plans what becomes of each, makes the pictures on several threads, and packs and lists them in the order of the rows.
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use pokedex::export::{DataSet, Options, data_set};
+//! use pokedex::progress::Silent;
+//! use pokedex::{Inputs, Work};
+//!
+//! let inputs = Inputs { paths: vec!["split.parquet".into()], ..Inputs::default() };
+//! let options = Options { size: Some((224, 224)), ..Options::of(DataSet::Imagefolder) };
+//! let tally = data_set(inputs, &options, Path::new("dataset"), &Work::default(), &mut Silent)?;
+//! println!("{tally}");
+//! # Ok::<(), pokedex::Failure>(())
+//! ```
 
 mod classes;
 mod folder;
@@ -32,6 +46,7 @@ use crate::{image, io, table};
 
 /// Why a data set was not exported.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     #[error(transparent)]
     Io(#[from] io::Error),

@@ -19,6 +19,7 @@ pub enum Kind {
 /// Why something failed, and what to do about it.
 #[derive(Debug)]
 pub struct Failure {
+    /// Whose fault it is; a door makes its exit code or status of it.
     pub kind: Kind,
     /// Commands that one can paste, or sentences.
     pub hints: Vec<String>,

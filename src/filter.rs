@@ -107,6 +107,7 @@ impl Bound {
 
 /// What can be wrong with a condition. Places count characters from 1.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     #[error("--where: the condition is empty")]
     Empty,

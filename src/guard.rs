@@ -8,7 +8,7 @@ thread_local! {
 }
 
 /// Runs code that reads hostile bytes; `None` where it panicked. What the code was working on must be thrown away.
-pub fn catch<T>(work: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Option<T> {
     let outer = GUARDED.replace(true);
     let result = catch_unwind(AssertUnwindSafe(work)).ok();
     GUARDED.set(outer);

@@ -12,10 +12,9 @@ mod neighbours;
 mod rows;
 mod train;
 
-pub use calibrate::{Accept, Calibration, STRANGER, UNSEEN};
+pub use calibrate::{Accept, STRANGER, UNSEEN};
 pub use file::is_head;
 pub use kept::Keeper;
-pub use linear::{Limits, Objective, Step};
 pub use neighbours::NOBODY;
 pub use rows::{Rows, RowsBuilder, Scaling};
 pub use train::{Plan, Point, Saved, train};
@@ -28,6 +27,7 @@ use crate::{io, table};
 
 /// What can go wrong while a head is made, written or read.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -68,6 +68,7 @@ pub enum Method {
 }
 
 impl Method {
+    /// Its name in files and settings.
     pub fn name(self) -> &'static str {
         match self {
             Method::Linear => "linear",
@@ -80,7 +81,9 @@ impl Method {
 /// A vector column that a head reads.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Feature {
+    /// The column's name.
     pub column: String,
+    /// Numbers of a vector.
     pub dimension: usize,
     /// The full identity of the model that made it; `None`: unknown.
     pub model: Option<String>,
@@ -89,8 +92,11 @@ pub struct Feature {
 /// A class: what it is called, its number where it has one, and how many rows it was learnt from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Class {
+    /// What it is called.
     pub label: String,
+    /// Its number, where it has one.
     pub id: Option<i32>,
+    /// How many rows it was learnt from.
     pub rows: u64,
 }
 
@@ -113,9 +119,11 @@ pub struct Doubt {
 /// Classes, and what tells them apart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Head {
+    /// What was learnt, and so which of the fields below are in use.
     pub method: Method,
     /// The column of the classes: `label` or `id`.
     pub target: String,
+    /// The vector columns, side by side in this order.
     pub features: Vec<Feature>,
     /// In the order of the scores.
     pub classes: Vec<Class>,
@@ -131,7 +139,9 @@ pub struct Head {
     pub owners: Vec<u32>,
     /// How many neighbours vote, and how fast a vote's weight `exp(cosine / nearness)` falls.
     pub neighbours: usize,
+    /// See `neighbours`.
     pub nearness: f32,
+    /// How scores become probabilities, and which are too low.
     pub doubt: Doubt,
     /// How it was made and what was measured then, for people and logs.
     pub facts: serde_json::Map<String, serde_json::Value>,
@@ -142,6 +152,7 @@ pub struct Head {
 pub struct Verdict {
     /// The best classes and their probabilities, best first.
     pub best: Vec<(u32, f32)>,
+    /// Whether the best is too low, or too near to the second, to be believed.
     pub rejected: bool,
 }
 
@@ -152,7 +163,7 @@ impl Head {
     }
 
     /// Logits of rows of features, before the temperature: [rows, classes].
-    pub fn logits(&self, features: &mut [f32]) -> Vec<f32> {
+    fn logits(&self, features: &mut [f32]) -> Vec<f32> {
         let (dimension, classes) = (self.dimension(), self.classes.len());
         self.prepare(features);
         if self.method == Method::Knn {
@@ -170,7 +181,7 @@ impl Head {
     }
 
     /// Scales rows of features as this head wants them.
-    pub fn prepare(&self, features: &mut [f32]) {
+    fn prepare(&self, features: &mut [f32]) {
         if let Some(scaling) = &self.scaling {
             scaling.apply(features);
         }
@@ -193,13 +204,13 @@ impl Doubt {
     pub const NONE: Doubt = Doubt { temperature: 1.0, unknown: None, min_score: 0.0, min_margin: 0.0 };
 
     /// Makes probabilities of a row of logits, in place, and takes the `top` best: of equals the first.
-    pub fn verdict(&self, logits: &mut [f32], top: usize) -> Verdict {
+    fn verdict(&self, logits: &mut [f32], top: usize) -> Verdict {
         self.probabilities(logits);
         self.rank(logits, top)
     }
 
     /// The `top` best of a row of probabilities; a sum that was rounded up is 1.
-    pub fn rank(&self, scores: &[f32], top: usize) -> Verdict {
+    fn rank(&self, scores: &[f32], top: usize) -> Verdict {
         let better = |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
         let mut order: Vec<u32> = (0..scores.len() as u32).collect();
         let most = top.max(2).min(order.len());

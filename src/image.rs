@@ -48,6 +48,7 @@ const MAX_BYTES: u64 = 1 << 30;
 
 /// Why bytes are not a usable image.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     #[error("the file is empty")]
     Empty,
@@ -69,6 +70,7 @@ impl Error {
 
 /// What is wrong with a file that shows a picture all the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Flaw {
     #[error("truncated: the file ends early, and was read as far as it goes")]
     Truncated,
@@ -79,7 +81,9 @@ pub enum Flaw {
 /// An upright image of 8 bits a channel, three channels, row by row from the top.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rgb {
+    /// Pixels of a row.
     pub width: u32,
+    /// Number of rows.
     pub height: u32,
     /// `3 × width × height` bytes.
     pub pixels: Vec<u8>,
@@ -88,7 +92,9 @@ pub struct Rgb {
 /// An upright image of 8 bits a channel with transparency, row by row from the top.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rgba {
+    /// Pixels of a row.
     pub width: u32,
+    /// Number of rows.
     pub height: u32,
     /// `4 × width × height` bytes; the colours are multiplied by alpha.
     pub pixels: Vec<u8>,

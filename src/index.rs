@@ -25,27 +25,31 @@ mod unfit;
 mod vectors;
 
 pub use annoy::{Annoy, Metric};
-pub use beside::{
-    ANNOY, Approximate, Beside, GRAPH, IDENTITY, KIND, Kind, PACKED, RECALL, TREES, beside, files_of,
-    files_of_an_index, fingerprint, packed_beside,
+pub use beside::Kind;
+pub(crate) use beside::{
+    ANNOY, Approximate, Beside, GRAPH, IDENTITY, KIND, PACKED, RECALL, TREES, beside, files_of, files_of_an_index,
+    fingerprint, packed_beside,
 };
 pub use chunked::Chunked;
-pub use codes::{Codes, Query, encode};
-pub use diverse::diverse;
+pub use codes::{Chunk, Codes};
+pub(crate) use diverse::diverse;
 pub use exact::Index;
 pub use graph::Graph;
-pub use pack::{Check, Packer};
-pub use packed::{Packed, PackedWriter};
-pub use pokedex::{LookUp, Part, Pokedex};
+pub(crate) use pack::{Check, Packer};
+pub use packed::Packed;
+pub(crate) use packed::PackedWriter;
+pub use pokedex::{Part, Pokedex};
 pub use search::{Found, Hit, QueryVector, Search, Stored};
 pub use terms::{Term, Weighted, parse_line, parse_terms};
-pub use unfit::{Unfit, one_model};
+pub use unfit::Unfit;
+pub(crate) use unfit::one_model;
 pub use vectors::VectorFile;
 
 use crate::{filter, table};
 
 /// What can go wrong while searching or building an index.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     #[error(transparent)]
     Table(#[from] table::Error),

@@ -4,6 +4,38 @@
 //! vectors of an index are of one model and of length 1, no key occurs twice, rows are in the order of their keys; a file
 //! that is no index's is never replaced; no file of an index has its name before all are whole. What searches it is
 //! [`index`](crate::index).
+//!
+//! A [`Maker`] makes an index of files, [`temporary`] one that nobody sees; [`Info`] says what is in one.
+//!
+//! ```
+//! use ndarray::array;
+//! use pokedex::index::Kind;
+//! use pokedex::indexing::{Maker, Options};
+//! use pokedex::io::Sink;
+//! use pokedex::progress::Silent;
+//! use pokedex::query::{self, Session};
+//! use pokedex::table::{StreamFormat, Writer};
+//! use pokedex::{Table, Work};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let output = folder.path().join("index.parquet");
+//! let vectors = array![[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]];
+//! let table = Table::of_vectors("mine", ["east", "between", "north"], vectors.view())?;
+//!
+//! let options = Options { model: Some("unknown".into()), kind: Some(Kind::Exact), ..Options::default() };
+//! let maker = Maker::new(options, table, &[], Some(&output))?;
+//! let sink = Sink::create(&output)?;
+//! let made = maker.make(
+//!     &Work::default(),
+//!     |schema, footer| Ok(Writer::new(sink, schema, footer, StreamFormat::Parquet)?),
+//!     &mut Silent,
+//! )?;
+//! assert_eq!((made.vectors, made.dimension), (3, 2));
+//!
+//! let session = Session::open(&output, &query::Options::default(), &Silent)?;
+//! assert!(session.compares_directions());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod files;
 mod info;

@@ -14,19 +14,24 @@ mod shown;
 mod sink;
 mod spool;
 
-pub use folder::{Digest, Folder, JOURNAL, Record, Within, lies_below};
-pub use listing::{Entry, Listing};
-pub use map::{map, map_file};
-pub use paths::{escape_bytes, exists, find_image, read_image, table_path};
-pub use shown::{cell, printable};
-pub use sink::{Sink, Target, abandon_unfinished, reader_closed, write_file};
-use spool::no_text;
-pub use spool::{At, Input, decode, open, open_file, read_text, seekable, spool, text_of};
+pub use folder::Digest;
+pub(crate) use folder::{Folder, JOURNAL, Record, Within, lies_below};
+pub(crate) use listing::{Entry, Listing};
+pub(crate) use map::{map, map_file};
+pub(crate) use paths::{escape_bytes, exists, find_image, read_image};
+pub(crate) use shown::{cell, printable};
+pub use sink::{Sink, Target};
+pub(crate) use sink::{abandon_unfinished, reader_closed, write_file};
+pub(crate) use spool::{At, Input, decode, open, open_file, read_text, seekable, spool, text_of};
 
 use std::path::{Path, PathBuf};
 
+use paths::table_path;
+use spool::no_text;
+
 /// What can go wrong between the process and the file system.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     /// A file or folder could not be opened or read.
     #[error("{}: cannot read: {source}", path.display())]
@@ -84,7 +89,7 @@ crate::failure::hinted!(Error);
 
 impl Error {
     /// A failure of a temporary file.
-    pub fn temporary(source: std::io::Error) -> Error {
+    pub(crate) fn temporary(source: std::io::Error) -> Error {
         Error::Temporary { source }
     }
 

@@ -8,12 +8,12 @@
 //! ```
 //!
 //! The command line is one door of this library; whoever builds another finds here what each stage does, without a terminal:
-//! functions that take paths, tables and options, give typed results and a [`Failure`](failure::Failure) with a hint, say what
-//! they do to a [`Progress`](progress::Progress), and never print. A [`query::Session`] is opened once and asked from many
-//! threads; `examples/search.rs` embeds a folder, indexes it and asks, in one process.
+//! functions that take paths, tables and options, give typed results and a [`Failure`] with a hint, say what they do to a
+//! [`Progress`](progress::Progress), and never print. A [`query::Session`] is opened once and asked from many threads;
+//! `examples/search.rs` embeds a folder, indexes it and asks, in one process. The head of each stage shows how it is called.
 //!
-//! Modules, from the door down. Each imports only from lines below its own, which a test holds; `docs/architecture.md` walks
-//! through them with one picture.
+//! Modules, from the door down, those included that are not public. Each imports only from lines below its own, which a test
+//! holds; `docs/architecture.md` walks through them with one picture.
 //!
 //! - [`cli`]: a door: one file a subcommand, its arguments and its help; the only part that knows the terminal
 //! - [`query`], [`classify`], [`train`], [`evaluate`], [`indexing`], [`export`], [`check`], [`augment`], [`convert`]: stages, by
@@ -31,12 +31,15 @@
 //!   do about it; who watches; what was passed over; panics of other people's code, turned into errors; names of files that
 //!   stay apart on every file system; the 1025 names; products of matrices; figures of predictions
 
+#![warn(missing_docs, unreachable_pub, unnameable_types)]
+#![allow(rustdoc::private_intra_doc_links, reason = "the map names what is private, too")]
+
 pub mod augment;
 pub mod check;
 pub mod classify;
 pub mod cli;
 pub mod convert;
-pub mod duplicates;
+mod duplicates;
 pub mod embed;
 pub mod evaluate;
 pub mod export;
@@ -51,8 +54,8 @@ pub mod io;
 pub mod matrix;
 pub mod metrics;
 pub mod model;
-pub mod names;
-pub mod notes;
+mod names;
+mod notes;
 pub mod output;
 pub mod progress;
 pub mod query;
@@ -62,6 +65,11 @@ pub mod species;
 pub mod split;
 pub mod stage;
 pub mod table;
-pub mod terminal;
+mod terminal;
+
 pub mod train;
 pub mod words;
+
+pub use failure::Failure;
+pub use stage::Work;
+pub use table::{Inputs, Table};

@@ -27,7 +27,7 @@ fn product(a: Matrix<'_, f32>, b: Matrix<'_, f32>, beta: f32, out: &mut [f32]) {
 }
 
 /// `a · bᵀ` of `a` [n, inner] and `b` [m, inner], as [n, m].
-pub fn by_transposed(a: &[f32], b: &[f32], inner: usize, out: &mut [f32]) {
+pub(crate) fn by_transposed(a: &[f32], b: &[f32], inner: usize, out: &mut [f32]) {
     let (n, m) = (a.len() / inner, b.len() / inner);
     assert_eq!(out.len(), n * m, "an output of the product's size");
     if n == 0 || m == 0 {
@@ -44,14 +44,14 @@ pub fn by_transposed(a: &[f32], b: &[f32], inner: usize, out: &mut [f32]) {
 }
 
 /// A matrix `bᵀ` that others are multiplied with many times, in the order in which that is read.
-pub struct Packed {
+pub(crate) struct Packed {
     matrix: PackedBMatrix<f32>,
     inner: usize,
 }
 
 impl Packed {
     /// Of `b` [m, inner].
-    pub fn transposed(b: &[f32], inner: usize) -> Packed {
+    pub(crate) fn transposed(b: &[f32], inner: usize) -> Packed {
         Packed { matrix: GemmExecutor::<f32>::new().prepack_b(view(b, inner).transposed()), inner }
     }
 
@@ -59,7 +59,7 @@ impl Packed {
     ///
     /// # Panics
     /// `a` is empty, or a size does not fit.
-    pub fn product(&self, a: &[f32], bias: &[f32], out: &mut [f32]) {
+    pub(crate) fn product(&self, a: &[f32], bias: &[f32], out: &mut [f32]) {
         let (n, m) = (a.len() / self.inner, bias.len());
         assert!(a.len() == n * self.inner && out.len() == n * m, "an output of the product's size");
         let product = |a: Matrix<'_, f32>, out: &mut [f32]| {
@@ -83,7 +83,7 @@ impl Packed {
 /// [`byte_zero`].
 ///
 /// Exact where every byte of `a` is less than twice the zero, and none of `b` is -128.
-pub fn bytes_by_transposed(a: &[u8], b: &[i8], inner: usize, out: &mut [i32]) {
+pub(crate) fn bytes_by_transposed(a: &[u8], b: &[i8], inner: usize, out: &mut [i32]) {
     let (n, m) = (a.len() / inner, b.len() / inner);
     assert_eq!(out.len(), n * m, "an output of the product's size");
     let zeros = vec![byte_zero(); n];
@@ -100,7 +100,7 @@ pub fn bytes_by_transposed(a: &[u8], b: &[i8], inner: usize, out: &mut [i32]) {
 
 /// Which byte stands for 0 in [`bytes_by_transposed`]: 64 on processors that add two products of the bytes as they are in
 /// 16 bits (those without VNNI): of bytes up to 127 the sum fits, of greater ones it is cut off. Else 128.
-pub fn byte_zero() -> u8 {
+pub(crate) fn byte_zero() -> u8 {
     if bytes_are_exact() { 128 } else { 64 }
 }
 
@@ -110,7 +110,7 @@ pub fn bytes_are_exact() -> bool {
 }
 
 /// Adds `aᵀ · b` of `a` [n, columns] and `b` [n, inner] to `out` [columns, inner].
-pub fn add_transposed_by(a: &[f32], b: &[f32], columns: usize, inner: usize, out: &mut [f32]) {
+pub(crate) fn add_transposed_by(a: &[f32], b: &[f32], columns: usize, inner: usize, out: &mut [f32]) {
     assert_eq!(a.len() / columns, b.len() / inner, "two matrices of as many rows");
     assert_eq!(out.len(), columns * inner, "an output of the product's size");
     if !a.is_empty() {
@@ -119,12 +119,12 @@ pub fn add_transposed_by(a: &[f32], b: &[f32], columns: usize, inner: usize, out
 }
 
 /// Makes probabilities of logits, in place; those of one row sum to 1.
-pub fn softmax(row: &mut [f32]) {
+pub(crate) fn softmax(row: &mut [f32]) {
     Softmax::new_mut(row).dispatch();
 }
 
 /// The greatest number of a row and the first place where it stands.
-pub fn greatest(row: &[f32]) -> (usize, f32) {
+pub(crate) fn greatest(row: &[f32]) -> (usize, f32) {
     let (chunks, rest) = row.as_chunks::<16>();
     let mut lanes = [f32::NEG_INFINITY; 16];
     for chunk in chunks {
@@ -137,7 +137,7 @@ pub fn greatest(row: &[f32]) -> (usize, f32) {
 }
 
 /// Dot product, summed in double precision in sixteen lanes: the same on every machine.
-pub fn dot(a: &[f32], b: &[f32]) -> f64 {
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f64 {
     let (a_chunks, a_rest) = a.as_chunks::<16>();
     let (b_chunks, b_rest) = b.as_chunks::<16>();
     let mut sums = [0.0f64; 16];
@@ -154,29 +154,29 @@ pub fn dot(a: &[f32], b: &[f32]) -> f64 {
 ///
 /// # Panics
 /// The vectors have different lengths; the next functions panic then, too.
-pub fn fast_dot(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn fast_dot(a: &[f32], b: &[f32]) -> f32 {
     let mut out = [0.0];
     fast_dots(a, &[b], &mut out);
     out[0]
 }
 
 /// The [`fast_dot`]s of a vector and others, several at once.
-pub fn fast_dots(vector: &[f32], others: &[&[f32]], out: &mut [f32]) {
+pub(crate) fn fast_dots(vector: &[f32], others: &[&[f32]], out: &mut [f32]) {
     SumsOfPairs { vector, others, out, squares: false }.dispatch();
 }
 
 /// Squared Euclidean distances of a vector from others, as [`fast_dots`].
-pub fn fast_squared_distances(vector: &[f32], others: &[&[f32]], out: &mut [f32]) {
+pub(crate) fn fast_squared_distances(vector: &[f32], others: &[&[f32]], out: &mut [f32]) {
     SumsOfPairs { vector, others, out, squares: true }.dispatch();
 }
 
 /// Sets `a` to `keep * a + add * b`.
-pub fn blend(a: &mut [f32], keep: f32, b: &[f32], add: f32) {
+pub(crate) fn blend(a: &mut [f32], keep: f32, b: &[f32], add: f32) {
     Blend { a, keep, b, add }.dispatch();
 }
 
 /// Asks for numbers that are going to be read.
-pub fn prefetch(numbers: &[f32]) {
+pub(crate) fn prefetch(numbers: &[f32]) {
     struct Prefetch<'a>(&'a [f32]);
     impl SimdOp for Prefetch<'_> {
         type Output = ();

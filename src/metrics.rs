@@ -64,6 +64,7 @@ impl Labels {
 /// What is known of one row: 20 bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
+    /// The number of its class.
     pub truth: u32,
     /// The best prediction, or [`NO_CLASS`].
     pub prediction: u32,
@@ -71,6 +72,7 @@ pub struct Row {
     score: [u32; 2],
     /// The place of the truth among the predictions, from 1; 0 where it is not there.
     pub rank: u8,
+    /// Whether the prediction was not rejected.
     pub accepted: bool,
 }
 
@@ -81,11 +83,11 @@ impl Row {
         Row { truth, prediction, score: [(bits >> 32) as u32, bits as u32], rank, accepted }
     }
 
-    pub fn score(&self) -> f64 {
+    fn score(&self) -> f64 {
         f64::from_bits(u64::from(self.score[0]) << 32 | u64::from(self.score[1]))
     }
 
-    pub fn is_right(&self) -> bool {
+    fn is_right(&self) -> bool {
         self.truth == self.prediction
     }
 
@@ -114,10 +116,12 @@ impl Sample {
         Sample { rows, classes, scored }
     }
 
+    /// Number of rows.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

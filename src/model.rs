@@ -37,17 +37,13 @@ mod wordpiece;
 mod yolo;
 
 pub use cache::Cache;
-pub use cache::own::cache_folder;
-pub use classifier::Classifier;
 pub use digest::hex;
 pub use engine::{Device, Engine, Use};
 pub use error::{Error, is_parquet};
-pub use find::{models_folder, split_layer};
+pub use find::models_folder;
 pub use fixed::Fixed;
 pub use identity::{ModelId, short_id};
 pub use info::Info;
-pub use layout::split_variant;
-pub use ort::how_to_install;
 pub use preprocess::Preprocess;
 pub use spelling::{Known, correct, slips_forgiven};
 pub use towers::{ImageTower, TextTower, normalise};
@@ -56,9 +52,10 @@ use std::path::{Path, PathBuf};
 
 use find::{clean, name_of};
 use identity::identity;
-use layout::Found;
+use layout::{Found, split_variant};
 use lone::{Lone, Purpose};
 use onnx::Kind;
+use ort::how_to_install;
 use own::CONFIG;
 
 /// Where a model's files are.

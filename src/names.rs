@@ -14,7 +14,7 @@ const DEVICES: &[&str] = &["con", "prn", "aux", "nul", "com", "lpt"];
 /// A text as the name of a file or folder. `/ \ : * ? " < > |` and control characters are `_`, and so is a dot at the
 /// beginning, where several `_` are one (Hugging Face's reader skips `__`); dots and spaces at the ends fall away; names
 /// of devices get a `_`; what is too long is cut.
-pub fn safe(text: &str) -> String {
+pub(crate) fn safe(text: &str) -> String {
     let clean: String = text.nfc().map(|c| if c.is_control() || "/\\:*?\"<>|".contains(c) { '_' } else { c }).collect();
     let trimmed = clean.trim_start().trim_end_matches(|c: char| c == '.' || c.is_whitespace());
     let mut name = if trimmed.is_empty() { "_".to_string() } else { trimmed.to_string() };
@@ -35,7 +35,7 @@ pub fn safe(text: &str) -> String {
 }
 
 /// What two names have in common that a file system may take for one.
-pub fn folded(name: &str) -> String {
+pub(crate) fn folded(name: &str) -> String {
     name.nfkc().flat_map(char::to_lowercase).collect()
 }
 
@@ -88,7 +88,7 @@ fn settle(
 
 /// A name for every text, made by `base` and [`safe`]: those that a file system could take for one (and what was
 /// cut) get a `-` and eight digits that follow from the text, or more where it takes more.
-pub fn apart<'a>(texts: impl Iterator<Item = &'a str>, base: impl Fn(&str) -> String) -> Vec<Box<str>> {
+pub(crate) fn apart<'a>(texts: impl Iterator<Item = &'a str>, base: impl Fn(&str) -> String) -> Vec<Box<str>> {
     let texts: Vec<&str> = texts.collect();
     settle(&texts, std::iter::empty(), 1 + DIGITS.len(), |text, at| {
         let raw = base(text);
@@ -110,7 +110,11 @@ const MOST_FILE: usize = 255;
 ///
 /// # Errors
 /// The first key that leaves the folder.
-pub fn beside<'a>(keys: impl Iterator<Item = &'a str>, extension: &str, room: usize) -> Result<Vec<Box<str>>, &'a str> {
+pub(crate) fn beside<'a>(
+    keys: impl Iterator<Item = &'a str>,
+    extension: &str,
+    room: usize,
+) -> Result<Vec<Box<str>>, &'a str> {
     let keys: Vec<&str> = keys.collect();
     if let Some(wrong) = keys.iter().find(|key| plain(key).is_none()) {
         return Err(wrong);
@@ -166,7 +170,7 @@ fn cut(text: &str, most: usize) -> &str {
 }
 
 /// The last part of a key, without the extension of an image.
-pub fn stem(key: &str) -> String {
+pub(crate) fn stem(key: &str) -> String {
     let name = key.rsplit('/').next().unwrap_or_default();
     match name.rsplit_once('.') {
         Some((stem, end)) if !stem.is_empty() && end.len() <= 5 && end.bytes().all(|b| b.is_ascii_alphanumeric()) => {

@@ -20,7 +20,7 @@ static NOTES: Mutex<(Vec<Note>, bool)> = Mutex::new((Vec::new(), false));
 
 /// Adds to the count of a subject (whatever tells it from others); `line` makes the line of the new count and the first
 /// few examples.
-pub fn count(subject: &str, more: u64, example: Option<&str>, line: impl FnOnce(u64, &str) -> String) {
+pub(crate) fn count(subject: &str, more: u64, example: Option<&str>, line: impl FnOnce(u64, &str) -> String) {
     with(subject, |note| {
         note.count += more;
         if let Some(example) = example.filter(|_| note.examples.len() <= NAMED) {
@@ -31,27 +31,27 @@ pub fn count(subject: &str, more: u64, example: Option<&str>, line: impl FnOnce(
 }
 
 /// Says a line of a subject, in the place of what was said of it before: tables are read several times in a run.
-pub fn say(subject: &str, line: impl Into<String>) {
+pub(crate) fn say(subject: &str, line: impl Into<String>) {
     with(subject, |note| note.line = line.into());
 }
 
 /// Marks that inputs of this run were left out, which its exit status has to say.
-pub fn left_out() {
+pub(crate) fn left_out() {
     NOTES.lock().unwrap_or_else(std::sync::PoisonError::into_inner).1 = true;
 }
 
 /// What was left out does not matter: somebody said so.
-pub fn forgive() {
+pub(crate) fn forgive() {
     NOTES.lock().unwrap_or_else(std::sync::PoisonError::into_inner).1 = false;
 }
 
 /// Whether inputs were left out.
-pub fn is_left_out() -> bool {
+pub(crate) fn is_left_out() -> bool {
     NOTES.lock().unwrap_or_else(std::sync::PoisonError::into_inner).1
 }
 
 /// All lines in the order of their first mention, but for empty ones; then there are none.
-pub fn take() -> Vec<String> {
+pub(crate) fn take() -> Vec<String> {
     let mut notes = NOTES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     std::mem::take(&mut notes.0).into_iter().map(|note| note.line).filter(|line| !line.is_empty()).collect()
 }
@@ -66,7 +66,7 @@ fn with(subject: &str, change: impl FnOnce(&mut Note)) {
 }
 
 /// `a, b, c, …`.
-pub fn named(examples: &[String]) -> String {
+pub(crate) fn named(examples: &[String]) -> String {
     let more = if examples.len() > NAMED { ", …" } else { "" };
     format!("{}{more}", examples[..examples.len().min(NAMED)].join(", "))
 }

@@ -2,6 +2,9 @@
 //!
 //! Hides: which extensions say what, and when two names mean one file. Promises: nothing is written under a name that says
 //! something else; an input is replaced only by a table that has all its columns.
+//!
+//! Stages that write call it before they do; a door that lets people name outputs gets the same refusals by going through them.
+//! [`Format`](format::Format) is how results are shown, [`Made`](made::Made) what is noted of a picture that was made.
 
 pub mod folder;
 pub mod format;
@@ -99,7 +102,7 @@ fn says<F: ValueEnum>(format: &F) -> String {
 ///
 /// # Errors
 /// The name says another format than the one that is asked for, or one that the command does not write.
-pub fn format<F: ValueEnum + Copy>(target: &Target, wanted: Option<F>, default: F) -> Result<F, Failure> {
+pub(crate) fn format<F: ValueEnum + Copy>(target: &Target, wanted: Option<F>, default: F) -> Result<F, Failure> {
     let Target::File(path) = target else { return Ok(wanted.unwrap_or(default)) };
     ensure_replaceable(path)?;
     let Some((own, words)) = said(path) else { return Ok(wanted.unwrap_or(default)) };
@@ -130,7 +133,7 @@ pub fn format<F: ValueEnum + Copy>(target: &Target, wanted: Option<F>, default: 
 }
 
 /// Refuses a name that says something else, of a command that writes a Parquet table to a file.
-pub fn ensure_parquet(target: &Target) -> Result<(), Failure> {
+pub(crate) fn ensure_parquet(target: &Target) -> Result<(), Failure> {
     let Target::File(path) = target else { return Ok(()) };
     ensure_replaceable(path)?;
     let Some((own, words)) = said(path).filter(|(own, _)| *own != PARQUET) else { return Ok(()) };
@@ -144,7 +147,7 @@ pub fn ensure_parquet(target: &Target) -> Result<(), Failure> {
 }
 
 /// Refuses a name that says something else, of a command that writes files of one other kind.
-pub fn ensure_extension(path: &Path, extension: &str) -> Result<(), Failure> {
+pub(crate) fn ensure_extension(path: &Path, extension: &str) -> Result<(), Failure> {
     let is_it = path.extension().is_some_and(|own| own.eq_ignore_ascii_case(extension));
     match said(path).filter(|_| !is_it) {
         None => Ok(()),
@@ -157,7 +160,7 @@ pub fn ensure_extension(path: &Path, extension: &str) -> Result<(), Failure> {
 
 /// Refuses a name that says that it is a file, of a command that makes a folder; `NAME/` and a folder that is there already
 /// are meant.
-pub fn ensure_folder(path: &Path) -> Result<(), Failure> {
+pub(crate) fn ensure_folder(path: &Path) -> Result<(), Failure> {
     match (Target::parse(Some(path)), said(path)) {
         (Target::File(_), Some((_, words))) => {
             let message = format!("{}: its name says {words}, and a folder is written here", path.display());
@@ -168,7 +171,7 @@ pub fn ensure_folder(path: &Path) -> Result<(), Failure> {
 }
 
 /// Refuses an output in the place of an input, where it is something else than the input.
-pub fn ensure_no_input<'a>(
+pub(crate) fn ensure_no_input<'a>(
     output: Option<&Path>,
     inputs: impl IntoIterator<Item = &'a Path>,
     what: &str,
@@ -184,7 +187,7 @@ pub fn ensure_no_input<'a>(
 }
 
 /// Refuses to write two outputs into one file.
-pub fn ensure_apart(outputs: &[Option<&Path>]) -> Result<(), Failure> {
+pub(crate) fn ensure_apart(outputs: &[Option<&Path>]) -> Result<(), Failure> {
     let named: Vec<&Path> = outputs.iter().copied().flatten().collect();
     for (at, output) in named.iter().enumerate() {
         if named[..at].iter().any(|other| is_same(output, other)) {
@@ -197,7 +200,7 @@ pub fn ensure_apart(outputs: &[Option<&Path>]) -> Result<(), Failure> {
 
 /// Refuses a table in the place of one of those that it is made from, unless it has all columns (`had`, `keeps`) and is
 /// Parquet as the other was: whoever runs a stage in place wants to have more afterwards, not less.
-pub fn ensure_whole_in_place(
+pub(crate) fn ensure_whole_in_place(
     output: Option<&Path>,
     inputs: &[PathBuf],
     had: &Schema,
@@ -228,7 +231,7 @@ pub fn ensure_whole_in_place(
 ///
 /// # Errors
 /// It is somebody's, or cannot be written.
-pub fn open_beside(path: PathBuf, ours: impl FnOnce(&[u8]) -> bool) -> Result<Sink, Failure> {
+pub(crate) fn open_beside(path: PathBuf, ours: impl FnOnce(&[u8]) -> bool) -> Result<Sink, Failure> {
     ensure_ours(&path, |path| {
         let mut start = Vec::new();
         let read = std::fs::File::open(path).and_then(|file| file.take(4096).read_to_end(&mut start));
@@ -238,7 +241,7 @@ pub fn open_beside(path: PathBuf, ours: impl FnOnce(&[u8]) -> bool) -> Result<Si
 }
 
 /// Refuses to replace a file that nobody named, unless it is `ours`.
-pub fn ensure_ours(path: &Path, ours: impl FnOnce(&Path) -> bool) -> Result<(), Failure> {
+pub(crate) fn ensure_ours(path: &Path, ours: impl FnOnce(&Path) -> bool) -> Result<(), Failure> {
     if path.symlink_metadata().is_err() || ours(path) {
         return Ok(());
     }

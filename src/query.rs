@@ -8,6 +8,17 @@
 //! the pen are read, and where each kind of index keeps its rows. Promises: a session may be asked from many threads at once,
 //! and answers as it would one after the other; vectors of two models are never compared; nothing is loaded that no question
 //! needs.
+//!
+//! ```
+//! use pokedex::progress::Silent;
+//! use pokedex::query::{Limits, Options, Question, Session};
+//!
+//! let session = Session::pokedex(&Options::default())?;
+//! let best = Limits { top: 1, ..Limits::default() };
+//! let found = session.ask(&Question::of(&["Pikachu"])?, &best, &Silent)?;
+//! assert_eq!(found.hits[0].label.as_deref(), Some("Pikachu"));
+//! # Ok::<(), pokedex::Failure>(())
+//! ```
 
 mod arguments;
 mod indexed;
@@ -57,6 +68,7 @@ impl Default for Options {
 pub struct Question {
     /// As it was written, for people; of a vector its name.
     pub text: String,
+    /// What is looked for; none where `vector` stands in their place.
     pub terms: Vec<Weighted>,
     /// The vector that a file has in the place of terms.
     pub vector: Option<Vec<f32>>,

@@ -19,12 +19,13 @@ use crate::io::{self, Sink};
 use crate::table::{self, Provenance, StreamFormat, Table, Writer, column};
 
 /// `pokedex.schema` of a log.
-pub const SCHEMA: &str = "runs";
+const SCHEMA: &str = "runs";
 /// Columns that hold one figure each, null where a run has none.
 pub const NUMBERS: [&str; 7] = ["top1", "top5", "macro_f1", "ece", "aurc", "loss", "seconds"];
 
 /// What can be wrong with a log.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     #[error(transparent)]
     Table(#[from] table::Error),
@@ -63,10 +64,15 @@ pub struct Run {
     pub settings: Value,
     /// An object of figures by the names that `evaluate --format json` gives them.
     pub figures: Value,
+    /// The share of rows whose best class is right.
     pub top1: Option<f64>,
+    /// The share of rows whose class is among the best five.
     pub top5: Option<f64>,
+    /// The mean F1 over the classes.
     pub macro_f1: Option<f64>,
+    /// The expected calibration error.
     pub ece: Option<f64>,
+    /// The area under the risk–coverage curve.
     pub aurc: Option<f64>,
     /// Of the validation rows, in nats a row.
     pub loss: Option<f64>,
@@ -79,9 +85,13 @@ pub struct Run {
 /// A point of a training curve.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Point {
+    /// Steps so far, over all penalties.
     pub iteration: i32,
+    /// Mean log-loss of the rows that are learnt from, in nats.
     pub train_loss: Option<f64>,
+    /// Mean log-loss of the validation rows, in nats.
     pub validation_loss: Option<f64>,
+    /// The share of the validation rows that are right.
     pub validation_top1: Option<f64>,
 }
 

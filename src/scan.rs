@@ -1,4 +1,35 @@
-//! `scan`: pictures to a manifest, one row a file.
+//! Pictures to a manifest: a row a file, with its size, its hash, and what is wrong with it.
+//!
+//! Hides: how little of a file has to be read. Promises: a row's size and hash are those of its bytes, whatever its name says; a
+//! file that is no picture is a row with an `error`. [`Scan`] is a [`Stage`]: [`Work`](crate::stage::Work) runs it.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use pokedex::image::{Encoding, Rgb, encode};
+//! use pokedex::io::Sink;
+//! use pokedex::progress::Silent;
+//! use pokedex::scan::Scan;
+//! use pokedex::table::{StreamFormat, Writer};
+//! use pokedex::{Inputs, Table, Work};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let grey = Rgb { width: 40, height: 30, pixels: vec![128; 3 * 40 * 30] };
+//! std::fs::write(folder.path().join("grey.png"), encode(&grey, Encoding::Png)?)?;
+//!
+//! let pictures = Inputs { paths: vec![folder.path().into()], ..Inputs::default() }.images()?.with_unique_keys();
+//! let manifest = folder.path().join("manifest.parquet");
+//! let sink = Sink::create(&manifest)?;
+//! let tally = Work::default().write(
+//!     pictures,
+//!     &Arc::new(Scan::default()),
+//!     |schema, footer| Ok(Writer::new(sink, schema, footer, StreamFormat::Parquet)?),
+//!     &mut Silent,
+//! )?;
+//! assert_eq!(tally.to_string(), "1 row, 0 skipped");
+//! assert!(Table::open(&manifest)?.has("content_hash"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::path::Path;
 use std::sync::Arc;

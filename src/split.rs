@@ -4,6 +4,35 @@
 //! an image's place follows from the seed, its contents and the contents of its class, never from the order in which the
 //! images come; identical contents, and whatever else belongs together, never end up on two sides; images that have a
 //! split and keep it never move. Memory is some hundred bytes a row, whatever the pictures.
+//!
+//! A [`Divider`] looks at all rows of a table and writes them with a column `split`.
+//!
+//! ```
+//! use pokedex::image::{Encoding, Rgb, encode};
+//! use pokedex::io::Sink;
+//! use pokedex::progress::Silent;
+//! use pokedex::split::{Divider, Options};
+//! use pokedex::table::{StreamFormat, Writer};
+//! use pokedex::{Inputs, Work};
+//!
+//! let folder = tempfile::tempdir()?;
+//! for shade in 0..10 {
+//!     let grey = Rgb { width: 40, height: 30, pixels: vec![25 * shade; 3 * 40 * 30] };
+//!     std::fs::write(folder.path().join(format!("{shade}.png")), encode(&grey, Encoding::Png)?)?;
+//! }
+//!
+//! let pictures = Inputs { paths: vec![folder.path().into()], ..Inputs::default() }.images()?.with_unique_keys();
+//! let divider = Divider::new(Options::default(), &pictures)?;
+//! let sink = Sink::create(&folder.path().join("split.parquet"))?;
+//! let division = divider.divide(
+//!     pictures,
+//!     &Work::default(),
+//!     |schema, footer| Ok(Writer::new(sink, schema, footer, StreamFormat::Parquet)?),
+//!     &mut Silent,
+//! )?;
+//! assert_eq!(division.splits.iter().sum::<u64>(), 10);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod assign;
 mod classes;
@@ -14,7 +43,8 @@ mod rows;
 mod vectors;
 
 pub use crate::table::split::{SPLITS, Split};
-pub use assign::{Assignment, Item, Ratios, assign, quotas};
+pub use assign::Ratios;
+pub(crate) use assign::{Item, assign, quotas};
 pub use divide::{Divider, Division};
 pub use rows::Copies;
 
@@ -44,7 +74,7 @@ pub struct Options {
 /// Which images are near copies of each other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NearCopies {
-    /// In how many bits of 256 their perceptual hashes may differ, up to [`MAX_REACH`](crate::duplicates::MAX_REACH).
+    /// In how many bits of 256 their perceptual hashes may differ, up to 31.
     pub hash_distance: u32,
     /// The cosine that their vectors have at least; `None`: one for vectors of the built-in model, and those of others are
     /// not compared.

@@ -62,20 +62,49 @@ pub trait Survey {
 /// A row and what is wrong with it, for a message; where it could not be processed, it carries the same words in `error`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
+    /// The row's key.
     pub key: String,
+    /// A sentence without a full stop.
     pub problem: String,
 }
 
 /// What a stage made of a slice of rows.
 #[derive(Debug)]
 pub struct Done {
+    /// As many rows as went in, in their order, of the output's schema.
     pub batch: RecordBatch,
+    /// Rows that could not be processed, and have an `error` now.
     pub skipped: Vec<Skipped>,
     /// Rows that were processed, though something is wrong with their pictures.
     pub flawed: Vec<Skipped>,
 }
 
-/// On how many threads, and what to do about inputs that cannot be processed.
+/// On how many threads, and what to do about inputs that cannot be processed: the driver of stages.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use pokedex::image::{Encoding, Rgb, encode};
+/// use pokedex::progress::Silent;
+/// use pokedex::scan::Scan;
+/// use pokedex::{Inputs, Work};
+///
+/// let folder = tempfile::tempdir()?;
+/// let grey = Rgb { width: 40, height: 30, pixels: vec![128; 3 * 40 * 30] };
+/// std::fs::write(folder.path().join("grey.png"), encode(&grey, Encoding::Png)?)?;
+/// std::fs::write(folder.path().join("torn.png"), "no picture")?;
+/// let pictures = || Inputs { paths: vec![folder.path().into()], ..Inputs::default() }.images();
+///
+/// let tally = Work::default().run(pictures()?, &Arc::new(Scan::default()), &mut Silent, |rows| {
+///     assert!(rows.column_by_name("content_hash").is_some());
+///     Ok(())
+/// })?;
+/// assert_eq!((tally.rows, tally.skipped), (2, 1));
+///
+/// let strict = Work { strict: true, ..Work::default() };
+/// assert!(strict.run(pictures()?, &Arc::new(Scan::default()), &mut Silent, |_| Ok(())).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Work {
     /// At least one; results do not depend on it.

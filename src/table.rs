@@ -60,6 +60,7 @@ impl Provenance {
 
 /// What can be wrong with a table.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     #[error(transparent)]
     Io(#[from] crate::io::Error),

@@ -14,7 +14,7 @@ use drawing::{blocks, iterm2, kitty, sixel};
 
 /// How a terminal is given pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
+pub(crate) enum Protocol {
     /// <https://sw.kovidgoyal.net/kitty/graphics-protocol/>
     Kitty,
     /// <https://iterm2.com/documentation-images.html>
@@ -27,7 +27,7 @@ pub enum Protocol {
 
 /// The colours that text can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Colours {
+pub(crate) enum Colours {
     /// 24 bits.
     All,
     /// The 240 of xterm's 256 colours that are the same in every theme.
@@ -35,11 +35,11 @@ pub enum Colours {
 }
 
 /// The value of an environment variable.
-pub type Variable<'a> = &'a dyn Fn(&str) -> Option<String>;
+type Variable<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The size of a terminal, in characters, and of a character, in pixels, where the terminal says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Screen {
+pub(crate) struct Screen {
     pub columns: u32,
     pub lines: u32,
     pub cell: Option<(u32, u32)>,
@@ -47,14 +47,14 @@ pub struct Screen {
 
 /// A picture in a [`Grid`], at most as large as [`Grid::fit`] makes it, and what is said of it.
 #[derive(Debug)]
-pub struct Captioned {
+pub(crate) struct Captioned {
     pub picture: Rgb,
     pub caption: String,
 }
 
 /// Fields of equal size beside each other.
 #[derive(Debug)]
-pub struct Grid {
+pub(crate) struct Grid {
     protocol: Protocol,
     /// Fields in a row.
     across: u32,
@@ -73,7 +73,7 @@ const USUAL_CELL: (u32, u32) = (8, 16);
 
 impl Grid {
     /// As many fields beside each other as the screen has room for, and not more than there are pictures.
-    pub fn new(protocol: Protocol, screen: Screen, pictures: usize) -> Grid {
+    pub(crate) fn new(protocol: Protocol, screen: Screen, pictures: usize) -> Grid {
         let (narrowest, cell) = match protocol {
             Protocol::Blocks(_) => (24, (1, 2)),
             _ => (18, screen.cell.unwrap_or(USUAL_CELL)),
@@ -86,24 +86,24 @@ impl Grid {
     }
 
     /// How many pictures a row has room for.
-    pub fn across(&self) -> usize {
+    pub(crate) fn across(&self) -> usize {
         self.across as usize
     }
 
     /// The longer edge of a field, in pixels.
-    pub fn edge(&self) -> u32 {
+    pub(crate) fn edge(&self) -> u32 {
         (self.columns * self.cell.0).max(self.lines * self.cell.1)
     }
 
     /// The picture as large as a field.
-    pub fn fit(&self, picture: &Rgb) -> Rgb {
+    pub(crate) fn fit(&self, picture: &Rgb) -> Rgb {
         let field = (self.columns * self.cell.0, self.lines * self.cell.1);
         let (width, height) = image::letterboxed((picture.width, picture.height), field);
         picture.resize(width, height, Fit::Stretch, Filter::Bicubic, image::Colour::WHITE)
     }
 
     /// Draws a row where the cursor is, at the start of a line, and leaves it at the start of the line below the captions.
-    pub fn row(&self, row: &[Captioned]) -> Vec<u8> {
+    pub(crate) fn row(&self, row: &[Captioned]) -> Vec<u8> {
         let mut out = Vec::new();
         match self.protocol {
             Protocol::Blocks(colours) => self.lines_of_blocks(row, colours, &mut out),

@@ -3,6 +3,23 @@
 //! Hides: how rows are gathered from several tables, set aside to choose by and kept on the disk, and what a training that
 //! was killed goes on with. Promises: rows of the test are never looked at; the same tables and options make the same head,
 //! whatever the number of threads and however often it was killed on the way.
+//!
+//! [`learn`] learns it, [`Learnt::write`] writes it; [`classify`](crate::classify) uses it.
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use pokedex::Table;
+//! use pokedex::io::Sink;
+//! use pokedex::progress::Silent;
+//! use pokedex::train::{Options, learn};
+//!
+//! let table = Table::open(Path::new("embeddings.parquet"))?;
+//! let learnt = learn(table, &Options::default(), &mut Silent)?;
+//! println!("{learnt}");
+//! learnt.write(Sink::create(Path::new("head.parquet"))?)?;
+//! # Ok::<(), pokedex::Failure>(())
+//! ```
 
 mod beside;
 mod checkpoint;
@@ -25,6 +42,7 @@ use sample::Sample;
 
 /// Which column holds the class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[expect(missing_docs, reason = "the help shows a value's name, which says all")]
 pub enum Target {
     Label,
     Id,
@@ -33,7 +51,7 @@ pub enum Target {
 }
 
 impl Target {
-    pub fn column(self) -> String {
+    fn column(self) -> String {
         match self {
             Target::Label => column::LABEL.into(),
             Target::Id => column::ID.into(),
@@ -55,11 +73,28 @@ pub struct Options {
     pub validation: f64,
     /// Another number sets other rows aside.
     pub seed: u64,
+    /// The method and its settings.
     pub plan: Plan,
     /// Go on with a training that was killed, and keep what one could go on with.
     pub resume: bool,
     /// On so many threads; the head does not depend on it.
     pub threads: usize,
+}
+
+impl Default for Options {
+    /// A linear head of `label` from `embedding`, its penalty chosen by the validation, or by 15 % of each class.
+    fn default() -> Options {
+        Options {
+            target: Target::Label,
+            columns: vec![column::EMBEDDING.into()],
+            with: Vec::new(),
+            validation: 0.15,
+            seed: 0,
+            plan: Plan::default(),
+            resume: true,
+            threads: stage::processors(),
+        }
+    }
 }
 
 impl Options {
@@ -134,6 +169,7 @@ pub fn learn(table: Table, options: &Options, progress: &mut dyn Progress) -> Re
 
 /// A head that was learnt, and how that went; shown, it is a line for people.
 pub struct Learnt {
+    /// Ready to be written, or to judge.
     pub head: Head,
     /// How the training of a linear head went.
     pub curve: Vec<Point>,

@@ -1,14 +1,14 @@
 //! How counts are said.
 
-pub use crate::io::{cell, printable};
+pub(crate) use crate::io::{cell, printable};
 
 /// `1 row`, `2 rows`.
-pub fn rows(count: u64) -> String {
+pub(crate) fn rows(count: u64) -> String {
     several(count, "row", "rows")
 }
 
 /// `1 error`, `2 errors`.
-pub fn several(count: u64, one: &str, more: &str) -> String {
+pub(crate) fn several(count: u64, one: &str, more: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { more })
 }
 
@@ -18,6 +18,6 @@ pub fn bytes(count: u64) -> String {
 }
 
 /// `1 row without a vector was left out`.
-pub fn left_out(count: u64) -> String {
+pub(crate) fn left_out(count: u64) -> String {
     format!("{} without a vector {} left out", rows(count), if count == 1 { "was" } else { "were" })
 }

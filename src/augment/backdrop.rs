@@ -13,14 +13,14 @@ use crate::io::{Listing, escape_bytes, read_image};
 
 /// The pictures of a folder, none of which is in memory.
 #[derive(Debug, Default)]
-pub struct BackgroundImages(Listing);
+pub(super) struct BackgroundImages(Listing);
 
 impl BackgroundImages {
     /// Lists the pictures of a folder, but for those in the folder `except`, which is being written.
     ///
     /// # Errors
     /// The folder cannot be read, or holds no picture.
-    pub fn of(folder: &Path, except: Option<&Path>) -> Result<BackgroundImages, Error> {
+    pub(super) fn of(folder: &Path, except: Option<&Path>) -> Result<BackgroundImages, Error> {
         let listing = Listing::of_all_but(&[PathBuf::from(folder)], except)?;
         if listing.is_empty() {
             return Err(Error::NoBackgrounds { folder: folder.into() });
@@ -48,7 +48,7 @@ impl BackgroundImages {
 }
 
 /// Draws what is put behind, and the picture, where it is one.
-pub fn draw(
+pub(super) fn draw(
     recipe: &Background,
     images: &BackgroundImages,
     frame: (u32, u32),
@@ -88,7 +88,7 @@ pub fn draw(
 }
 
 /// Paints it, `picture` being the pixels of [`Backdrop::Picture`].
-pub fn paint(backdrop: &Backdrop, picture: Option<&Rgba>, (width, height): (u32, u32), random: Random) -> Rgb {
+pub(super) fn paint(backdrop: &Backdrop, picture: Option<&Rgba>, (width, height): (u32, u32), random: Random) -> Rgb {
     match *backdrop {
         Backdrop::Solid { colour } => plain(Colour(colour), (width, height)),
         Backdrop::Gradient { from, to, degrees } => gradient(from, to, degrees, (width, height)),
@@ -113,12 +113,12 @@ pub fn paint(backdrop: &Backdrop, picture: Option<&Rgba>, (width, height): (u32,
 }
 
 /// One colour.
-pub fn plain(colour: Colour, (width, height): (u32, u32)) -> Rgb {
+pub(super) fn plain(colour: Colour, (width, height): (u32, u32)) -> Rgb {
     Rgb { width, height, pixels: colour.0.repeat(width as usize * height as usize) }
 }
 
 /// What lies before a background of the same size, on it.
-pub fn over(picture: &Rgba, mut background: Rgb) -> Rgb {
+pub(super) fn over(picture: &Rgba, mut background: Rgb) -> Rgb {
     let behind = background.pixels.as_chunks_mut::<3>().0.iter_mut();
     for (pixel, &[r, g, b, a]) in behind.zip(picture.pixels.as_chunks::<4>().0) {
         if a == 255 {

@@ -12,7 +12,7 @@ use crate::image::{self, Colour, Rgb, Rgba};
 use crate::table::boxes::Bounds;
 
 /// A decoded picture.
-pub struct Picture {
+pub(super) struct Picture {
     rgba: Rgba,
     /// Width and height in which boxes are measured.
     full: (u32, u32),
@@ -22,7 +22,7 @@ pub struct Picture {
 }
 
 /// A new picture.
-pub struct Made {
+pub(super) struct Made {
     pub picture: Rgb,
     /// Its boxes, where its parent has any.
     pub boxes: Option<Vec<Bounds>>,
@@ -30,7 +30,7 @@ pub struct Made {
 }
 
 /// Makes copies.
-pub struct Augmenter {
+pub(super) struct Augmenter {
     pub recipe: Recipe,
     pub seed: u64,
     /// Width and height of the copies; `None` keeps those of the parent.
@@ -48,7 +48,7 @@ impl Augmenter {
     ///
     /// # Errors
     /// The bytes are no sound image.
-    pub fn decode(&self, bytes: &[u8]) -> Result<Picture, image::Error> {
+    pub(super) fn decode(&self, bytes: &[u8]) -> Result<Picture, image::Error> {
         let edge = self.size.map(|(width, height)| width.max(height));
         let (rgba, flaw) = image::decode_rgba_with_flaw(bytes, edge)?;
         let full = image::dimensions(bytes).unwrap_or((rgba.width, rgba.height));
@@ -57,7 +57,7 @@ impl Augmenter {
     }
 
     /// The copy of this number of a picture, whose bytes have the hash `content`.
-    pub fn copy(
+    pub(super) fn copy(
         &self,
         picture: &Picture,
         content: &[u8; 32],

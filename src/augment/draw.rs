@@ -14,7 +14,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 /// One copy of a picture.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Draw {
+pub(super) struct Draw {
     pub seed: u64,
     pub copy: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -32,7 +32,7 @@ pub struct Draw {
 /// How a picture is moved in its frame.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Geometry {
+pub(super) struct Geometry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<f64>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -52,7 +52,7 @@ pub struct Geometry {
 /// What lies behind a picture with transparency; colours are red, green, blue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Backdrop {
+pub(super) enum Backdrop {
     Solid {
         colour: [u8; 3],
     },
@@ -78,7 +78,7 @@ pub enum Backdrop {
 
 /// Other pictures around a point; they are named by their content.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MosaicDraw {
+pub(super) struct MosaicDraw {
     pub centre: [f64; 2],
     /// Which of the four places the picture itself has: upper left, upper right, lower left, lower right.
     pub place: u8,
@@ -87,7 +87,7 @@ pub struct MosaicDraw {
 
 /// Another picture that shines through.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MixupDraw {
+pub(super) struct MixupDraw {
     pub share: f64,
     pub partner: String,
     pub geometry: Geometry,
@@ -96,7 +96,7 @@ pub struct MixupDraw {
 /// What is done to the colours.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Effects {
+pub(super) struct Effects {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub colour: Option<Jitter>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -114,7 +114,7 @@ pub struct Effects {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Jitter {
+pub(super) struct Jitter {
     pub brightness: f64,
     pub contrast: f64,
     pub saturation: f64,
@@ -122,19 +122,19 @@ pub struct Jitter {
 }
 
 impl Jitter {
-    pub const NONE: Jitter = Jitter { brightness: 1.0, contrast: 1.0, saturation: 1.0, hue: 0.0 };
+    pub(super) const NONE: Jitter = Jitter { brightness: 1.0, contrast: 1.0, saturation: 1.0, hue: 0.0 };
 }
 
 /// Left, top, width and height as shares of the frame, and what they are filled with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Patch {
+pub(super) struct Patch {
     pub area: [f64; 4],
     pub fill: Fill,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Fill {
+pub(super) enum Fill {
     Noise,
     Colour([u8; 3]),
 }
@@ -142,7 +142,7 @@ pub enum Fill {
 /// Lengths are shares of the frame's shorter side.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Blur {
+pub(super) enum Blur {
     Gaussian { deviation: f64 },
     Motion { length: f64, degrees: f64 },
     Defocus { radius: f64 },
@@ -150,7 +150,7 @@ pub enum Blur {
 
 impl Geometry {
     /// Draws one; `random(purpose)` gives the numbers for a purpose.
-    pub fn draw(recipe: &Recipe, random: impl Fn(&str) -> Random) -> Geometry {
+    pub(super) fn draw(recipe: &Recipe, random: impl Fn(&str) -> Random) -> Geometry {
         let mut geometry = Geometry::default();
         if let Some(effect) = &recipe.rotation {
             let mut random = random("rotation");
@@ -184,7 +184,7 @@ impl Geometry {
     }
 
     /// From places in the frame to where they are moved.
-    pub fn homography(&self, (width, height): (u32, u32)) -> Homography {
+    pub(super) fn homography(&self, (width, height): (u32, u32)) -> Homography {
         let (half_width, half_height) = (f64::from(width) / 2.0, f64::from(height) / 2.0);
         let [x, y] = self.perspective.unwrap_or_default();
         let [lean_x, lean_y] = self.shear.unwrap_or_default();
@@ -205,7 +205,7 @@ impl Geometry {
 
 impl Effects {
     /// Draws them.
-    pub fn draw(recipe: &Recipe, random: impl Fn(&str) -> Random) -> Effects {
+    pub(super) fn draw(recipe: &Recipe, random: impl Fn(&str) -> Random) -> Effects {
         let mut effects = Effects::default();
         if let Some(effect) = &recipe.colour {
             let mut random = random("colour");

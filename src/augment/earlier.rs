@@ -7,12 +7,12 @@ use crate::table::column::{self, read_hashes};
 use crate::table::dataset::{MANIFEST, record};
 
 /// What the manifest of an output folder is known by.
-pub const COMMAND: &str = "augment";
+pub(super) const COMMAND: &str = "augment";
 /// The folder of the copies.
-pub const PICTURES: &str = "augmented";
+pub(super) const PICTURES: &str = "augmented";
 
 /// Reads manifests of `augment`.
-pub struct Earlier;
+pub(super) struct Earlier;
 
 impl Record for Earlier {
     fn manifest(&self) -> &'static str {

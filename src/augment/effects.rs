@@ -6,7 +6,7 @@ use crate::image::{self, Colour, Filter, Fit, Rgb};
 
 /// Applies the effects in the order in which light would have met them: lamp, what stands before the picture, lens,
 /// sensor, file. `random(purpose)` gives the numbers for a purpose.
-pub fn apply(picture: &mut Rgb, effects: &Effects, random: impl Fn(&str) -> Random) {
+pub(super) fn apply(picture: &mut Rgb, effects: &Effects, random: impl Fn(&str) -> Random) {
     if let Some(jitter) = &effects.colour {
         recolour(picture, jitter, effects.grey);
     } else if effects.grey {

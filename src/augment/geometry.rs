@@ -6,47 +6,47 @@ use crate::table::boxes::Bounds;
 
 /// A projective map of the plane, row by row; columns are (x, y, 1).
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Homography(pub [[f64; 3]; 3]);
+pub(super) struct Homography(pub [[f64; 3]; 3]);
 
 impl Homography {
     #[cfg(test)]
-    pub const IDENTITY: Homography = Homography([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
+    pub(super) const IDENTITY: Homography = Homography([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
 
-    pub fn translation(x: f64, y: f64) -> Homography {
+    pub(super) fn translation(x: f64, y: f64) -> Homography {
         Homography([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
     }
 
-    pub fn scale(x: f64, y: f64) -> Homography {
+    pub(super) fn scale(x: f64, y: f64) -> Homography {
         Homography([[x, 0.0, 0.0], [0.0, y, 0.0], [0.0, 0.0, 1.0]])
     }
 
     /// Clockwise as one sees it, since y points downward.
-    pub fn rotation(degrees: f64) -> Homography {
+    pub(super) fn rotation(degrees: f64) -> Homography {
         let (sin, cos) = degrees.to_radians().sin_cos();
         Homography([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
     }
 
     /// Upright lines lean by the first angle, level lines by the second.
-    pub fn shear(horizontal: f64, vertical: f64) -> Homography {
+    pub(super) fn shear(horizontal: f64, vertical: f64) -> Homography {
         let (x, y) = (horizontal.to_radians().tan(), vertical.to_radians().tan());
         Homography([[1.0, x, 0.0], [y, 1.0, 0.0], [0.0, 0.0, 1.0]])
     }
 
     /// Divides by `1 + x·x' + y·y'`.
-    pub fn perspective(x: f64, y: f64) -> Homography {
+    pub(super) fn perspective(x: f64, y: f64) -> Homography {
         Homography([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [x, y, 1.0]])
     }
 
     /// First this one, then `next`.
     #[must_use]
-    pub fn then(&self, next: &Homography) -> Homography {
+    pub(super) fn then(&self, next: &Homography) -> Homography {
         let cell = |row: usize, column: usize| (0..3).map(|k| next.0[row][k] * self.0[k][column]).sum();
         Homography([0, 1, 2].map(|row| [0, 1, 2].map(|column| cell(row, column))))
     }
 
     /// The way back, or `None` where there is none. Its last coordinate is above 0 for images of points before the
     /// horizon.
-    pub fn inverse(&self) -> Option<Homography> {
+    pub(super) fn inverse(&self) -> Option<Homography> {
         let m = &self.0;
         let minor = |a: usize, b: usize, c: usize, d: usize| m[a][c] * m[b][d] - m[a][d] * m[b][c];
         let adjoint = [
@@ -60,7 +60,7 @@ impl Homography {
     }
 
     /// Where a point goes, and what its coordinates were divided by.
-    pub fn apply(&self, x: f64, y: f64) -> (f64, f64, f64) {
+    pub(super) fn apply(&self, x: f64, y: f64) -> (f64, f64, f64) {
         let [a, b, c] = self.0.map(|row| row[0] * x + row[1] * y + row[2]);
         (a / c, b / c, c)
     }
@@ -73,12 +73,12 @@ const LEAST_SIDE: f64 = 2.0;
 
 /// The boxes where the map puts them: the box around the four corners, cut off at the frame. Those of which the frame
 /// shows too little are left out, and so is what is no box.
-pub fn moved(boxes: &[Bounds], map: &Homography, (width, height): (u32, u32)) -> Vec<Bounds> {
+pub(super) fn moved(boxes: &[Bounds], map: &Homography, (width, height): (u32, u32)) -> Vec<Bounds> {
     boxes.iter().filter_map(|bounds| moved_one(bounds, map, (width.into(), height.into()))).collect()
 }
 
 /// Whether it is a box at all: of numbers, and not inside out.
-pub fn is_box(bounds: &Bounds) -> bool {
+pub(super) fn is_box(bounds: &Bounds) -> bool {
     let [x1, y1, x2, y2] = bounds.xyxy;
     bounds.xyxy.iter().all(|x| x.is_finite()) && x1 < x2 && y1 < y2
 }

@@ -22,7 +22,7 @@ use crate::table::{Images, Table};
 const COPIES_AT_ONCE: usize = 8;
 
 /// A piece of work: rows that are handed on, or some copies of one.
-pub struct Item {
+pub(super) struct Item {
     batch: RecordBatch,
     /// Whether the rows themselves are written.
     keep: bool,
@@ -40,7 +40,7 @@ struct Copy {
 }
 
 /// Turns rows into pieces of work, and names the copies.
-pub struct Planner {
+pub(super) struct Planner {
     /// The keys of all copies, in their order.
     pub keys: std::vec::IntoIter<Box<str>>,
     /// Whether the rows themselves are written.
@@ -49,7 +49,11 @@ pub struct Planner {
 
 impl Planner {
     /// The pieces of work, in the order of the rows.
-    pub fn items(mut self, table: Table, shares: Arc<Vec<Share>>) -> impl Iterator<Item = Result<Item, Failure>> {
+    pub(super) fn items(
+        mut self,
+        table: Table,
+        shares: Arc<Vec<Share>>,
+    ) -> impl Iterator<Item = Result<Item, Failure>> {
         let mut start = 0;
         table.flat_map(move |batch| {
             let items = batch.map(|batch| {
@@ -90,7 +94,7 @@ impl Planner {
 }
 
 /// Makes the copies.
-pub struct Maker {
+pub(crate) struct Maker {
     augmenter: Arc<Augmenter>,
     partners: Arc<Partners>,
     encoding: Encoding,
@@ -102,7 +106,7 @@ pub struct Maker {
 
 impl Maker {
     /// Makes copies of this encoding, into the table or into a folder.
-    pub fn new(
+    pub(super) fn new(
         augmenter: Arc<Augmenter>,
         partners: Arc<Partners>,
         encoding: Encoding,
@@ -112,7 +116,7 @@ impl Maker {
     }
 
     /// The numbers of the rows whose pictures could not be read.
-    pub fn lost(&self) -> Vec<usize> {
+    pub(super) fn lost(&self) -> Vec<usize> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -120,7 +124,7 @@ impl Maker {
     ///
     /// # Errors
     /// The rows lack what is needed, or a copy cannot be encoded or written.
-    pub fn make(&self, item: &Item, schema: &SchemaRef) -> Result<Done, Failure> {
+    pub(super) fn make(&self, item: &Item, schema: &SchemaRef) -> Result<Done, Failure> {
         let Item { batch, keep, copies, .. } = item;
         if copies.is_empty() {
             return Ok(Done {

@@ -14,7 +14,7 @@ use crate::table::boxes::{Bounds, Boxes};
 use crate::table::{Error, Images, column};
 
 /// Another picture of the table.
-pub struct Partner {
+pub(super) struct Partner {
     pub content: [u8; 32],
     pub bytes: Vec<u8>,
     pub boxes: Vec<Bounds>,
@@ -28,7 +28,7 @@ struct Place {
 }
 
 /// Rows put away in a temporary file, some 50 bytes of memory each.
-pub struct Gathering {
+pub(super) struct Gathering {
     file: BufWriter<File>,
     end: u64,
     places: Vec<Place>,
@@ -36,7 +36,7 @@ pub struct Gathering {
 
 /// The pictures, sorted by their content.
 #[derive(Default)]
-pub struct Partners {
+pub(super) struct Partners {
     file: Bytes,
     places: Vec<Place>,
 }
@@ -44,7 +44,7 @@ pub struct Partners {
 impl Gathering {
     /// # Errors
     /// There is no room for a temporary file.
-    pub fn new() -> Result<Gathering, Error> {
+    pub(super) fn new() -> Result<Gathering, Error> {
         let file = tempfile::tempfile().map_err(io::Error::temporary)?;
         Ok(Gathering { file: BufWriter::with_capacity(1 << 16, file), end: 0, places: Vec::new() })
     }
@@ -53,7 +53,7 @@ impl Gathering {
     ///
     /// # Errors
     /// There is no room in the temporary file.
-    pub fn add(&mut self, batch: &RecordBatch, row: usize, content: [u8; 32]) -> Result<(), Error> {
+    pub(super) fn add(&mut self, batch: &RecordBatch, row: usize, content: [u8; 32]) -> Result<(), Error> {
         let broken = |source| Error::Arrow { name: "temporary file".into(), source };
         let wanted = [column::KEY, column::PATH, column::IMAGE, column::BOXES];
         let columns: Vec<usize> = wanted.iter().filter_map(|name| batch.schema().index_of(name).ok()).collect();
@@ -69,7 +69,7 @@ impl Gathering {
 
     /// # Errors
     /// There is no room in the temporary file.
-    pub fn finish(mut self) -> Result<Partners, Error> {
+    pub(super) fn finish(mut self) -> Result<Partners, Error> {
         self.file.flush().map_err(io::Error::temporary)?;
         if self.places.is_empty() {
             return Ok(Partners::default());
@@ -84,12 +84,12 @@ impl Gathering {
 }
 
 impl Partners {
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.places.len()
     }
 
     /// One of them, or `None` where it cannot be read or is not what it was.
-    pub fn get(&self, n: usize) -> Option<Partner> {
+    pub(super) fn get(&self, n: usize) -> Option<Partner> {
         let Place { content, start, length } = self.places[n];
         let row = self.file.slice(start as usize..(start + length) as usize);
         let batch = StreamReader::try_new(Cursor::new(row), None).ok()?.next()?.ok()?;

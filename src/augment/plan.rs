@@ -6,7 +6,7 @@ use super::random::Random;
 
 /// What a row of a table is to augmentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Candidate {
+pub(super) enum Candidate {
     /// Not a sound picture of train.
     Other,
     /// Made by an earlier augmentation, as the copy of this number: it counts, and is never a parent.
@@ -17,14 +17,14 @@ pub enum Candidate {
 
 /// The copies of a row: so many, numbered from `first`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Share {
+pub(super) struct Share {
     pub first: u32,
     pub count: u32,
 }
 
 /// What is to be made.
 #[derive(Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// One for every row.
     pub shares: Vec<Share>,
     /// Pictures of train before and after, by class.
@@ -38,7 +38,7 @@ impl Plan {
     /// lacks, from its parents in turn. Whose turn it is first follows from the seed and the contents, not from the
     /// order of the rows. Numbers go on where an earlier augmentation ended, and rows of the same content do not share
     /// any: they would be the same picture.
-    pub fn new(rows: &[Candidate], floor: u64, copies: u32, seed: u64) -> Plan {
+    pub(super) fn new(rows: &[Candidate], floor: u64, copies: u32, seed: u64) -> Plan {
         // Class, turn and row of every parent.
         let mut parents: Vec<(u32, u64, u32)> = Vec::new();
         let mut classes: Vec<(u64, u64)> = Vec::new();

@@ -2,11 +2,11 @@
 
 /// Xoshiro256++ (Blackman and Vigna 2019), its state the BLAKE3 of what the numbers follow from.
 #[derive(Debug, Clone)]
-pub struct Random([u64; 4]);
+pub(super) struct Random([u64; 4]);
 
 impl Random {
     /// The numbers for one purpose: `stream` names it, so that no purpose changes the numbers of another.
-    pub fn new(seed: u64, content: &[u8; 32], copy: u32, stream: &str) -> Random {
+    pub(super) fn new(seed: u64, content: &[u8; 32], copy: u32, stream: &str) -> Random {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&seed.to_le_bytes()).update(content).update(&copy.to_le_bytes()).update(stream.as_bytes());
         let digest = *hasher.finalize().as_bytes();
@@ -15,7 +15,7 @@ impl Random {
     }
 
     /// 64 random bits.
-    pub fn bits(&mut self) -> u64 {
+    pub(super) fn bits(&mut self) -> u64 {
         let s = &mut self.0;
         let result = s[0].wrapping_add(s[3]).rotate_left(23).wrapping_add(s[0]);
         let shifted = s[1] << 17;
@@ -29,34 +29,34 @@ impl Random {
     }
 
     /// From 0 up to, and without, 1.
-    pub fn unit(&mut self) -> f64 {
+    pub(super) fn unit(&mut self) -> f64 {
         (self.bits() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// A number of a range, to four decimal places: so it is written down as it is.
-    pub fn within(&mut self, [least, most]: [f64; 2]) -> f64 {
+    pub(super) fn within(&mut self, [least, most]: [f64; 2]) -> f64 {
         let number = least + self.unit() * (most - least);
         ((number * 1e4).round() / 1e4).clamp(least, most)
     }
 
     /// A whole number below `n`, which is not 0.
-    pub fn below(&mut self, n: usize) -> usize {
+    pub(super) fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.bits()) * n as u128) >> 64) as usize
     }
 
     /// Whether something of this probability happens.
-    pub fn happens(&mut self, probability: f64) -> bool {
+    pub(super) fn happens(&mut self, probability: f64) -> bool {
         self.unit() < probability
     }
 
     /// Any colour.
-    pub fn colour(&mut self) -> [u8; 3] {
+    pub(super) fn colour(&mut self) -> [u8; 3] {
         let [r, g, b, ..] = self.bits().to_le_bytes();
         [r, g, b]
     }
 
     /// A number of the normal distribution (Box and Muller 1958).
-    pub fn normal(&mut self) -> f64 {
+    pub(super) fn normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
         radius * (std::f64::consts::TAU * self.unit()).cos()
     }

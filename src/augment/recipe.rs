@@ -13,7 +13,7 @@ macro_rules! effects {
         $(
             #[derive(Debug, Clone, PartialEq, Deserialize)]
             #[serde(deny_unknown_fields)]
-            pub struct $Effect {
+            pub(super) struct $Effect {
                 pub probability: f64,
                 $(pub $range: [f64; 2],)*
             }
@@ -22,7 +22,7 @@ macro_rules! effects {
         /// What may be done to a picture; `None` never is.
         #[derive(Debug, Clone, PartialEq, Deserialize)]
         #[serde(deny_unknown_fields)]
-        pub struct Recipe {
+        pub(super) struct Recipe {
             #[serde(default)]
             pub border: Border,
             pub flip: Option<Flip>,
@@ -77,7 +77,7 @@ effects! {
 /// What is seen where the picture does not reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Border {
+pub(super) enum Border {
     #[default]
     Background,
     Mirror,
@@ -86,7 +86,7 @@ pub enum Border {
 /// Two probabilities.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Flip {
+pub(super) struct Flip {
     pub horizontal: f64,
     pub vertical: f64,
 }
@@ -94,14 +94,14 @@ pub struct Flip {
 /// What is put behind a picture with transparency.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Background {
+pub(super) struct Background {
     pub probability: f64,
     pub kinds: Vec<BackgroundKind>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum BackgroundKind {
+pub(super) enum BackgroundKind {
     Solid,
     Gradient,
     Noise,
@@ -133,7 +133,7 @@ impl Recipe {
     ///
     /// # Errors
     /// It is no TOML, names an effect or a number that does not exist, leaves one out, or a number is out of range.
-    pub fn parse(text: &str, name: &str) -> Result<Recipe, Error> {
+    pub(super) fn parse(text: &str, name: &str) -> Result<Recipe, Error> {
         let recipe: Recipe = toml::from_str(text).map_err(|e| {
             let line = e.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             let place = line.map_or_else(|| name.to_string(), |line| format!("{name}, line {line}"));
@@ -144,13 +144,13 @@ impl Recipe {
     }
 
     /// Whether nothing can be put behind a picture but another one.
-    pub fn needs_background_images(&self) -> bool {
+    pub(super) fn needs_background_images(&self) -> bool {
         let is_picture = |kind: &BackgroundKind| *kind == BackgroundKind::Picture;
         self.background.as_ref().is_some_and(|own| own.probability > 0.0 && own.kinds.iter().all(is_picture))
     }
 
     /// Whether copies may need other pictures of the table.
-    pub fn needs_partners(&self) -> bool {
+    pub(super) fn needs_partners(&self) -> bool {
         self.mosaic.as_ref().is_some_and(|mosaic| mosaic.probability > 0.0)
             || self.mixup.as_ref().is_some_and(|mixup| mixup.probability > 0.0)
     }

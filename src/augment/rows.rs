@@ -13,7 +13,7 @@ use crate::table::column::{self, hashes, read_hashes};
 use crate::table::{Error, Images};
 
 /// A copy, as a row.
-pub struct New {
+pub(super) struct New {
     pub key: String,
     /// Its file, or its bytes where it has none.
     pub path: Option<String>,
@@ -28,7 +28,7 @@ pub struct New {
 }
 
 /// The table's columns, and those that copies need. Copies lie in files, or in the table itself.
-pub fn schema(input: &Schema, in_files: bool) -> SchemaRef {
+pub(super) fn schema(input: &Schema, in_files: bool) -> SchemaRef {
     let place = if in_files { column::field(column::PATH, DataType::Utf8) } else { column::image_field() };
     let known = [
         column::key_field(),
@@ -78,7 +78,7 @@ fn describes(field: &Field, schema: &Schema) -> bool {
 
 /// The rows of a batch (where `keep`), and after them the copies of its only row, laid out as `schema`. `problem` says
 /// why there are none.
-pub fn assemble(
+pub(super) fn assemble(
     batch: &RecordBatch,
     keep: bool,
     problem: Option<&str>,

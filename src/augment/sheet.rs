@@ -29,7 +29,7 @@ const BOX: [u8; 3] = [255, 45, 85];
 ///
 /// # Errors
 /// None of the pictures can be read, or the sheet cannot be written.
-pub fn draw(
+pub(super) fn draw(
     (path, mut sink): (&Path, Sink),
     samples: Vec<RecordBatch>,
     augmenter: &Arc<Augmenter>,
@@ -103,7 +103,7 @@ fn cell(picture: &Rgb, boxes: Option<&[Bounds]>) -> Rgb {
 const MARK: &[u8] = b"\0\0\0\x22tEXtSoftware\0pokedex augment --preview\x3f\x76\xb1\x03";
 
 /// Whether a file that begins so is a sheet.
-pub fn is_one(start: &[u8]) -> bool {
+pub(super) fn is_one(start: &[u8]) -> bool {
     start.windows(MARK.len()).any(|window| window == MARK)
 }
 

@@ -21,13 +21,14 @@ use crate::table::{Error, Images};
 
 /// Which column holds the class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the help shows a value's name, which says all")]
 pub enum By {
     Id,
     Label,
 }
 
 /// Facts about every row: some hundred bytes each, and no longer than needed.
-pub struct Survey {
+pub(super) struct Survey {
     /// Their classes are not settled yet.
     rows: Vec<Candidate>,
     ids: Vec<Option<i32>>,
@@ -46,14 +47,14 @@ pub struct Survey {
 }
 
 /// The classes: what is counted, and what each is called.
-pub struct Classes {
+pub(super) struct Classes {
     pub rows: Vec<Candidate>,
     pub names: Vec<String>,
 }
 
 impl Survey {
     /// Keeps the first parents, so many, and puts all away where others may be mixed with them.
-    pub fn new(samples: usize, partners: Option<Gathering>, within: Option<Within>) -> Survey {
+    pub(super) fn new(samples: usize, partners: Option<Gathering>, within: Option<Within>) -> Survey {
         Survey {
             rows: Vec::new(),
             ids: Vec::new(),
@@ -72,7 +73,7 @@ impl Survey {
     ///
     /// # Errors
     /// No row has what they are to be settled by.
-    pub fn classes(&mut self, by: Option<By>) -> Result<Classes, Failure> {
+    pub(super) fn classes(&mut self, by: Option<By>) -> Result<Classes, Failure> {
         let has = |by: By| match by {
             By::Id => self.ids.iter().any(Option::is_some),
             By::Label => self.labels.iter().any(Option::is_some),
@@ -170,7 +171,7 @@ fn number(drawn: &str) -> Option<u32> {
 
 /// The keys of the table, and those of the copies.
 #[derive(Default)]
-pub struct Keys {
+pub(super) struct Keys {
     all: HashSet<u64>,
     /// The rows of parents, and their keys.
     parents: Vec<(usize, Box<str>)>,
@@ -182,7 +183,12 @@ impl Keys {
     ///
     /// # Errors
     /// A row of the table has it, or it leaves the folder.
-    pub fn of_copies(mut self, shares: &[Share], extension: &str, table: &str) -> Result<Vec<Box<str>>, Failure> {
+    pub(super) fn of_copies(
+        mut self,
+        shares: &[Share],
+        extension: &str,
+        table: &str,
+    ) -> Result<Vec<Box<str>>, Failure> {
         // Where a number of two digits is longer, there is room.
         const ROOM: usize = 8;
         let (before, after) = ("_aug", format!(".{extension}"));

@@ -12,7 +12,7 @@ use crate::image::Rgba;
 const FINE: f64 = 1.15;
 
 /// Adds the picture, moved by `map`, to what the frame shows. Colours are multiplied by alpha.
-pub fn warp(picture: &Rgba, map: &Homography, border: Border, frame: &mut Rgba) {
+pub(super) fn warp(picture: &Rgba, map: &Homography, border: Border, frame: &mut Rgba) {
     let Some(back) = map.inverse() else { return };
     let (width, height) = (f64::from(picture.width), f64::from(picture.height));
     let steps = steps(map, &back, (width / 2.0, height / 2.0));

@@ -19,7 +19,7 @@ use crate::words;
 /// # Errors
 /// The table cannot be read, a copy cannot be encoded, the output cannot be written, or a picture is skipped that may not
 /// be.
-pub fn write(
+pub(super) fn write(
     table: Table,
     output: Output,
     maker: Maker,

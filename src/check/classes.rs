@@ -10,7 +10,9 @@ use crate::split::{Ratios, quotas};
 /// Pictures of a class, or of all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Class {
+    /// Its label.
     pub name: String,
+    /// Its number, where rows have one.
     pub id: Option<i32>,
     /// In no split, train, validation, test, and in a split of another name.
     pub counts: [u64; 5],
@@ -19,13 +21,14 @@ pub struct Class {
 }
 
 impl Class {
+    /// Its pictures, whatever their splits.
     pub fn pictures(&self) -> u64 {
         self.counts.iter().sum()
     }
 }
 
 /// Holds the classes against each other and against the ratios; gives them by id, else by name.
-pub fn find(rows: &mut Rows, ratios: Option<Ratios>, max_imbalance: f64) -> Vec<Class> {
+pub(super) fn find(rows: &mut Rows, ratios: Option<Ratios>, max_imbalance: f64) -> Vec<Class> {
     let mut found = Vec::new();
     let by_id = rows.by_id();
     contradictions(rows, &mut found);

@@ -16,7 +16,7 @@ pub struct Copies {
 }
 
 /// Finds copies, and which of them matter.
-pub fn find(rows: &mut Rows, hash_distance: Option<u32>) -> Copies {
+pub(super) fn find(rows: &mut Rows, hash_distance: Option<u32>) -> Copies {
     let mut found = Vec::new();
     let by_id = rows.by_id();
     let mut contents: Vec<(u64, u32)> =

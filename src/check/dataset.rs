@@ -43,6 +43,7 @@ pub struct Checked {
     pub layout: Option<Profile>,
     /// Whether pictures were opened.
     pub opened: bool,
+    /// What was found, and the data set in figures.
     pub report: Report,
 }
 

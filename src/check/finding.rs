@@ -5,11 +5,11 @@ use serde_json::Value;
 use super::{Finding, Report, Subject};
 
 /// The columns of a table of findings.
-pub const COLUMNS: [&str; 9] =
+pub(super) const COLUMNS: [&str; 9] =
     ["severity", "rule", "key", "split", "label", "other_key", "other_split", "other_label", "detail"];
 
 /// What those columns have for a finding; `None` where it says nothing.
-pub fn cells(report: &Report, finding: &Finding) -> [Option<String>; 9] {
+pub(super) fn cells(report: &Report, finding: &Finding) -> [Option<String>; 9] {
     let row = match finding.subject {
         Subject::Row(row) => Some(row),
         _ => None,
@@ -39,12 +39,12 @@ pub fn cells(report: &Report, finding: &Finding) -> [Option<String>; 9] {
 }
 
 /// The cells by the names of their columns.
-pub fn object(report: &Report, finding: &Finding) -> Value {
+pub(super) fn object(report: &Report, finding: &Finding) -> Value {
     COLUMNS.iter().map(|name| name.to_string()).zip(cells(report, finding).map(Value::from)).collect()
 }
 
 /// A finding in a line.
-pub fn sentence(report: &Report, finding: &Finding) -> String {
+pub(super) fn sentence(report: &Report, finding: &Finding) -> String {
     let row = |row: u32| match (report.split(row), report.label(row)) {
         (Some(split), Some(label)) => format!("{} ({split}, {label})", report.key(row)),
         (Some(one), None) | (None, Some(one)) => format!("{} ({one})", report.key(row)),

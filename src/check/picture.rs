@@ -7,7 +7,7 @@ use super::Rule;
 
 /// What was seen of a picture.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub(super) struct Seen {
     /// BLAKE3 of its bytes.
     pub content: Option<[u8; 32]>,
     /// The format of its bytes.
@@ -21,7 +21,7 @@ pub struct Seen {
 
 /// What a row says of its picture.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Claims<'a> {
+pub(super) struct Claims<'a> {
     /// The file's name, whose extension names a format.
     pub name: &'a str,
     pub content: Option<[u8; 32]>,
@@ -30,7 +30,7 @@ pub struct Claims<'a> {
 
 /// How closely pictures are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
+pub(super) enum Depth {
     /// Not at all: the table is believed.
     Table,
     /// Bytes that are those of the table are believed to be a picture.
@@ -40,7 +40,7 @@ pub enum Depth {
 }
 
 /// Looks at the bytes of a picture and holds it against what its row says.
-pub fn look(bytes: &[u8], claims: Claims, depth: Depth, min_size: u32, near: bool) -> Seen {
+pub(super) fn look(bytes: &[u8], claims: Claims, depth: Depth, min_size: u32, near: bool) -> Seen {
     let mut seen = Seen { content: Some(*blake3::hash(bytes).as_bytes()), ..Seen::default() };
     match claims.content {
         Some(claimed) if Some(claimed) != seen.content => {

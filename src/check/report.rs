@@ -5,7 +5,7 @@ use super::{Finding, Rule, Settings, Span, Subject, Summary, classes, copies, se
 
 impl Rows {
     /// Holds the rows against each other.
-    pub fn finish(mut self) -> Report {
+    pub(super) fn finish(mut self) -> Report {
         if self.is_empty() {
             self.findings.push(Finding::new(Rule::Layout, Subject::Set, "there is no row"));
         }
@@ -46,6 +46,7 @@ impl Rows {
 pub struct Report {
     /// In the order of the rules, then of rows and files.
     pub findings: Vec<Finding>,
+    /// The data set in figures.
     pub summary: Summary,
     keys: Keys,
     splits: Vec<u8>,

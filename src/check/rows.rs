@@ -9,7 +9,7 @@ use crate::table::split::Split;
 
 /// A row, as far as its columns and its picture tell.
 #[derive(Debug, Default)]
-pub struct Row<'a> {
+pub(super) struct Row<'a> {
     pub key: &'a str,
     pub id: Option<i32>,
     pub label: Option<&'a str>,
@@ -43,7 +43,7 @@ pub(super) const NO_CLASS: u32 = u32::MAX;
 
 /// All rows, some hundred bytes each.
 #[derive(Debug)]
-pub struct Rows {
+pub(super) struct Rows {
     pub(super) settings: Settings,
     pub(super) findings: Vec<Finding>,
     pub(super) keys: Keys,
@@ -69,7 +69,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    pub fn new(settings: Settings) -> Rows {
+    pub(super) fn new(settings: Settings) -> Rows {
         Rows {
             settings,
             findings: Vec::new(),
@@ -94,17 +94,17 @@ impl Rows {
     }
 
     /// Number of rows so far.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.splits.len()
     }
 
     /// Whether there is no row yet.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.splits.is_empty()
     }
 
     /// Takes the next row.
-    pub fn push(&mut self, row: Row) {
+    pub(super) fn push(&mut self, row: Row) {
         let number = u32::try_from(self.len()).expect("fewer than 2^32 rows");
         self.keys.push(row.key);
         for (rule, detail) in row.seen.problems {

@@ -6,6 +6,7 @@ pub use super::copies::Copies;
 /// A data set in figures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
+    /// All rows, those with errors included.
     pub rows: u64,
     /// Rows with an error of an earlier stage.
     pub failed: u64,
@@ -19,23 +20,28 @@ pub struct Summary {
     pub formats: Vec<(&'static str, u64)>,
     /// Pixels; `None` where no picture was seen.
     pub widths: Option<Span>,
+    /// As `widths`.
     pub heights: Option<Span>,
     /// By id, else by name.
     pub classes: Vec<Class>,
+    /// How many pictures are there twice.
     pub copies: Copies,
 }
 
 /// The least, the middle and the greatest of some numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
+    /// The least.
     pub least: u64,
+    /// The middle one; of two the lower.
     pub median: u64,
+    /// The greatest.
     pub most: u64,
 }
 
 impl Span {
     /// Of numbers that occur so often; `None` of none.
-    pub fn of(numbers: impl Iterator<Item = (u64, u64)>) -> Option<Span> {
+    pub(super) fn of(numbers: impl Iterator<Item = (u64, u64)>) -> Option<Span> {
         let mut numbers: Vec<(u64, u64)> = numbers.filter(|(_, count)| *count > 0).collect();
         numbers.sort_unstable();
         let half = numbers.iter().map(|(_, count)| count).sum::<u64>().div_ceil(2);

@@ -19,7 +19,7 @@ const TABLE_SLICE_ROWS: usize = 1024;
 ///
 /// # Errors
 /// The table cannot be read, or a column is of a wrong type.
-pub fn look_at_all(
+pub(super) fn look_at_all(
     table: Table,
     settings: Settings,
     depth: Depth,

@@ -10,7 +10,7 @@ use crate::model::classifier::{self, Detection};
 use crate::table::{Images, column};
 
 /// What decides.
-pub enum Judge {
+pub(super) enum Judge {
     Head {
         head: Box<Head>,
         labels: Vec<String>,
@@ -29,7 +29,7 @@ pub enum Judge {
 }
 
 /// Where the vectors of a feature come from.
-pub enum Source {
+pub(crate) enum Source {
     /// A column of the table; all its rows are of this model, if it is known.
     Column {
         name: String,
@@ -39,7 +39,7 @@ pub enum Source {
 }
 
 /// What was found for a row.
-pub struct Found {
+pub(crate) struct Found {
     pub verdict: Result<Verdict, String>,
     /// Whether it is this stage that failed, and not an earlier one.
     pub new: bool,
@@ -49,30 +49,30 @@ pub struct Found {
 }
 
 impl Judge {
-    pub fn labels(&self) -> &[String] {
+    pub(super) fn labels(&self) -> &[String] {
         match self {
             Judge::Head { labels, .. } | Judge::Ready { labels, .. } => labels,
         }
     }
 
-    pub fn identity(&self) -> &str {
+    pub(super) fn identity(&self) -> &str {
         match self {
             Judge::Head { identity, .. } | Judge::Ready { identity, .. } => identity,
         }
     }
 
-    pub fn detects(&self) -> bool {
+    pub(super) fn detects(&self) -> bool {
         matches!(self, Judge::Ready { detects: true, .. })
     }
 
-    pub fn doubt_mut(&mut self) -> &mut Doubt {
+    pub(super) fn doubt_mut(&mut self) -> &mut Doubt {
         match self {
             Judge::Head { head, .. } => &mut head.doubt,
             Judge::Ready { doubt, .. } => doubt,
         }
     }
 
-    pub fn looks_at_images(&self) -> bool {
+    pub(super) fn looks_at_images(&self) -> bool {
         match self {
             Judge::Ready { .. } => true,
             Judge::Head { sources, .. } => sources.iter().any(|source| matches!(source, Source::Images(_))),
@@ -80,12 +80,12 @@ impl Judge {
     }
 
     /// Images that go through a model at once.
-    pub fn batch(&self) -> usize {
+    pub(super) fn batch(&self) -> usize {
         if let Judge::Head { batch, .. } = self { *batch } else { 1 }
     }
 
     /// Ends the work; what the caches have to say.
-    pub fn finish(&self) -> Vec<String> {
+    pub(super) fn finish(&self) -> Vec<String> {
         let Judge::Head { sources, .. } = self else { return Vec::new() };
         let troubles = sources.iter().filter_map(|source| match source {
             Source::Images(embedder) => Some(embedder.finish()),
@@ -95,7 +95,7 @@ impl Judge {
     }
 
     /// Judges a batch's rows.
-    pub fn rows(&self, batch: &RecordBatch, top: usize, name: &str) -> Result<Vec<Found>, Failure> {
+    pub(super) fn rows(&self, batch: &RecordBatch, top: usize, name: &str) -> Result<Vec<Found>, Failure> {
         match self {
             Judge::Head { head, sources, .. } => by_head(head, sources, batch, top, name),
             Judge::Ready { classifier, detection, doubt, .. } => {
@@ -225,7 +225,7 @@ fn by_model(
 }
 
 /// Vectors of one model cannot be compared with those of another.
-pub fn other_model(name: &str, found: String, wanted: String) -> Failure {
+pub(super) fn other_model(name: &str, found: String, wanted: String) -> Failure {
     let model = wanted.split('@').next().unwrap_or(&wanted);
     let hint = format!("pokedex embed INPUT --model {model} -o embeddings.parquet, or classify the images themselves");
     Failure::failed(format!("{name}: its vectors were made by {found}, and the classes by {wanted}"), Some(hint))

@@ -13,7 +13,7 @@ use crate::table::Table;
 use crate::table::column;
 
 /// The table that is to be classified, and how.
-pub struct Wishes<'a> {
+pub(super) struct Wishes<'a> {
     pub table: &'a Table,
     /// Its first rows.
     pub first: Option<&'a RecordBatch>,
@@ -22,12 +22,12 @@ pub struct Wishes<'a> {
 
 impl Wishes<'_> {
     /// Whether its rows have pictures.
-    pub fn has_images(&self) -> bool {
+    pub(super) fn has_images(&self) -> bool {
         self.table.has(column::PATH) || self.table.has(column::IMAGE)
     }
 
     /// A judge with this head; says where its features come from.
-    pub fn judge(&self, head: Head, identity: String) -> Result<Judge, Failure> {
+    pub(super) fn judge(&self, head: Head, identity: String) -> Result<Judge, Failure> {
         let mut batch = 1;
         let mut sources = Vec::new();
         for feature in &head.features {
@@ -88,7 +88,7 @@ impl Wishes<'_> {
     }
 
     /// The model that made the table's vectors; the built-in one where it has none.
-    pub fn model_of_table(&self) -> Result<Model, Failure> {
+    pub(super) fn model_of_table(&self) -> Result<Model, Failure> {
         if !self.table.has(&self.options.column) {
             return Ok(Model::builtin());
         }

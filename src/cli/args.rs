@@ -20,7 +20,7 @@ use crate::words::printable;
 
 /// Where rows with images come from.
 #[derive(Debug, Args)]
-pub struct ImageInputs {
+pub(super) struct ImageInputs {
     /// Image files, folders, tables, or - for standard input (a table or a list of paths)
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
@@ -40,11 +40,11 @@ pub struct ImageInputs {
 
 impl ImageInputs {
     /// Whether paths end with NUL bytes.
-    pub fn null(&self) -> bool {
+    pub(super) fn null(&self) -> bool {
         self.null
     }
 
-    pub fn to_inputs(&self) -> Inputs {
+    pub(super) fn to_inputs(&self) -> Inputs {
         Inputs {
             paths: self.inputs.clone(),
             ids: self.ids,
@@ -57,21 +57,21 @@ impl ImageInputs {
 
 /// Where rows of a table come from.
 #[derive(Debug, Args)]
-pub struct TableInputs {
+pub(super) struct TableInputs {
     /// Tables (Parquet or Arrow), - for standard input, or pokedex: for the built-in Pokédex
     #[arg(required = true, value_name = "TABLE")]
     inputs: Vec<PathBuf>,
 }
 
 impl TableInputs {
-    pub fn to_inputs(&self) -> Inputs {
+    pub(super) fn to_inputs(&self) -> Inputs {
         Inputs { paths: self.inputs.clone(), ..Inputs::default() }
     }
 }
 
 /// Where a table goes.
 #[derive(Debug, Args)]
-pub struct TableOutput {
+pub(super) struct TableOutput {
     /// Write the table to this file [default: standard output, when it is not a terminal]
     #[arg(short, long, help_heading = "Output", value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -83,14 +83,14 @@ pub struct TableOutput {
 
 impl TableOutput {
     /// Opens the output, before any work is done.
-    pub fn open(&self) -> Result<Sink, Failure> {
+    pub(super) fn open(&self) -> Result<Sink, Failure> {
         let target = Target::parse(self.output.as_deref());
         ensure_parquet(&target)?;
         Ok(Sink::open(&target, true)?)
     }
 
     /// Starts the table.
-    pub fn start(&self, sink: Sink, schema: &SchemaRef, provenance: &Provenance) -> Result<Writer, Failure> {
+    pub(super) fn start(&self, sink: Sink, schema: &SchemaRef, provenance: &Provenance) -> Result<Writer, Failure> {
         let format = match Target::parse(self.output.as_deref()) {
             Target::Stdout => self.stdout_format,
             _ => StreamFormat::Parquet,
@@ -101,7 +101,7 @@ impl TableOutput {
 
 /// What computes vectors.
 #[derive(Debug, Args)]
-pub struct Engines {
+pub(super) struct Engines {
     /// What runs the model; the built-in model and .rten files always run in rten [default: auto]
     #[arg(long, help_heading = "Model", value_enum, default_value_t, hide_default_value = true)]
     pub engine: Engine,
@@ -112,7 +112,7 @@ pub struct Engines {
 }
 
 /// How many threads `-j` means.
-pub fn threads(jobs: Option<u16>) -> usize {
+pub(super) fn threads(jobs: Option<u16>) -> usize {
     match jobs {
         Some(jobs) => jobs.into(),
         None => stage::processors(),
@@ -120,12 +120,12 @@ pub fn threads(jobs: Option<u16>) -> usize {
 }
 
 /// The format of results that nobody asked for: one for people on a terminal, another in pipes and files.
-pub fn default_format<F>(target: &Target, terminal: F, other: F) -> F {
+pub(super) fn default_format<F>(target: &Target, terminal: F, other: F) -> F {
     if *target == Target::Stdout && std::io::stdout().is_terminal() { terminal } else { other }
 }
 
 /// On Ctrl-C (or `kill`) unfinished outputs are removed and the process ends as a shell expects: 128 + signal.
-pub fn clean_up_when_interrupted() {
+pub(super) fn clean_up_when_interrupted() {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
@@ -149,7 +149,7 @@ pub fn clean_up_when_interrupted() {
     unsafe_code,
     reason = "what runs in the handler only writes and ends the process, which signal-safety(7) allows"
 )]
-pub fn outlive_signals_of_files() {
+pub(super) fn outlive_signals_of_files() {
     use signal_hook::consts::{SIGBUS, SIGXFSZ};
     // With a handler, whatever it does, the write fails (EFBIG).
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
@@ -174,7 +174,7 @@ fn is_ignored(signal: i32) -> bool {
 
 /// What to do about inputs that cannot be processed, and on how many threads.
 #[derive(Debug, Args)]
-pub struct Work {
+pub(super) struct Work {
     /// Number of threads [default: the number of processors]
     #[arg(short, long, help_heading = "Work", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
@@ -190,17 +190,17 @@ pub struct Work {
 
 impl Work {
     /// How the library works then.
-    pub fn work(&self) -> stage::Work {
+    pub(super) fn work(&self) -> stage::Work {
         stage::Work { threads: self.threads(), strict: self.strict }
     }
 
     /// Number of threads.
-    pub fn threads(&self) -> usize {
+    pub(super) fn threads(&self) -> usize {
         threads(self.jobs)
     }
 
     /// The exit code after so many rows.
-    pub fn exit(&self, tally: &Tally) -> Exit {
+    pub(super) fn exit(&self, tally: &Tally) -> Exit {
         if self.skip_ok {
             notes::forgive();
         }
@@ -209,25 +209,29 @@ impl Work {
 }
 
 /// Writes to standard output.
-pub fn print(bytes: &[u8]) -> Result<(), Failure> {
+pub(super) fn print(bytes: &[u8]) -> Result<(), Failure> {
     let mut sink = Sink::open(&Target::Stdout, false)?;
     sink.write_all(bytes).map_err(crate::io::Error::Stdout)?;
     Ok(sink.finish()?)
 }
 
 /// Adds a line that tells a person one fact.
-pub fn fact(text: &mut String, name: &str, value: impl std::fmt::Display) {
+pub(super) fn fact(text: &mut String, name: &str, value: impl std::fmt::Display) {
     text.push_str(&format!("{name:<11} {}\n", printable(&value.to_string())));
 }
 
 /// A number of which something holds, for clap.
-pub fn number<T: std::str::FromStr>(text: &str, holds: impl Fn(&T) -> bool, expected: &str) -> Result<T, String> {
+pub(super) fn number<T: std::str::FromStr>(
+    text: &str,
+    holds: impl Fn(&T) -> bool,
+    expected: &str,
+) -> Result<T, String> {
     text.parse().ok().filter(holds).ok_or_else(|| format!("expected {expected}"))
 }
 
 /// Width and height in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size(pub u32, pub u32);
+pub(super) struct Size(pub u32, pub u32);
 
 impl std::str::FromStr for Size {
     type Err = String;
@@ -244,7 +248,7 @@ impl std::str::FromStr for Size {
 
 /// A number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bytes(pub u64);
+pub(super) struct Bytes(pub u64);
 
 impl std::str::FromStr for Bytes {
     type Err = String;

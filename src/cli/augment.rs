@@ -34,7 +34,7 @@ Examples:
   pokedex split artwork/ | pokedex augment - --copies 5 --recipe recipe.toml \
       | pokedex embed - --keep-images -o e.parquet"
 )]
-pub struct AugmentArgs {
+pub(super) struct AugmentArgs {
     /// Tables with a column `split`, or - for standard input
     #[arg(required_unless_present = "print_recipe", value_name = "TABLE")]
     inputs: Vec<PathBuf>,
@@ -100,7 +100,7 @@ pub struct AugmentArgs {
 }
 
 impl AugmentArgs {
-    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
+    pub(super) fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         if self.print_recipe {
             print(DEFAULT_RECIPE.as_bytes())?;
             return Ok(Exit::Done);

@@ -20,7 +20,7 @@ Examples:
   pokedex cache info
   pokedex cache clear pokedex-mini
   POKEDEX_CACHE_LIMIT=2G POKEDEX_CACHE=/scratch/pokedex pokedex embed photos/ -o embeddings.parquet")]
-pub struct Cache {
+pub(crate) struct Cache {
     #[command(subcommand)]
     command: Command,
 }
@@ -44,7 +44,7 @@ Examples:
 }
 
 impl Cache {
-    pub fn run(self, ui: &dyn Progress) -> Result<Exit, Failure> {
+    pub(super) fn run(self, ui: &dyn Progress) -> Result<Exit, Failure> {
         let folder = Folder::of_user()?;
         match self.command {
             Command::Info => {

@@ -40,7 +40,7 @@ Examples:
   pokedex check photos/ --layout imagefolder --fail-on warning
   pokedex check data/coco8.yaml
   pokedex scan photos/ | pokedex split - | pokedex check - --format json | jq .summary.splits")]
-pub struct Check {
+pub(crate) struct Check {
     /// Tables, image files, folders, a data set's folder or data.yaml, or - for standard input
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
@@ -107,7 +107,7 @@ pub struct Check {
 }
 
 impl Check {
-    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
+    pub(super) fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let options = self.options()?;
         check::refuse_to_overwrite(&self.inputs, &[self.output.as_deref(), self.findings.as_deref()])?;
         let target = Target::parse(self.output.as_deref());

@@ -39,7 +39,7 @@ Examples:
   pokedex classify photos/ --model yolo11n.onnx --boxes --format jsonl
   pokedex classify photos/ --format paths -0 | xargs -0 ls -l
   pokedex classify embeddings.parquet --format parquet | pokedex evaluate -")]
-pub struct Classify {
+pub(super) struct Classify {
     #[command(flatten)]
     inputs: ImageInputs,
 
@@ -123,7 +123,7 @@ pub struct Classify {
 }
 
 impl Classify {
-    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
+    pub(super) fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let target = Target::parse(self.output.as_deref());
         let format = self.format(&target)?;
         let inputs = self.inputs.to_inputs();

@@ -14,14 +14,14 @@ Examples:
   pokedex completions bash > ~/.local/share/bash-completion/completions/pokedex
   pokedex completions zsh > ~/.zfunc/_pokedex
   pokedex completions fish > ~/.config/fish/completions/pokedex.fish")]
-pub struct Completions {
+pub(super) struct Completions {
     /// The shell
     #[arg(value_enum)]
     shell: Shell,
 }
 
 impl Completions {
-    pub fn run(self) -> Result<Exit, Failure> {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
         let mut command = super::command();
         // Names of pages: they are known here only, since the tree that is parsed cannot know itself.
         let pages: Vec<&str> = command.get_subcommands().map(|stage| &*stage.get_name().to_string().leak()).collect();

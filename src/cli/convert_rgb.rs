@@ -32,7 +32,7 @@ Examples:
   pokedex convert-rgb artwork/ -o rgb/
   pokedex convert-rgb scans/ -o small/ --size 224 --encode jpeg --background '#e0e0e0'
   pokedex convert-rgb artwork/ | pokedex embed - -o embeddings.parquet")]
-pub struct ConvertRgb {
+pub(super) struct ConvertRgb {
     #[command(flatten)]
     inputs: ImageInputs,
 
@@ -61,7 +61,7 @@ pub struct ConvertRgb {
 }
 
 impl ConvertRgb {
-    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
+    pub(super) fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let size = self.size.map(|Size(width, height)| (width, height));
         let recipe = Recipe { background: self.background, size, encoding: self.encode };
         let target = Target::parse(self.output.as_deref());

@@ -27,7 +27,7 @@ Examples:
   pokedex embed photos/ --model yolo11n.onnx --layer NAME --as yolo -o embeddings.parquet
   pokedex embed books.parquet --text title --as title_embedding -o books-embedded.parquet
   find . -name '*.png' | pokedex embed - --model ./my-model -o embeddings.parquet")]
-pub struct Embed {
+pub(super) struct Embed {
     #[command(flatten)]
     inputs: ImageInputs,
 
@@ -72,7 +72,7 @@ pub struct Embed {
 }
 
 impl Embed {
-    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
+    pub(super) fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let model = self.model()?;
         let batch = self.batch_size(&model)?;
         if let Some(note) = model.note() {

@@ -36,7 +36,7 @@ Examples:
   pokedex evaluate predictions.parquet --by style --format tsv
   pokedex evaluate theirs.csv --truth true --prediction predicted --score confidence"
 )]
-pub struct EvaluateArgs {
+pub(super) struct EvaluateArgs {
     /// A table with predictions and truth (Parquet, Arrow, CSV or TSV), or - for standard input
     #[arg(value_name = "PREDICTIONS")]
     predictions: PathBuf,
@@ -95,7 +95,7 @@ pub struct EvaluateArgs {
 }
 
 impl EvaluateArgs {
-    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
+    pub(super) fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let target = Target::parse(self.output.as_deref());
         let format = output::format(&target, self.format, default_format(&target, Format::Table, Format::Tsv))?;
         let inputs: Vec<&Path> = [&self.predictions].into_iter().chain(&self.compare).map(|path| &**path).collect();

@@ -6,7 +6,7 @@ use crate::failure::Kind;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
+pub(super) enum Exit {
     Done = 0,
     Failed = 1,
     Usage = 2,
@@ -33,7 +33,7 @@ impl From<Kind> for Exit {
 
 impl Exit {
     /// After an answer of the parser of the command line.
-    pub fn from_clap(error: &clap::Error) -> Exit {
+    pub(super) fn from_clap(error: &clap::Error) -> Exit {
         if error.use_stderr() { Exit::Usage } else { Exit::Done }
     }
 }

@@ -79,7 +79,7 @@ Examples:
   pokedex export split.parquet --format imagefolder --size 224 --encode jpeg -o classes/
   pokedex export embeddings.parquet --format faiss -o photos.faiss
   pokedex export split.parquet --format edge --model best.onnx -o device/")]
-pub struct Export {
+pub(super) struct Export {
     #[command(flatten)]
     inputs: TableInputs,
 
@@ -177,7 +177,7 @@ struct Device {
 }
 
 impl Export {
-    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
+    pub(super) fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let format = self.format()?;
         self.refuse_what_does_not_suit(format)?;
         match format {

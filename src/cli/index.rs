@@ -37,7 +37,7 @@ Examples:
   pokedex index embeddings.parquet --kind annoy --trees 20 --check-recall -o photos.parquet
   pokedex index info photos.parquet"
 )]
-pub struct IndexArgs {
+pub(super) struct IndexArgs {
     #[command(subcommand)]
     command: Option<IndexCommand>,
 
@@ -121,7 +121,7 @@ impl ValueEnum for Choice {
 }
 
 impl IndexArgs {
-    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
+    pub(super) fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         match self.command {
             Some(IndexCommand::Info(info)) => info.run(ui),
             None => self.make.run(ui),

@@ -17,7 +17,7 @@ use crate::output::ensure_folder;
 Examples:
   pokedex man query | man -l -
   pokedex man -o ~/.local/share/man/man1/")]
-pub struct Man {
+pub(super) struct Man {
     /// The subcommand to explain [default: pokedex itself]
     #[arg(value_name = "COMMAND", conflicts_with = "output")]
     subcommand: Option<String>,
@@ -28,7 +28,7 @@ pub struct Man {
 }
 
 impl Man {
-    pub fn run(self) -> Result<Exit, Failure> {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
         let pages = pages();
         match (self.output, self.subcommand) {
             (Some(folder), _) => {

@@ -31,7 +31,7 @@ Examples:
   pokedex model info
   pokedex model info ./my-model
   pokedex model pull clip-vit-b32")]
-pub struct Model {
+pub(super) struct Model {
     #[command(subcommand)]
     command: Command,
 }
@@ -107,7 +107,7 @@ fn pull_help() -> String {
 }
 
 impl Model {
-    pub fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
+    pub(super) fn run(self, ui: &mut Ui) -> Result<Exit, Failure> {
         match self.command {
             Command::List => print(list().as_bytes())?,
             Command::Info { model } if is_head(&model) => print(head(&Head::read(Path::new(&model))?).as_bytes())?,

@@ -45,7 +45,7 @@ Examples:
   pokedex query dragon --columns rank,label,type1,type2 -o dragons.csv
   pokedex query beach --index photos.parquet --diverse --min-score 0.1 --explain
   printf 'fire dog\\nid:25\\n' | pokedex query --queries - --format jsonl")]
-pub struct Query {
+pub(super) struct Query {
     /// Words, pictures and stored rows, joined by + and -
     #[arg(value_name = "TERM")]
     terms: Vec<String>,
@@ -141,7 +141,7 @@ pub struct Query {
 }
 
 impl Query {
-    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
+    pub(super) fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         self.check()?;
         // An empty POKEDEX_INDEX is as good as none.
         let none = ["", species::TABLE_NAME];

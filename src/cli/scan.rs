@@ -25,7 +25,7 @@ Examples:
   pokedex scan artwork/ -o manifest.parquet
   pokedex scan artwork/ --meta pokemon.csv --on id -o manifest.parquet
   find photos -name '*.jpg' -print0 | pokedex scan -0 - | pokedex export - --format csv")]
-pub struct Scan {
+pub(super) struct Scan {
     #[command(flatten)]
     inputs: ImageInputs,
 
@@ -53,7 +53,7 @@ pub struct Scan {
 }
 
 impl Scan {
-    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
+    pub(super) fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let mut metadata =
             self.meta.as_deref().map(|csv| Metadata::read(csv, self.on, self.on_duplicate)).transpose()?;
         let inputs = self.inputs.to_inputs();

@@ -43,7 +43,7 @@ Examples:
   pokedex split more-photos/ --keep=split.parquet --near-duplicates -o split-2.parquet
   pokedex scan photos/ | pokedex split - | pokedex embed - -o embeddings.parquet"
 )]
-pub struct SplitArgs {
+pub(super) struct SplitArgs {
     #[command(flatten)]
     inputs: ImageInputs,
 
@@ -103,7 +103,7 @@ pub struct SplitArgs {
 }
 
 impl SplitArgs {
-    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
+    pub(super) fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let inputs = self.inputs.to_inputs();
         let table = inputs.images()?.with_unique_keys();
         let divider = Divider::new(self.options(), &table)?;

@@ -32,7 +32,7 @@ Examples:
   pokedex train embeddings.parquet --method knn --accuracy 0.95 -o head.parquet
   pokedex train clip.parquet --with yolo.parquet --vector-column embedding,yolo -o hybrid.parquet
   pokedex train embeddings.parquet --l2 0.001 --log runs.parquet -o head.parquet")]
-pub struct Train {
+pub(super) struct Train {
     #[command(flatten)]
     inputs: TableInputs,
 
@@ -116,7 +116,7 @@ pub struct Train {
 }
 
 impl Train {
-    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
+    pub(super) fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let started = Instant::now();
         let options = self.options();
         options.ensure_sound()?;

@@ -13,14 +13,14 @@ const A_MOMENT: Duration = Duration::from_millis(600);
 
 /// How talkative to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Talk {
+pub(super) enum Talk {
     Quiet,
     Normal,
     Verbose,
 }
 
 /// A terminal, or a log file in its place.
-pub struct Ui {
+pub(super) struct Ui {
     talk: Talk,
     bar: Option<Bar>,
 }
@@ -32,12 +32,12 @@ struct Bar {
 }
 
 impl Ui {
-    pub fn new(talk: Talk) -> Ui {
+    pub(super) fn new(talk: Talk) -> Ui {
         Ui { talk, bar: None }
     }
 
     /// Begins a piece of work of so many bytes.
-    pub fn start_bytes(&mut self, what: &'static str, bytes: u64) {
+    pub(super) fn start_bytes(&mut self, what: &'static str, bytes: u64) {
         let template = "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec:.dim} {eta:.dim}";
         self.begin(what, Some(bytes), template);
     }
@@ -56,7 +56,7 @@ impl Ui {
     }
 
     /// So many bytes are done in all.
-    pub fn reach(&mut self, bytes: u64) {
+    pub(super) fn reach(&mut self, bytes: u64) {
         if let Some(bar) = self.shown_bar() {
             bar.set_position(bytes);
         }
@@ -72,7 +72,7 @@ impl Ui {
     }
 
     /// Why the command failed, with its hints; never silenced.
-    pub fn fail(&self, message: &str, hints: &[String]) {
+    pub(super) fn fail(&self, message: &str, hints: &[String]) {
         self.line(Talk::Quiet, message);
         for hint in hints {
             self.print(&format!("hint: {}", printable(hint)));

@@ -2,26 +2,26 @@
 
 /// Disjoint groups of the numbers below `n`: 4 bytes each.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Groups(Vec<u32>);
+pub(crate) struct Groups(Vec<u32>);
 
 impl Groups {
     /// Every number in a group of its own.
     ///
     /// # Panics
     /// There are 2³² or more.
-    pub fn new(n: usize) -> Groups {
+    pub(crate) fn new(n: usize) -> Groups {
         Groups((0..u32::try_from(n).expect("fewer than 2^32 rows")).collect())
     }
 
     /// Makes one group of those that `a` and `b` are in.
-    pub fn join(&mut self, a: u32, b: u32) {
+    pub(crate) fn join(&mut self, a: u32, b: u32) {
         let (a, b) = (self.root(a), self.root(b));
         // The smaller is the root, so that roots do not depend on the order of the calls.
         self.0[a.max(b) as usize] = a.min(b);
     }
 
     /// The smallest number of the group that `a` is in.
-    pub fn root(&mut self, mut a: u32) -> u32 {
+    pub(crate) fn root(&mut self, mut a: u32) -> u32 {
         loop {
             let above = self.0[a as usize];
             if above == a {

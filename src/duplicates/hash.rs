@@ -25,15 +25,15 @@ const FLAT: f64 = 2.0;
 /// compression and small changes hardly matter. Mirror images and turned ones have other hashes, other colours of the
 /// same brightness have not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PerceptualHash(pub [u64; 4]);
+pub(crate) struct PerceptualHash(pub [u64; 4]);
 
 impl PerceptualHash {
     /// A bit of the whole picture counts as so many of the content: copies agree in almost all of them, and other
     /// drawings of the same size on the same background agree in many.
-    pub const WHOLE_WEIGHT: u32 = 2;
+    pub(super) const WHOLE_WEIGHT: u32 = 2;
 
     /// The hash of a picture that was decoded over white, or `None` where it is all of one colour.
-    pub fn of(picture: &Rgb) -> Option<PerceptualHash> {
+    pub(crate) fn of(picture: &Rgb) -> Option<PerceptualHash> {
         let longer = f64::from(SIDE) / f64::from(picture.width.max(picture.height));
         let scaled = |side: u32| ((f64::from(side) * longer).round() as u32).clamp(1, SIDE);
         let (width, height) = (scaled(picture.width), scaled(picture.height));
@@ -47,7 +47,7 @@ impl PerceptualHash {
 
     /// In how many bits the halves differ: of what stands before the background, or twice that of the whole picture,
     /// whichever is less. Copies are within [`REACH`](super::REACH).
-    pub fn distance(self, other: PerceptualHash) -> u32 {
+    pub(crate) fn distance(self, other: PerceptualHash) -> u32 {
         let whole = (self.whole() ^ other.whole()).count_ones() * Self::WHOLE_WEIGHT;
         whole.min((self.content() ^ other.content()).count_ones())
     }
@@ -63,7 +63,7 @@ impl PerceptualHash {
     }
 
     /// The bytes of a table's column `perceptual_hash`.
-    pub fn to_bytes(self) -> [u8; 32] {
+    pub(crate) fn to_bytes(self) -> [u8; 32] {
         let mut bytes = [0; 32];
         let words = bytes.as_chunks_mut::<8>().0.iter_mut();
         words.zip(self.0).for_each(|(bytes, word)| *bytes = word.to_le_bytes());
@@ -71,7 +71,7 @@ impl PerceptualHash {
     }
 
     /// The hash that [`PerceptualHash::to_bytes`] made these of.
-    pub fn from_bytes(bytes: [u8; 32]) -> PerceptualHash {
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> PerceptualHash {
         let words = bytes.as_chunks::<8>().0;
         PerceptualHash([0, 1, 2, 3].map(|word| u64::from_le_bytes(words[word])))
     }

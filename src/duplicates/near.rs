@@ -8,9 +8,9 @@ use rayon::prelude::*;
 use super::PerceptualHash;
 
 /// The distance that copies stay within: see [`PerceptualHash::distance`].
-pub const REACH: u32 = 23;
+pub(crate) const REACH: u32 = 23;
 /// The greatest distance that can be asked for.
-pub const MAX_REACH: u32 = 31;
+pub(crate) const MAX_REACH: u32 = 31;
 
 /// Words that a half of a hash is cut into, and the values that each can have.
 const WORDS: u32 = 8;
@@ -30,7 +30,7 @@ const PAIRS: usize = 1 << 22;
 /// If two halves of 128 bits differ in at most `reach` bits, then one of their eight words of 16 bits differs in at most
 /// `reach / 8`; only those are compared. A million random hashes take a second of one processor up to a reach of 15, eight
 /// up to 23, forty up to 31, and 50 bytes each. What costs more time is many pictures that are all alike but not equal.
-pub fn near(hashes: &[Option<PerceptualHash>], reach: u32, mut found: impl FnMut(u32, u32, u32)) {
+pub(crate) fn near(hashes: &[Option<PerceptualHash>], reach: u32, mut found: impl FnMut(u32, u32, u32)) {
     let reach = reach.min(MAX_REACH);
     let hash = |row: u32| hashes[row as usize].expect("only rows with a hash are compared");
     for half in [Half::Whole, Half::Content] {

@@ -17,7 +17,7 @@ const OTHERS: usize = 1024;
 ///
 /// # Panics
 /// `rows` holds part of a vector, or 2³² or more of them.
-pub fn near_vectors(rows: &[f32], dimension: usize, at_least: f32, mut found: impl FnMut(u32, u32, f32)) {
+pub(crate) fn near_vectors(rows: &[f32], dimension: usize, at_least: f32, mut found: impl FnMut(u32, u32, f32)) {
     if rows.is_empty() {
         return;
     }

@@ -29,6 +29,7 @@ pub struct Options {
     pub keep_images: bool,
     /// Pictures that go through the model at once.
     pub batch: usize,
+    /// Where the model runs.
     pub device: Device,
     /// Use and fill the cache of vectors.
     pub cache: bool,

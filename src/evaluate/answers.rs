@@ -23,14 +23,14 @@ const MOST: usize = 5;
 ///
 /// # Errors
 /// It cannot be read, or is no table.
-pub fn open(path: &Path) -> Result<Source, Failure> {
+pub(super) fn open(path: &Path) -> Result<Source, Failure> {
     let hint = format!("pokedex classify {} --format parquet | pokedex evaluate -", path.display());
     Ok(Source::open_or_csv(path, &hint)?)
 }
 
 /// Which columns say what.
 #[derive(Debug)]
-pub struct Columns {
+pub(super) struct Columns {
     truth: Option<String>,
     /// The best first, at most five.
     pub predictions: Vec<String>,
@@ -47,7 +47,7 @@ impl Columns {
     ///
     /// # Errors
     /// One that is needed or named is missing; the message lists those there are.
-    pub fn find(table: &Table, options: &Options) -> Result<Columns, Failure> {
+    pub(super) fn find(table: &Table, options: &Options) -> Result<Columns, Failure> {
         needed(table, &options.truth, "--truth COLUMN names the column that holds the true class")?;
         for column in options.by.as_deref().into_iter().chain(options.split.as_ref().map(|_| column::SPLIT)) {
             table.require(column)?;
@@ -60,7 +60,7 @@ impl Columns {
     ///
     /// # Errors
     /// As [`Columns::find`].
-    pub fn find_other(table: &Table, options: &Options) -> Result<Columns, Failure> {
+    pub(super) fn find_other(table: &Table, options: &Options) -> Result<Columns, Failure> {
         let first = options.prediction.as_deref().unwrap_or(PREDICTION);
         let hint = "--prediction COLUMN names the column that holds the best prediction; `pokedex classify` writes one";
         needed(table, first, hint)?;
@@ -82,18 +82,18 @@ impl Columns {
     }
 
     /// The columns that hold classes.
-    pub fn classes(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn classes(&self) -> impl Iterator<Item = &str> {
         self.truth.iter().chain(&self.predictions).map(String::as_str)
     }
 
     /// Whether a column is worth reading.
-    pub fn wants(&self, name: &str) -> bool {
+    pub(super) fn wants(&self, name: &str) -> bool {
         let named = [&self.truth, &self.score, &self.by].into_iter().flatten().chain(&self.predictions);
         named.into_iter().any(|column| column == name) || self.own.contains(&name)
     }
 
     /// The rows of the split that is asked for.
-    pub fn chosen(&self, batch: &RecordBatch) -> Result<RecordBatch, Error> {
+    pub(super) fn chosen(&self, batch: &RecordBatch) -> Result<RecordBatch, Error> {
         let Some(wanted) = &self.split else { return Ok(batch.clone()) };
         let splits = column::text(batch, column::SPLIT)?;
         // A split has several names; a value that is none is meant as it stands.
@@ -105,7 +105,7 @@ impl Columns {
     }
 
     /// Whether a row has more predictions than one.
-    pub fn has_top5(&self) -> bool {
+    pub(super) fn has_top5(&self) -> bool {
         self.predictions.len() > 1
     }
 }
@@ -115,7 +115,7 @@ fn needed(table: &Table, name: &str, hint: &str) -> Result<(), Failure> {
 }
 
 /// What a table says about one row.
-pub struct Answer<'a> {
+pub(super) struct Answer<'a> {
     pub key: &'a str,
     /// Where the row's file is, if the table says so.
     pub path: Option<&'a str>,
@@ -136,7 +136,7 @@ pub struct Answer<'a> {
 
 impl<'a> Answer<'a> {
     /// The answer, unless an earlier stage could not process the row.
-    pub fn sound(self) -> Option<Answer<'a>> {
+    pub(super) fn sound(self) -> Option<Answer<'a>> {
         (!self.failed).then_some(self)
     }
 }
@@ -145,7 +145,7 @@ impl<'a> Answer<'a> {
 ///
 /// # Errors
 /// The table cannot be read, a column is of a wrong type, a score is no probability, or `look` fails.
-pub fn each(
+pub(super) fn each(
     table: Table,
     columns: &Columns,
     mut look: impl FnMut(Answer) -> Result<(), Failure>,

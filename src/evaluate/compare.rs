@@ -13,7 +13,7 @@ use crate::runs::{self, Run};
 use crate::table::{Error, Source};
 
 /// What predictions are to be set beside.
-pub enum Other {
+pub(super) enum Other {
     Predictions(Box<Source>, Columns),
     Runs(Vec<(i32, Run)>),
 }
@@ -23,7 +23,7 @@ impl Other {
     ///
     /// # Errors
     /// It is neither, cannot be read, or both come from standard input.
-    pub fn open(path: &Path, ours: &Path, options: &Options) -> Result<Other, Failure> {
+    pub(super) fn open(path: &Path, ours: &Path, options: &Options) -> Result<Other, Failure> {
         if path == Path::new("-") && ours == Path::new("-") {
             let hint = "give one of them as a file";
             return Err(Failure::usage("both tables cannot come from standard input", hint));
@@ -43,7 +43,7 @@ impl Other {
     ///
     /// # Errors
     /// A table cannot be read, a key occurs twice, or the tables do not have the same keys.
-    pub fn beside(
+    pub(super) fn beside(
         self,
         source: &Source,
         columns: &Columns,
@@ -66,7 +66,16 @@ pub enum Comparison {
     /// Runs of a log, by their numbers.
     Runs(Vec<(i32, Run)>),
     /// Another table of predictions.
-    Predictions { name: String, test: Test, mcnemar: McNemar, difference: Option<Interval> },
+    Predictions {
+        /// What to call that table in a message.
+        name: String,
+        /// The rows that both have an answer for, and how often each is right.
+        test: Test,
+        /// Whether the two differ by more than chance.
+        mcnemar: McNemar,
+        /// The difference of their shares of right rows; `None` where nothing was resampled.
+        difference: Option<Interval>,
+    },
 }
 
 /// The rows that both tables have an answer for.

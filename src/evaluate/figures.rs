@@ -8,7 +8,7 @@ use crate::metrics::{Interval, Intervals, Sample, balanced_accuracy, macro_avera
 
 /// What is counted beside the rows that have a truth.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Rows with an error, left out.
     pub failed: u64,
     /// Rows without a truth.
@@ -22,7 +22,7 @@ pub struct Tally {
 
 impl Tally {
     /// Adds what was counted of other rows.
-    pub fn add(&mut self, other: &Tally) {
+    pub(super) fn add(&mut self, other: &Tally) {
         self.failed += other.failed;
         self.strangers += other.strangers;
         self.strangers_accepted += other.strangers_accepted;
@@ -34,7 +34,9 @@ impl Tally {
 /// A figure: its name is its key everywhere.
 #[derive(Debug, Clone)]
 pub struct Figure {
+    /// As [`meaning`] knows it.
     pub name: Cow<'static, str>,
+    /// What was counted or computed.
     pub value: Value,
     /// Whether it comes with an interval, and that interval.
     pub interval: Option<Option<Interval>>,
@@ -129,7 +131,7 @@ pub fn meaning(name: &str) -> &'static str {
 }
 
 /// Figures that a line of a group shows.
-pub const GROUP_COLUMNS: [&str; 8] =
+pub(super) const GROUP_COLUMNS: [&str; 8] =
     ["rows", "top1", "top5", "macro_f1", "ece", "aurc", "coverage", "accepted_accuracy"];
 
 /// Figures in the order in which they are shown.

@@ -19,6 +19,7 @@ use crate::words::{cell, printable};
 
 /// How figures are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[expect(missing_docs, reason = "the help shows a value's name, which says all")]
 pub enum Format {
     /// Aligned columns, for people
     Table,

@@ -19,7 +19,7 @@ const NAMED: usize = 5;
 ///
 /// # Errors
 /// It says so, and is damaged.
-pub fn known_classes(table: &Table) -> Result<Option<BTreeSet<String>>, Failure> {
+pub(super) fn known_classes(table: &Table) -> Result<Option<BTreeSet<String>>, Failure> {
     let Some(json) = table.provenance.get("classes") else { return Ok(None) };
     serde_json::from_str(json).map(Some).map_err(|e| {
         let hint = "make the predictions again: pokedex classify";
@@ -35,7 +35,7 @@ struct Group {
 }
 
 /// All rows, read once: twenty bytes each, and four where the time that they took is known.
-pub struct Rows {
+pub(crate) struct Rows {
     labels: Labels,
     /// In the order of their names' bytes; one group without a name where nothing is grouped.
     groups: Vec<(String, Group)>,
@@ -48,7 +48,7 @@ pub struct Rows {
 }
 
 /// What came of all rows.
-pub struct Measured {
+pub(super) struct Measured {
     /// Names of the sample's classes by their numbers, in the order of their bytes.
     pub classes: Vec<String>,
     /// The figures of each group; none where nothing is grouped.
@@ -63,7 +63,7 @@ impl Rows {
     ///
     /// # Errors
     /// As [`answers::each`].
-    pub fn read(
+    pub(super) fn read(
         table: Table,
         columns: &Columns,
         known: Option<&BTreeSet<String>>,
@@ -130,7 +130,7 @@ impl Rows {
     ///
     /// # Errors
     /// There is not; the message says why.
-    pub fn check(&self, name: &str, truth: &str) -> Result<(), Failure> {
+    pub(super) fn check(&self, name: &str, truth: &str) -> Result<(), Failure> {
         let count = |of: fn(&Group) -> u64| self.groups.iter().map(|(_, group)| of(group)).sum::<u64>();
         if count(|group| group.rows.len() as u64) > 0 {
             return Ok(());
@@ -148,7 +148,7 @@ impl Rows {
     }
 
     /// What a person should know before believing the figures.
-    pub fn warn(
+    pub(super) fn warn(
         &self,
         name: &str,
         columns: &Columns,
@@ -190,7 +190,7 @@ impl Rows {
     }
 
     /// Computes the figures of every group, where rows are grouped, then of all.
-    pub fn measure(self, columns: &Columns, options: &Options, pool: &rayon::ThreadPool) -> Measured {
+    pub(super) fn measure(self, columns: &Columns, options: &Options, pool: &rayon::ThreadPool) -> Measured {
         let (names, places) = self.labels.sorted();
         let sample_of = |rows| Sample::new(rows, names.len(), columns.score.is_some());
         let figures_of = |sample: &Sample, tally: &Tally| {

@@ -14,7 +14,7 @@ use crate::table::{Error, Source};
 
 /// How classes are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spelled {
+pub(super) enum Spelled {
     /// By their text.
     AsTheyAre,
     /// As numbers.
@@ -25,7 +25,7 @@ pub enum Spelled {
 
 impl Spelled {
     /// Names for cells; missing ones become null where spelling does not count.
-    pub fn names(self, names: StringArray) -> StringArray {
+    pub(super) fn names(self, names: StringArray) -> StringArray {
         match self {
             Spelled::AsTheyAre => names,
             _ => names.iter().map(|name| name.filter(|name| !is_missing(name)).map(|name| self.name(name))).collect(),
@@ -33,7 +33,7 @@ impl Spelled {
     }
 
     /// A name, spelled in one way.
-    pub fn name(self, name: &str) -> String {
+    pub(super) fn name(self, name: &str) -> String {
         let alike = match self {
             Spelled::AsTheyAre => None,
             Spelled::Numbers => canonical(name),
@@ -45,7 +45,7 @@ impl Spelled {
 
 /// How classes are spelled in the columns that were looked at.
 #[derive(Debug)]
-pub struct Spelling {
+pub(super) struct Spelling {
     /// Every cell is a number.
     numbers: bool,
     /// Some cells are spelled otherwise than whole numbers are: `1.0`, `1e3`, `+1`.
@@ -62,7 +62,7 @@ impl Spelling {
     ///
     /// # Errors
     /// The table cannot be read.
-    pub fn of(source: &Source, columns: &[&str]) -> Result<Spelling, Failure> {
+    pub(super) fn of(source: &Source, columns: &[&str]) -> Result<Spelling, Failure> {
         let truths = Some(BTreeSet::new());
         let mut all = Spelling { numbers: true, odd: false, padded: false, plain: false, truths };
         let mut own = vec![(false, false); columns.len()];
@@ -107,7 +107,7 @@ impl Spelling {
     }
 
     /// That of two tables.
-    pub fn and(self, other: Spelling) -> Spelling {
+    pub(super) fn and(self, other: Spelling) -> Spelling {
         Spelling {
             numbers: self.numbers && other.numbers,
             odd: self.odd || other.odd,
@@ -121,7 +121,7 @@ impl Spelling {
     }
 
     /// How classes have to be compared. Where all are spelled alike their text does, and is shown as it is.
-    pub fn compared(&self) -> Spelled {
+    pub(super) fn compared(&self) -> Spelled {
         if self.numbers {
             let differ = self.odd || self.padded && self.plain;
             return if differ { Spelled::Numbers } else { Spelled::AsTheyAre };

@@ -6,7 +6,7 @@ use crate::species;
 
 /// What the numbers of classes follow from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
+pub(super) enum By {
     /// Every row has a Pokédex number: class = id − 1 where all 1025 classes are there.
     Pokedex,
     /// Sorted labels.
@@ -17,7 +17,7 @@ pub enum By {
 
 /// Which classes there are to be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Wanted {
+pub(super) enum Wanted {
     /// All species where rows have Pokédex numbers, else those that have pictures.
     #[default]
     Usual,
@@ -31,7 +31,7 @@ pub enum Wanted {
 
 /// Classes by number, from 0.
 #[derive(Debug, Clone)]
-pub struct Classes {
+pub(super) struct Classes {
     pub by: By,
     names: Vec<String>,
     numbers: HashMap<String, u32>,
@@ -41,22 +41,22 @@ pub struct Classes {
 
 impl Classes {
     /// The 1025 species.
-    pub fn pokedex() -> Classes {
+    pub(super) fn pokedex() -> Classes {
         Classes::new(By::Pokedex, species::names().map(str::to_string).collect())
     }
 
     /// Those of the species that `is_there`, in the order of the Pokédex.
-    pub fn species(is_there: impl Fn(&str) -> bool) -> Classes {
+    pub(super) fn species(is_there: impl Fn(&str) -> bool) -> Classes {
         Classes::new(By::Pokedex, species::names().filter(|name| is_there(name)).map(str::to_string).collect())
     }
 
     /// Classes of these names in this order.
-    pub fn named(by: By, names: Vec<String>) -> Classes {
+    pub(super) fn named(by: By, names: Vec<String>) -> Classes {
         Classes::new(by, names)
     }
 
     /// Classes of these labels, in the order of their bytes.
-    pub fn labels(labels: impl IntoIterator<Item = String>) -> Classes {
+    pub(super) fn labels(labels: impl IntoIterator<Item = String>) -> Classes {
         let mut names: Vec<String> = labels.into_iter().collect();
         names.sort();
         names.dedup();
@@ -64,7 +64,7 @@ impl Classes {
     }
 
     /// Classes of these ids, in their order.
-    pub fn ids(ids: impl IntoIterator<Item = i32>) -> Classes {
+    pub(super) fn ids(ids: impl IntoIterator<Item = i32>) -> Classes {
         let mut ids: Vec<i32> = ids.into_iter().collect();
         ids.sort_unstable();
         ids.dedup();
@@ -84,17 +84,17 @@ impl Classes {
     }
 
     /// The names in order of their numbers.
-    pub fn names(&self) -> &[String] {
+    pub(super) fn names(&self) -> &[String] {
         &self.names
     }
 
     /// The number of the class of this name.
-    pub fn number(&self, name: &str) -> Option<u32> {
+    pub(super) fn number(&self, name: &str) -> Option<u32> {
         self.numbers.get(name).copied()
     }
 
     /// The number of the class of a row.
-    pub fn of(&self, id: Option<i32>, label: Option<&str>) -> Option<u32> {
+    pub(super) fn of(&self, id: Option<i32>, label: Option<&str>) -> Option<u32> {
         match self.by {
             By::Pokedex => self.number(species::name(id?)?).or_else(|| self.number(label?)),
             By::Ids => self.number(&id?.to_string()),
@@ -103,34 +103,34 @@ impl Classes {
     }
 
     /// The number that stands at the beginning of a file's name: the id, where there are ids of the Pokédex.
-    pub fn prefix(&self, class: u32) -> u32 {
+    pub(super) fn prefix(&self, class: u32) -> u32 {
         self.prefixes[class as usize]
     }
 
     /// The names as lines of text.
-    pub fn lines(&self) -> String {
+    pub(super) fn lines(&self) -> String {
         lines(&self.names)
     }
 }
 
 /// The class of a box: by its label; that of the row only where the box has none.
-pub fn class_of(label: Option<&str>, row: Option<u32>, classes: &Classes) -> Option<u32> {
+pub(super) fn class_of(label: Option<&str>, row: Option<u32>, classes: &Classes) -> Option<u32> {
     label.map_or(row, |label| classes.number(label))
 }
 
 /// Names of classes, one a line: as the readers count lines, what would break one is a space.
-pub fn lines(names: &[String]) -> String {
+pub(super) fn lines(names: &[String]) -> String {
     names.iter().map(|name| line(name) + "\n").collect()
 }
 
 /// A name as a line of text. Python ends lines at more characters than others do.
-pub fn line(name: &str) -> String {
+pub(super) fn line(name: &str) -> String {
     name.replace(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'), " ")
 }
 
 /// A text as a YAML scalar in double quotes, in which nothing is read as anything else. JSON's quoting, and escapes for
 /// what YAML calls unprintable (YAML 1.2, section 5.1).
-pub fn yaml_text(text: &str) -> String {
+pub(super) fn yaml_text(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for c in text.chars() {

@@ -2,12 +2,12 @@
 //!
 //! What a layout says of a picture is pure; what it writes into shards or one file for all it does in the order of the rows.
 
-pub mod coco;
-pub mod edge;
-pub mod huggingface;
-pub mod imagefolder;
-pub mod webdataset;
-pub mod yolo;
+pub(super) mod coco;
+pub(super) mod edge;
+pub(super) mod huggingface;
+pub(super) mod imagefolder;
+pub(super) mod webdataset;
+pub(super) mod yolo;
 
 use super::Error;
 use super::classes::Classes;
@@ -18,7 +18,7 @@ use crate::table::boxes::Bounds;
 
 /// One picture of the data set, made and named.
 #[derive(Debug)]
-pub struct Item<'a> {
+pub(super) struct Item<'a> {
     pub place: &'a Place,
     pub key: &'a str,
     pub id: Option<i32>,
@@ -32,7 +32,7 @@ pub struct Item<'a> {
 
 /// Where the bytes of a picture lie.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Whereabouts {
+pub(super) struct Whereabouts {
     /// The file below the folder.
     pub file: String,
     /// Its name inside the file, where that holds several, and where its bytes begin.
@@ -40,7 +40,7 @@ pub struct Whereabouts {
 }
 
 /// A format: what goes where.
-pub trait Layout: Send + Sync {
+pub(super) trait Layout: Send + Sync {
     /// The file of a picture, where each has one of its own; `None` where they are packed together.
     fn file(&self, place: &Place, extension: &str) -> Option<String>;
 
@@ -62,7 +62,7 @@ pub trait Layout: Send + Sync {
 }
 
 /// Writes what several pictures share: shards, annotations, lists of classes.
-pub trait Packer {
+pub(super) trait Packer {
     /// Takes the next picture; `bytes` is empty where it lies in a file of its own already. `row` are its columns.
     ///
     /// # Errors
@@ -79,7 +79,7 @@ pub trait Packer {
 
 /// What a packer leaves behind.
 #[derive(Debug, Default)]
-pub struct Finished {
+pub(super) struct Finished {
     /// Files that got another name at the end: the name in the [`Whereabouts`], and the final one.
     pub renamed: Vec<(String, String)>,
     /// What a reader of the format would stumble over.

@@ -20,7 +20,7 @@ use crate::table::boxes::{Bounds, Boxes};
 use crate::table::{Images, column};
 
 /// What every thread needs.
-pub struct Job {
+pub(super) struct Job {
     pub plan: Arc<Plan>,
     pub folder: Arc<Folder>,
     pub known: Known,
@@ -36,7 +36,7 @@ pub struct Job {
 }
 
 /// What became of a slice of rows.
-pub struct Slice {
+pub(super) struct Slice {
     /// The rows whose pictures were made, without what no export keeps.
     pub rows: RecordBatch,
     pub pictures: Vec<Picture>,
@@ -51,7 +51,7 @@ pub struct Slice {
 }
 
 /// A picture that was made.
-pub struct Picture {
+pub(super) struct Picture {
     /// Number of its row.
     pub row: usize,
     pub made: Made,
@@ -64,7 +64,7 @@ pub struct Picture {
 
 impl Job {
     /// Makes the pictures of rows, the first of which has this number.
-    pub fn slice(&self, from: usize, batch: &RecordBatch) -> Result<Slice, Failure> {
+    pub(super) fn slice(&self, from: usize, batch: &RecordBatch) -> Result<Slice, Failure> {
         let images = Images::of(batch)?;
         let boxes = Boxes::of(batch)?;
         let labels = column::text(batch, column::LABEL)?;

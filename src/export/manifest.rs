@@ -17,11 +17,11 @@ use crate::table::boxes::{self, Bounds};
 use crate::table::column::{self, hashes, read_hashes};
 use crate::table::{Provenance, StreamFormat, Table, Writer};
 
-use crate::table::dataset::record;
-pub use crate::table::dataset::{EXPORT, FILE, FILES, LABEL_FILE, LABEL_HASH, LENGTH, MANIFEST, MEMBER, OFFSET, OWN};
+pub(super) use crate::table::dataset::{EXPORT, FILES, MANIFEST};
+use crate::table::dataset::{FILE, LABEL_FILE, LABEL_HASH, LENGTH, MEMBER, OFFSET, OWN, record};
 
 /// What an export keeps of a table: not where pictures were, and nothing that holds only of the old bytes.
-pub fn kept(schema: &Schema) -> SchemaRef {
+pub(super) fn kept(schema: &Schema) -> SchemaRef {
     let dropped = |name: &str| {
         [column::PATH, column::IMAGE, column::ERROR, column::EXCLUDED, column::PERCEPTUAL_HASH].contains(&name)
             || OWN.contains(&name)
@@ -67,7 +67,7 @@ fn schema(table: &Schema, packed: bool, labels: bool) -> SchemaRef {
 
 /// What a row has become.
 #[derive(Debug)]
-pub struct Entry {
+pub(super) struct Entry {
     pub made: Made,
     pub split: &'static str,
     pub whereabouts: Whereabouts,
@@ -77,7 +77,7 @@ pub struct Entry {
 }
 
 /// A manifest that is being written: to a temporary file until all names are final.
-pub struct Manifest {
+pub(super) struct Manifest {
     schema: SchemaRef,
     spool: StreamWriter<BufWriter<File>>,
 }
@@ -87,7 +87,7 @@ impl Manifest {
     ///
     /// # Errors
     /// There is no room in `TMPDIR`.
-    pub fn new(table: &Schema, packed: bool, labels: bool) -> Result<Manifest, Error> {
+    pub(super) fn new(table: &Schema, packed: bool, labels: bool) -> Result<Manifest, Error> {
         let schema = schema(table, packed, labels);
         let file = tempfile::tempfile().map_err(io::Error::temporary)?;
         let spool = StreamWriter::try_new(BufWriter::with_capacity(1 << 16, file), &schema).map_err(full)?;
@@ -98,7 +98,7 @@ impl Manifest {
     ///
     /// # Errors
     /// There is no room in `TMPDIR`.
-    pub fn write(&mut self, rows: &RecordBatch, entries: &[Entry]) -> Result<(), Error> {
+    pub(super) fn write(&mut self, rows: &RecordBatch, entries: &[Entry]) -> Result<(), Error> {
         let text = |text: fn(&Entry) -> Option<&str>| -> ArrayRef {
             Arc::new(entries.iter().map(text).collect::<StringArray>())
         };
@@ -133,7 +133,12 @@ impl Manifest {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn finish(mut self, sink: Sink, provenance: &Provenance, renamed: &[(String, String)]) -> Result<(), Error> {
+    pub(super) fn finish(
+        mut self,
+        sink: Sink,
+        provenance: &Provenance,
+        renamed: &[(String, String)],
+    ) -> Result<(), Error> {
         self.spool.finish().map_err(full)?;
         let mut buffer = self.spool.into_inner().map_err(full)?;
         buffer.flush().map_err(io::Error::temporary)?;
@@ -165,11 +170,11 @@ fn full(source: ArrowError) -> Error {
 
 /// What earlier runs left in the folder: the pictures of their manifests, with what goes with them.
 #[derive(Debug)]
-pub struct Earlier(pub Known);
+pub(super) struct Earlier(pub Known);
 
 impl Earlier {
     /// Knows nothing so far; `settings` are what a manifest has in its footer for [`EXPORT`].
-    pub fn new(settings: &str) -> Earlier {
+    pub(super) fn new(settings: &str) -> Earlier {
         Earlier(Known::new(EXPORT, settings))
     }
 }
@@ -214,7 +219,7 @@ impl Record for Earlier {
 }
 
 /// A line of the footer's list of files.
-pub fn list(files: &[(String, Digest)]) -> String {
+pub(super) fn list(files: &[(String, Digest)]) -> String {
     let line = |(file, content): &(String, Digest)| format!("{} {file}\n", blake3::Hash::from_bytes(*content).to_hex());
     files.iter().map(line).collect()
 }

@@ -12,7 +12,7 @@ use crate::words::{self, rows};
 
 /// What a run came to.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub(super) struct Outcome {
     pub tally: Tally,
     /// Pictures of each split.
     pub counts: [u64; 3],
@@ -29,7 +29,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// Says what came of the rows of the table of this name, and what tools will stumble over.
-    pub fn report(&self, name: &str, out: &Path, plan: &Plan, format: DataSet, progress: &dyn Progress) {
+    pub(super) fn report(&self, name: &str, out: &Path, plan: &Plan, format: DataSet, progress: &dyn Progress) {
         if self.vanished > 0 {
             let boxes = if self.vanished == 1 { "box lies" } else { "boxes lie" };
             progress.warn(&format!("{name}: {} {boxes} outside of what is shown of a picture", self.vanished));
@@ -63,7 +63,7 @@ impl Outcome {
 
 /// Boxes that are left out because they are of no class.
 #[derive(Debug, Default)]
-pub struct Classless {
+pub(super) struct Classless {
     count: u64,
     /// What the first of them are called, each once; one more than is said.
     names: Vec<String>,
@@ -73,7 +73,7 @@ impl Classless {
     const SAID: usize = 3;
 
     /// Counts boxes of these labels.
-    pub fn extend(&mut self, labels: Vec<String>) {
+    pub(super) fn extend(&mut self, labels: Vec<String>) {
         self.count += labels.len() as u64;
         for label in labels {
             if self.names.len() <= Self::SAID && !self.names.contains(&label) {
@@ -93,7 +93,7 @@ impl std::fmt::Display for Classless {
 }
 
 /// Says which rows of the table of this name are left out.
-pub fn report_left_out(name: &str, plan: &Plan, progress: &dyn Progress) {
+pub(super) fn report_left_out(name: &str, plan: &Plan, progress: &dyn Progress) {
     let total: u64 = plan.left.values().sum();
     if !plan.unknown.is_empty() {
         let values: Vec<&str> = plan.unknown.iter().map(String::as_str).collect();

@@ -33,7 +33,7 @@ impl From<Fit> for image::Fit {
 
 /// What is done to every picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Recipe {
+pub(super) struct Recipe {
     /// Width and height of the frame; `None` keeps the size.
     pub size: Option<(u32, u32)>,
     /// How the frame is filled: [`image::Fit::Stretch`], [`image::Fit::Pad`] or [`image::Fit::Crop`].
@@ -47,7 +47,7 @@ pub struct Recipe {
 
 /// A picture that was made.
 #[derive(Debug)]
-pub struct Picture<'a> {
+pub(super) struct Picture<'a> {
     pub made: Made,
     pub bytes: Cow<'a, [u8]>,
     /// Width and height of the upright original.
@@ -61,7 +61,7 @@ impl Recipe {
     ///
     /// # Errors
     /// The bytes are no image.
-    pub fn extension(&self, bytes: &[u8]) -> Result<&'static str, image::Error> {
+    pub(super) fn extension(&self, bytes: &[u8]) -> Result<&'static str, image::Error> {
         match self.encoding(bytes)? {
             Some(encoding) => Ok(encoding.extension()),
             None => Ok(image::format(bytes)?.extension()),
@@ -72,7 +72,7 @@ impl Recipe {
     ///
     /// # Errors
     /// The bytes are no image.
-    pub fn keeps(&self, bytes: &[u8]) -> Result<bool, image::Error> {
+    pub(super) fn keeps(&self, bytes: &[u8]) -> Result<bool, image::Error> {
         Ok(self.encoding(bytes)?.is_none())
     }
 
@@ -97,7 +97,7 @@ impl Recipe {
     ///
     /// # Errors
     /// The bytes are no sound image.
-    pub fn apply<'a>(&self, bytes: &'a [u8], source: [u8; 32]) -> Result<Picture<'a>, image::Error> {
+    pub(super) fn apply<'a>(&self, bytes: &'a [u8], source: [u8; 32]) -> Result<Picture<'a>, image::Error> {
         let encoding = self.encoding(bytes)?;
         let (mut rgb, flaw) = image::decode_with_flaw(bytes, self.background, None)?;
         let from = (rgb.width, rgb.height);
@@ -117,12 +117,12 @@ impl Recipe {
 
     /// Boxes of an upright picture of this size, moved along with it into the frame and cut off at its edges. Those
     /// that are not seen any more are left out.
-    pub fn move_boxes(&self, from: (u32, u32), boxes: &[Bounds]) -> Vec<Bounds> {
+    pub(super) fn move_boxes(&self, from: (u32, u32), boxes: &[Bounds]) -> Vec<Bounds> {
         boxes::moved(boxes, &Placement::of(from, self.size, self.fit))
     }
 
     /// The recipe in words, for a footer.
-    pub fn describe(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let Some(encoding) = self.encoding.map(Encoding::extension).or(self.size.map(|_| "own")) else {
             return format!("size=original encode=keep quality={} background={}", self.quality, self.background);
         };

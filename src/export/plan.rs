@@ -15,7 +15,7 @@ use crate::table::{Images, column};
 
 /// Why a row is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reason {
+pub(super) enum Reason {
     Error,
     Excluded,
     NoSplit,
@@ -37,7 +37,7 @@ impl std::fmt::Display for Reason {
 
 /// Where a row goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     pub split: Split,
     pub class: Option<u32>,
     /// The name of its picture, without folder and extension.
@@ -46,7 +46,7 @@ pub struct Place {
 
 /// How a format calls pictures, and what it calls a class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Naming {
+pub(super) struct Naming {
     pub names: Names,
     /// Classes are those of boxes; of the whole picture where nobody has drawn any.
     pub boxes: bool,
@@ -56,7 +56,7 @@ pub struct Naming {
 
 /// What pictures are called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Names {
+pub(super) enum Names {
     /// `{id:04}_{nnn}`: numbered within a class over all splits, in the order of their keys.
     Numbered,
     /// The name of their file, apart within their class.
@@ -69,7 +69,7 @@ pub enum Names {
 
 /// What all rows say, gathered batch by batch: some hundred bytes a row.
 #[derive(Debug)]
-pub struct Survey {
+pub(super) struct Survey {
     naming: Naming,
     keys: Vec<Box<str>>,
     rows: Vec<Result<Row, Reason>>,
@@ -96,7 +96,7 @@ struct Row {
 
 impl Survey {
     /// `within` knows the folder that is to be written.
-    pub fn new(naming: Naming, within: Within) -> Survey {
+    pub(super) fn new(naming: Naming, within: Within) -> Survey {
         Survey {
             naming,
             keys: vec![],
@@ -114,7 +114,7 @@ impl Survey {
     /// # Errors
     /// A column is of another type than it should be, or a picture that is to be read lies in the folder that is to be
     /// written.
-    pub fn look(&mut self, batch: &RecordBatch) -> Result<(), Error> {
+    pub(super) fn look(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         let text = |name| column::text(batch, name);
         let keys = text(column::KEY)?.ok_or_else(|| column::missing(&batch.schema(), column::KEY, "table"))?;
         let (labels, splits) = (text(column::LABEL)?, text(column::SPLIT)?);
@@ -210,7 +210,7 @@ impl Survey {
     }
 
     /// Decides.
-    pub fn plan(mut self, wanted: Wanted) -> Plan {
+    pub(super) fn plan(mut self, wanted: Wanted) -> Plan {
         let is_named = matches!(wanted, Wanted::Named(_));
         let classes = self.classes(wanted);
         // What is in no list of classes would be lost.
@@ -294,7 +294,7 @@ fn in_classes(keys: &[Box<str>], exported: &[usize], class: impl Fn(usize) -> Op
 
 /// What becomes of every row.
 #[derive(Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     pub classes: Classes,
     /// How many rows are left out, and why.
     pub left: BTreeMap<Reason, u64>,
@@ -311,23 +311,23 @@ pub struct Plan {
 
 impl Plan {
     /// Where the row of this number goes, if it is exported.
-    pub fn place(&self, row: usize) -> Option<&Place> {
+    pub(super) fn place(&self, row: usize) -> Option<&Place> {
         self.places.get(row)?.as_ref()
     }
 
     /// All that is exported.
-    pub fn places(&self) -> impl Iterator<Item = &Place> {
+    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
         self.places.iter().flatten()
     }
 
     /// Number of rows that were looked at.
-    pub fn rows(&self) -> usize {
+    pub(super) fn rows(&self) -> usize {
         self.places.len()
     }
 
     /// Keeps so many rows of train (of all splits where train is empty), the classes in turn; which ones, follows from
     /// their names.
-    pub fn sample(&mut self, most: usize) {
+    pub(super) fn sample(&mut self, most: usize) {
         let split = self.places().map(|place| place.split).min().unwrap_or(Split::Train);
         let rank = |place: &Place| *blake3::hash(place.name.as_bytes()).as_bytes();
         let mut classes: BTreeMap<Option<u32>, Vec<([u8; 32], usize)>> = BTreeMap::new();
@@ -352,7 +352,7 @@ impl Plan {
     }
 
     /// How many pictures each class has in each split.
-    pub fn counts(&self) -> BTreeMap<u32, [u64; 3]> {
+    pub(super) fn counts(&self) -> BTreeMap<u32, [u64; 3]> {
         let mut counts: BTreeMap<u32, [u64; 3]> = BTreeMap::new();
         for place in self.places() {
             if let Some(class) = place.class {

@@ -24,7 +24,7 @@ const SLICE_ROWS: usize = 4;
 /// # Errors
 /// The table cannot be read or is not what was planned, no picture can be read, one is skipped that may not be, or a file
 /// cannot be written.
-pub fn write(table: Table, job: Job, work: &Work, progress: &mut dyn Progress) -> Result<Outcome, Failure> {
+pub(super) fn write(table: Table, job: Job, work: &Work, progress: &mut dyn Progress) -> Result<Outcome, Failure> {
     let job = Arc::new(job);
     let (name, provenance) = (table.name.clone(), table.provenance.clone());
     let mut writing = Writing::begin(&job, &table)?;

@@ -13,6 +13,7 @@ const MOST_LOGITS: usize = 1 << 23;
 
 /// The class of a row that is none of the classes, and of one whose class the head does not know.
 pub const STRANGER: u32 = u32::MAX;
+/// The class of a row whose class the head does not know.
 pub const UNSEEN: u32 = u32::MAX - 1;
 
 /// Which scores are to be believed.
@@ -28,7 +29,7 @@ pub enum Accept {
 
 /// What a head says of rows that it was not trained on.
 #[derive(Debug)]
-pub struct Calibration {
+pub(super) struct Calibration {
     classes: usize,
     logits: Vec<f32>,
     truths: Vec<u32>,
@@ -39,7 +40,7 @@ impl Calibration {
     ///
     /// # Errors
     /// The rows cannot be read.
-    pub fn of(head: &Head, rows: &Rows) -> Result<Calibration, Error> {
+    pub(super) fn of(head: &Head, rows: &Rows) -> Result<Calibration, Error> {
         let (features, truths) = Calibration::sample(head, rows)?;
         let mut logits = Vec::with_capacity(truths.len() * head.classes.len());
         for mut block in features {
@@ -52,7 +53,7 @@ impl Calibration {
     ///
     /// # Errors
     /// The rows cannot be read.
-    pub fn sample(head: &Head, rows: &Rows) -> Result<(Vec<Vec<f32>>, Vec<u32>), Error> {
+    pub(super) fn sample(head: &Head, rows: &Rows) -> Result<(Vec<Vec<f32>>, Vec<u32>), Error> {
         let every = (rows.len() * head.classes.len()).div_ceil(MOST_LOGITS).max(1);
         let (mut blocks, mut truths) = (Vec::new(), Vec::new());
         rows.blocks(|first, features| {
@@ -70,7 +71,7 @@ impl Calibration {
     }
 
     /// What was said already: logits [rows, classes], and the classes.
-    pub fn new(classes: usize, logits: Vec<f32>, truths: Vec<u32>) -> Calibration {
+    pub(super) fn new(classes: usize, logits: Vec<f32>, truths: Vec<u32>) -> Calibration {
         Calibration { classes, logits, truths }
     }
 
@@ -85,7 +86,7 @@ impl Calibration {
 
     /// Mean of `-ln` of what was to be said: of the class, or of being none. Rows of classes that the head does not know
     /// cannot be right and are left out.
-    pub fn log_loss(&self, temperature: f64, unknown: Option<f64>) -> f64 {
+    pub(super) fn log_loss(&self, temperature: f64, unknown: Option<f64>) -> f64 {
         let losses = self.logits.par_chunks_exact(self.classes).zip(&self.truths).map(|(logits, &truth)| {
             if truth == UNSEEN || (truth == STRANGER && unknown.is_none()) {
                 return (0.0, 0.0);
@@ -106,7 +107,7 @@ impl Calibration {
     }
 
     /// The temperature of the least log-loss, and where there are strangers the logit of being one.
-    pub fn fit(&self) -> (f64, Option<f64>) {
+    pub(super) fn fit(&self) -> (f64, Option<f64>) {
         if self.known() == 0 {
             return (1.0, None);
         }
@@ -139,7 +140,7 @@ impl Calibration {
     }
 
     /// The best score of every row, and whether it is that of its class.
-    pub fn scores(&self, doubt: &Doubt) -> Vec<(f32, bool)> {
+    fn scores(&self, doubt: &Doubt) -> Vec<(f32, bool)> {
         let rows = self.logits.par_chunks_exact(self.classes).zip(&self.truths);
         rows.map(|(logits, &truth)| {
             let verdict = doubt.verdict(&mut logits.to_vec(), 1);
@@ -150,13 +151,13 @@ impl Calibration {
     }
 
     /// Share of the rows of a class (known or not) whose class has the best score.
-    pub fn top1(&self) -> f64 {
+    pub(super) fn top1(&self) -> f64 {
         let right = self.scores(&Doubt::NONE).iter().filter(|(_, right)| *right).count();
         right as f64 / self.known().max(1) as f64
     }
 
     /// The least score that is accepted.
-    pub fn threshold(&self, doubt: &Doubt, accept: Accept) -> f32 {
+    pub(super) fn threshold(&self, doubt: &Doubt, accept: Accept) -> f32 {
         let mut scores = self.scores(doubt);
         match accept {
             Accept::Default => {

@@ -26,7 +26,7 @@ const SHORT_OF_BEST: f64 = 0.1;
 const FIRST_ROWS: usize = 512;
 
 /// What is minimised.
-pub struct Objective<'a> {
+pub(super) struct Objective<'a> {
     rows: &'a Rows,
     scaling: Option<&'a Scaling>,
     classes: usize,
@@ -36,7 +36,7 @@ pub struct Objective<'a> {
 
 /// Where a minimisation stands.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Step {
+pub(super) struct Step {
     /// Steps so far.
     pub iteration: usize,
     /// The objective: log-loss and penalty.
@@ -49,7 +49,7 @@ pub struct Step {
 
 /// When to stop.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub(super) struct Limits {
     pub iterations: usize,
     /// Stop where no number of the gradient is greater (scikit-learn's criterion).
     pub slope: f64,
@@ -58,7 +58,7 @@ pub struct Limits {
 }
 
 impl<'a> Objective<'a> {
-    pub fn new(
+    pub(super) fn new(
         rows: &'a Rows,
         scaling: Option<&'a Scaling>,
         classes: usize,
@@ -68,12 +68,12 @@ impl<'a> Objective<'a> {
     }
 
     /// Numbers of a row: the features and a constant 1, whose weight is `b`.
-    pub fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         self.rows.dimension + 1
     }
 
     /// Weights to start from. (From the logarithms of the classes' shares as `b` the walk takes up to twice the steps.)
-    pub fn start(&self) -> Vec<f32> {
+    pub(super) fn start(&self) -> Vec<f32> {
         vec![0.0; self.classes * self.width()]
     }
 
@@ -183,7 +183,7 @@ impl<'a> Objective<'a> {
     ///
     /// # Errors
     /// The rows cannot be read, or the objective is not finite or cannot be made smaller at the start.
-    pub fn minimise(&self, theta: &mut Vec<f32>, l2: f64, limits: Limits) -> Result<Step, Error> {
+    pub(super) fn minimise(&self, theta: &mut Vec<f32>, l2: f64, limits: Limits) -> Result<Step, Error> {
         let mut gradient = vec![0.0; theta.len()];
         let mut now = self.evaluate(theta, l2, &mut gradient)?;
         if !now.value.is_finite() {
@@ -284,7 +284,7 @@ fn descent(gradient: &[f32], past: &VecDeque<(Vec<f32>, Vec<f32>, f64)>) -> Vec<
 
 /// Makes probabilities of a row of logits and returns `-ln` of the one of `class`, which stays finite however small it
 /// is.
-pub fn log_loss(row: &mut [f32], class: usize) -> f64 {
+fn log_loss(row: &mut [f32], class: usize) -> f64 {
     let (place, most) = matrix::greatest(row);
     let below = f64::from(most) - f64::from(row[class]);
     matrix::softmax(row);

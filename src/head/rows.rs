@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::io;
 
 /// Rows that are read and worked on at a time, whatever the number of threads: sums over blocks are always the same.
-pub const BLOCK_ROWS: usize = 2048;
+const BLOCK_ROWS: usize = 2048;
 
 /// Collects rows.
 pub struct RowsBuilder {
@@ -57,15 +57,19 @@ impl RowsBuilder {
 /// Rows of vectors with their classes; memory holds the classes only.
 pub struct Rows {
     file: File,
+    /// Numbers of a vector.
     pub dimension: usize,
+    /// The class of each row.
     pub classes: Vec<u32>,
 }
 
 impl Rows {
+    /// Number of rows.
     pub fn len(&self) -> usize {
         self.classes.len()
     }
 
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.classes.is_empty()
     }
@@ -115,7 +119,9 @@ impl Rows {
 /// Mean and deviation of every number of a vector, by which features of different models are put on one scale.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Scaling {
+    /// One number for each of a vector's; it is taken away.
     pub mean: Vec<f32>,
+    /// One number for each of a vector's; what is left is divided by it.
     pub deviation: Vec<f32>,
 }
 
@@ -124,7 +130,7 @@ impl Scaling {
     ///
     /// # Errors
     /// The temporary file cannot be read.
-    pub fn of(rows: &Rows) -> Result<Scaling, io::Error> {
+    pub(super) fn of(rows: &Rows) -> Result<Scaling, io::Error> {
         let n = rows.len().max(1) as f64;
         let mut mean = vec![0.0f64; rows.dimension];
         rows.blocks(|_, numbers| {
@@ -151,7 +157,7 @@ impl Scaling {
     }
 
     /// Scales vectors in place.
-    pub fn apply(&self, numbers: &mut [f32]) {
+    pub(super) fn apply(&self, numbers: &mut [f32]) {
         for vector in numbers.chunks_exact_mut(self.mean.len()) {
             for ((x, mean), deviation) in vector.iter_mut().zip(&self.mean).zip(&self.deviation) {
                 *x = (*x - mean) / deviation;

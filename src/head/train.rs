@@ -18,6 +18,7 @@ const NEARNESSES: [f32; 5] = [0.01, 0.02, 0.05, 0.1, 0.2];
 /// What is to be trained, and how.
 #[derive(Debug, Clone)]
 pub struct Plan {
+    /// What kind of head.
     pub method: Method,
     /// The penalty; `None`: the best on the validation rows.
     pub l2: Option<f64>,
@@ -31,7 +32,24 @@ pub struct Plan {
     pub iterations: usize,
     /// The relative decrease of the objective that is not worth another step.
     pub tolerance: f64,
+    /// Which rows are not to be rejected.
     pub accept: Accept,
+}
+
+impl Default for Plan {
+    /// A linear head, its penalty chosen by the validation rows.
+    fn default() -> Plan {
+        Plan {
+            method: Method::Linear,
+            l2: None,
+            balance: false,
+            scale: None,
+            neighbours: None,
+            iterations: 500,
+            tolerance: 3e-4,
+            accept: Accept::Default,
+        }
+    }
 }
 
 /// A point of the training curve.
@@ -39,10 +57,13 @@ pub struct Plan {
 pub struct Point {
     /// Steps so far, over all penalties.
     pub iteration: usize,
+    /// The penalty of this step.
     pub l2: f64,
     /// Mean log-loss of the rows that are learnt from, and of the validation rows.
     pub train_loss: f64,
+    /// See `train_loss`.
     pub validation_loss: f64,
+    /// The share of the validation rows that are right.
     pub validation_top1: f64,
 }
 

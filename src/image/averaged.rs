@@ -8,7 +8,7 @@ use multiversion::multiversion;
 use super::Rgb;
 
 /// A picture whose colours are averaged on their way into the encoder, which then takes one of four.
-pub struct Averaged<'a> {
+pub(super) struct Averaged<'a> {
     image: &'a Rgb,
     width: u16,
     height: u16,
@@ -16,7 +16,7 @@ pub struct Averaged<'a> {
 
 impl Averaged<'_> {
     /// `None` where a JPEG cannot be as large.
-    pub fn of(image: &Rgb) -> Option<Averaged<'_>> {
+    pub(super) fn of(image: &Rgb) -> Option<Averaged<'_>> {
         Some(Averaged { image, width: image.width.try_into().ok()?, height: image.height.try_into().ok()? })
     }
 

@@ -9,7 +9,7 @@ use ::image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use super::{Error, Format, Frame, Header, MAX_BYTES, Opened, plain};
 
 /// A picture whose header is read.
-pub struct ByImage<'a> {
+pub(super) struct ByImage<'a> {
     format: Format,
     decoder: Box<dyn ImageDecoder + 'a>,
 }
@@ -19,7 +19,7 @@ impl<'a> ByImage<'a> {
     ///
     /// # Errors
     /// It is damaged, or of a kind that cannot be read.
-    pub fn open(bytes: &'a [u8], format: Format) -> Result<ByImage<'a>, Error> {
+    pub(super) fn open(bytes: &'a [u8], format: Format) -> Result<ByImage<'a>, Error> {
         ByImage::of_reader(Cursor::new(bytes), format)
     }
 
@@ -27,7 +27,10 @@ impl<'a> ByImage<'a> {
     ///
     /// # Errors
     /// As [`ByImage::open`].
-    pub fn of_reader(bytes: impl std::io::BufRead + std::io::Seek + 'a, format: Format) -> Result<ByImage<'a>, Error> {
+    pub(super) fn of_reader(
+        bytes: impl std::io::BufRead + std::io::Seek + 'a,
+        format: Format,
+    ) -> Result<ByImage<'a>, Error> {
         let its = match format {
             Format::Bmp => ImageFormat::Bmp,
             Format::Pnm => ImageFormat::Pnm,
@@ -58,7 +61,7 @@ impl Opened for ByImage<'_> {
 }
 
 /// What `image` says, in our words.
-pub fn problem(format: Format, error: &ImageError) -> Error {
+pub(super) fn problem(format: Format, error: &ImageError) -> Error {
     match error {
         ImageError::Unsupported(e) => Error::Unsupported(format!("{} ({e})", format.name())),
         ImageError::Limits(_) => Error::damaged(format, "it claims more pixels than are allowed"),

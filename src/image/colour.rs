@@ -9,6 +9,7 @@ use super::{Frame, Rgb, Rgba};
 pub struct Colour(pub [u8; 3]);
 
 impl Colour {
+    /// What stands behind pictures if nobody says otherwise.
     pub const WHITE: Colour = Colour([255; 3]);
 }
 
@@ -38,7 +39,7 @@ impl std::fmt::Display for Colour {
 }
 
 /// Over the background, as Pillow does it: `(alpha × colour + (255 − alpha) × background) / 255`, rounded.
-pub fn over(frame: Frame, background: Colour) -> Rgb {
+pub(super) fn over(frame: Frame, background: Colour) -> Rgb {
     let Frame { image, premultiplied, .. } = frame;
     let (width, height) = (image.width(), image.height());
     if !image.color().has_alpha() {
@@ -64,7 +65,7 @@ pub fn over(frame: Frame, background: Colour) -> Rgb {
 }
 
 /// With its transparency, the colours multiplied by it.
-pub fn multiplied(frame: Frame) -> Rgba {
+pub(super) fn multiplied(frame: Frame) -> Rgba {
     let Frame { image, premultiplied, .. } = frame;
     let (width, height) = (image.width(), image.height());
     let multiply = image.color().has_alpha() && !premultiplied;
@@ -88,7 +89,7 @@ fn add(colour: u8, background: u8, alpha: u8) -> u8 {
 }
 
 /// Inks to light, as Pillow does it (`Convert.c`, `cmyk2rgb`), in place.
-pub fn inks_to_rgb(width: u32, height: u32, mut inks: Vec<u8>) -> DynamicImage {
+pub(super) fn inks_to_rgb(width: u32, height: u32, mut inks: Vec<u8>) -> DynamicImage {
     let product = |a: u8, b: u8| {
         let product = u32::from(a) * u32::from(b) + 128;
         (((product >> 8) + product) >> 8) as u8
@@ -109,7 +110,7 @@ pub fn inks_to_rgb(width: u32, height: u32, mut inks: Vec<u8>) -> DynamicImage {
 ///
 /// # Panics
 /// If there are other than `width × height × channels` bytes.
-pub fn of_channels(width: u32, height: u32, channels: usize, pixels: Vec<u8>) -> DynamicImage {
+pub(super) fn of_channels(width: u32, height: u32, channels: usize, pixels: Vec<u8>) -> DynamicImage {
     let image = match channels {
         1 => ::image::GrayImage::from_raw(width, height, pixels).map(DynamicImage::from),
         2 => ::image::GrayAlphaImage::from_raw(width, height, pixels).map(DynamicImage::from),

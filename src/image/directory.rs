@@ -13,14 +13,14 @@ struct Field<'a> {
 
 /// The first directory of a file.
 #[derive(Debug)]
-pub struct Directory<'a> {
+pub(super) struct Directory<'a> {
     pub big_endian: bool,
     fields: Vec<Field<'a>>,
 }
 
 impl<'a> Directory<'a> {
     /// Reads it; fields that lie outside the bytes are left out, as Pillow does. `None`: these bytes are no TIFF.
-    pub fn read(bytes: &'a [u8]) -> Option<Directory<'a>> {
+    pub(super) fn read(bytes: &'a [u8]) -> Option<Directory<'a>> {
         let big_endian = match bytes.get(..2)? {
             b"II" => false,
             b"MM" => true,
@@ -55,17 +55,17 @@ impl<'a> Directory<'a> {
     }
 
     /// Whether the field is there.
-    pub fn has(&self, tag: u16) -> bool {
+    pub(super) fn has(&self, tag: u16) -> bool {
         self.field(tag).is_some()
     }
 
     /// The bytes of a field, whatever its type.
-    pub fn bytes(&self, tag: u16) -> Option<&'a [u8]> {
+    pub(super) fn bytes(&self, tag: u16) -> Option<&'a [u8]> {
         self.field(tag).map(|field| field.data)
     }
 
     /// The values of a field of numbers.
-    pub fn numbers(&self, tag: u16) -> Option<Vec<f64>> {
+    pub(super) fn numbers(&self, tag: u16) -> Option<Vec<f64>> {
         let Field { kind, data, .. } = self.field(tag)?;
         let size = SIZES[usize::from(kind)];
         let whole = |bytes: &[u8]| number(bytes, self.big_endian).unwrap_or(0);
@@ -86,7 +86,7 @@ impl<'a> Directory<'a> {
     }
 
     /// The values of a field of whole numbers.
-    pub fn whole(&self, tag: u16) -> Option<Vec<u64>> {
+    pub(super) fn whole(&self, tag: u16) -> Option<Vec<u64>> {
         // What is no number, or below zero, becomes 0.
         self.numbers(tag).map(|numbers| numbers.into_iter().map(|number| number as u64).collect())
     }

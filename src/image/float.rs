@@ -6,7 +6,7 @@ use super::resize::{Cut, algorithm};
 use super::{Filter, Fit, Rgb};
 
 /// A picture whose channels are numbers from 0 to 255, a little more or less where a filter overshoots.
-pub struct Floats {
+pub(crate) struct Floats {
     width: usize,
     height: usize,
     pixels: Vec<[f32; 3]>,
@@ -14,7 +14,7 @@ pub struct Floats {
 
 impl Rgb {
     /// As [`Rgb::resize`], but rounds nothing. A letterbox and borders are not of this kind: they are stretched.
-    pub fn resize_in_floats(&self, width: u32, height: u32, fit: Fit, filter: Filter) -> Floats {
+    pub(crate) fn resize_in_floats(&self, width: u32, height: u32, fit: Fit, filter: Filter) -> Floats {
         let all = (0.0, 0.0, f64::from(self.width), f64::from(self.height));
         let cut = match fit {
             Fit::Cover { .. } | Fit::StretchCut { .. } => self.cut(width, height, fit),
@@ -43,7 +43,7 @@ impl Rgb {
 
 impl Floats {
     /// As [`Rgb::to_planes`].
-    pub fn to_planes(&self, factor: f32, mean: [f32; 3], deviation: [f32; 3], out: &mut [f32]) {
+    pub(crate) fn to_planes(&self, factor: f32, mean: [f32; 3], deviation: [f32; 3], out: &mut [f32]) {
         let plane = self.width * self.height;
         assert_eq!(out.len(), 3 * plane, "three planes");
         for channel in 0..3 {

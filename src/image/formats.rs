@@ -8,16 +8,25 @@ use super::icon::is_cursor;
 /// A format that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
+    /// Portable Network Graphics.
     Png,
+    /// JFIF and Exif.
     Jpeg,
+    /// Lossy or lossless; of an animation the first frame.
     WebP,
+    /// Bitmaps of Windows.
     Bmp,
+    /// Of an animation the first frame.
     Gif,
+    /// The first page.
     Tiff,
+    /// Netpbm: PBM, PGM, PPM and PAM.
     Pnm,
+    /// The Quite OK Image format.
     Qoi,
     /// Icons and cursors of Windows.
     Ico,
+    /// Truevision.
     Tga,
 }
 

@@ -9,7 +9,7 @@ use ::image::metadata::Orientation;
 use super::{Error, Format, Frame, Header, MAX_BYTES, Opened};
 
 /// A GIF whose header is read.
-pub struct Gif<'a> {
+pub(super) struct Gif<'a> {
     bytes: &'a [u8],
     decoder: gif::Decoder<&'a [u8]>,
 }
@@ -19,7 +19,7 @@ impl<'a> Gif<'a> {
     ///
     /// # Errors
     /// It is damaged.
-    pub fn open(bytes: &'a [u8]) -> Result<Gif<'a>, Error> {
+    pub(super) fn open(bytes: &'a [u8]) -> Result<Gif<'a>, Error> {
         let mut options = gif::DecodeOptions::new();
         options.set_color_output(gif::ColorOutput::RGBA);
         options.allow_unknown_blocks(true);

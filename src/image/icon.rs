@@ -7,14 +7,14 @@ use std::io::Cursor;
 use super::by_image::ByImage;
 use super::png::Png;
 use super::{Error, Format, Opened};
-pub use directory::is_cursor;
+pub(super) use directory::is_cursor;
 use directory::{Entry, PNG, entries};
 
 /// Opens the largest picture, and of equally large ones that of the most colours.
 ///
 /// # Errors
 /// There is none, or it is damaged.
-pub fn open(bytes: &[u8]) -> Result<Box<dyn Opened + '_>, Error> {
+pub(super) fn open(bytes: &[u8]) -> Result<Box<dyn Opened + '_>, Error> {
     // 256 is written as 0.
     let side = |side: u8| if side == 0 { 256 } else { u32::from(side) };
     let size = |entry: &Entry| (side(entry.width) * side(entry.height), entry.depth);

@@ -38,7 +38,7 @@ enum Colours {
 
 /// A JPEG whose markers are read, up to the first scan.
 #[derive(Debug)]
-pub struct Jpeg<'a> {
+pub(super) struct Jpeg<'a> {
     bytes: &'a [u8],
     /// Bytes between the markers that belong to none, and segments that a decoder should not see.
     junk: Vec<Range<usize>>,
@@ -61,7 +61,7 @@ impl<'a> Jpeg<'a> {
     ///
     /// # Errors
     /// They are damaged, or say that the picture is of a kind that cannot be read.
-    pub fn open(bytes: &'a [u8]) -> Result<Jpeg<'a>, Error> {
+    pub(super) fn open(bytes: &'a [u8]) -> Result<Jpeg<'a>, Error> {
         let (mut exif, mut xmp, mut jfif, mut adobe) = (None, None, false, None);
         let (mut frame, mut junk) = (None, Vec::new());
         let mut at = 2;
@@ -339,7 +339,11 @@ fn colours(process: u8, components: &[Component], jfif: bool, adobe: Option<u8>)
 ///
 /// # Errors
 /// As [`Jpeg::open`]; or it has other components than the TIFF.
-pub fn decode_in_tiff(tables: &[u8], data: &[u8], meaning: ColorTransform) -> Result<(u32, u32, Vec<u8>), Error> {
+pub(super) fn decode_in_tiff(
+    tables: &[u8],
+    data: &[u8],
+    meaning: ColorTransform,
+) -> Result<(u32, u32, Vec<u8>), Error> {
     let tables = tables.strip_suffix(&[0xff, 0xd9]).unwrap_or(tables);
     let stream = if tables.is_empty() { data.into() } else { [tables, data.get(2..).unwrap_or_default()].concat() };
     let jpeg = Jpeg::open(&stream)?;

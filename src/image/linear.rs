@@ -36,7 +36,7 @@ fn taps(from: usize, to: u32, is_row: bool) -> Vec<Tap> {
 }
 
 /// Scales a picture. No side may be 0.
-pub fn resize(picture: &Rgb, width: u32, height: u32) -> Rgb {
+pub(super) fn resize(picture: &Rgb, width: u32, height: u32) -> Rgb {
     if (picture.width, picture.height) == (width, height) {
         return picture.clone();
     }

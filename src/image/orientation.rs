@@ -12,14 +12,14 @@ use super::directory::Directory;
 const ORIENTATION: u16 = 274;
 
 /// The orientation that EXIF and XMP say together.
-pub fn of(exif: Option<&[u8]>, xmp: Option<&[u8]>) -> Orientation {
+pub(super) fn of(exif: Option<&[u8]>, xmp: Option<&[u8]>) -> Orientation {
     let exif = exif.map(|exif| exif.strip_prefix(b"Exif\0\0").unwrap_or(exif));
     let exif = exif.map(|exif| exif.strip_prefix(b"Exif\0\0").unwrap_or(exif));
     of_directory(exif.and_then(Directory::read).as_ref(), xmp)
 }
 
 /// As [`of`], for a directory that is read already.
-pub fn of_directory(directory: Option<&Directory>, xmp: Option<&[u8]>) -> Orientation {
+pub(super) fn of_directory(directory: Option<&Directory>, xmp: Option<&[u8]>) -> Orientation {
     let value = match directory.filter(|directory| directory.has(ORIENTATION)) {
         Some(directory) => match directory.numbers(ORIENTATION).as_deref() {
             Some(&[number, ..]) if number.fract() == 0.0 => Some(number as u8),
@@ -42,7 +42,7 @@ fn in_xmp(xmp: &[u8]) -> Option<u8> {
 }
 
 /// Whether width and height change places.
-pub fn swaps(orientation: Orientation) -> bool {
+pub(super) fn swaps(orientation: Orientation) -> bool {
     matches!(
         orientation,
         Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH

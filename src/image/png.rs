@@ -97,7 +97,7 @@ fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// A PNG whose header is read.
-pub struct Png<'a> {
+pub(super) struct Png<'a> {
     reader: png::Reader<Cursor<Cow<'a, [u8]>>>,
     orientation: Orientation,
     has_end: bool,
@@ -108,7 +108,7 @@ impl<'a> Png<'a> {
     ///
     /// # Errors
     /// As far as that is damaged.
-    pub fn open(bytes: &'a [u8]) -> Result<Png<'a>, Error> {
+    pub(super) fn open(bytes: &'a [u8]) -> Result<Png<'a>, Error> {
         let chunks = Chunks::read(bytes);
         if chunks.is_apple {
             return Err(Error::Unsupported("PNG as Apple packs it into apps (CgBI)".into()));

@@ -24,17 +24,32 @@ pub enum Fit {
     /// Scaled until its shorter edge has so many pixels; the frame is cut out of the middle. What the frame has more
     /// than the picture is black.
     #[serde(skip)]
-    Cover { edge: u32, middle: Middle },
+    Cover {
+        /// Pixels of the shorter edge.
+        edge: u32,
+        /// Where the frame lies.
+        middle: Middle,
+    },
     /// Scaled until it covers the frame, which is cut out of the middle, to a fraction of a pixel.
     #[serde(skip)]
     Crop,
     /// Scaled to so many pixels, its shape lost; the frame is cut out of the middle. What the frame has more is black.
     #[serde(skip)]
-    StretchCut { width: u32, height: u32 },
+    StretchCut {
+        /// Pixels across, before the frame is cut out.
+        width: u32,
+        /// Pixels down.
+        height: u32,
+    },
     /// The share that the frame is of so many pixels: so much of the shorter edge, in whole pixels, is cut out of the
     /// middle along both sides and stretched.
     #[serde(skip)]
-    Share { width: u32, height: u32 },
+    Share {
+        /// Pixels across, of which the frame's width is a share.
+        width: u32,
+        /// Pixels down.
+        height: u32,
+    },
 }
 
 /// Where the middle is when an odd number of pixels is left over.
@@ -49,12 +64,18 @@ pub enum Middle {
 /// A resampling filter, by the name that Pillow has for it; all but `Nearest` antialias.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Filter {
+    /// The pixel that lies there.
     Nearest,
+    /// The mean of the pixels that an output pixel covers.
     Box,
+    /// A triangle, one pixel to each side.
     #[default]
     Bilinear,
+    /// A windowed sinc, one pixel to each side.
     Hamming,
+    /// Keys' cubic with a = −0.5, two pixels to each side.
     Bicubic,
+    /// A windowed sinc, three pixels to each side.
     Lanczos,
 }
 

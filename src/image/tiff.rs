@@ -20,31 +20,31 @@ use super::{Error, Format, Frame, Header, MAX_BYTES, Opened, jpeg, orientation};
 
 /// The fields (TIFF 6.0, appendix A).
 mod tag {
-    pub const WIDTH: u16 = 256;
-    pub const HEIGHT: u16 = 257;
-    pub const BITS: u16 = 258;
-    pub const COMPRESSION: u16 = 259;
-    pub const PHOTOMETRIC: u16 = 262;
-    pub const FILL_ORDER: u16 = 266;
-    pub const STRIP_OFFSETS: u16 = 273;
-    pub const SAMPLES: u16 = 277;
-    pub const ROWS_PER_STRIP: u16 = 278;
-    pub const STRIP_LENGTHS: u16 = 279;
-    pub const PLANAR: u16 = 284;
-    pub const T4_OPTIONS: u16 = 292;
-    pub const PREDICTOR: u16 = 317;
-    pub const COLOUR_MAP: u16 = 320;
-    pub const TILE_WIDTH: u16 = 322;
-    pub const TILE_HEIGHT: u16 = 323;
-    pub const TILE_OFFSETS: u16 = 324;
-    pub const TILE_LENGTHS: u16 = 325;
-    pub const EXTRA_SAMPLES: u16 = 338;
-    pub const SAMPLE_FORMAT: u16 = 339;
-    pub const JPEG_TABLES: u16 = 347;
-    pub const COEFFICIENTS: u16 = 529;
-    pub const SUBSAMPLING: u16 = 530;
-    pub const BLACK_AND_WHITE: u16 = 532;
-    pub const XMP: u16 = 700;
+    pub(super) const WIDTH: u16 = 256;
+    pub(super) const HEIGHT: u16 = 257;
+    pub(super) const BITS: u16 = 258;
+    pub(super) const COMPRESSION: u16 = 259;
+    pub(super) const PHOTOMETRIC: u16 = 262;
+    pub(super) const FILL_ORDER: u16 = 266;
+    pub(super) const STRIP_OFFSETS: u16 = 273;
+    pub(super) const SAMPLES: u16 = 277;
+    pub(super) const ROWS_PER_STRIP: u16 = 278;
+    pub(super) const STRIP_LENGTHS: u16 = 279;
+    pub(super) const PLANAR: u16 = 284;
+    pub(super) const T4_OPTIONS: u16 = 292;
+    pub(super) const PREDICTOR: u16 = 317;
+    pub(super) const COLOUR_MAP: u16 = 320;
+    pub(super) const TILE_WIDTH: u16 = 322;
+    pub(super) const TILE_HEIGHT: u16 = 323;
+    pub(super) const TILE_OFFSETS: u16 = 324;
+    pub(super) const TILE_LENGTHS: u16 = 325;
+    pub(super) const EXTRA_SAMPLES: u16 = 338;
+    pub(super) const SAMPLE_FORMAT: u16 = 339;
+    pub(super) const JPEG_TABLES: u16 = 347;
+    pub(super) const COEFFICIENTS: u16 = 529;
+    pub(super) const SUBSAMPLING: u16 = 530;
+    pub(super) const BLACK_AND_WHITE: u16 = 532;
+    pub(super) const XMP: u16 = 700;
 }
 
 const MODERN_JPEG: u64 = 7;
@@ -87,7 +87,7 @@ enum Number {
 }
 
 /// A TIFF whose directory is read.
-pub struct Tiff<'a> {
+pub(super) struct Tiff<'a> {
     bytes: &'a [u8],
     directory: Directory<'a>,
     width: u32,
@@ -110,7 +110,7 @@ impl<'a> Tiff<'a> {
     ///
     /// # Errors
     /// It is damaged, or says that the picture is of a kind that cannot be read.
-    pub fn open(bytes: &'a [u8]) -> Result<Tiff<'a>, Error> {
+    pub(super) fn open(bytes: &'a [u8]) -> Result<Tiff<'a>, Error> {
         let directory = Directory::read(bytes).ok_or_else(|| damaged("its directory is not there"))?;
         let one = |tag| directory.whole(tag).and_then(|values| values.first().copied());
         let side = |tag| one(tag).and_then(|side| u32::try_from(side).ok());

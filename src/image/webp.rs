@@ -9,7 +9,7 @@ use ::image::{DynamicImage, ImageDecoder};
 use super::{Error, Format, Frame, Header, Opened, by_image, orientation};
 
 /// A WebP whose header is read.
-pub struct WebP<'a> {
+pub(super) struct WebP<'a> {
     decoder: WebPDecoder<Cursor<&'a [u8]>>,
     orientation: Orientation,
     has_end: bool,
@@ -20,7 +20,7 @@ impl<'a> WebP<'a> {
     ///
     /// # Errors
     /// It is damaged.
-    pub fn open(bytes: &'a [u8]) -> Result<WebP<'a>, Error> {
+    pub(super) fn open(bytes: &'a [u8]) -> Result<WebP<'a>, Error> {
         let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(|e| by_image::problem(Format::WebP, &e))?;
         let length = bytes.get(4..8).map_or(0, |length| u32_of(length) as usize + 8);
         Ok(WebP { decoder, orientation: orientation_of(bytes), has_end: bytes.len() >= length })

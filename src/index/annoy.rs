@@ -12,7 +12,7 @@
 mod build;
 mod read;
 
-pub use build::{Options, build};
+pub(crate) use build::{Options, build};
 pub use read::Annoy;
 
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ pub enum Metric {
 
 impl Metric {
     /// A score, greater is nearer, for what [`Annoy::search`] gives: the cosine, the negative distance, the product.
-    pub fn score(self, distance: f32) -> f32 {
+    pub(crate) fn score(self, distance: f32) -> f32 {
         match self {
             Metric::Angular => 1.0 - distance * distance / 2.0,
             // Not -0.
@@ -75,6 +75,7 @@ impl Metric {
 
 /// What can go wrong with an Annoy index.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     #[error("{}: cannot read: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },

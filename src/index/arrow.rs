@@ -27,7 +27,7 @@ pub(super) struct ArrowFile {
 
 impl ArrowFile {
     /// Reads the footer.
-    pub fn new(bytes: bytes::Bytes) -> Result<ArrowFile, String> {
+    pub(super) fn new(bytes: bytes::Bytes) -> Result<ArrowFile, String> {
         let damaged = |e: String| format!("{DAMAGED}: {e}");
         let file = Buffer::from(bytes);
         let (start, trailer) = file.split_last_chunk::<10>().ok_or("is too short for an Arrow file")?;
@@ -49,17 +49,17 @@ impl ArrowFile {
     }
 
     /// Number of record batches.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.blocks.len()
     }
 
     /// All bytes before the mark that ends the record batches.
-    pub fn contents(&self) -> &[u8] {
+    pub(super) fn contents(&self) -> &[u8] {
         &self.file[..self.end]
     }
 
     /// The columns at these places of a record batch, without a copy.
-    pub fn decode(&self, number: usize, places: Vec<usize>) -> Result<RecordBatch, String> {
+    pub(super) fn decode(&self, number: usize, places: Vec<usize>) -> Result<RecordBatch, String> {
         let block = &self.blocks[number];
         let whole = |n: i64| usize::try_from(n).map_err(|_| DAMAGED);
         let offset = whole(block.offset())?;

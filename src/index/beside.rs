@@ -41,7 +41,7 @@ impl Kind {
     /// rows a packed copy saves some milliseconds. To build a graph takes as long as some hundred thousand exact
     /// searches, so it is chosen only where one of these would keep people
     /// waiting.
-    pub fn for_rows(rows: u64) -> Kind {
+    pub(crate) fn for_rows(rows: u64) -> Kind {
         match rows {
             0..10_000 => Kind::Table,
             10_000..3_000_000 => Kind::Exact,
@@ -50,7 +50,7 @@ impl Kind {
     }
 
     /// Its name on the command line and in a footer.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Table => "table",
             Kind::Exact => "exact",
@@ -60,17 +60,17 @@ impl Kind {
     }
 
     /// The kind of this name.
-    pub fn named(name: &str) -> Option<Kind> {
+    pub(crate) fn named(name: &str) -> Option<Kind> {
         [Kind::Table, Kind::Exact, Kind::Annoy, Kind::Graph].into_iter().find(|kind| kind.name() == name)
     }
 
     /// Extensions of the files that an index of this kind has beside its table.
-    pub fn extensions(self) -> Vec<&'static str> {
+    pub(crate) fn extensions(self) -> Vec<&'static str> {
         (self != Kind::Table).then_some(PACKED).into_iter().chain(self.approximate()).collect()
     }
 
     /// The extension of the file that is approximate.
-    pub fn approximate(self) -> Option<&'static str> {
+    pub(crate) fn approximate(self) -> Option<&'static str> {
         match self {
             Kind::Table | Kind::Exact => None,
             Kind::Annoy => Some(ANNOY),
@@ -80,15 +80,15 @@ impl Kind {
 }
 
 /// Extensions of the files beside a table.
-pub const PACKED: &str = "arrow";
-pub const ANNOY: &str = "ann";
-pub const GRAPH: &str = "graph";
+pub(crate) const PACKED: &str = "arrow";
+pub(crate) const ANNOY: &str = "ann";
+pub(crate) const GRAPH: &str = "graph";
 
 /// Keys of an index's footer.
-pub const KIND: &str = "kind";
-pub const IDENTITY: &str = "packed";
-pub const TREES: &str = "annoy";
-pub const RECALL: &str = "recall";
+pub(crate) const KIND: &str = "kind";
+pub(crate) const IDENTITY: &str = "packed";
+pub(crate) const TREES: &str = "annoy";
+pub(crate) const RECALL: &str = "recall";
 
 /// Rows that pass a filter below which looking at all of them is quicker than looking for some of them, and the share of
 /// the rows below which an approximate search would lose its way. Measured, see `benches/peers/search.py`.
@@ -102,25 +102,25 @@ const CANDIDATES: usize = 1000;
 
 /// The files beside an index's table.
 #[derive(Debug)]
-pub struct Beside {
+pub(crate) struct Beside {
     pub packed: Packed,
     pub approximate: Option<Approximate>,
 }
 
 /// What finds most of the nearest rows without looking at all.
 #[derive(Debug)]
-pub enum Approximate {
+pub(crate) enum Approximate {
     Annoy(Annoy),
     Graph(Graph),
 }
 
 /// The file with this extension beside a table.
-pub fn beside(table: &Path, extension: &str) -> PathBuf {
+pub(crate) fn beside(table: &Path, extension: &str) -> PathBuf {
     table.with_extension(extension)
 }
 
 /// The files beside a table that are of an index, and not somebody's who happened to choose such a name.
-pub fn files_of_an_index(table: &Path) -> Vec<PathBuf> {
+pub(crate) fn files_of_an_index(table: &Path) -> Vec<PathBuf> {
     let own = [PACKED, ANNOY, GRAPH].into_iter().filter(|extension| is_of_an_index(table, extension));
     own.map(|extension| beside(table, extension)).collect()
 }
@@ -141,13 +141,13 @@ fn is_of_an_index(table: &Path, extension: &str) -> bool {
 }
 
 /// The packed copy beside a table with this footer, where there is one that belongs to it.
-pub fn packed_beside(table: &Path, footer: &Provenance) -> Option<Packed> {
+pub(crate) fn packed_beside(table: &Path, footer: &Provenance) -> Option<Packed> {
     footer.get(KIND).and_then(Kind::named).filter(|kind| *kind != Kind::Table)?;
     Beside::packed(&beside(table, PACKED), footer).ok()
 }
 
 /// The files beside a table that were made with it: no other table can use them.
-pub fn files_of(table: &Path) -> Vec<PathBuf> {
+pub(crate) fn files_of(table: &Path) -> Vec<PathBuf> {
     let kind = || {
         let footer = Table::open_columns(table, Some(&|_: &str| false)).ok()?.provenance;
         let (found, problems) = Beside::open(table, &footer);
@@ -159,7 +159,7 @@ pub fn files_of(table: &Path) -> Vec<PathBuf> {
 
 impl Beside {
     /// Opens what the footer of a table says lies beside it; and what of it cannot be used, and why.
-    pub fn open(table: &Path, footer: &Provenance) -> (Option<Beside>, Vec<Error>) {
+    pub(crate) fn open(table: &Path, footer: &Provenance) -> (Option<Beside>, Vec<Error>) {
         let kind = footer.get(KIND).and_then(Kind::named).unwrap_or(Kind::Table);
         if kind == Kind::Table {
             return (None, Vec::new());
@@ -308,7 +308,7 @@ impl Beside {
     ///
     /// # Errors
     /// A file is damaged.
-    pub fn recall(&self, of: usize) -> Result<f64, Error> {
+    pub(crate) fn recall(&self, of: usize) -> Result<f64, Error> {
         const NEAREST: usize = 10;
         let (rows, count) = (self.packed.len(), self.packed.len().min(of));
         let vectors = self.packed.vectors();
@@ -373,7 +373,7 @@ fn not_of_this_table(path: &Path) -> Error {
 
 /// A digest of a file's length and of 256 pages spread over it: to tell files apart that were not made together, in less
 /// than a millisecond. `index info --verify` looks at every byte.
-pub fn fingerprint(bytes: &[u8]) -> String {
+pub(crate) fn fingerprint(bytes: &[u8]) -> String {
     const PAGE: usize = 4096;
     const PAGES: usize = 256;
     let mut hasher = blake3::Hasher::new();

@@ -14,7 +14,7 @@ pub struct Chunked<'a, T> {
 
 impl<'a, T> Chunked<'a, T> {
     /// `None` where a chunk but the last has another number of rows than `1 << shift`, or holds part of a row.
-    pub fn new(chunks: Vec<&'a [T]>, width: usize, shift: u32) -> Option<Chunked<'a, T>> {
+    pub(super) fn new(chunks: Vec<&'a [T]>, width: usize, shift: u32) -> Option<Chunked<'a, T>> {
         let full = width.checked_mul(1 << shift)?;
         let last = chunks.len().saturating_sub(1);
         let fits = |(i, chunk): (usize, &&[T])| chunk.len() == full || (i == last && chunk.len() < full);
@@ -24,17 +24,12 @@ impl<'a, T> Chunked<'a, T> {
     }
 
     /// Number of rows.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.rows
     }
 
-    /// Whether there is no row.
-    pub fn is_empty(&self) -> bool {
-        self.rows == 0
-    }
-
     /// Numbers of a row.
-    pub fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         self.width
     }
 
@@ -48,7 +43,7 @@ impl<'a, T> Chunked<'a, T> {
     }
 
     /// The chunks, each with the number of its first row.
-    pub fn chunks(&self) -> impl ExactSizeIterator<Item = (usize, &'a [T])> + '_ {
+    pub(super) fn chunks(&self) -> impl ExactSizeIterator<Item = (usize, &'a [T])> + '_ {
         self.chunks.iter().enumerate().map(|(i, chunk)| (i << self.shift, *chunk))
     }
 }

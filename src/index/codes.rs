@@ -24,7 +24,7 @@ const ROUNDING: f32 = 2e-5;
 ///
 /// # Panics
 /// `vector` and `code` have different lengths.
-pub fn encode(vector: &[f32], code: &mut [i8]) -> (f32, f32) {
+pub(super) fn encode(vector: &[f32], code: &mut [i8]) -> (f32, f32) {
     assert_eq!(vector.len(), code.len(), "a code for every number");
     let most = vector.iter().fold(0.0f32, |most, x| most.max(x.abs()));
     let scale = most / MOST;
@@ -53,19 +53,22 @@ pub struct Codes<'a> {
 pub struct Chunk<'a> {
     /// Number of the first row.
     pub first: usize,
+    /// A row of codes a vector, one after the other.
     pub codes: &'a [i8],
+    /// What a code of 1 stands for, one number a vector.
     pub scales: &'a [f32],
+    /// Length of what rounding lost, one number a vector.
     pub errors: &'a [f32],
 }
 
 impl Chunk<'_> {
     /// Number of rows.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.scales.len()
     }
 
     /// What the dot product of a query and a row can be at most.
-    pub fn most(&self, row: usize, query: &Query) -> f32 {
+    pub(super) fn most(&self, row: usize, query: &Query) -> f32 {
         let width = query.numbers.len();
         let sum = dot(&query.numbers, &self.codes[row * width..(row + 1) * width]);
         query.scale * self.scales[row] * sum as f32 + query.bound(self.errors[row])
@@ -83,7 +86,7 @@ impl<'a> Codes<'a> {
 
 /// A query in 16 bits a number.
 #[derive(Debug, Clone)]
-pub struct Query {
+pub(super) struct Query {
     /// The numbers in units of `scale`.
     pub numbers: Vec<i16>,
     pub scale: f32,
@@ -95,7 +98,7 @@ pub struct Query {
 
 impl Query {
     /// Rounds a query to 16 bits, or to fewer where sums of products with codes would not fit in 32.
-    pub fn new(query: &[f32]) -> Query {
+    pub(super) fn new(query: &[f32]) -> Query {
         let most = query.iter().fold(0.0f32, |most, x| most.max(x.abs()));
         let sum: f64 = query.iter().map(|x| f64::from(x.abs())).sum();
         // Every number may be rounded up by a half.
@@ -104,7 +107,7 @@ impl Query {
     }
 
     /// Rounds a query to whole numbers from `-reach` to `reach`, for kernels that take bytes.
-    pub fn in_bytes(query: &[f32], reach: i8) -> Query {
+    pub(super) fn in_bytes(query: &[f32], reach: i8) -> Query {
         let most = query.iter().fold(0.0f32, |most, x| most.max(x.abs()));
         Query::within(query, most / f32::from(reach))
     }
@@ -123,7 +126,7 @@ impl Query {
 
     /// How far the true dot product with a row of length 1 can be above or below the approximate one; `lost` is what
     /// rounding took from the row.
-    pub fn bound(&self, lost: f32) -> f32 {
+    pub(super) fn bound(&self, lost: f32) -> f32 {
         self.length * lost + self.error * (1.0 + ROUNDING) + ROUNDING
     }
 }
@@ -131,7 +134,7 @@ impl Query {
 /// Dot product of a query and a code, without rounding.
 // In this form the compiler sees that neighbouring products can be added in one instruction; running sums hide it.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
-pub fn dot(query: &[i16], code: &[i8]) -> i32 {
+pub(super) fn dot(query: &[i16], code: &[i8]) -> i32 {
     query.iter().zip(code).map(|(a, b)| i32::from(*a) * i32::from(*b)).sum()
 }
 

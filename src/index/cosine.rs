@@ -2,7 +2,7 @@
 
 /// Length of a vector, in double precision: the squares of large and small numbers leave the range of single.
 #[multiversion::multiversion(targets("x86_64+avx2"))]
-pub fn norm(vector: &[f32]) -> f64 {
+pub(super) fn norm(vector: &[f32]) -> f64 {
     let (chunks, rest) = vector.as_chunks::<8>();
     let mut sums = [0.0f64; 8];
     for chunk in chunks {
@@ -27,7 +27,7 @@ pub(super) fn cosine(query: &[f32], vector: &[f32], norm: f64) -> f32 {
 /// Dot product in sixteen running sums: the compiler makes vector instructions of it, and the order of additions,
 /// so the result to the last bit, is the same on every machine.
 #[multiversion::multiversion(targets("x86_64+avx2"))]
-pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a_chunks, a_rest) = a.as_chunks::<16>();
     let (b_chunks, b_rest) = b.as_chunks::<16>();
     let mut sums = [0.0f32; 16];

@@ -6,7 +6,7 @@ use super::cosine::dot;
 /// Chooses `top` hits, best first, none of which is much like those before it: maximal marginal relevance (Carbonell and
 /// Goldstein, SIGIR 1998), `(1 - diversity) * score - diversity * greatest cosine to those before it`. Needs the hits'
 /// vectors; they come best first.
-pub fn diverse(mut hits: Vec<Hit>, diversity: f32, top: usize) -> Vec<Hit> {
+pub(crate) fn diverse(mut hits: Vec<Hit>, diversity: f32, top: usize) -> Vec<Hit> {
     let mut chosen: Vec<Hit> = Vec::new();
     let mut nearest = vec![f32::NEG_INFINITY; hits.len()];
     while chosen.len() < top && !hits.is_empty() {

@@ -19,7 +19,7 @@ const MANY: usize = 6;
 const BLOCK: usize = 256;
 
 /// What is searched.
-pub struct Flat<'a> {
+pub(super) struct Flat<'a> {
     /// What to call it in a message.
     pub name: &'a str,
     pub vectors: Chunked<'a, f32>,
@@ -28,7 +28,7 @@ pub struct Flat<'a> {
 
 /// Which rows may be found.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Allowed<'a> {
+pub(super) struct Allowed<'a> {
     /// A bit a row.
     pub filter: Option<&'a BooleanBuffer>,
     /// Rows that are not to be found, few and in ascending order.
@@ -37,7 +37,7 @@ pub struct Allowed<'a> {
 
 /// A query of length 1 and the rows it may find.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub(super) struct Wanted<'a> {
     pub vector: &'a [f32],
     pub allowed: Allowed<'a>,
 }
@@ -47,7 +47,7 @@ impl Flat<'_> {
     ///
     /// # Errors
     /// A vector is not of length 1: the file is damaged.
-    pub fn search(&self, queries: &[Wanted], top: usize) -> Result<Vec<Vec<(u32, f32)>>, Error> {
+    pub(super) fn search(&self, queries: &[Wanted], top: usize) -> Result<Vec<Vec<(u32, f32)>>, Error> {
         if top == 0 {
             return Ok(vec![Vec::new(); queries.len()]);
         }
@@ -234,7 +234,7 @@ fn next_that_reaches(most: &[f32], from: usize, bar: f32) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::encode;
+    use crate::index::codes::encode;
 
     /// Vectors in clusters, so that many scores are close to each other.
     fn clustered(rows: usize, width: usize, seed: u64) -> Vec<f32> {

@@ -27,6 +27,7 @@ use walk::{Astray, Ground, NONE, Walk, prefetch};
 
 /// What can go wrong with a graph.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     #[error(transparent)]
     Io(#[from] crate::io::Error),
@@ -53,7 +54,7 @@ impl Error {
 
 /// How a graph is grown.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Options {
+pub(crate) struct Options {
     /// How many neighbours a row has at most.
     pub degree: usize,
     /// How many rows are kept in sight while a row's neighbours are looked for.
@@ -141,17 +142,17 @@ impl Graph {
     ///
     /// # Panics
     /// There are more rows than fit in 32 bits.
-    pub fn build(codes: &Codes, options: Options, progress: impl FnMut(usize)) -> Graph {
+    pub(crate) fn build(codes: &Codes, options: Options, progress: impl FnMut(usize)) -> Graph {
         build::build(codes, options, progress)
     }
 
     /// Number of rows.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.rows.len
     }
 
     /// Whether there is no row.
-    pub fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.rows.len == 0
     }
 
@@ -164,7 +165,7 @@ impl Graph {
     ///
     /// # Panics
     /// The filter has fewer bits than there are rows.
-    pub fn search(
+    pub(super) fn search(
         &self,
         codes: &Codes,
         vectors: &Chunked<f32>,

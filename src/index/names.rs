@@ -13,7 +13,7 @@ const LONGEST_NAME: usize = 3;
 
 /// The names of all rows, folded for comparison.
 #[derive(Default)]
-pub struct Names(Vec<Vec<Name>>);
+pub(super) struct Names(Vec<Vec<Name>>);
 
 /// One spelling of a name.
 struct Name {
@@ -33,12 +33,12 @@ struct Spelling {
 }
 
 impl Names {
-    pub fn new<'a>(names: impl Iterator<Item = &'a str>) -> Names {
+    pub(super) fn new<'a>(names: impl Iterator<Item = &'a str>) -> Names {
         Names(names.map(spellings_of).collect())
     }
 
     /// For every row how well its name matches the query, in [0, 1]; 0 where it does not. `look_up` knows English.
-    pub fn scores<'a>(&self, query: &str, look_up: impl Fn(&str) -> Known<'a>) -> Vec<f32> {
+    pub(super) fn scores<'a>(&self, query: &str, look_up: impl Fn(&str) -> Known<'a>) -> Vec<f32> {
         let spellings = candidates(query, look_up);
         let exact: Vec<f32> = self.0.iter().map(|names| best(&spellings, names, exact_score)).collect();
         if exact.iter().any(|&score| score > 0.0) {

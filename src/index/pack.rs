@@ -27,7 +27,7 @@ pub(super) const MODEL: &str = "embedding_model";
 
 /// What a table's vectors are like, learnt by looking at every batch.
 #[derive(Debug, Default)]
-pub struct Check {
+pub(crate) struct Check {
     name: String,
     column: String,
     model: Option<Option<String>>,
@@ -45,12 +45,12 @@ pub struct Check {
 }
 
 impl Check {
-    pub fn new(table: &str, column: &str) -> Check {
+    pub(crate) fn new(table: &str, column: &str) -> Check {
         Check { name: table.into(), column: column.into(), sorted: true, ..Check::default() }
     }
 
     /// The model that the rows name.
-    pub fn model(&self) -> Option<&str> {
+    pub(crate) fn model(&self) -> Option<&str> {
         self.model.as_ref().and_then(Option::as_deref)
     }
 
@@ -58,7 +58,7 @@ impl Check {
     ///
     /// # Errors
     /// A vector is of another length or of another model than those before it.
-    pub fn look(&mut self, batch: &RecordBatch) -> Result<(), Error> {
+    pub(crate) fn look(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         let vectors = column::vectors(batch, &self.column, &self.name)?;
         one_model(batch, &vectors, &self.column, &self.name, &mut self.model)?;
         let keys = keys(batch, &self.name)?;
@@ -85,7 +85,7 @@ impl Check {
     }
 
     /// The error for a table in which no row has a vector.
-    pub fn no_vectors(&self) -> Error {
+    pub(crate) fn no_vectors(&self) -> Error {
         Error::NoVectors { name: self.name.clone(), column: self.column.clone() }
     }
 }
@@ -97,7 +97,7 @@ fn keys(batch: &RecordBatch, name: &str) -> Result<arrow_array::StringArray, Err
 
 /// How rows are laid out in an index.
 #[derive(Debug)]
-pub struct Packer {
+pub(crate) struct Packer {
     name: String,
     column: String,
     dimension: usize,
@@ -107,7 +107,7 @@ pub struct Packer {
 
 impl Packer {
     /// `more` columns are kept beside the usual ones; `model` is the short identity that every row will carry.
-    pub fn new(
+    pub(crate) fn new(
         table: &Table,
         column: &str,
         dimension: usize,
@@ -134,7 +134,7 @@ impl Packer {
     ///
     /// # Errors
     /// The table cannot be read, or `write` fails.
-    pub fn pack<E>(
+    pub(crate) fn pack<E>(
         &self,
         table: Table,
         sorted: bool,

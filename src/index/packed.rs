@@ -36,7 +36,7 @@ const LOST: &str = "embedding_error";
 const IDENTITY: &str = MARK;
 
 /// Writes the rows of an index, which come in the order of their keys.
-pub struct PackedWriter<W: Write> {
+pub(crate) struct PackedWriter<W: Write> {
     blocks: BatchCoalescer,
     schema: SchemaRef,
     dimension: usize,
@@ -66,7 +66,7 @@ impl<W: Write> PackedWriter<W> {
     ///
     /// # Errors
     /// `out` fails.
-    pub fn new(out: W, index: &Schema, dimension: usize) -> Result<PackedWriter<W>, ArrowError> {
+    pub(crate) fn new(out: W, index: &Schema, dimension: usize) -> Result<PackedWriter<W>, ArrowError> {
         let kept = index.fields().iter().filter(|field| field.name() != MODEL);
         let mut fields: Vec<Field> = kept.map(|field| plain(field)).collect();
         let size = i32::try_from(dimension).expect("the table's vectors have a length that fits");
@@ -85,7 +85,7 @@ impl<W: Write> PackedWriter<W> {
     ///
     /// # Errors
     /// `out` fails.
-    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         let rows = self.blocks.schema();
         let columns = rows.fields().iter().map(|field| {
             let column = batch.column_by_name(field.name()).expect("the schema was made from the index's");
@@ -125,7 +125,7 @@ impl<W: Write> PackedWriter<W> {
     ///
     /// # Errors
     /// `out` fails.
-    pub fn finish(mut self) -> Result<(W, String), ArrowError> {
+    pub(crate) fn finish(mut self) -> Result<(W, String), ArrowError> {
         self.blocks.finish_buffered_batch()?;
         while let Some(block) = self.blocks.next_completed_batch() {
             self.write_block(&block)?;
@@ -224,7 +224,7 @@ impl Packed {
     }
 
     /// What to call it in a message.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
@@ -244,7 +244,7 @@ impl Packed {
     }
 
     /// The digest of its contents, as its footer has it.
-    pub fn identity(&self) -> &str {
+    pub(crate) fn identity(&self) -> &str {
         &self.identity
     }
 
@@ -254,7 +254,7 @@ impl Packed {
     }
 
     /// The columns of the index that it holds, without those of the codes.
-    pub fn columns(&self) -> Schema {
+    pub(super) fn columns(&self) -> Schema {
         let own =
             self.file.schema.fields().iter().filter(|field| ![CODE, SCALE, LOST].contains(&field.name().as_str()));
         Schema::new(own.cloned().collect::<Vec<_>>())
@@ -266,7 +266,7 @@ impl Packed {
     }
 
     /// The vectors in blocks of whole rows, for who has them for longer than this: they stay mapped.
-    pub fn blocks(&self) -> Vec<ScalarBuffer<f32>> {
+    pub(crate) fn blocks(&self) -> Vec<ScalarBuffer<f32>> {
         self.vectors.iter().map(|vectors| vectors.values().clone()).collect()
     }
 
@@ -281,7 +281,7 @@ impl Packed {
     }
 
     /// Record batches of the columns for which `wanted` says so, one for every 8192 rows, decoded when asked for.
-    pub fn batches<'a>(
+    pub(super) fn batches<'a>(
         &'a self,
         wanted: impl Fn(&str) -> bool,
     ) -> impl IndexedParallelIterator<Item = Result<RecordBatch, Error>> + 'a {
@@ -291,17 +291,17 @@ impl Packed {
     }
 
     /// The number of the batch that holds this row.
-    pub fn batch_number(row: usize) -> usize {
+    pub(super) fn batch_number(row: usize) -> usize {
         row >> SHIFT
     }
 
     /// The number of the first row of a batch.
-    pub fn first_row(batch: usize) -> usize {
+    pub(super) fn first_row(batch: usize) -> usize {
         batch << SHIFT
     }
 
     /// The row's place in its batch.
-    pub fn place(row: usize) -> usize {
+    pub(super) fn place(row: usize) -> usize {
         row & (BATCH_ROWS - 1)
     }
 
@@ -340,7 +340,7 @@ impl Packed {
     ///
     /// # Errors
     /// The file is damaged.
-    pub fn batch(&self, number: usize, names: &[&str]) -> Result<RecordBatch, Error> {
+    pub(super) fn batch(&self, number: usize, names: &[&str]) -> Result<RecordBatch, Error> {
         let batch = guard::catch(|| self.decode(number, names)).unwrap_or_else(|| Err(DAMAGED.into()));
         let batch = batch.map_err(|problem| Error::Beside { name: self.name.clone(), problem })?;
         match batch.num_rows() == self.scales[number].len() {

@@ -122,7 +122,7 @@ pub enum Part {
 }
 
 /// What a model's vocabulary makes of a word.
-pub type LookUp<'a> = dyn Fn(&str) -> Known<'a> + 'a;
+pub(super) type LookUp<'a> = dyn Fn(&str) -> Known<'a> + 'a;
 
 /// The built-in Pokédex in memory.
 pub struct Pokedex {

@@ -10,6 +10,7 @@ use crate::table::column;
 /// A query of length 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueryVector {
+    /// As long as those of the index.
     pub vector: Vec<f32>,
     /// Numbers of rows that are not to be found, ascending.
     pub without: Vec<u32>,
@@ -37,9 +38,13 @@ pub struct Hit {
     pub row: u64,
     /// Cosine, or the fused score of the built-in Pokédex.
     pub score: f32,
+    /// The row's key.
     pub key: String,
+    /// The number of its class, where it has one.
     pub id: Option<i32>,
+    /// Its class, where it has one.
     pub label: Option<String>,
+    /// Its file, where it has one.
     pub path: Option<String>,
     /// Its vector, of length 1; empty unless it was asked for.
     pub vector: Vec<f32>,
@@ -59,7 +64,9 @@ pub struct Found {
 /// A stored row's vector and the numbers of the rows that went into it, ascending.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
+    /// Of length 1.
     pub vector: Vec<f32>,
+    /// Not to be found by a query that this is a part of.
     pub rows: Vec<u32>,
 }
 

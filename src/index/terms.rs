@@ -7,7 +7,9 @@ use super::Error;
 /// One thing to be near to, or far from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Term {
+    /// Words, read by the model's text tower.
     Text(String),
+    /// A picture in this file, seen by the model's image tower.
     Image(PathBuf),
     /// All rows of this class: the mean of their vectors.
     Id(i32),
@@ -20,7 +22,9 @@ pub enum Term {
 /// A term and how much it counts; negative to be far from it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Weighted {
+    /// What the term's vector is multiplied by.
     pub weight: f32,
+    /// What counts.
     pub term: Term,
 }
 

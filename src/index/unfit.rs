@@ -9,16 +9,17 @@ use crate::table::{self, column};
 /// Rows whose vectors have no direction: they are left out, counted, and the first is named.
 #[derive(Debug, Default)]
 pub struct Unfit {
+    /// How many.
     pub count: u64,
     first: Option<(String, &'static str)>,
 }
 
 impl Unfit {
     /// What is wrong with a vector that has no direction.
-    pub const ZERO: &str = "is zero";
+    pub(crate) const ZERO: &str = "is zero";
 
     /// Why a vector cannot be compared, if it cannot.
-    pub fn problem(vector: &[f32]) -> Option<&'static str> {
+    pub(crate) fn problem(vector: &[f32]) -> Option<&'static str> {
         match norm(vector) {
             _ if vector.is_empty() => Some("is empty"),
             norm if !norm.is_finite() => Some("holds a number that is not finite"),
@@ -28,13 +29,13 @@ impl Unfit {
     }
 
     /// Takes note of a row.
-    pub fn add(&mut self, key: &str, problem: &'static str) {
+    pub(crate) fn add(&mut self, key: &str, problem: &'static str) {
         self.count += 1;
         self.first.get_or_insert_with(|| (key.into(), problem));
     }
 
     /// `2 rows were left out, the first is a.png: its vector is zero`, where there are any.
-    pub fn message(&self) -> Option<String> {
+    pub(crate) fn message(&self) -> Option<String> {
         let (key, problem) = self.first.as_ref()?;
         Some(match self.count {
             1 => format!("1 row was left out: the vector of {key} {problem}"),
@@ -45,7 +46,7 @@ impl Unfit {
 
 /// Fails where a row with a vector names another model than the rows before it. `None`: no row was seen yet;
 /// `Some(None)`: the rows so far name no model.
-pub fn one_model(
+pub(crate) fn one_model(
     batch: &RecordBatch,
     vectors: &table::Vectors,
     column: &str,

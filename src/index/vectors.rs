@@ -12,7 +12,9 @@ const NUMPY: &[u8] = b"\x93NUMPY";
 /// Vectors, each with a name, and the model that made them, if the file says so.
 #[derive(Debug)]
 pub struct VectorFile {
+    /// Name and vector, in the file's order.
     pub rows: Vec<(String, Vec<f32>)>,
+    /// The full identity of that model.
     pub model: Option<String>,
     /// Rows that have none.
     pub without: u64,

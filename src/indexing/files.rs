@@ -39,7 +39,7 @@ impl Files {
     ///
     /// # Errors
     /// One of them cannot be written.
-    pub fn start(table: PathBuf, kind: Kind, schema: &Schema, dimension: usize) -> Result<Files, Failure> {
+    pub(super) fn start(table: PathBuf, kind: Kind, schema: &Schema, dimension: usize) -> Result<Files, Failure> {
         let open = |extension| Sink::open(&Target::File(beside(&table, extension)), true);
         let path = beside(&table, PACKED);
         let packed = PackedWriter::new(open(PACKED)?, schema, dimension).map_err(|e| unwritable(&path, e))?;
@@ -51,7 +51,7 @@ impl Files {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
+    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
         self.packed.write(batch).map_err(|e| unwritable(&beside(&self.table, PACKED), e))
     }
 
@@ -59,7 +59,12 @@ impl Files {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn finish(self, options: &Options, mut writer: Writer, progress: &mut dyn Progress) -> Result<Kind, Failure> {
+    pub(super) fn finish(
+        self,
+        options: &Options,
+        mut writer: Writer,
+        progress: &mut dyn Progress,
+    ) -> Result<Kind, Failure> {
         let path = beside(&self.table, PACKED);
         let (mut sink, identity) = self.packed.finish().map_err(|e| unwritable(&path, e))?;
         let packed = Packed::new(path.display().to_string(), sink.map()?)?;
@@ -165,7 +170,7 @@ impl Earlier {
     ///
     /// # Errors
     /// A file in the way is no index's.
-    pub fn at(table: Option<&Path>, kind: Kind) -> Result<Earlier, Failure> {
+    pub(super) fn at(table: Option<&Path>, kind: Kind) -> Result<Earlier, Failure> {
         let earlier = Earlier {
             files: table.map(files_of_an_index).unwrap_or_default(),
             replaced: table.map(files_of).unwrap_or_default(),
@@ -179,7 +184,7 @@ impl Earlier {
     }
 
     /// Removes those that an index of this kind, which is made now, has not replaced; names those that may be another's.
-    pub fn remove_stale(&self, kind: Kind, progress: &dyn Progress) {
+    pub(super) fn remove_stale(&self, kind: Kind, progress: &dyn Progress) {
         let own = |path: &PathBuf| kind.extensions().iter().any(|own| path.extension().is_some_and(|e| e == *own));
         for stale in self.files.iter().filter(|path| !own(path)) {
             if self.replaced.contains(stale) && std::fs::remove_file(stale).is_ok() {

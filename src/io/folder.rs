@@ -25,20 +25,20 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::sink::Seal;
 use super::{Error, Sink};
 use earlier::Earlier;
-pub use files::lies_below;
+pub(crate) use files::lies_below;
 use files::{digest_of, hash, parent, start};
 use journal::{Journal, token};
-pub use within::Within;
+pub(crate) use within::Within;
 
 /// What a folder holds while a run is under way, and after one that was killed.
-pub const JOURNAL: &str = ".pokedex.journal";
+pub(crate) const JOURNAL: &str = ".pokedex.journal";
 const PREVIOUS: &str = ".pokedex.previous";
 
 /// The BLAKE3 of a file's bytes.
 pub type Digest = [u8; 32];
 
 /// How the owner of a folder keeps its manifest: the file that is written last and names all others.
-pub trait Record {
+pub(crate) trait Record {
     /// The manifest's name in the folder.
     fn manifest(&self) -> &'static str;
 
@@ -64,7 +64,7 @@ struct Before {
 
 /// A folder that is being written; who drops it before it is complete has failed.
 #[derive(Debug)]
-pub struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
     manifest: &'static str,
     settings: String,
@@ -94,7 +94,12 @@ impl Folder {
     /// # Errors
     /// Another run writes to it, its manifest or journal is somebody else's, or it cannot be read or written. Then it is
     /// as it was.
-    pub fn open(path: &Path, settings: &str, force: Option<bool>, record: &mut dyn Record) -> Result<Folder, Error> {
+    pub(crate) fn open(
+        path: &Path,
+        settings: &str,
+        force: Option<bool>,
+        record: &mut dyn Record,
+    ) -> Result<Folder, Error> {
         let fail = |source| Error::Write { path: path.to_path_buf(), source };
         let missing = path.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists());
         let mut before = Before { made: missing.map(Path::to_path_buf).collect(), ..Before::default() };
@@ -129,13 +134,8 @@ impl Folder {
         Error::Foreign { folder: self.path.clone(), files, more, force: self.force == Some(false) }
     }
 
-    /// The folder as it was given.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The file of this name.
-    pub fn join(&self, file: &str) -> PathBuf {
+    pub(crate) fn join(&self, file: &str) -> PathBuf {
         self.path.join(file)
     }
 
@@ -143,7 +143,7 @@ impl Folder {
     ///
     /// # Errors
     /// The journal cannot be written, or another run has begun.
-    pub fn begin(&self) -> Result<(), Error> {
+    pub(crate) fn begin(&self) -> Result<(), Error> {
         let path = self.join(JOURNAL);
         let fail = |source| Error::Write { path: path.clone(), source };
         let mut journal = File::options().read(true).create(true).append(true).open(&path).map_err(fail)?;
@@ -165,7 +165,7 @@ impl Folder {
     }
 
     /// The length of a file that has these bytes.
-    pub fn has(&self, file: &str, content: &Digest) -> Option<u64> {
+    pub(crate) fn has(&self, file: &str, content: &Digest) -> Option<u64> {
         let path = self.join(file);
         let found = guard(&self.found).get(&hash(file)).copied();
         let is_it = match found {
@@ -176,7 +176,7 @@ impl Folder {
     }
 
     /// A file belongs to this run, too.
-    pub fn keep(&self, file: &str) {
+    pub(crate) fn keep(&self, file: &str) {
         guard(&self.own).insert(hash(file));
     }
 
@@ -185,7 +185,7 @@ impl Folder {
     ///
     /// # Errors
     /// It cannot be written, or somebody else's file is in the way.
-    pub fn put(&self, file: &str, bytes: &[u8], content: &Digest, note: &str) -> Result<(), Error> {
+    pub(crate) fn put(&self, file: &str, bytes: &[u8], content: &Digest, note: &str) -> Result<(), Error> {
         self.keep(file);
         let there = fs::symlink_metadata(self.join(file)).ok();
         if there.is_some() && self.has(file, content).is_some() {
@@ -201,7 +201,7 @@ impl Folder {
     ///
     /// # Errors
     /// The journal cannot be written.
-    pub fn remark(&self, content: &Digest, note: &str) -> Result<(), Error> {
+    pub(crate) fn remark(&self, content: &Digest, note: &str) -> Result<(), Error> {
         self.journal.write(&self.path, &format!("~ {} {note}\n", blake3::Hash::from_bytes(*content).to_hex()))
     }
 
@@ -209,7 +209,7 @@ impl Folder {
     ///
     /// # Errors
     /// As [`Folder::put`].
-    pub fn write(&self, file: &str, bytes: &[u8]) -> Result<(), Error> {
+    pub(crate) fn write(&self, file: &str, bytes: &[u8]) -> Result<(), Error> {
         let content = *blake3::hash(bytes).as_bytes();
         self.put(file, bytes, &content, "")?;
         guard(&self.journal.others).insert(file.into(), content);
@@ -220,7 +220,7 @@ impl Folder {
     ///
     /// # Errors
     /// It cannot be made, or somebody else's file is in the way.
-    pub fn create(&self, file: &str) -> Result<Sink, Error> {
+    pub(crate) fn create(&self, file: &str) -> Result<Sink, Error> {
         self.keep(file);
         let (journal, path, name) = (self.journal.clone(), self.path.clone(), file.to_string());
         let seal = move |content: Digest| {
@@ -273,7 +273,7 @@ impl Folder {
     ///
     /// # Errors
     /// It cannot be renamed, or somebody else's file is in the way.
-    pub fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
+    pub(crate) fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
         let content = guard(&self.journal.others).get(from).copied().expect("what was created is renamed");
         let path = self.join(to);
         if fs::symlink_metadata(&path).is_ok() && self.force != Some(true) && self.content(to).is_none() {
@@ -291,12 +291,12 @@ impl Folder {
     }
 
     /// What [`Folder::write`] and [`Folder::create`] made so far, with the digests of the bytes.
-    pub fn others(&self) -> Vec<(String, Digest)> {
+    pub(crate) fn others(&self) -> Vec<(String, Digest)> {
         guard(&self.journal.others).iter().map(|(file, content)| (file.clone(), *content)).collect()
     }
 
     /// The manifest is there: what was kept for a run that is killed goes.
-    pub fn complete(&self) {
+    pub(crate) fn complete(&self) {
         self.complete.store(true, Ordering::Relaxed);
         let _ = fs::remove_file(self.join(PREVIOUS));
         let _ = fs::remove_file(self.join(JOURNAL));

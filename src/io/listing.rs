@@ -15,7 +15,7 @@ use passed_over::PassedOver;
 
 /// One image file: which input it came from and its name below it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     root: u32,
     /// `/`-separated bytes below the root; the file name where the root is a file.
     relative: Box<[u8]>,
@@ -35,7 +35,7 @@ struct Root {
 ///
 /// Costs a few dozen bytes a file beyond its name, so that a million files fit in memory.
 #[derive(Debug, Default)]
-pub struct Listing {
+pub(crate) struct Listing {
     roots: Vec<Root>,
     entries: Vec<Entry>,
     /// A folder that is passed over, as the system names it.
@@ -46,20 +46,18 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Lists files and folders (recursively; hidden files and what is not an image are skipped, what could be one to a
-    /// person is counted).
-    ///
-    /// # Errors
-    /// An argument does not exist or cannot be read, or two files get the same key.
-    pub fn of(inputs: &[PathBuf]) -> Result<Listing, Error> {
+    /// Lists files and folders.
+    #[cfg(test)]
+    fn of(inputs: &[PathBuf]) -> Result<Listing, Error> {
         Listing::of_all_but(inputs, None)
     }
 
-    /// As [`Listing::of`], but for what lies in a folder that is being written.
+    /// Lists files and folders (recursively; hidden files and what is not an image are skipped, what could be one to a
+    /// person is counted), but for what lies in a folder that is being written.
     ///
     /// # Errors
-    /// As [`Listing::of`].
-    pub fn of_all_but(inputs: &[PathBuf], except: Option<&Path>) -> Result<Listing, Error> {
+    /// An argument does not exist or cannot be read, or two files get the same key.
+    pub(crate) fn of_all_but(inputs: &[PathBuf], except: Option<&Path>) -> Result<Listing, Error> {
         let (listing, unreadable) = Listing::of_readable(inputs, except)?;
         match unreadable.into_iter().next() {
             Some((path, source)) => Err(Error::Read { path, source }),
@@ -71,7 +69,7 @@ impl Listing {
     ///
     /// # Errors
     /// An argument does not exist or is a folder that cannot be read, or two files get the same key.
-    pub fn of_readable(
+    pub(crate) fn of_readable(
         inputs: &[PathBuf],
         except: Option<&Path>,
     ) -> Result<(Listing, Vec<(PathBuf, io::Error)>), Error> {
@@ -103,7 +101,11 @@ impl Listing {
     ///
     /// # Errors
     /// The list cannot be read, holds something else than paths, or gives two files the same key.
-    pub fn from_list(mut list: impl BufRead, nul_separated: bool, root: Option<&Path>) -> Result<Listing, Error> {
+    pub(crate) fn from_list(
+        mut list: impl BufRead,
+        nul_separated: bool,
+        root: Option<&Path>,
+    ) -> Result<Listing, Error> {
         let mut listing = Listing::default();
         // What editors on Windows put before a text.
         let start = list.fill_buf().map_err(Error::Stdin)?;
@@ -149,22 +151,22 @@ impl Listing {
     }
 
     /// Number of files.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// Whether nothing was found.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
     /// The entries in order.
-    pub fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
     /// The row's name: prefix and relative name, `/`-separated, never absolute, valid UTF-8.
-    pub fn key(&self, entry: &Entry) -> String {
+    pub(crate) fn key(&self, entry: &Entry) -> String {
         let root = &self.roots[entry.root as usize];
         let mut key = String::with_capacity(root.prefix.len() + entry.relative.len());
         key.push_str(&escape_bytes(&root.prefix));
@@ -191,12 +193,12 @@ impl Listing {
     }
 
     /// Where to open the file.
-    pub fn path(&self, entry: &Entry) -> PathBuf {
+    pub(crate) fn path(&self, entry: &Entry) -> PathBuf {
         self.roots[entry.root as usize].base.join(bytes_to_path(&entry.relative))
     }
 
     /// The folder and the file name of an entry, as text; the folder may be empty.
-    pub fn folder_and_name(&self, entry: &Entry) -> (String, String) {
+    pub(crate) fn folder_and_name(&self, entry: &Entry) -> (String, String) {
         let key = self.key(entry);
         match key.rsplit_once('/') {
             Some((folder, name)) => {

@@ -7,7 +7,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// The file cannot be opened or mapped (a folder, a pipe).
-pub fn map(path: &Path) -> std::io::Result<bytes::Bytes> {
+pub(crate) fn map(path: &Path) -> std::io::Result<bytes::Bytes> {
     map_file(&File::open(path)?)
 }
 
@@ -19,7 +19,7 @@ pub fn map(path: &Path) -> std::io::Result<bytes::Bytes> {
     unsafe_code,
     reason = "a mapped file must not shrink while it is used; our files are replaced, never rewritten"
 )]
-pub fn map_file(file: &File) -> std::io::Result<bytes::Bytes> {
+pub(crate) fn map_file(file: &File) -> std::io::Result<bytes::Bytes> {
     if file.metadata()?.is_dir() {
         return Err(std::io::ErrorKind::IsADirectory.into());
     }

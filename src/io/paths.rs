@@ -19,7 +19,7 @@ const MAX_FILE: u64 = 1 << 30;
 ///
 /// # Errors
 /// It cannot be read, is too long, or is a folder, a pipe or a device (opening which could block for ever).
-pub fn read_image(path: &str) -> io::Result<Vec<u8>> {
+pub(crate) fn read_image(path: &str) -> io::Result<Vec<u8>> {
     if std::fs::metadata(local(path)).is_ok_and(|m| !m.is_file()) {
         return Err(io::Error::other("not a regular file"));
     }
@@ -37,7 +37,7 @@ pub fn read_image(path: &str) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// There is no such file; it is a folder, a pipe or a device, or has the extension of something else.
-pub fn find_image(path: &str) -> io::Result<PathBuf> {
+pub(crate) fn find_image(path: &str) -> io::Result<PathBuf> {
     let path = local(path);
     let mut file = std::path::absolute(path)?;
     if !file.exists() && path.contains('%') {
@@ -53,13 +53,13 @@ pub fn find_image(path: &str) -> io::Result<PathBuf> {
 }
 
 /// Whether there is a file at a path as it stands in a table.
-pub fn exists(path: &str) -> bool {
+pub(crate) fn exists(path: &str) -> bool {
     let path = local(path);
     Path::new(path).is_file() || path.contains('%') && bytes_to_path(&unescape(path)).is_file()
 }
 
 /// What a path in a table names: where nothing is there, `%XX` is taken for the byte it stands for.
-pub fn table_path(path: &str) -> PathBuf {
+pub(super) fn table_path(path: &str) -> PathBuf {
     let path = local(path);
     let plain = PathBuf::from(path);
     if path.contains('%') && !plain.exists() { bytes_to_path(&unescape(path)) } else { plain }
@@ -80,7 +80,7 @@ pub(super) fn open_escaped(path: &str) -> io::Result<File> {
 }
 
 /// Bytes as text: what is not UTF-8 becomes `%XX`, so that every name can stand in a table.
-pub fn escape_bytes(bytes: &[u8]) -> String {
+pub(crate) fn escape_bytes(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());

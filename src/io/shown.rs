@@ -4,12 +4,12 @@ use std::io::{self, Write};
 
 /// Names, labels and messages may come from strangers: control characters, and those that change the direction in which
 /// text is read (by which one name passes for another), are shown as escapes.
-pub fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     escaped(text, is_hostile)
 }
 
 /// A cell of a tab-separated line, which is data and stays as it is but for what would break the line.
-pub fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     escaped(text, char::is_control)
 }
 

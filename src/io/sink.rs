@@ -16,8 +16,11 @@ const BUFFER: usize = 1 << 16;
 /// Where a stage's output goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
+    /// Standard output.
     Stdout,
+    /// A file, which appears when it is whole.
     File(PathBuf),
+    /// A folder.
     Directory(PathBuf),
 }
 
@@ -42,7 +45,7 @@ static READER_CLOSED: AtomicBool = AtomicBool::new(false);
 /// Removes every unfinished output and keeps new ones from being made. Called just before a process ends that was
 /// interrupted or failed while other threads may still be writing; the lock is never given back, so that nothing can be
 /// created or renamed in between.
-pub fn abandon_unfinished() {
+pub(crate) fn abandon_unfinished() {
     let unfinished = UNFINISHED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     for path in unfinished.iter() {
         let _ = std::fs::remove_file(path);
@@ -51,7 +54,7 @@ pub fn abandon_unfinished() {
 }
 
 /// Whether the reader of standard output has gone away (`| head`), which is no failure.
-pub fn reader_closed() -> bool {
+pub(crate) fn reader_closed() -> bool {
     READER_CLOSED.load(Ordering::Relaxed)
 }
 
@@ -108,7 +111,7 @@ impl Sink {
     }
 
     /// Standard output for what drives a terminal on purpose.
-    pub fn drawing() -> Sink {
+    pub(crate) fn drawing() -> Sink {
         Sink(Inner::Stdout(BufWriter::with_capacity(BUFFER, io::stdout())))
     }
 
@@ -173,7 +176,7 @@ impl Sink {
     }
 
     /// What an error of writing here is called.
-    pub fn failure(&self) -> impl Fn(io::Error) -> Error + use<> {
+    pub(crate) fn failure(&self) -> impl Fn(io::Error) -> Error + use<> {
         let path = match &self.0 {
             Inner::File(output) => Some(output.path.clone()),
             Inner::Stdout(_) | Inner::Terminal(_) => None,
@@ -188,7 +191,7 @@ impl Sink {
     ///
     /// # Errors
     /// They could not be written.
-    pub fn complete(&mut self) -> Result<(), Error> {
+    fn complete(&mut self) -> Result<(), Error> {
         let failed = self.failure();
         self.flush().map_err(failed)
     }
@@ -232,7 +235,7 @@ impl Sink {
     ///
     /// # Errors
     /// It is standard output, a pipe, or cannot be read.
-    pub fn map(&mut self) -> Result<bytes::Bytes, Error> {
+    pub(crate) fn map(&mut self) -> Result<bytes::Bytes, Error> {
         self.complete()?;
         match &self.0 {
             Inner::File(Output { writer, path, .. }) => {
@@ -302,7 +305,7 @@ impl Write for Sink {
 ///
 /// # Errors
 /// The folder cannot be made or the file cannot be written.
-pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let fail = |source| Error::Write { path: path.to_path_buf(), source };
     let mut sink = match (Sink::create(path), path.parent()) {
         (Err(Error::Write { source, .. }), Some(folder)) if source.kind() == io::ErrorKind::NotFound => {

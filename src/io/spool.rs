@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Error;
 
 /// What a name leads to.
-pub enum Input {
+pub(crate) enum Input {
     Folder,
     /// A file, which can be read at any place.
     File(File),
@@ -22,7 +22,7 @@ pub enum Input {
 ///
 /// # Errors
 /// It does not exist or cannot be read; standard input is a terminal.
-pub fn open(path: &Path) -> Result<Input, Error> {
+pub(crate) fn open(path: &Path) -> Result<Input, Error> {
     if path == Path::new("-") {
         return match io::stdin().is_terminal() {
             true => Err(Error::StdinIsTerminal),
@@ -43,7 +43,7 @@ pub fn open(path: &Path) -> Result<Input, Error> {
 ///
 /// # Errors
 /// It cannot be opened, or is no regular file.
-pub fn open_file(path: &Path) -> io::Result<File> {
+pub(crate) fn open_file(path: &Path) -> io::Result<File> {
     match std::fs::metadata(path)?.is_file() {
         true => File::open(path),
         false => Err(io::Error::other("not a regular file")),
@@ -54,7 +54,7 @@ pub fn open_file(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// It cannot be read, or is a folder; there is no room in `TMPDIR`.
-pub fn seekable(path: &Path) -> Result<File, Error> {
+pub(crate) fn seekable(path: &Path) -> Result<File, Error> {
     match open(path)? {
         Input::File(file) => Ok(file),
         Input::Pipe(pipe) => spool(pipe),
@@ -69,7 +69,7 @@ pub fn seekable(path: &Path) -> Result<File, Error> {
 ///
 /// # Errors
 /// It cannot be read, is a folder, or no text.
-pub fn read_text(path: &Path) -> Result<String, Error> {
+pub(crate) fn read_text(path: &Path) -> Result<String, Error> {
     text_of(path, seekable(path)?)
 }
 
@@ -77,7 +77,7 @@ pub fn read_text(path: &Path) -> Result<String, Error> {
 ///
 /// # Errors
 /// It cannot be read, or is no text.
-pub fn text_of(path: &Path, mut file: File) -> Result<String, Error> {
+pub(crate) fn text_of(path: &Path, mut file: File) -> Result<String, Error> {
     let read = |source| Error::Read { path: path.to_path_buf(), source };
     let mut bytes = Vec::new();
     file.rewind().and_then(|()| file.read_to_end(&mut bytes)).map_err(read)?;
@@ -104,7 +104,7 @@ pub(super) fn no_text(start: &[u8]) -> Option<&'static str> {
 ///
 /// # Errors
 /// They are no text.
-pub fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
+pub(crate) fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
     let wide = |unit: fn([u8; 2]) -> u16| {
         let (pairs, rest) = bytes[2..].as_chunks::<2>();
         let text = String::from_utf16(&pairs.iter().map(|&pair| unit(pair)).collect::<Vec<_>>());
@@ -124,7 +124,7 @@ pub fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
 ///
 /// # Errors
 /// The stream breaks, or there is no room in `TMPDIR`.
-pub fn spool(mut input: impl Read) -> Result<File, Error> {
+pub(crate) fn spool(mut input: impl Read) -> Result<File, Error> {
     let mut spool = || {
         let mut file = tempfile::tempfile()?;
         io::copy(&mut input, &mut file)?;
@@ -136,7 +136,7 @@ pub fn spool(mut input: impl Read) -> Result<File, Error> {
 
 /// A file that several may read at once, each from a place of its own.
 #[derive(Debug, Clone)]
-pub struct At {
+pub(crate) struct At {
     file: Arc<File>,
     place: u64,
     length: u64,
@@ -145,23 +145,18 @@ pub struct At {
 impl At {
     /// # Errors
     /// Its length cannot be found out.
-    pub fn new(file: File) -> io::Result<At> {
+    pub(crate) fn new(file: File) -> io::Result<At> {
         let length = file.metadata()?.len();
         Ok(At { file: Arc::new(file), place: 0, length })
     }
 
     /// Number of bytes.
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.length
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
     /// A reader that begins at this place.
-    pub fn from(&self, place: u64) -> At {
+    pub(crate) fn from(&self, place: u64) -> At {
         At { place, ..self.clone() }
     }
 
@@ -169,7 +164,7 @@ impl At {
     ///
     /// # Errors
     /// They cannot be read.
-    pub fn part(&self, place: u64, length: usize) -> io::Result<Vec<u8>> {
+    pub(crate) fn part(&self, place: u64, length: usize) -> io::Result<Vec<u8>> {
         let there = usize::try_from(self.length.saturating_sub(place)).unwrap_or(usize::MAX);
         let mut bytes = Vec::with_capacity(length.min(there));
         self.from(place).take(length as u64).read_to_end(&mut bytes)?;

@@ -13,17 +13,24 @@ const OUTSIDE: f64 = 0.05;
 /// Bounds that hold 95 % of the resamples.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
+    /// The lower bound.
     pub low: f64,
+    /// The upper bound.
     pub high: f64,
 }
 
 /// The intervals of a [`Headline`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Intervals {
+    /// Of the share of rows whose best class is right.
     pub top1: Interval,
+    /// Of the share of rows whose class is among the best five.
     pub top5: Interval,
+    /// Of the mean F1 over the classes.
     pub macro_f1: Interval,
+    /// Of the expected calibration error; `None` without scores.
     pub ece: Option<Interval>,
+    /// Of the area under the risk–coverage curve; `None` without scores.
     pub aurc: Option<Interval>,
 }
 

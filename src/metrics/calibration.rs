@@ -9,7 +9,9 @@ pub const BINS: usize = 15;
 /// Rows whose score lies in one of the bins.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Bin {
+    /// How many.
     pub rows: u64,
+    /// How many of them are right.
     pub right: u64,
     pub(super) score: f64,
 }

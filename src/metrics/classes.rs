@@ -7,6 +7,7 @@ use super::{NO_CLASS, Row, Sample, share};
 /// How one class fared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Class {
+    /// Its number.
     pub class: u32,
     /// Rows of this class.
     pub support: u64,
@@ -36,8 +37,11 @@ impl Class {
 /// Precision, recall and F1 over all classes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Average {
+    /// See [`Class::precision`].
     pub precision: f64,
+    /// See [`Class::recall`].
     pub recall: f64,
+    /// See [`Class::f1`].
     pub f1: f64,
 }
 

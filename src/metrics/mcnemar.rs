@@ -5,6 +5,7 @@
 pub struct McNemar {
     /// Rows that only the first, and only the second, has right.
     pub only_first: u64,
+    /// See `only_first`.
     pub only_second: u64,
     /// Two-sided exact p-value: the chance that discordant rows split at least so unevenly when either is as likely.
     pub exact_p: f64,

@@ -5,6 +5,7 @@ use super::{Row, Sample, share};
 /// A point of the risk–coverage curve: what would come of accepting all scores from this one on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RiskPoint {
+    /// The lowest that is accepted.
     pub score: f64,
     /// The share of rows that would be accepted.
     pub coverage: f64,

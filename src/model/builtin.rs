@@ -1,26 +1,26 @@
 //! What is in the binary: a small model of our own. Made by `training/`.
 
-pub use pokedex_eye::IMAGE;
+pub(super) use pokedex_eye::IMAGE;
 
 /// Bytes at an address that is a multiple of 64. `include_bytes!` promises no alignment, and rten silently copies
 /// weights that are not aligned.
 #[repr(C, align(64))]
-pub struct Aligned<T: ?Sized>(T);
+pub(super) struct Aligned<T: ?Sized>(T);
 
 impl Aligned<[u8]> {
-    pub const fn bytes(&self) -> &[u8] {
+    pub(super) const fn bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
-pub static CONFIG: &[u8] = include_bytes!("../../assets/model/model.json");
-pub static IDENTITY: &str = include_str!("../../assets/model/identity");
-pub static VOCABULARY: &str = include_str!("../../assets/model/vocab.txt");
-pub static TEXT: &Aligned<[u8]> = &Aligned(*include_bytes!("../../assets/model/text.rten"));
+pub(super) static CONFIG: &[u8] = include_bytes!("../../assets/model/model.json");
+pub(super) static IDENTITY: &str = include_str!("../../assets/model/identity");
+pub(super) static VOCABULARY: &str = include_str!("../../assets/model/vocab.txt");
+pub(super) static TEXT: &Aligned<[u8]> = &Aligned(*include_bytes!("../../assets/model/text.rten"));
 
 /// A file's bytes by its name.
 #[cfg(test)]
-pub fn bytes(file: &str) -> Option<&'static [u8]> {
+pub(super) fn bytes(file: &str) -> Option<&'static [u8]> {
     match file {
         "model.json" => Some(CONFIG),
         "image.safetensors" => Some(IMAGE),
@@ -31,7 +31,7 @@ pub fn bytes(file: &str) -> Option<&'static [u8]> {
 }
 
 /// A file's size by its name.
-pub fn size(file: &str) -> Option<u64> {
+pub(super) fn size(file: &str) -> Option<u64> {
     let length = match file {
         "model.json" => CONFIG.len(),
         "image.safetensors" => IMAGE.len(),

@@ -10,7 +10,7 @@ use super::{ort, rten};
 
 /// How a tower is to be run.
 #[derive(Debug, Clone, Copy)]
-pub struct Choice {
+pub(super) struct Choice {
     pub engine: Engine,
     pub device: Device,
     pub use_: Use,
@@ -18,7 +18,7 @@ pub struct Choice {
 
 impl Choice {
     /// The engine that is tried first: the one that is asked for, or the one that suits the use.
-    pub fn first(&self, ends: &Ends) -> Engine {
+    pub(super) fn first(&self, ends: &Ends) -> Engine {
         match self.engine {
             Engine::Auto if ends.needs_ort.is_some() || self.device != Device::Cpu => Engine::Ort,
             Engine::Auto if self.use_ != Use::Once && ort::library().is_ok() => Engine::Ort,
@@ -32,7 +32,7 @@ impl Choice {
 ///
 /// # Errors
 /// The engine is not there, or cannot load the file.
-pub fn load(path: &Path, ends: &Ends, choice: Choice) -> Result<Box<dyn Tower>, String> {
+pub(super) fn load(path: &Path, ends: &Ends, choice: Choice) -> Result<Box<dyn Tower>, String> {
     let by_rten = || match (ends.needs_ort, choice.device) {
         (Some(problem), _) => Err(format!("{problem}; --engine ort")),
         (_, Device::Cuda) => Err("rten computes on processors only; --engine ort".into()),

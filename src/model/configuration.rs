@@ -10,7 +10,7 @@ use serde_json::Value;
 ///
 /// # Errors
 /// It cannot be read, or is larger than any such file is.
-pub fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     const MOST: u64 = 256 << 20;
     let mut bytes = Vec::new();
     File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;
@@ -24,7 +24,7 @@ pub fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 /// A file of a folder; `None` where there is none.
-pub fn json(folder: &Path, file: &str) -> Result<Option<Value>, String> {
+pub(super) fn json(folder: &Path, file: &str) -> Result<Option<Value>, String> {
     match read(&folder.join(file)) {
         Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| format!("{file}: {e}")),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),

@@ -18,7 +18,7 @@ use crate::io::write_file;
 const SMALL: u64 = 1 << 16;
 
 /// The SHA-256 of a file.
-pub fn of_file(path: &Path) -> io::Result<[u8; 32]> {
+pub(super) fn of_file(path: &Path) -> io::Result<[u8; 32]> {
     let path = path.canonicalize()?;
     let mut file = File::open(&path)?;
     let facts = file.metadata()?;
@@ -79,7 +79,7 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 /// A SHA-256 from its 64 hexadecimal digits.
-pub fn parse_digest(text: &str) -> Option<[u8; 32]> {
+pub(super) fn parse_digest(text: &str) -> Option<[u8; 32]> {
     let text = text.trim();
     let mut digest = [0; 32];
     for (byte, at) in digest.iter_mut().zip((0..).step_by(2)) {

@@ -18,6 +18,7 @@ pub enum Engine {
 
 /// What computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[expect(missing_docs, reason = "the help shows a value's name, which says all")]
 pub enum Device {
     #[default]
     Cpu,
@@ -31,11 +32,14 @@ pub enum Use {
     /// For a few inputs: what counts is the start, and one call may take all processors.
     Once,
     /// For many inputs, by so many calls at once, each on one processor.
-    Bulk { calls: usize },
+    Bulk {
+        /// How many calls run at once.
+        calls: usize,
+    },
 }
 
 /// What each call needs one of to itself, as many as calls have ever run at once.
-pub struct Lent<T>(Mutex<Vec<T>>);
+pub(super) struct Lent<T>(Mutex<Vec<T>>);
 
 impl<T> Default for Lent<T> {
     fn default() -> Lent<T> {
@@ -48,7 +52,11 @@ impl<T> Lent<T> {
     ///
     /// # Errors
     /// It cannot be made.
-    pub fn to<R>(&self, call: impl FnOnce(&T) -> R, make: impl FnOnce() -> Result<T, String>) -> Result<R, String> {
+    pub(super) fn to<R>(
+        &self,
+        call: impl FnOnce(&T) -> R,
+        make: impl FnOnce() -> Result<T, String>,
+    ) -> Result<R, String> {
         let idle = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let lent = idle.map_or_else(make, Ok)?;
         let result = call(&lent);
@@ -58,7 +66,7 @@ impl<T> Lent<T> {
 }
 
 /// One call's input.
-pub enum Batch {
+pub(super) enum Batch {
     /// `[batch, channels, height, width]` or with the channels last, normalised.
     Pixels { data: Vec<f32>, shape: [usize; 4] },
     /// `[batch, tokens]`: ids, and 1 where there is one, 0 where there is padding.
@@ -66,13 +74,13 @@ pub enum Batch {
 }
 
 /// Pixels for a graph that takes whole numbers.
-pub fn bytes_of(pixels: &[f32]) -> Vec<u8> {
+pub(super) fn bytes_of(pixels: &[f32]) -> Vec<u8> {
     pixels.iter().map(|pixel| pixel.round().clamp(0.0, 255.0) as u8).collect()
 }
 
 /// What a graph's input is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub(super) enum Role {
     Pixels,
     Ids,
     Mask,
@@ -82,7 +90,7 @@ pub enum Role {
 
 /// A graph's ends: its inputs by name, and the output that holds the vectors.
 #[derive(Debug, Clone)]
-pub struct Ends {
+pub(super) struct Ends {
     pub inputs: Vec<(String, Role, Kind)>,
     pub output: String,
     /// Why rten must not run it, if so.
@@ -93,7 +101,7 @@ pub struct Ends {
 
 impl Ends {
     /// The ends of a graph of one input.
-    pub fn single(input: &str, role: Role, output: &str) -> Ends {
+    pub(super) fn single(input: &str, role: Role, output: &str) -> Ends {
         let kind = if role == Role::Pixels { Kind::Float32 } else { Kind::Int32 };
         let inputs = vec![(input.into(), role, kind)];
         Ends { inputs, output: output.into(), needs_ort: None, keeps_borders: false }
@@ -101,7 +109,7 @@ impl Ends {
 }
 
 /// A loaded network. Callers may run several batches at once; a row's vector does not depend on how many.
-pub trait Tower: Send + Sync {
+pub(super) trait Tower: Send + Sync {
     /// Runs a batch and gives its output as the graph has it.
     ///
     /// # Errors
@@ -114,7 +122,7 @@ pub trait Tower: Send + Sync {
 
 /// What a network gave: numbers, the last axis of `shape` running fastest.
 #[derive(Debug)]
-pub struct Output {
+pub(super) struct Output {
     pub shape: Vec<usize>,
     pub data: Vec<f32>,
 }
@@ -126,7 +134,7 @@ impl Output {
     ///
     /// # Errors
     /// It has another shape, or is not of so many rows.
-    pub fn into_rows(self, batch: usize) -> Result<Vec<f32>, String> {
+    pub(super) fn into_rows(self, batch: usize) -> Result<Vec<f32>, String> {
         let Output { shape, data } = self;
         match shape[..] {
             [rows, ..] if rows != batch => Err(format!("gave an output of shape {shape:?} for {batch} at once")),

@@ -6,6 +6,7 @@ use super::{hub, split_variant};
 
 /// What can go wrong with a model.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     #[error("{name}: no such model")]
     Unknown { name: String, installed: Vec<String> },

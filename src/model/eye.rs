@@ -25,7 +25,7 @@ use network::Network;
 use weights::Weights;
 
 /// What files of such a tower end with.
-pub const FILES: &str = "safetensors";
+pub(super) const FILES: &str = "safetensors";
 
 struct Eye {
     network: Network,
@@ -37,7 +37,7 @@ struct Eye {
 ///
 /// # Errors
 /// What is wrong with them, for a message.
-pub fn load(bytes: &[u8], use_: Use) -> Result<Box<dyn Tower>, String> {
+pub(super) fn load(bytes: &[u8], use_: Use) -> Result<Box<dyn Tower>, String> {
     let tensors = SafeTensors::deserialize(bytes).map_err(|_| "it is damaged")?;
     let network = Weights(tensors).network()?;
     Ok(Box::new(Eye { network, pools: (use_ != Use::Once).then(Lent::default) }))

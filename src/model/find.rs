@@ -73,7 +73,7 @@ impl Model {
 }
 
 /// Whether a name is that of an ONNX file, and the value of its graph that is named after it: `yolo.onnx#output0`.
-pub fn split_layer(name: &str) -> Option<(&str, Option<&str>)> {
+pub(super) fn split_layer(name: &str) -> Option<(&str, Option<&str>)> {
     match name.split_once(".onnx#") {
         Some((file, layer)) => Some((&name[..file.len() + ".onnx".len()], Some(layer))),
         None => name.ends_with(".onnx").then_some((name, None)),

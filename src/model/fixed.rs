@@ -30,6 +30,7 @@ pub struct Fixed {
     pub labels: Vec<String>,
     /// The anchors of its boxes, where it says them.
     pub anchors: Option<String>,
+    /// How its pictures are prepared.
     pub preprocess: Preprocess,
     /// What nothing told.
     pub note: Option<String>,

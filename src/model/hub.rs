@@ -40,7 +40,8 @@ use store::CachedRepo;
 pub use error::Error;
 pub use install::{Place, Removed, Staged};
 pub use repo::Repo;
-pub use short_names::{SHORT_NAMES, nearest_short_name, short_name};
+pub use short_names::SHORT_NAMES;
+pub(super) use short_names::{nearest_short_name, short_name};
 
 /// Which numbers the weights are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum, Serialize, Deserialize)]
@@ -92,6 +93,7 @@ pub struct Hub {
 /// Files of a model that are in the cache.
 #[derive(Debug)]
 pub struct Pulled {
+    /// Where they come from.
     pub origin: Origin,
     /// Bytes that came over the network, …
     pub fetched: u64,
@@ -107,8 +109,11 @@ const ORIGIN: &str = "hub.json";
 /// Where an installed model comes from: `hub.json` beside its files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
+    /// `ORG/NAME`.
     pub repo: String,
+    /// The branch, tag or commit that was asked for.
     pub revision: String,
+    /// The commit that it was then.
     pub commit: String,
     /// Those that were asked for so far, the most exact first.
     pub variants: Vec<Variant>,
@@ -118,7 +123,7 @@ pub struct Origin {
 
 impl Origin {
     /// That of an installed model; none for models that were not pulled.
-    pub fn of(folder: &Path) -> Option<Origin> {
+    fn of(folder: &Path) -> Option<Origin> {
         serde_json::from_slice(&fs::read(folder.join(ORIGIN)).ok()?).ok()
     }
 }

@@ -13,7 +13,9 @@ use super::prepare;
 /// Name and SHA-256 over weights and preprocessing: what must be equal for two vectors to be comparable.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ModelId {
+    /// What people call it; two models may share it.
     pub name: String,
+    /// What tells them apart.
     pub digest: [u8; 32],
 }
 

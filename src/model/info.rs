@@ -9,13 +9,21 @@ use super::{Location, Model, builtin, eye, how_to_install, ort};
 /// Facts about a model, for people.
 #[derive(Debug)]
 pub struct Info {
+    /// Its name and digest.
     pub id: ModelId,
+    /// The folder, or `built in`.
     pub location: String,
+    /// The layout that its files were recognised by.
     pub kind: &'static str,
+    /// Numbers of a vector.
     pub dimension: usize,
+    /// How pictures are prepared; `None`: it reads none.
     pub image: Option<String>,
+    /// How words are prepared; `None`: it reads none.
     pub text: Option<String>,
+    /// The precisions that its folder has files of.
     pub variants: Vec<&'static str>,
+    /// As its files tell it.
     pub license: Option<String>,
     /// Which engine would run it, for many pictures and for one query.
     pub engines: String,

@@ -22,7 +22,7 @@ use open_clip::{IMMICH, OPEN_CLIP, open_clip};
 
 /// A tower as it is found: a file, and what matters of its graph.
 #[derive(Debug, Clone)]
-pub struct Part {
+pub(super) struct Part {
     /// Relative to the model's folder.
     pub file: PathBuf,
     pub ends: Ends,
@@ -39,7 +39,7 @@ pub struct Part {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Vocabulary {
+pub(super) enum Vocabulary {
     /// `vocab.txt`, of this project's models
     WordPiece,
     /// `tokenizer.json`
@@ -50,7 +50,7 @@ pub enum Vocabulary {
 
 /// From text to numbers.
 #[derive(Debug, Clone)]
-pub struct Words {
+pub(super) struct Words {
     pub vocabulary: Vocabulary,
     pub file: PathBuf,
     pub cleaning: Cleaning,
@@ -74,7 +74,7 @@ impl std::fmt::Display for Words {
 
 /// What is in a folder.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub(crate) struct Found {
     pub kind: &'static str,
     pub dimension: usize,
     pub image: Option<(Part, Preprocess)>,
@@ -87,19 +87,19 @@ pub struct Found {
 }
 
 /// What a variant's files are called, and what is added to their names.
-pub const VARIANTS: [(&str, &[&str]); 3] =
+pub(super) const VARIANTS: [(&str, &[&str]); 3] =
     [("fp32", &[""]), ("fp16", &["_fp16"]), ("int8", &["_quantized", "_int8", "_uint8"])];
 
 /// The kind of this project's models.
-pub const OWN: &str = "pokedex";
+pub(super) const OWN: &str = "pokedex";
 
 /// What was looked for, for messages.
-pub const LOOKED_FOR: &str = "model.json (this program's own), onnx/vision_model.onnx, onnx/text_model.onnx or \
+const LOOKED_FOR: &str = "model.json (this program's own), onnx/vision_model.onnx, onnx/text_model.onnx or \
     onnx/model.onnx with preprocessor_config.json and tokenizer.json (Hugging Face), visual.onnx and textual.onnx with \
     bpe_simple_vocab_16e6.txt.gz (OpenCLIP), visual/model.onnx and textual/model.onnx (immich)";
 
 /// Whether one of the names ends in a variant, as in `clip:int8`, and which.
-pub fn split_variant(name: &str) -> (&str, Option<&'static str>) {
+pub(super) fn split_variant(name: &str) -> (&str, Option<&'static str>) {
     for (variant, _) in VARIANTS {
         if let Some(rest) = name.strip_suffix(variant).and_then(|rest| rest.strip_suffix(':')) {
             return (rest, Some(variant));
@@ -112,7 +112,7 @@ pub fn split_variant(name: &str) -> (&str, Option<&'static str>) {
 ///
 /// # Errors
 /// It is none of the layouts, lacks a file, or a file says what this program cannot do.
-pub fn recognise(folder: &Path, variant: Option<&str>) -> Result<Found, String> {
+pub(super) fn recognise(folder: &Path, variant: Option<&str>) -> Result<Found, String> {
     let exists = |file: &str| folder.join(file).is_file();
     if exists("visual.onnx") || exists("textual.onnx") {
         return open_clip(folder, variant, &OPEN_CLIP);
@@ -154,7 +154,8 @@ fn graph(folder: &Path, file: &Path) -> Result<Graph, String> {
 }
 
 /// What outputs that are the vector of a picture are called, the better ones first.
-pub const IMAGE_VECTORS: [&str; 5] = ["image_embeds", "pooler_output", "image_features", "output", "last_hidden_state"];
+pub(super) const IMAGE_VECTORS: [&str; 5] =
+    ["image_embeds", "pooler_output", "image_features", "output", "last_hidden_state"];
 
 /// The tower in a graph that reads pixels or tokens, and the output that is its vector.
 fn part(file: &Path, graph: &Graph, role: Role) -> Result<Option<Part>, String> {
@@ -216,7 +217,7 @@ fn one_dimension(widths: impl Iterator<Item = Option<usize>>) -> Result<usize, S
 }
 
 /// Whether what pictures become is what the graph takes.
-pub fn check_size(preprocess: &Preprocess, part: &Part) -> Result<(), String> {
+pub(super) fn check_size(preprocess: &Preprocess, part: &Part) -> Result<(), String> {
     let said = [preprocess.height as usize, preprocess.width as usize];
     let fits =
         part.form.sides(&part.input).iter().zip(said).all(|(wanted, said)| wanted.is_none_or(|wanted| wanted == said));

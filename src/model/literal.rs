@@ -6,7 +6,7 @@ use serde_json::{Map, Number, Value};
 const DEEPEST: usize = 16;
 
 /// What a literal says, a tuple as a list, keys as text; `None` where it is not understood.
-pub fn parse(text: &str) -> Option<Value> {
+pub(super) fn parse(text: &str) -> Option<Value> {
     let mut rest = Rest(text);
     let value = rest.value(0)?;
     rest.skip_blanks();

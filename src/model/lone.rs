@@ -18,7 +18,7 @@ use crate::image::{Fit, Middle};
 use crate::io::map;
 
 /// What a file of this kind is called.
-pub const EXTENSION: &str = "onnx";
+const EXTENSION: &str = "onnx";
 
 /// Graphs may be made for so many pictures at once.
 const MOST_AT_ONCE: usize = 64;
@@ -30,7 +30,7 @@ const LONGEST: usize = 4096;
 const MOST_NUMBERS: usize = 1 << 26;
 
 /// One file, read but for its weights.
-pub struct Lone {
+pub(super) struct Lone {
     /// Where the file is.
     pub folder: PathBuf,
     /// Its name there.
@@ -49,7 +49,7 @@ pub struct Lone {
 
 /// What a lone file is made to give.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub(super) enum Purpose {
     /// Classes or boxes: an output that can only be boxes shows a YOLO model, even if it says nothing of itself.
     Classes,
     Vectors,
@@ -60,7 +60,7 @@ impl Lone {
     ///
     /// # Errors
     /// It is no ONNX file, or takes something else than pixels.
-    pub fn read(path: &Path, purpose: Purpose) -> Result<Lone, String> {
+    pub(super) fn read(path: &Path, purpose: Purpose) -> Result<Lone, String> {
         let path = if path.is_dir() { only_file(path)? } else { path.to_path_buf() };
         let (Some(folder), Some(file)) = (path.parent(), path.file_name()) else {
             return Err("there is no such file".into());
@@ -92,7 +92,7 @@ impl Lone {
     ///
     /// # Errors
     /// Nothing in it computes that.
-    pub fn part(&self, output: &str) -> Result<Part, String> {
+    pub(super) fn part(&self, output: &str) -> Result<Part, String> {
         let bytes = map(&self.folder.join(&self.file)).map_err(|e| e.to_string())?;
         let found = match onnx::value(&bytes, output)? {
             Some(found) => found,
@@ -118,12 +118,12 @@ impl Lone {
     }
 
     /// Where pixels go, and in which order.
-    pub fn input(&self) -> (&Port, Form) {
+    pub(super) fn input(&self) -> (&Port, Form) {
         (&self.input, self.form)
     }
 
     /// What the model is called: as the file, or as its folder where every file is called so.
-    pub fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let stem = self.file.file_stem().unwrap_or_default().to_string_lossy();
         let folder = self.folder.canonicalize().unwrap_or_else(|_| self.folder.clone());
         let folder = if folder.ends_with("onnx") { folder.parent().map(Path::to_path_buf) } else { Some(folder) };

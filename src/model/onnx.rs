@@ -14,11 +14,11 @@ mod tensor;
 mod values;
 mod wire;
 
-pub use extract::extract;
-pub use graph::Graph;
-pub use port::{Kind, Port};
-pub use shape::{inner_shapes, with_shape};
-pub use values::{Ending, ending, value, values_like};
+pub(super) use extract::extract;
+pub(super) use graph::Graph;
+pub(super) use port::{Kind, Port};
+pub(super) use shape::{inner_shapes, with_shape};
+pub(super) use values::{Ending, ending, value, values_like};
 
 #[cfg(test)]
 mod tests {

@@ -15,14 +15,14 @@ use super::onnx::Kind;
 use crate::guard;
 
 /// The shared library, loaded.
-pub struct Library {
+pub(super) struct Library {
     environment: Environment,
     pub path: PathBuf,
     pub version: String,
 }
 
 /// How a user gets the library, in one command.
-pub fn how_to_install() -> String {
+pub(super) fn how_to_install() -> String {
     let folder = own_folder().map_or_else(|| "~/.local/share/pokedex/lib".into(), |f| f.display().to_string());
     format!("pip install --no-deps --target {folder} onnxruntime, or ORT_DYLIB_PATH=FILE")
 }
@@ -31,7 +31,7 @@ pub fn how_to_install() -> String {
 ///
 /// # Errors
 /// There is none, or it is too old or damaged: what was looked for, for a message.
-pub fn library() -> Result<&'static Library, &'static str> {
+pub(super) fn library() -> Result<&'static Library, &'static str> {
     static LIBRARY: OnceLock<Result<Library, String>> = OnceLock::new();
     LIBRARY.get_or_init(load_library).as_ref().map_err(String::as_str)
 }
@@ -184,7 +184,7 @@ impl Sessions {
 }
 
 /// Loads an ONNX file. The sessions beyond the first are made at the same time.
-pub fn load(path: &Path, ends: &Ends, use_: Use, device: Device) -> Result<Box<dyn Tower>, String> {
+pub(super) fn load(path: &Path, ends: &Ends, use_: Use, device: Device) -> Result<Box<dyn Tower>, String> {
     let library = library().map_err(|problem| format!("{problem}; {}", how_to_install()))?;
     let plan = Arc::new(Plan { path: path.into(), ends: ends.clone(), use_, device, library });
     let sessions = Arc::new(Sessions::default());

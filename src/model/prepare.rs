@@ -25,7 +25,7 @@ const FORMAT: u8 = 2;
 ///
 /// # Errors
 /// What the engine says, for a message.
-pub fn load(folder: &Path, part: &Part, choice: Choice, sample: Sample) -> Result<Box<dyn Tower>, String> {
+pub(super) fn load(folder: &Path, part: &Part, choice: Choice, sample: Sample) -> Result<Box<dyn Tower>, String> {
     let original = folder.join(&part.file);
     let load = |graph: &Path, folder: Option<&Path>| {
         trial::pass(graph, &part.ends, choice, sample, folder)?;
@@ -51,7 +51,7 @@ pub fn load(folder: &Path, part: &Part, choice: Choice, sample: Sample) -> Resul
 }
 
 /// Where the cache keeps what belongs to a digest.
-pub fn place(digest: &[u8; 32]) -> Option<PathBuf> {
+pub(super) fn place(digest: &[u8; 32]) -> Option<PathBuf> {
     Kind::Towers.folder().map(|towers| towers.join(Kind::Towers.entry(&blake3::Hash::from_bytes(*digest))))
 }
 
@@ -60,7 +60,7 @@ pub fn place(digest: &[u8; 32]) -> Option<PathBuf> {
 ///
 /// # Errors
 /// It is not there, or elsewhere.
-pub fn beside(graph: &Path, name: &str) -> io::Result<PathBuf> {
+pub(super) fn beside(graph: &Path, name: &str) -> io::Result<PathBuf> {
     let file = graph.with_file_name(name);
     let (at, own) = (file.canonicalize()?, graph.canonicalize()?);
     let folder = file.parent().map(Path::canonicalize).transpose()?;

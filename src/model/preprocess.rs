@@ -11,18 +11,25 @@ use crate::image::{Colour, Filter, Fit, Rgb};
 /// From pixels to numbers.
 #[derive(Clone, Copy, PartialEq)]
 pub struct Preprocess {
+    /// Pixels of the frame across.
     pub width: u32,
+    /// Pixels of the frame down.
     pub height: u32,
+    /// How a picture fills the frame.
     pub fit: Fit,
+    /// How it is scaled.
     pub filter: Filter,
     /// Is background cut away first, and but for which margin (a share of the longer side of what remains)?
     pub crop: Option<f32>,
     /// How a picture that has no background around it, whose corners differ, fills the frame, where otherwise.
     pub scene: Option<Fit>,
+    /// What stands behind transparency and around the picture.
     pub background: Colour,
     /// `(pixel × factor − mean) / std`
     pub factor: f32,
+    /// See `factor`; red, green and blue.
     pub mean: [f32; 3],
+    /// See `factor`; red, green and blue.
     pub std: [f32; 3],
     /// Does blue come first? Mean and deviation are those of red, green and blue all the same.
     pub bgr: bool,
@@ -51,7 +58,7 @@ impl std::fmt::Debug for Preprocess {
 
 impl Preprocess {
     /// Stretched to so many pixels of 0 to 1.
-    pub fn plain(height: u32, width: u32) -> Preprocess {
+    pub(super) fn plain(height: u32, width: u32) -> Preprocess {
         Preprocess {
             width,
             height,
@@ -72,7 +79,7 @@ impl Preprocess {
     ///
     /// # Panics
     /// If `out` has another length.
-    pub fn fill(&self, form: Form, image: &Rgb, out: &mut [f32]) {
+    pub(super) fn fill(&self, form: Form, image: &Rgb, out: &mut [f32]) {
         let Preprocess { width, height, fit, filter, crop, scene, background, factor, mean, std, bgr, float } = *self;
         let fit = scene.filter(|_| !image.is_on_background()).unwrap_or(fit);
         let mut image = match crop {
@@ -106,7 +113,7 @@ impl Preprocess {
     }
 
     /// The shorter edge that a picture is scaled down to.
-    pub fn edge(&self) -> u32 {
+    pub(super) fn edge(&self) -> u32 {
         match self.fit {
             Fit::Cover { edge, .. } => edge,
             Fit::StretchCut { width, height } | Fit::Share { width, height } => width.max(height),
@@ -148,20 +155,20 @@ impl std::fmt::Display for Preprocess {
 /// In which order a graph takes the numbers of a picture: `[batch, channels, height, width]`, or the channels last; grey
 /// has one channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Form {
+pub(super) struct Form {
     pub channels: usize,
     pub channels_last: bool,
 }
 
 impl Form {
     /// As nearly all have it.
-    pub const USUAL: Form = Form { channels: 3, channels_last: false };
+    pub(super) const USUAL: Form = Form { channels: 3, channels_last: false };
 
     /// The form of an input.
     ///
     /// # Errors
     /// It is not of pictures of colours or of grey.
-    pub fn of(port: &Port) -> Result<Form, String> {
+    pub(super) fn of(port: &Port) -> Result<Form, String> {
         let fail =
             |what: String| Err(format!("its input `{}` {what}, not [batch, 3, height, width] pixels", port.name));
         let &[_, second, _, last] = &port.shape[..] else {
@@ -180,13 +187,13 @@ impl Form {
     }
 
     /// Height and width, where the graph tells them.
-    pub fn sides(self, port: &Port) -> [Option<usize>; 2] {
+    pub(super) fn sides(self, port: &Port) -> [Option<usize>; 2] {
         let first = if self.channels_last { 1 } else { 2 };
         [first, first + 1].map(|axis| port.shape.get(axis).copied().flatten())
     }
 
     /// The shape of a batch.
-    pub fn shape(self, batch: usize, height: usize, width: usize) -> [usize; 4] {
+    pub(super) fn shape(self, batch: usize, height: usize, width: usize) -> [usize; 4] {
         match self.channels_last {
             true => [batch, height, width, self.channels],
             false => [batch, self.channels, height, width],

@@ -18,9 +18,9 @@ use serde_json::Value;
 use super::configuration::json;
 use super::preprocess::Preprocess;
 
-pub use open_clip::open_clip;
-pub use timm::timm;
-pub use values::frame;
+pub(super) use open_clip::open_clip;
+pub(super) use timm::timm;
+pub(super) use values::frame;
 
 const OPENAI_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
 const OPENAI_STD: [f32; 3] = [0.268_629_55, 0.261_302_6, 0.275_777_1];
@@ -28,10 +28,10 @@ const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 
 /// The files that `transformers` keeps a processor's configuration in.
-pub const FILES: [&str; 2] = ["preprocessor_config.json", "processor_config.json"];
+pub(super) const FILES: [&str; 2] = ["preprocessor_config.json", "processor_config.json"];
 
 /// `preprocessor_config.json` or `processor_config.json` of a folder; `model` is its `config.json`.
-pub fn preprocessor(folder: &Path, model: &Value) -> Result<Preprocess, String> {
+pub(super) fn preprocessor(folder: &Path, model: &Value) -> Result<Preprocess, String> {
     let [own, shared] = FILES;
     let nested = json(folder, shared)?;
     let (file, config) = match (nested, json(folder, own)?) {

@@ -28,13 +28,13 @@ enum Threads {
 }
 
 /// Loads a tower whose weights are viewed in place; `bytes` must be aligned to 64.
-pub fn load_static(bytes: &'static [u8], ends: &Ends) -> Result<Box<dyn Tower>, String> {
+pub(super) fn load_static(bytes: &'static [u8], ends: &Ends) -> Result<Box<dyn Tower>, String> {
     let model = ModelOptions::with_all_ops().load_static_slice(bytes);
     tower(model.map_err(|e| e.to_string())?, ends, Use::Bulk { calls: 1 })
 }
 
 /// Loads a tower from a file, `.rten` or `.onnx`, which is mapped.
-pub fn load_file(path: &Path, ends: &Ends, use_: Use) -> Result<Box<dyn Tower>, String> {
+pub(super) fn load_file(path: &Path, ends: &Ends, use_: Use) -> Result<Box<dyn Tower>, String> {
     let load = || {
         #[expect(
             unsafe_code,

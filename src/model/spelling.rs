@@ -28,7 +28,7 @@ fn is_plain(word: &str) -> bool {
 /// The word of a vocabulary of (word, rank) that an unknown lower-case word is nearest to; the lowest rank among equals.
 /// Only words of three letters or more from a to z count, on both sides. The first letter must be right, which nearly
 /// every misspelling has: it keeps rare words from becoming others.
-pub fn nearest<'a>(word: &str, vocabulary: impl Iterator<Item = (&'a str, i32)>) -> Known<'a> {
+pub(super) fn nearest<'a>(word: &str, vocabulary: impl Iterator<Item = (&'a str, i32)>) -> Known<'a> {
     let slips = slips_forgiven(word.len(), 8);
     if slips == 0 || !is_plain(word) {
         return Known::No;

@@ -18,7 +18,7 @@ use super::wordpiece::WordPiece;
 use crate::guard;
 
 /// Ids of one text.
-pub struct Tokens {
+pub(super) struct Tokens {
     pub ids: Vec<i32>,
     /// 1 for a token, 0 for padding.
     pub mask: Vec<i32>,
@@ -26,7 +26,7 @@ pub struct Tokens {
 
 /// How long a text's ids may be, and must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Length {
+pub(super) struct Length {
     pub most: usize,
     /// Every text is made as long as `most`.
     pub padded: bool,
@@ -36,14 +36,14 @@ pub struct Length {
 
 /// What is done to a text before OpenCLIP's tokenizers see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cleaning {
+pub(super) enum Cleaning {
     None,
     Whitespace,
     Lower,
     Canonical,
 }
 
-pub struct Tokenizer {
+pub(super) struct Tokenizer {
     method: Method,
     cleaning: Cleaning,
     length: Length,
@@ -64,14 +64,19 @@ enum Method {
 
 impl Tokenizer {
     /// Over a vocabulary of this project's models.
-    pub fn wordpiece(vocabulary: Cow<'static, str>, most: usize) -> Result<Tokenizer, String> {
+    pub(super) fn wordpiece(vocabulary: Cow<'static, str>, most: usize) -> Result<Tokenizer, String> {
         let method = Method::WordPiece(WordPiece::new(vocabulary)?);
         let length = Length { most, padded: false, padding: None };
         Ok(Tokenizer { method, cleaning: Cleaning::None, length, padding: 0 })
     }
 
     /// From a `tokenizer.json`, as Hugging Face's libraries write it. `pad` is the padding token's name.
-    pub fn from_json(json: &[u8], length: Length, pad: Option<&str>, cleaning: Cleaning) -> Result<Tokenizer, String> {
+    pub(super) fn from_json(
+        json: &[u8],
+        length: Length,
+        pad: Option<&str>,
+        cleaning: Cleaning,
+    ) -> Result<Tokenizer, String> {
         let load = || tokenizers::Tokenizer::from_bytes(json).map_err(|e| e.to_string());
         let mut tokenizer = guard::catch(load).unwrap_or_else(|| Err("it is damaged".into()))?;
         let id = |name: &str| tokenizer.token_to_id(name).and_then(|id| i32::try_from(id).ok());
@@ -89,7 +94,7 @@ impl Tokenizer {
     }
 
     /// From OpenAI's `bpe_simple_vocab_16e6.txt.gz`: a line of no meaning, then one merge a line.
-    pub fn from_merges(gz: &[u8], length: Length, cleaning: Cleaning) -> Result<Tokenizer, String> {
+    pub(super) fn from_merges(gz: &[u8], length: Length, cleaning: Cleaning) -> Result<Tokenizer, String> {
         const MERGES: usize = 49152 - 256 - 2;
         let mut text = String::new();
         let mut reader = flate2::read::GzDecoder::new(gz).take(1 << 26);
@@ -132,7 +137,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// The tokenizer's own file does not fit the text, for instance when it has no token for what is unknown.
-    pub fn encode(&self, text: &str) -> Result<Tokens, String> {
+    pub(super) fn encode(&self, text: &str) -> Result<Tokens, String> {
         let text = clean(text, self.cleaning);
         let most = self.length.most;
         let mut ids = match &self.method {
@@ -163,7 +168,7 @@ impl Tokenizer {
     }
 
     /// Whether it knows this lower-case word as a whole, or which word it may be a slip of.
-    pub fn look_up(&self, word: &str) -> Known<'_> {
+    pub(super) fn look_up(&self, word: &str) -> Known<'_> {
         match &self.method {
             Method::WordPiece(wordpiece) => wordpiece.look_up(word),
             Method::Library { .. } => Known::No,

@@ -20,7 +20,7 @@ use super::{ort, rten};
 
 /// What a blank input of a tower is.
 #[derive(Debug, Clone, Copy)]
-pub enum Sample {
+pub(super) enum Sample {
     Pixels([usize; 4]),
     Tokens([usize; 2]),
 }
@@ -73,7 +73,13 @@ fn seconds_for(weights: u64, numbers: u64) -> u64 {
 ///
 /// # Errors
 /// What is wrong with it, for a message.
-pub fn pass(graph: &Path, ends: &Ends, choice: Choice, sample: Sample, folder: Option<&Path>) -> Result<(), String> {
+pub(super) fn pass(
+    graph: &Path,
+    ends: &Ends,
+    choice: Choice,
+    sample: Sample,
+    folder: Option<&Path>,
+) -> Result<(), String> {
     let Some(program) = PROGRAM.get().filter(|_| choice.device == Device::Cpu) else { return Ok(()) };
     let engine = match choice.first(ends) {
         // Loading says why, which the child could not.
@@ -180,7 +186,7 @@ fn heard(told: &Value) -> Option<(Ends, Choice, Sample)> {
     Some((ends, Choice { engine, device: Device::Cpu, use_ }, sample))
 }
 
-/// Does what [`pass`] asked for, if this process is such a child. To be called before anything else.
+/// Makes the first run of a graph that another process asked for, if this process is such a child. To be called before anything else.
 pub fn asked() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next()? != ARGUMENT {

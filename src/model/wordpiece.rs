@@ -10,19 +10,19 @@ use unicode_normalization::char::is_combining_mark;
 use super::spelling::{self, Known};
 
 /// The id that counts for nothing.
-pub const PAD: i32 = 0;
+const PAD: i32 = 0;
 /// The id of a word that no pieces make up.
 const UNKNOWN: i32 = 1;
 /// A longer word is unknown; it is no word, and looking for its pieces would take quadratic time.
 const LONGEST_WORD: usize = 100;
 
 /// A tokenizer over a vocabulary of one piece a line, where the line number is the id.
-pub struct WordPiece {
+pub(super) struct WordPiece {
     ids: HashMap<Cow<'static, str>, i32>,
 }
 
 impl WordPiece {
-    pub fn new(vocabulary: Cow<'static, str>) -> Result<WordPiece, String> {
+    pub(super) fn new(vocabulary: Cow<'static, str>) -> Result<WordPiece, String> {
         // One allocation for the whole table: building it is a good part of a short query's time.
         let mut ids: HashMap<Cow<'static, str>, i32> = HashMap::with_capacity(vocabulary.len() / 7);
         match vocabulary {
@@ -36,7 +36,7 @@ impl WordPiece {
     }
 
     /// The ids of a text's pieces.
-    pub fn encode(&self, text: &str) -> Vec<i32> {
+    pub(super) fn encode(&self, text: &str) -> Vec<i32> {
         let mut ids = Vec::new();
         for word in words(text) {
             self.encode_word(&word, &mut ids);
@@ -45,7 +45,7 @@ impl WordPiece {
     }
 
     /// Whether this lower-case word is one piece, or which one it may be a slip of.
-    pub fn look_up(&self, word: &str) -> Known<'_> {
+    pub(super) fn look_up(&self, word: &str) -> Known<'_> {
         match self.ids.contains_key(word) {
             true => Known::Whole,
             false => spelling::nearest(word, self.ids.iter().map(|(word, id)| (word.as_ref(), *id))),

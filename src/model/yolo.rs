@@ -43,6 +43,7 @@ impl Default for Detection {
 pub struct Box {
     /// Its place among the labels.
     pub class: usize,
+    /// How sure the model is, from 0 to 1.
     pub score: f32,
     /// Left, top, right and bottom in pixels of the upright picture.
     pub xyxy: [f32; 4],
@@ -50,7 +51,7 @@ pub struct Box {
 
 /// What an exporter wrote into `metadata_props`.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Told {
+pub(super) struct Told {
     /// `detect`, `classify`, …; YOLOv5 does not tell it.
     pub task: Option<String>,
     /// Height and width of the input.
@@ -63,7 +64,7 @@ pub struct Told {
 
 impl Told {
     /// What is told of a YOLO model; `None` where this is none.
-    pub fn read(metadata: &BTreeMap<String, String>) -> Option<Told> {
+    pub(super) fn read(metadata: &BTreeMap<String, String>) -> Option<Told> {
         // Both exporters write these two, and no other is known to.
         if !metadata.contains_key("stride") || !metadata.contains_key("names") {
             return None;
@@ -89,7 +90,7 @@ impl Told {
 ///
 /// # Errors
 /// It is neither.
-pub fn names(text: &str) -> Result<Vec<String>, String> {
+pub(super) fn names(text: &str) -> Result<Vec<String>, String> {
     let not_understood = || "its metadata `names` is not understood".to_string();
     let text_of = |value: &Value| match value {
         Value::String(name) => name.clone(),
@@ -104,7 +105,7 @@ pub fn names(text: &str) -> Result<Vec<String>, String> {
 }
 
 /// Names in the order of their numbers, which must be 0, 1, 2 and so on.
-pub fn by_number<'a>(names: impl Iterator<Item = (&'a str, String)>) -> Option<Vec<String>> {
+pub(super) fn by_number<'a>(names: impl Iterator<Item = (&'a str, String)>) -> Option<Vec<String>> {
     let names: BTreeMap<usize, String> =
         names.map(|(number, name)| Some((number.parse().ok()?, name))).collect::<Option<_>>()?;
     let are_all_there = names.keys().enumerate().all(|(i, &number)| i == number);
@@ -113,7 +114,7 @@ pub fn by_number<'a>(names: impl Iterator<Item = (&'a str, String)>) -> Option<V
 
 /// How an output `[batch, rows, columns]` holds boxes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
+pub(super) enum Layout {
     /// A column a box: its middle, width and height, a score for each class, then what other tasks add (YOLOv8, 9, 11).
     Columns,
     /// A row a box: its middle, width and height, whether anything is there, a score for each class (YOLOv3, 5, 7).
@@ -126,7 +127,11 @@ pub enum Layout {
 ///
 /// # Errors
 /// It fits none, or does not tell how many classes there are.
-pub fn layout(shape: &[Option<usize>], told: Option<&Told>, names: Option<usize>) -> Result<(Layout, usize), String> {
+pub(super) fn layout(
+    shape: &[Option<usize>],
+    told: Option<&Told>,
+    names: Option<usize>,
+) -> Result<(Layout, usize), String> {
     let &[_, rows, columns] = shape else {
         return Err(format!("its output has {} axes; boxes have 3", shape.len()));
     };
@@ -172,7 +177,7 @@ pub fn layout(shape: &[Option<usize>], told: Option<&Told>, names: Option<usize>
 
 /// The frame that pictures of one model are put into.
 #[derive(Debug, Clone, Copy)]
-pub struct Frame {
+pub(super) struct Frame {
     pub width: u32,
     pub height: u32,
 }
@@ -182,7 +187,7 @@ pub struct Frame {
 ///
 /// # Errors
 /// The output is of another shape than the model said.
-pub fn boxes(
+pub(super) fn boxes(
     output: &Output,
     (layout, classes): (Layout, usize),
     options: &Detection,

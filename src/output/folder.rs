@@ -17,7 +17,7 @@ use crate::table::{Images, Inputs, Table, column};
 ///
 /// # Errors
 /// One lies in it.
-pub fn refuse_inputs(
+pub(crate) fn refuse_inputs(
     inputs: &mut Inputs,
     folder: &Path,
     others: &[&PathBuf],
@@ -36,7 +36,7 @@ pub fn refuse_inputs(
 ///
 /// # Errors
 /// It does.
-pub fn refuse_row(within: &mut Within, images: &Images, row: usize) -> Result<(), Failure> {
+pub(crate) fn refuse_row(within: &mut Within, images: &Images, row: usize) -> Result<(), Failure> {
     match images.path(row) {
         Some(path) if images.bytes(row).is_none() && images.error(row).is_none() => Ok(within.refuse_row(path)?),
         _ => Ok(()),
@@ -48,7 +48,7 @@ pub fn refuse_row(within: &mut Within, images: &Images, row: usize) -> Result<()
 ///
 /// # Errors
 /// They cannot be read, or `look` fails.
-pub fn read_twice(
+pub(crate) fn read_twice(
     inputs: &Inputs,
     filter: Option<&Filter>,
     progress: &mut dyn Progress,

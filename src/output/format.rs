@@ -2,6 +2,7 @@
 
 /// How results are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[expect(missing_docs, reason = "the help shows a value's name, which says all")]
 pub enum Format {
     /// Aligned columns, for people
     Table,
@@ -18,6 +19,6 @@ pub enum Format {
 }
 
 /// A number through its shortest decimal form: 0.7 is 0.7, not 0.699999988079071.
-pub fn number(x: f32) -> serde_json::Value {
+pub(crate) fn number(x: f32) -> serde_json::Value {
     x.to_string().parse::<f64>().unwrap_or(f64::NAN).into()
 }

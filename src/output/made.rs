@@ -19,7 +19,9 @@ pub struct Made {
     pub source: Digest,
     /// BLAKE3 of the new bytes.
     pub content: Digest,
+    /// Of the new picture, in pixels.
     pub width: u32,
+    /// Of the new picture, in pixels.
     pub height: u32,
     /// Number of the new bytes.
     pub length: u64,
@@ -27,12 +29,12 @@ pub struct Made {
 
 impl Made {
     /// All but the hash of the new bytes, for a journal.
-    pub fn note(&self) -> String {
+    pub(crate) fn note(&self) -> String {
         format!("{} {} {}", blake3::Hash::from_bytes(self.source).to_hex(), self.width, self.height)
     }
 
     /// Reads a note of an image of these bytes.
-    pub fn parse(note: &str, content: Digest) -> Option<Made> {
+    fn parse(note: &str, content: Digest) -> Option<Made> {
         let mut parts = note.split(' ');
         let source = *blake3::Hash::from_hex(parts.next()?).ok()?.as_bytes();
         let (width, height) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
@@ -42,7 +44,7 @@ impl Made {
 
 /// Pictures that earlier runs made in the same way.
 #[derive(Debug)]
-pub struct Known {
+pub(crate) struct Known {
     /// The footer's key for how pictures were made, and what it must say.
     key: &'static str,
     settings: String,
@@ -54,18 +56,18 @@ pub struct Known {
 
 impl Known {
     /// Knows nothing so far; `settings` are what a manifest has in its footer for `key`.
-    pub fn new(key: &'static str, settings: impl Into<String>) -> Known {
+    pub(crate) fn new(key: &'static str, settings: impl Into<String>) -> Known {
         Known { key, settings: settings.into(), files: HashMap::new(), sound: HashMap::new() }
     }
 
     /// Whether what a manifest with this footer names was made in the same way.
-    pub fn is_alike(&self, footer: &Provenance) -> bool {
+    pub(crate) fn is_alike(&self, footer: &Provenance) -> bool {
         let is = |key: &str, value: &str| footer.get(key) == Some(value);
         is("version", env!("CARGO_PKG_VERSION")) && is(self.key, &self.settings)
     }
 
     /// Learns of a picture, and of its file where it has one of its own.
-    pub fn insert(&mut self, file: Option<&str>, made: Made) {
+    pub(crate) fn insert(&mut self, file: Option<&str>, made: Made) {
         if made.source == made.content {
             self.sound.insert(start(&made.source), (made.width, made.height));
         }
@@ -75,26 +77,26 @@ impl Known {
     }
 
     /// Learns of a picture of these bytes from a journal.
-    pub fn note(&mut self, file: Option<&str>, content: Digest, note: &str) {
+    pub(crate) fn note(&mut self, file: Option<&str>, content: Digest, note: &str) {
         if let Some(made) = Made::parse(note, content) {
             self.insert(file, made);
         }
     }
 
     /// The facts of a picture's file that was made from these bytes and is still what it was.
-    pub fn up_to_date(&self, folder: &Folder, file: &str, source: &Digest) -> Option<Made> {
+    pub(crate) fn up_to_date(&self, folder: &Folder, file: &str, source: &Digest) -> Option<Made> {
         let made = self.files.get(&hash(file)).filter(|made| made.source == *source)?;
         folder.has(file, &made.content).map(|length| Made { length, ..*made })
     }
 
     /// Width and height of a picture whose bytes were kept by an earlier run, which found it sound.
-    pub fn sound(&self, source: &Digest) -> Option<(u32, u32)> {
+    pub(crate) fn sound(&self, source: &Digest) -> Option<(u32, u32)> {
         self.sound.get(&start(source)).copied()
     }
 }
 
 /// What the columns of a manifest say of its pictures.
-pub struct Facts {
+pub(crate) struct Facts {
     sources: Vec<Option<Digest>>,
     contents: Vec<Option<Digest>>,
     widths: Int32Array,
@@ -103,7 +105,7 @@ pub struct Facts {
 
 impl Facts {
     /// Of some rows, where they have sizes.
-    pub fn of(rows: &RecordBatch) -> Option<Facts> {
+    pub(crate) fn of(rows: &RecordBatch) -> Option<Facts> {
         let ints = |name| column::ints(rows, name).ok().flatten();
         let hashes = |name| read_hashes(rows, name).unwrap_or_else(|_| vec![None; rows.num_rows()]);
         Some(Facts {
@@ -115,12 +117,12 @@ impl Facts {
     }
 
     /// The digest of a picture's bytes.
-    pub fn content(&self, row: usize) -> Option<Digest> {
+    pub(crate) fn content(&self, row: usize) -> Option<Digest> {
         self.contents[row]
     }
 
     /// All of a picture, but the number of its bytes.
-    pub fn made(&self, row: usize) -> Option<Made> {
+    pub(crate) fn made(&self, row: usize) -> Option<Made> {
         let (source, content) = self.sources[row].zip(self.contents[row])?;
         let (width, height) = (self.widths.value(row).cast_unsigned(), self.heights.value(row).cast_unsigned());
         Some(Made { source, content, width, height, length: 0 })

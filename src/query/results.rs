@@ -21,10 +21,13 @@ use crate::words::{cell, printable};
 /// One query's hits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
+    /// The question as it was written.
     pub query: String,
+    /// What it was made of.
     pub terms: Vec<Weighted>,
     /// The rank of the first hit.
     pub first_rank: u32,
+    /// The rows that were found, best first.
     pub hits: Vec<Hit>,
 }
 
@@ -44,6 +47,7 @@ pub struct Looks {
 /// Columns that are named: those of results, and of the table that was searched.
 #[derive(Debug)]
 pub struct Columns {
+    /// In the order in which they are shown.
     pub names: Vec<String>,
     /// Those of the table, with a row for each hit in the order of the groups.
     pub table: RecordBatch,
@@ -51,12 +55,12 @@ pub struct Columns {
 
 impl Columns {
     /// Whether results have a column of this name themselves; the others are the table's.
-    pub fn is_own(name: &str) -> bool {
+    pub(super) fn is_own(name: &str) -> bool {
         OWN.contains(&name)
     }
 
     /// A table without columns.
-    pub fn nothing(rows: usize) -> RecordBatch {
+    pub(super) fn nothing(rows: usize) -> RecordBatch {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options).expect("nothing is sound")
     }

@@ -27,7 +27,7 @@ use crate::progress::Progress;
 /// let names: Vec<&str> = found.hits.iter().filter_map(|hit| hit.label.as_deref()).collect();
 /// assert_eq!(names.len(), 5);
 /// assert!(names.contains(&"Growlithe") || names.contains(&"Houndour"), "{names:?}");
-/// # Ok::<(), pokedex::failure::Failure>(())
+/// # Ok::<(), pokedex::Failure>(())
 /// ```
 pub struct Session(Searched);
 

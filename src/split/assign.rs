@@ -21,7 +21,7 @@ pub struct Ratios([f64; 3]);
 
 impl Ratios {
     /// Whether the split is to get anything.
-    pub fn has(self, split: Split) -> bool {
+    pub(super) fn has(self, split: Split) -> bool {
         self.0[split as usize] > 0.0
     }
 }
@@ -61,7 +61,7 @@ impl fmt::Display for Ratios {
 /// What is known of one image: its content's hash, of which 64 bits do (equal ones would only stay together), its class,
 /// and the split that it has already and keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Item {
+pub(crate) struct Item {
     pub content: u64,
     pub class: u32,
     pub kept: Option<Split>,
@@ -69,7 +69,7 @@ pub struct Item {
 
 /// The splits of items.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Assignment {
+pub(crate) struct Assignment {
     /// The split of each item, in their order.
     pub splits: Vec<Split>,
     /// Units whose items keep splits on several sides.
@@ -93,7 +93,7 @@ pub struct Assignment {
 ///
 /// # Panics
 /// There are not as many items as numbers in `groups`.
-pub fn assign(items: &[Item], mut groups: Groups, ratios: Ratios, seed: u64) -> Assignment {
+pub(crate) fn assign(items: &[Item], mut groups: Groups, ratios: Ratios, seed: u64) -> Assignment {
     let mut order: Vec<u32> = (0..u32::try_from(items.len()).expect("fewer than 2^32 images")).collect();
     let item = |place: u32| &items[place as usize];
     order.sort_unstable_by_key(|&place| item(place).content);
@@ -230,7 +230,7 @@ impl Kept {
 }
 
 /// How many of `size` images train, validation and test get: whole numbers by the largest remainder.
-pub fn quotas(size: usize, ratios: Ratios) -> [isize; 3] {
+pub(crate) fn quotas(size: usize, ratios: Ratios) -> [isize; 3] {
     let mut quotas = [0isize; 3];
     let wanted = PRIORITY.into_iter().filter(|&s| ratios.has(s));
     if size <= wanted.clone().count() {

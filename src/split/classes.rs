@@ -29,7 +29,7 @@ pub(super) struct Classes {
 
 impl Classes {
     /// The class of a row, to be shown.
-    pub fn name(&self, batch: &RecordBatch, row: usize) -> String {
+    pub(super) fn name(&self, batch: &RecordBatch, row: usize) -> String {
         let column = self.column.as_ref().and_then(|name| batch.column_by_name(name));
         let text = column.and_then(|column| arrow_cast::cast(&column.slice(row, 1), &DataType::Utf8).ok());
         let text = text.filter(|text| text.is_valid(0));
@@ -37,7 +37,7 @@ impl Classes {
     }
 
     /// Says how many rows have no value in the column, and what can be done about it unless somebody chose that column.
-    pub fn warn_of_nameless(&self, is_chosen: bool, progress: &dyn Progress) {
+    pub(super) fn warn_of_nameless(&self, is_chosen: bool, progress: &dyn Progress) {
         if let Some(column) = self.column.as_ref().filter(|_| self.nameless > 0) {
             let rows = words::rows(self.nameless);
             let (have, are) = if self.nameless == 1 { ("has", "is") } else { ("have", "are") };
@@ -61,7 +61,7 @@ pub(super) struct Untrained {
 
 impl Untrained {
     /// The classes of the first `rows` items, of which all have their splits.
-    pub fn of(items: &[Item], splits: &[Split], rows: usize, ratios: Ratios) -> Untrained {
+    pub(super) fn of(items: &[Item], splits: &[Split], rows: usize, ratios: Ratios) -> Untrained {
         let mut classes = HashSet::new();
         if ratios.has(Split::Train) {
             classes.extend(items[..rows].iter().map(|item| item.class).filter(|&class| class > 0));
@@ -75,14 +75,14 @@ impl Untrained {
     }
 
     /// Keeps the name of a row's class, if it is one of them and not too many are named.
-    pub fn look(&mut self, class: u32, name: impl FnOnce() -> String) {
+    pub(super) fn look(&mut self, class: u32, name: impl FnOnce() -> String) {
         if self.names.len() < NAMES && self.classes.remove(&class) {
             self.names.push(name());
         }
     }
 
     /// Names them.
-    pub fn warn(&self, progress: &dyn Progress) {
+    pub(super) fn warn(&self, progress: &dyn Progress) {
         if self.count > 0 {
             let more = if self.count > self.names.len() { ", …" } else { "" };
             let (count, names) =

@@ -103,7 +103,7 @@ impl Stage for Look {
 
 impl Look {
     /// What the options ask for, of a table that is still to be read.
-    pub fn new(options: &Options, table: &Table) -> Look {
+    pub(super) fn new(options: &Options, table: &Table) -> Look {
         Look {
             least: options.min_size,
             perceptual: options.near_copies.is_some(),
@@ -113,7 +113,7 @@ impl Look {
     }
 
     /// Says how many pictures nobody can look at any more, when the table has been read to its end.
-    pub fn warn_of_unseen(&self, progress: &dyn Progress) {
+    pub(super) fn warn_of_unseen(&self, progress: &dyn Progress) {
         let unseen = self.unseen.load(Ordering::Relaxed);
         if unseen > 0 {
             let rows = words::rows(unseen);

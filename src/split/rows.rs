@@ -42,7 +42,7 @@ impl Kept {
     ///
     /// # Errors
     /// The table cannot be read, lacks the columns, or has splits of other names.
-    pub fn earlier(table: Table) -> Result<Kept, Failure> {
+    pub(super) fn earlier(table: Table) -> Result<Kept, Failure> {
         table.require(column::CONTENT_HASH)?;
         table.require(column::SPLIT)?;
         let mut splits = Vec::new();
@@ -137,7 +137,7 @@ impl Rows {
     ///
     /// # Errors
     /// There is no room in `TMPDIR`.
-    pub fn new(wanted: Wanted, table: &str) -> Result<Rows, Failure> {
+    pub(super) fn new(wanted: Wanted, table: &str) -> Result<Rows, Failure> {
         let vectors = wanted.vectors.as_deref().map(|column| Vectors::new(table, column)).transpose()?;
         Ok(Rows {
             wanted,
@@ -158,7 +158,7 @@ impl Rows {
     ///
     /// # Errors
     /// The table cannot be read, or a column is of another type than it should be.
-    pub fn look_at_earlier(&mut self, table: Table) -> Result<(), Failure> {
+    pub(super) fn look_at_earlier(&mut self, table: Table) -> Result<(), Failure> {
         let own: HashSet<u64> = self.contents.iter().copied().collect();
         for batch in table {
             let batch = batch?;
@@ -204,7 +204,7 @@ impl Rows {
     ///
     /// # Errors
     /// There is no room in `TMPDIR`.
-    pub fn join_copies(
+    pub(super) fn join_copies(
         &mut self,
         reach: u32,
         cosine: impl FnOnce(Option<&str>) -> Option<f32>,
@@ -235,7 +235,7 @@ impl Rows {
     }
 
     /// Joins rows of one group, and says how many groups there are.
-    pub fn join_groups(&mut self, groups: &mut Groups) -> usize {
+    pub(super) fn join_groups(&mut self, groups: &mut Groups) -> usize {
         let column = std::mem::take(&mut self.groups);
         let mut first = vec![None; column.numbers.len() + 1];
         for (row, group) in (0..).zip(column.rows).filter(|(_, group)| *group > 0) {
@@ -245,7 +245,7 @@ impl Rows {
     }
 
     /// Joins copies that were drawn from a picture with that.
-    pub fn join_parents(&self, groups: &mut Groups) {
+    pub(super) fn join_parents(&self, groups: &mut Groups) {
         let first: HashMap<u64, u32> = self.copies.iter().map(|&(row, parent)| (parent, row)).collect();
         for &(row, parent) in &self.copies {
             groups.join(first[&parent], row);
@@ -258,12 +258,12 @@ impl Rows {
     }
 
     /// How many take part: those that are written, and behind them those of an earlier table.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.contents.len()
     }
 
     /// How many are written.
-    pub fn written(&self) -> usize {
+    pub(super) fn written(&self) -> usize {
         self.written
     }
 
@@ -272,7 +272,7 @@ impl Rows {
     ///
     /// # Errors
     /// The column that was asked for is empty.
-    pub fn into_items(self) -> Result<(Vec<Item>, Classes), Failure> {
+    pub(super) fn into_items(self) -> Result<(Vec<Item>, Classes), Failure> {
         let [first, second] = self.classes;
         // Whether a row that is written has a value: an earlier table does not settle what the class is.
         let has = |column: &Column| column.rows.iter().take(self.written).any(|&number| number > 0);

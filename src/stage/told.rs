@@ -16,7 +16,9 @@ const NAMED_FLAWS: u64 = 20;
 /// How many rows a stage has seen, and how many of them it skipped.
 #[derive(Debug, Default)]
 pub struct Tally {
+    /// All that were seen.
     pub rows: u64,
+    /// Those that could not be processed.
     pub skipped: u64,
     /// Processed, though something is wrong with their pictures.
     pub flawed: u64,

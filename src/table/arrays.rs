@@ -13,7 +13,8 @@ impl Vectors {
     /// All of them as one array, rows × dimension, where they lie side by side and no row lacks one; nothing is copied.
     ///
     /// ```
-    /// use pokedex::table::{Source, Table, column};
+    /// use pokedex::Table;
+    /// use pokedex::table::column;
     ///
     /// let table = Table::open("pokedex:".as_ref())?;
     /// let batch = table.into_iter().next().expect("1025 rows")?;
@@ -49,8 +50,7 @@ impl Table {
     /// use pokedex::indexing::{self, Options};
     /// use pokedex::progress::Silent;
     /// use pokedex::query::{self, Limits, Question, Session};
-    /// use pokedex::stage::Work;
-    /// use pokedex::table::Table;
+    /// use pokedex::{Table, Work};
     ///
     /// let rows = array![[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]];
     /// let table = Table::of_vectors("mine", ["east", "between", "north"], rows.view())?;
@@ -60,7 +60,7 @@ impl Table {
     /// let question = Question::of_vector("up", array![0.1, 0.9].view());
     /// let found = session.ask(&question, &Limits { top: 2, ..Limits::default() }, &Silent)?;
     /// assert_eq!([&*found.hits[0].key, &*found.hits[1].key], ["north", "between"]);
-    /// # Ok::<(), pokedex::failure::Failure>(())
+    /// # Ok::<(), pokedex::Failure>(())
     /// ```
     ///
     /// # Errors

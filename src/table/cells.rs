@@ -110,6 +110,7 @@ impl<'a> Cells<'a> {
         })
     }
 
+    /// A cell as JSON: lists are arrays, structs and maps are objects, and what is missing or no finite number is null.
     pub fn json(&self, row: usize) -> Value {
         if self.is_null(row) {
             return Value::Null;

@@ -63,7 +63,7 @@ pub fn is_one(folder: &Path) -> bool {
 ///
 /// # Errors
 /// An export was not finished there, or the manifest cannot be read.
-pub fn find(folder: &Path, except: Option<&Path>) -> Result<Option<Table>, Error> {
+pub(super) fn find(folder: &Path, except: Option<&Path>) -> Result<Option<Table>, Error> {
     match manifest(folder)? {
         Some(manifest) if is_export(&manifest) => open(folder, except).map(Some),
         // Its paths are those that `augment` was given, and may have been carried elsewhere with it.
@@ -78,7 +78,7 @@ pub fn find(folder: &Path, except: Option<&Path>) -> Result<Option<Table>, Error
 ///
 /// # Errors
 /// One is, or was.
-pub fn require_finished(folder: &Path) -> Result<(), Error> {
+pub(super) fn require_finished(folder: &Path) -> Result<(), Error> {
     if folder.join(JOURNAL).is_file() { Err(Error::Unfinished { folder: folder.into() }) } else { Ok(()) }
 }
 

@@ -18,7 +18,7 @@ use arrow_schema::{DataType, Field, Fields, Metadata, Schema, SchemaRef};
 use super::types::{conform, plain};
 use super::{Error, Provenance, column, wide};
 use crate::notes;
-pub use anchor::Anchor;
+pub(super) use anchor::Anchor;
 use cells::{fitting, fixed, image, paths_of, text};
 
 /// The footer's key for the command whose folder the table is the manifest of. Who reads the table does not inherit it:
@@ -26,7 +26,7 @@ use cells::{fitting, fixed, image, paths_of, text};
 pub const FOLDER: &str = "folder";
 
 /// How batches of a table are put into the dialect.
-pub struct Reading {
+pub(super) struct Reading {
     pub schema: SchemaRef,
     name: String,
     columns: Vec<Column>,
@@ -61,7 +61,7 @@ enum Change {
 }
 
 /// The dialect's reading of a schema, and what its footer says of where the table came from.
-pub fn of(name: &str, raw: &Schema, anchor: Option<Anchor>) -> (Reading, Provenance) {
+pub(super) fn of(name: &str, raw: &Schema, anchor: Option<Anchor>) -> (Reading, Provenance) {
     let is_ours = |key: &str| key.strip_prefix("pokedex.").is_some_and(|key| key != FOLDER);
     let ours = raw.metadata().iter().filter(|(key, _)| is_ours(key));
     let provenance = Provenance(ours.map(|(key, value)| (key.clone(), value.clone())).collect());
@@ -131,7 +131,7 @@ fn say_once(name: &str, what: &str, columns: &[String], line: impl FnOnce(String
 
 impl Reading {
     /// A batch of the table in the dialect.
-    pub fn put(&mut self, batch: &RecordBatch) -> Result<RecordBatch, Error> {
+    pub(super) fn put(&mut self, batch: &RecordBatch) -> Result<RecordBatch, Error> {
         let mut columns = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
             if matches!(column.change, Change::New) {

@@ -19,21 +19,26 @@ pub enum Fault {
     LabelMissing,
     /// Labels without a picture.
     LabelOrphan,
+    /// A line of labels that cannot be read.
     LabelSyntax,
     /// A box outside the picture, for which a tool leaves the picture out.
     LabelRange,
     /// A box that reaches beyond the picture, or is none, which a tool takes.
     LabelBeyond,
+    /// A class in labels that there is not.
     LabelClass,
+    /// A line of labels that stands there twice.
     LabelRepeated,
     /// A number in a name, and another in the labels.
     LabelAndId,
+    /// A box that is none.
     Box,
 }
 
 /// One thing that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
+    /// What kind of wrong it is.
     pub fault: Fault,
     /// The file, named from the data set's folder.
     pub file: String,

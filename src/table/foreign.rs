@@ -3,7 +3,7 @@
 use super::Error;
 
 /// The error for what is no table; `hint` is the command for what could be one of the pictures or lists that stages take.
-pub fn not_a_table(name: &str, start: &[u8], hint: &str) -> Error {
+pub(super) fn not_a_table(name: &str, start: &[u8], hint: &str) -> Error {
     let sql = |reader: &str| format!("duckdb -c \"copy (from {reader}('{name}')) to 'table.parquet'\"");
     let python = |code: &str| format!("python3 -c \"{code}\"");
     let (found, hint) = match start {

@@ -23,7 +23,9 @@ const BATCH_ROWS: usize = 256;
 /// A stage's arguments, not yet looked at.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs {
+    /// Tables, folders, image files, lists of paths, `-` or `pokedex:`, as a person names them.
     pub paths: Vec<PathBuf>,
+    /// Where the rows of files get `id` and `label` from.
     pub ids: IdSource,
     /// Keys of a list of paths are relative to this folder.
     pub root: Option<PathBuf>,

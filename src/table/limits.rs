@@ -16,7 +16,7 @@ use parquet::file::reader::{ChunkReader, Length};
 use crate::io::At;
 
 /// A table of more columns was made by mistake: rows that became columns.
-pub const MOST_COLUMNS: usize = 10_000;
+pub(super) const MOST_COLUMNS: usize = 10_000;
 /// Structs and lists in each other, which the reader follows by recursion.
 const MOST_DEPTH: usize = 100;
 /// Bytes of a page, once unfolded, unless it is not much larger than it was.
@@ -32,12 +32,12 @@ const HEADER: usize = 4096;
 const MOST_HEADER: usize = 16 << 20;
 
 /// A Parquet file whose headers are looked at on their way to the reader.
-pub struct Chunks(At);
+pub(super) struct Chunks(At);
 
 impl Chunks {
     /// # Errors
     /// Its footer is damaged, or claims what cannot be.
-    pub fn new(file: At) -> Result<Chunks, ParquetError> {
+    pub(super) fn new(file: At) -> Result<Chunks, ParquetError> {
         check_footer(&file)?;
         Ok(Chunks(file))
     }
@@ -67,7 +67,7 @@ impl ChunkReader for Chunks {
 
 /// A reader of a page whose header is looked at when it is read, and not before: the library asks for a reader behind
 /// the header, too, where it has read that already, and reads nothing from it.
-pub struct Page {
+pub(crate) struct Page {
     file: At,
     start: u64,
     reader: Option<Chain<Cursor<Vec<u8>>, At>>,
@@ -133,7 +133,7 @@ fn rows_of(message: arrow_ipc::Message<'_>) -> Option<arrow_ipc::RecordBatch<'_>
 }
 
 /// Whether an Arrow message brings compressed buffers.
-pub fn is_compressed(message: arrow_ipc::Message<'_>) -> bool {
+pub(super) fn is_compressed(message: arrow_ipc::Message<'_>) -> bool {
     rows_of(message).is_some_and(|rows| rows.compression().is_some())
 }
 
@@ -141,7 +141,7 @@ pub fn is_compressed(message: arrow_ipc::Message<'_>) -> bool {
 ///
 /// # Errors
 /// It cannot be.
-pub fn check_message(bytes: &[u8], metadata: i32) -> Result<(), &'static str> {
+pub(super) fn check_message(bytes: &[u8], metadata: i32) -> Result<(), &'static str> {
     const MOST: u64 = 2 << 30;
     let wrong = "a compressed part of it claims what cannot be: it is damaged";
     let start = if bytes.starts_with(&[0xff; 4]) { 8 } else { 4 };

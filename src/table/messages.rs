@@ -13,7 +13,7 @@ const MOST_DESCRIBED: u32 = 64 << 20;
 const CONTINUATION: [u8; 4] = [0xff; 4];
 
 /// A stream as the library may read it.
-pub struct Messages<R> {
+pub(super) struct Messages<R> {
     stream: R,
     /// What of a message was looked at and not read on yet.
     held: Cursor<Vec<u8>>,
@@ -28,7 +28,7 @@ impl<R: Read> Messages<R> {
     ///
     /// # Errors
     /// The stream cannot be read, or ends too early.
-    pub fn new(stream: R) -> io::Result<(Messages<R>, Vec<String>)> {
+    pub(super) fn new(stream: R) -> io::Result<(Messages<R>, Vec<String>)> {
         let mut messages = Messages { stream, held: Cursor::default(), body: 0, finished: false };
         messages.advance()?;
         let start = if messages.held.get_ref().starts_with(&CONTINUATION) { 8 } else { 4 };

@@ -16,6 +16,7 @@ use crate::notes;
 
 /// The column of the table that a metadata CSV is joined on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[expect(missing_docs, reason = "the help shows a value's name, which says all")]
 pub enum JoinOn {
     #[default]
     Id,
@@ -62,6 +63,7 @@ pub struct MetadataReport {
     pub unused: usize,
     /// Rows of the table, and those of them that have a line.
     pub rows: u64,
+    /// See `rows`.
     pub matched: u64,
     /// What stands in a row without a line, and in a line without a row.
     pub examples: (Option<String>, Option<String>),

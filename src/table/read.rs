@@ -17,7 +17,9 @@ type Batches = Box<dyn Iterator<Item = Result<RecordBatch, Error>> + Send>;
 pub struct Table {
     /// What to call it in a message: its path or `standard input`.
     pub name: String,
+    /// The columns of every batch.
     pub schema: SchemaRef,
+    /// What its footer says of how it was made.
     pub provenance: Provenance,
     /// Number of rows, where it is known before reading.
     pub rows: Option<u64>,
@@ -52,7 +54,7 @@ impl Table {
     ///
     /// # Errors
     /// One cannot be opened, or their columns differ.
-    pub fn concatenate(mut tables: Vec<Table>) -> Result<Table, Error> {
+    pub(super) fn concatenate(mut tables: Vec<Table>) -> Result<Table, Error> {
         if tables.len() == 1 {
             return Ok(tables.remove(0));
         }

@@ -23,7 +23,7 @@ use decode::{arrow_file, delimited, gave_up, parquet, stream};
 const LOOK: usize = 4096;
 
 /// Which columns are read.
-pub type Wanted<'w> = Option<&'w dyn Fn(&str) -> bool>;
+type Wanted<'w> = Option<&'w dyn Fn(&str) -> bool>;
 
 /// Where a table can be read from again and again: a file, or a pipe, spooled to an unlinked file.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ enum Format {
 }
 
 /// What a name leads to.
-pub enum Found {
+pub(super) enum Found {
     Table(Source),
     /// A stream that nobody has read yet, which costs no disk where it is read but once.
     Stream(Table),
@@ -72,7 +72,7 @@ impl Source {
     ///
     /// # Errors
     /// It cannot be read, or is empty.
-    pub fn find(path: &Path, root: Option<&Path>) -> Result<Found, Error> {
+    pub(super) fn find(path: &Path, root: Option<&Path>) -> Result<Found, Error> {
         if path == Path::new(species::TABLE_NAME) {
             return Ok(Found::Table(Source::own(species::TABLE_NAME, species::TABLE)));
         }
@@ -179,7 +179,7 @@ impl Source {
     }
 
     /// As it is: its paths are not looked for elsewhere.
-    pub fn unanchored(self) -> Source {
+    fn unanchored(self) -> Source {
         Source { anchor: None, ..self }
     }
 
@@ -230,7 +230,7 @@ impl Table {
     ///
     /// # Errors
     /// As [`Table::open`].
-    pub fn found(path: &Path, wanted: Wanted) -> Result<Table, Error> {
+    pub(super) fn found(path: &Path, wanted: Wanted) -> Result<Table, Error> {
         let file = io::open_file(path).map_err(|source| io::Error::Read { path: path.to_path_buf(), source })?;
         Source::of(&path.display().to_string(), file, "")?.table(wanted)
     }

@@ -3,8 +3,11 @@
 /// A part of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Split {
+    /// What a model learns from.
     Train,
+    /// What is chosen by while it learns.
     Validation,
+    /// What it is judged by in the end.
     Test,
 }
 

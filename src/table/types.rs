@@ -9,7 +9,7 @@ use arrow_cast::CastOptions;
 use arrow_schema::{ArrowError, DataType, Field, TimeUnit};
 
 /// The dialect's type for values of a type; `None` where no program but its own reads them.
-pub fn plain(t: &DataType) -> Option<DataType> {
+pub(super) fn plain(t: &DataType) -> Option<DataType> {
     use DataType as T;
     Some(match t {
         T::Dictionary(_, value) => match plain(value)? {
@@ -52,7 +52,7 @@ pub(super) const STRICT: CastOptions<'static> =
     CastOptions { safe: false, format_options: arrow_cast::display::FormatOptions::new() };
 
 /// The values under another type.
-pub fn conform(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
+pub(super) fn conform(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
     use DataType as T;
     if array.data_type() == to {
         return Ok(array.clone());
@@ -128,7 +128,7 @@ fn near(array: &ArrayRef) -> ArrayRef {
 }
 
 /// A type for the values of two tables that are read as one; `None` where there is none.
-pub fn common(a: &DataType, b: &DataType) -> Option<DataType> {
+pub(super) fn common(a: &DataType, b: &DataType) -> Option<DataType> {
     use DataType as T;
     if a == b {
         return Some(a.clone());

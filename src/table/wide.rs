@@ -15,13 +15,13 @@ use arrow_schema::{ArrowError, DataType, Schema};
 const MARK: &str = "pokedex.int128";
 
 /// Puts the schema in the first message of a stream right; the columns with such numbers.
-pub fn in_message(message: &mut [u8]) -> Vec<String> {
+pub(super) fn in_message(message: &mut [u8]) -> Vec<String> {
     let places = places(arrow_ipc::root_as_message(message).ok().and_then(|message| message.header_as_schema()));
     rewrite(message, places)
 }
 
 /// Puts the schema in the footer of a file right; the columns with such numbers.
-pub fn in_footer(footer: &mut [u8]) -> Vec<String> {
+pub(super) fn in_footer(footer: &mut [u8]) -> Vec<String> {
     let places = places(arrow_ipc::root_as_footer(footer).ok().and_then(|footer| footer.schema()));
     rewrite(footer, places)
 }
@@ -49,7 +49,7 @@ fn rewrite(schema: &mut [u8], places: Vec<(String, usize, usize)>) -> Vec<String
 }
 
 /// The schema with these fields marked.
-pub fn mark(schema: &Schema, wide: &[String]) -> Schema {
+pub(super) fn mark(schema: &Schema, wide: &[String]) -> Schema {
     let field = |field: &Arc<arrow_schema::Field>| match wide.contains(field.name()) {
         true => {
             Arc::new(field.as_ref().clone().with_metadata([(MARK, "")].into_iter().collect::<arrow_schema::Metadata>()))
@@ -60,12 +60,12 @@ pub fn mark(schema: &Schema, wide: &[String]) -> Schema {
 }
 
 /// The type that a marked field is read as.
-pub fn of(field: &arrow_schema::Field) -> Option<DataType> {
+pub(super) fn of(field: &arrow_schema::Field) -> Option<DataType> {
     field.metadata().contains_key(MARK).then_some(DataType::Decimal128(38, 0))
 }
 
 /// The numbers of a marked field.
-pub fn numbers(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+pub(super) fn numbers(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     let bytes = array.as_fixed_size_binary_opt().filter(|bytes| bytes.value_length() == 16);
     let bytes = bytes.ok_or_else(|| ArrowError::SchemaError("no numbers of 128 bits".into()))?;
     let number = |bytes: Option<&[u8]>| Some(i128::from_le_bytes(bytes?.try_into().ok()?));

@@ -41,6 +41,7 @@ const IMAGE_BLOCK_BYTES: usize = 256 << 20;
 
 /// How a table travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[expect(missing_docs, reason = "the help shows a value's name, which says all")]
 pub enum StreamFormat {
     #[default]
     Parquet,

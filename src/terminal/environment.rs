@@ -8,7 +8,7 @@ impl Protocol {
     ///
     /// # Errors
     /// Why nothing should be drawn.
-    pub fn guess(variable: Variable) -> Result<Protocol, &'static str> {
+    pub(crate) fn guess(variable: Variable) -> Result<Protocol, &'static str> {
         let set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
         let term = variable("TERM").unwrap_or_default();
         if term.is_empty() || term == "dumb" {
@@ -54,7 +54,7 @@ fn graphics(term: &str, variable: Variable) -> Option<Protocol> {
 
 impl Colours {
     /// What the environment says.
-    pub fn guess(variable: Variable) -> Colours {
+    pub(crate) fn guess(variable: Variable) -> Colours {
         let is = |name: &str, values: &[&str]| variable(name).is_some_and(|value| values.contains(&value.as_str()));
         let term = variable("TERM").unwrap_or_default();
         let all = is("COLORTERM", &["truecolor", "24bit"])

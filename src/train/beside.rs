@@ -14,7 +14,7 @@ use crate::io;
 use crate::table::{Table, column};
 
 /// A table with more vectors for the same keys: they wait in a temporary file, of which memory knows where each row is.
-pub struct Beside {
+pub(super) struct Beside {
     pub features: HashMap<String, Feature>,
     pub dimensions: HashMap<String, usize>,
     file: File,
@@ -26,7 +26,7 @@ pub struct Beside {
 impl Beside {
     /// # Errors
     /// The table cannot be read, has none of the columns, or its vectors are no good.
-    pub fn read(path: &Path, wanted: &[&String]) -> Result<Beside, Failure> {
+    pub(super) fn read(path: &Path, wanted: &[&String]) -> Result<Beside, Failure> {
         let table = Table::open(path)?;
         let (name, provenance) = (table.name.clone(), table.provenance.clone());
         let columns: Vec<String> = wanted.iter().filter(|column| table.has(column)).map(|c| (*c).clone()).collect();
@@ -67,7 +67,7 @@ impl Beside {
     }
 
     /// The vectors of a key, column after column.
-    pub fn get(&self, key: &str) -> Result<Option<HashMap<&str, Vec<f32>>>, io::Error> {
+    pub(super) fn get(&self, key: &str) -> Result<Option<HashMap<&str, Vec<f32>>>, io::Error> {
         let Some(place) = self.places.get(&hash(key)) else { return Ok(None) };
         let length: usize = self.columns.iter().map(|column| self.dimensions[column]).sum();
         let mut bytes = vec![0; length * 4];

@@ -10,7 +10,7 @@ use crate::model::cache::own::Kind;
 
 /// Where a training that may be killed keeps what it can go on with: a file in the user's cache, named by a digest over
 /// all that the head follows from.
-pub struct Checkpoint {
+pub(super) struct Checkpoint {
     file: Option<PathBuf>,
     last: Instant,
 }
@@ -20,12 +20,12 @@ const EVERY: Duration = Duration::from_secs(10);
 
 impl Checkpoint {
     /// Keeps nothing.
-    pub fn none() -> Checkpoint {
+    pub(super) fn none() -> Checkpoint {
         Checkpoint { file: None, last: Instant::now() }
     }
 
     /// The place for this sample and plan.
-    pub fn of(sample: &Sample, plan: &str) -> Checkpoint {
+    pub(super) fn of(sample: &Sample, plan: &str) -> Checkpoint {
         let name = || -> Result<String, io::Error> {
             let mut hasher = blake3::Hasher::new();
             let mut bytes = Vec::new();
@@ -49,13 +49,13 @@ impl Checkpoint {
     }
 
     /// What an earlier run left, if anything.
-    pub fn open(self) -> (Option<Saved>, Checkpoint) {
+    pub(super) fn open(self) -> (Option<Saved>, Checkpoint) {
         let saved = self.file.as_ref().and_then(|file| std::fs::read(file).ok());
         (saved.and_then(|bytes| serde_json::from_slice(&bytes).ok()), self)
     }
 
     /// Keeps where a training stands; a failure to do so is none of the training.
-    pub fn keep(&mut self, state: &Saved) {
+    pub(super) fn keep(&mut self, state: &Saved) {
         let Some(file) = self.file.as_ref().filter(|_| self.last.elapsed() >= EVERY) else { return };
         self.last = Instant::now();
         if let (Ok(_), Ok(bytes)) = (Kind::Training.make(), serde_json::to_vec(state)) {
@@ -64,7 +64,7 @@ impl Checkpoint {
     }
 
     /// Removes what is kept.
-    pub fn remove(&self) {
+    pub(super) fn remove(&self) {
         if let Some(file) = &self.file {
             let _ = std::fs::remove_file(file);
         }

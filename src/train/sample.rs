@@ -16,7 +16,7 @@ use crate::words::{left_out, printable, rows};
 use gather::Gather;
 
 /// Rows to learn from and rows to choose by, and what was met on the way.
-pub struct Sample {
+pub(super) struct Sample {
     pub features: Vec<Feature>,
     pub classes: Vec<Class>,
     pub train: Rows,
@@ -36,7 +36,7 @@ impl Sample {
     ///
     /// # Errors
     /// A column is missing, vectors are no good or of two models, nothing is there to learn from.
-    pub fn read(table: Table, options: &Options, progress: &mut dyn Progress) -> Result<Sample, Failure> {
+    pub(super) fn read(table: Table, options: &Options, progress: &mut dyn Progress) -> Result<Sample, Failure> {
         let columns = &options.columns;
         let name = table.name.clone();
         table.require(&options.target.column())?;
@@ -87,7 +87,7 @@ impl Sample {
     ///
     /// # Errors
     /// No validation row has a class that could have been learnt: the classes were divided instead of the images.
-    pub fn report(&self, name: &str, progress: &dyn Progress) -> Result<(), Failure> {
+    pub(super) fn report(&self, name: &str, progress: &dyn Progress) -> Result<(), Failure> {
         if self.without_vector > 0 {
             progress.warn(&format!("{name}: {}", left_out(self.without_vector)));
         }

@@ -20,7 +20,7 @@ Examples:
   pokedex index info photos.parquet
   pokedex index info photos.parquet --verify
   pokedex index info photos.parquet --json | jq .recall")]
-pub struct Info {
+pub(super) struct Info {
     /// The index's table
     index: PathBuf,
 
@@ -34,7 +34,7 @@ pub struct Info {
 }
 
 impl Info {
-    pub fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
+    pub(super) fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let info = indexing::Info::of(&self.index, self.verify)?;
         let mut sink = Sink::open(&Target::Stdout, false)?;
         let failed = |e| Failure::from(crate::io::Error::Stdout(e));

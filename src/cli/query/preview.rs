@@ -22,7 +22,7 @@ const MOST_OPENED: usize = 20;
 
 /// What is done with the hits' pictures.
 #[derive(Debug, Args)]
-pub struct Pictures {
+pub(super) struct Pictures {
     /// Draw the hits' pictures below the table, if standard output is a terminal; with =PROTOCOL always
     #[arg(
         long,
@@ -54,7 +54,7 @@ enum Preview {
 
 impl Pictures {
     /// The format of the results: a table where pictures are asked for that are drawn in any case.
-    pub fn format(&self, format: Option<Format>) -> Result<Option<Format>, Failure> {
+    pub(super) fn format(&self, format: Option<Format>) -> Result<Option<Format>, Failure> {
         match (self.preview, format) {
             (None | Some(Preview::Auto), format) => Ok(format),
             (Some(_), None | Some(Format::Table)) => Ok(Some(Format::Table)),
@@ -70,7 +70,7 @@ impl Pictures {
     ///
     /// # Errors
     /// Standard output fails; no picture can be opened. A picture that cannot be drawn is named where it would be.
-    pub fn show(
+    pub(super) fn show(
         &self,
         groups: &[Group],
         format: Option<Format>,

@@ -29,7 +29,7 @@ const CARDS: [(&str, &str); 7] = [
 ];
 
 /// The page; `curve` is the number of a run and how its training went.
-pub fn html(evaluation: &Evaluation, curve: Option<(i32, &[Point])>, pairs: &[Pair]) -> String {
+pub(super) fn html(evaluation: &Evaluation, curve: Option<(i32, &[Point])>, pairs: &[Pair]) -> String {
     let title = format!("Evaluation of {}", evaluation.name());
     let mut html = String::from("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
     html.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");

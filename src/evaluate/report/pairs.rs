@@ -14,7 +14,7 @@ const PAIRS: usize = 12;
 const EDGE: u32 = 120;
 
 /// A class taken for another, with a picture of each.
-pub struct Pair {
+pub(super) struct Pair {
     pub truth: u32,
     pub prediction: u32,
     pub count: u64,
@@ -25,7 +25,7 @@ pub struct Pair {
 }
 
 /// A row to show.
-pub struct Shown {
+pub(super) struct Shown {
     pub key: String,
     pub score: Option<f64>,
     /// A small JPEG, where the picture can be read.
@@ -35,7 +35,7 @@ pub struct Shown {
 }
 
 /// The classes that were most often taken for others.
-pub fn worst(sample: &Sample) -> Vec<Pair> {
+pub(super) fn worst(sample: &Sample) -> Vec<Pair> {
     let wrong = |&((truth, prediction), _): &((u32, u32), u64)| truth != prediction && prediction != NO_CLASS;
     let mut worst: Vec<((u32, u32), u64)> = sample.confusion().into_iter().filter(wrong).collect();
     worst.sort_by_key(|&(pair, count)| (std::cmp::Reverse(count), pair));
@@ -44,7 +44,7 @@ pub fn worst(sample: &Sample) -> Vec<Pair> {
 }
 
 /// Picks a mistake of every pair, and an example of every class that something was taken for.
-pub struct Picker<'a> {
+pub(super) struct Picker<'a> {
     names: &'a [String],
     pairs: &'a mut [Pair],
     /// Where a pair is, and which pairs end in a class.
@@ -53,7 +53,7 @@ pub struct Picker<'a> {
 }
 
 impl<'a> Picker<'a> {
-    pub fn new(names: &'a [String], pairs: &'a mut [Pair]) -> Picker<'a> {
+    pub(super) fn new(names: &'a [String], pairs: &'a mut [Pair]) -> Picker<'a> {
         let mut mistakes = HashMap::new();
         let mut examples: HashMap<u32, Vec<usize>> = HashMap::new();
         for (at, pair) in pairs.iter().enumerate() {
@@ -64,7 +64,7 @@ impl<'a> Picker<'a> {
     }
 
     /// Looks at a row of this number.
-    pub fn look(&mut self, row: u64, answer: &Answer) {
+    pub(super) fn look(&mut self, row: u64, answer: &Answer) {
         let place = |name: &str| self.names.binary_search_by(|own| own.as_str().cmp(name)).ok();
         let number = |name: &str| place(name).and_then(|at| u32::try_from(at).ok());
         let (Some(truth), best) = (answer.truth.and_then(number), answer.best.and_then(number)) else { return };
@@ -90,7 +90,7 @@ impl<'a> Picker<'a> {
 ///
 /// # Errors
 /// The predictions cannot be read again.
-pub fn read_pictures(evaluation: &Evaluation, pairs: &mut [Pair]) -> Result<(), Failure> {
+pub(super) fn read_pictures(evaluation: &Evaluation, pairs: &mut [Pair]) -> Result<(), Failure> {
     let predictions = &evaluation.predictions;
     let mut wanted: HashMap<u64, Vec<&mut Shown>> = HashMap::new();
     for shown in pairs.iter_mut().flat_map(|pair| [&mut pair.mistake, &mut pair.example]).flatten() {

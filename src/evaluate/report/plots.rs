@@ -119,7 +119,7 @@ fn scale(most: f64) -> (f64, Vec<f64>) {
 const FIFTHS: [f64; 6] = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0];
 
 /// Accuracy over score by bins, with the diagonal on which a calibrated classifier lies.
-pub fn reliability(bins: &[Bin; BINS]) -> String {
+pub(super) fn reliability(bins: &[Bin; BINS]) -> String {
     let axes = Axes::new(300.0, (0.0, 1.0), (0.0, 1.0));
     let mut drawn = String::new();
     let edge = |i: usize| i as f64 / BINS as f64;
@@ -144,7 +144,7 @@ pub fn reliability(bins: &[Bin; BINS]) -> String {
 }
 
 /// How many rows each bin has.
-pub fn bin_counts(bins: &[Bin; BINS]) -> String {
+pub(super) fn bin_counts(bins: &[Bin; BINS]) -> String {
     let most = bins.iter().map(|bin| bin.rows).max().unwrap_or(0);
     let axes = Axes::new(150.0, (0.0, 1.0), (0.0, most.max(1) as f64 * 1.18));
     let edge = |i: usize| i as f64 / BINS as f64;
@@ -172,7 +172,7 @@ fn short(count: u64) -> String {
 }
 
 /// The share of errors over the share of rows that is accepted; `now`: where the rejections of the table put it.
-pub fn risk_coverage(points: &[RiskPoint], now: Option<(f64, f64)>) -> String {
+pub(super) fn risk_coverage(points: &[RiskPoint], now: Option<(f64, f64)>) -> String {
     // The first few rows jump between 0 and 1; what they reach must not flatten all the rest.
     let settled = points.iter().filter(|p| p.coverage >= 0.02 || points.len() < 50);
     let most = settled.map(|p| p.risk).chain(now.map(|(_, risk)| risk)).fold(0.0, f64::max);
@@ -204,7 +204,7 @@ pub fn risk_coverage(points: &[RiskPoint], now: Option<(f64, f64)>) -> String {
 }
 
 /// Training and validation loss by iteration, and validation accuracy where it is known.
-pub fn training(points: &[Point]) -> Vec<String> {
+pub(super) fn training(points: &[Point]) -> Vec<String> {
     let of = |value: fn(&Point) -> Option<f64>| -> Vec<(f64, f64)> {
         let known = points.iter().filter_map(|p| Some((f64::from(p.iteration), value(p)?)));
         known.filter(|(_, y)| y.is_finite()).collect()
@@ -231,7 +231,7 @@ pub fn training(points: &[Point]) -> Vec<String> {
 }
 
 /// Counts of truth (lines) and prediction (columns), darker where more of the line's rows are.
-pub fn heat_map(lines: &[&str], columns: &[&str], count: impl Fn(usize, usize) -> u64) -> String {
+pub(super) fn heat_map(lines: &[&str], columns: &[&str], count: impl Fn(usize, usize) -> u64) -> String {
     let cell = (620.0 / columns.len().max(1) as f64).clamp(15.0, 40.0);
     let short = |name: &str| {
         let name = printable(name);

@@ -17,11 +17,11 @@ use crate::io::{self, Folder, Sink};
 use crate::split::{SPLITS, Split};
 
 /// What the pictures are called.
-pub const NAMING: Naming = Naming { names: Names::Stem, boxes: true, classified: false };
+pub(crate) const NAMING: Naming = Naming { names: Names::Stem, boxes: true, classified: false };
 
 /// The layout.
 #[derive(Debug)]
-pub struct Coco;
+pub(crate) struct Coco;
 
 impl Layout for Coco {
     fn file(&self, place: &Place, extension: &str) -> Option<String> {

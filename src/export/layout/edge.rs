@@ -19,7 +19,7 @@ use crate::model::{Fixed, hex};
 use crate::names::folded;
 
 /// What the pictures are called.
-pub const NAMING: Naming = Naming { names: Names::Stem, boxes: false, classified: false };
+pub(crate) const NAMING: Naming = Naming { names: Names::Stem, boxes: false, classified: false };
 
 /// The pictures' folder.
 const CALIBRATION: &str = "calibration";
@@ -30,7 +30,7 @@ const OWN: &[&str] =
 const MOST_ANCHORS: u64 = 1 << 20;
 
 /// The layout.
-pub struct Edge {
+pub(crate) struct Edge {
     model: Fixed,
     anchors: Option<String>,
 }
@@ -40,7 +40,7 @@ impl Edge {
     ///
     /// # Errors
     /// The model takes something else than pixels, its files have names of the bundle's own, or one cannot be read.
-    pub fn open(path: &Path, anchors: Option<&Path>) -> Result<Edge, Error> {
+    pub(crate) fn open(path: &Path, anchors: Option<&Path>) -> Result<Edge, Error> {
         let model = Fixed::open(path).map_err(|problem| Error::Model { path: path.into(), problem })?;
         let mut taken: Vec<String> = OWN.iter().map(|name| (*name).to_string()).collect();
         for file in &model.weights {
@@ -59,26 +59,26 @@ impl Edge {
     }
 
     /// What nothing told of the model.
-    pub fn note(&self) -> Option<&str> {
+    pub(crate) fn note(&self) -> Option<&str> {
         self.model.note.as_deref()
     }
 
     /// What a toolchain may ask for and the file does not say.
-    pub fn lacks(&self) -> Option<&'static str> {
+    pub(crate) fn lacks(&self) -> Option<&'static str> {
         const LACKS: &str =
             "says no shapes of values inside, which nncase wants: onnx.shape_inference or onnxsim adds them";
         (self.model.inner_shapes == 0).then_some(LACKS)
     }
 
     /// What the bundle's model and anchors are known by.
-    pub fn digest(&self) -> String {
+    pub(crate) fn digest(&self) -> String {
         let anchors = self.anchors.as_deref().unwrap_or_default();
         let digest = Sha256::new().chain_update(&self.model.bytes).chain_update(anchors).finalize();
         hex(&digest)[..16].to_string()
     }
 
     /// How pictures are prepared: as the model is fed, but for the numbers that toolchains scale pixels by themselves.
-    pub fn recipe(&self, encoding: Option<Encoding>, quality: u8) -> Recipe {
+    pub(crate) fn recipe(&self, encoding: Option<Encoding>, quality: u8) -> Recipe {
         let preprocess = &self.model.preprocess;
         Recipe {
             size: Some((preprocess.width, preprocess.height)),

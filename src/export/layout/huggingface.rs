@@ -23,14 +23,14 @@ use crate::table::boxes;
 use crate::table::{self, Provenance, StreamFormat, Writer, column};
 
 /// What the pictures are called.
-pub const NAMING: Naming = Naming { names: Names::Stem, boxes: false, classified: false };
+pub(crate) const NAMING: Naming = Naming { names: Names::Stem, boxes: false, classified: false };
 
 /// The footer's key in which `datasets` looks for its features.
 const FEATURES: &str = "huggingface";
 
 /// The layout.
 #[derive(Debug)]
-pub struct HuggingFace {
+pub(crate) struct HuggingFace {
     /// A picture that would make a shard larger than this begins the next one.
     pub shard_bytes: u64,
 }

@@ -13,18 +13,18 @@ use crate::io::Folder;
 use crate::names;
 
 /// What the pictures are called.
-pub const NAMING: Naming = Naming { names: Names::StemInClass, boxes: false, classified: true };
+pub(crate) const NAMING: Naming = Naming { names: Names::StemInClass, boxes: false, classified: true };
 
 /// The layout.
 #[derive(Debug)]
-pub struct ImageFolder {
+pub(crate) struct ImageFolder {
     /// The folder of each class.
     folders: Vec<Box<str>>,
 }
 
 impl ImageFolder {
     /// Names the folders of the classes of a plan.
-    pub fn new(plan: &Plan) -> ImageFolder {
+    pub(crate) fn new(plan: &Plan) -> ImageFolder {
         ImageFolder { folders: names::apart(plan.classes.names().iter().map(String::as_str), str::to_string) }
     }
 }

@@ -16,11 +16,11 @@ use crate::image;
 use crate::io::{self, Folder, Sink};
 
 /// What the pictures are called.
-pub const NAMING: Naming = Naming { names: Names::Dotless, boxes: false, classified: false };
+pub(crate) const NAMING: Naming = Naming { names: Names::Dotless, boxes: false, classified: false };
 
 /// The layout.
 #[derive(Debug)]
-pub struct WebDataset {
+pub(crate) struct WebDataset {
     /// A sample that would make a shard larger than this begins the next one.
     pub shard_bytes: u64,
 }

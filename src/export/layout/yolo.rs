@@ -9,11 +9,11 @@ use crate::io::Folder;
 use crate::split::{SPLITS, Split};
 
 /// What the pictures are called.
-pub const NAMING: Naming = Naming { names: Names::Numbered, boxes: true, classified: true };
+pub(crate) const NAMING: Naming = Naming { names: Names::Numbered, boxes: true, classified: true };
 
 /// The layout.
 #[derive(Debug, Clone)]
-pub struct Yolo {
+pub(crate) struct Yolo {
     /// What the split `validation` is called, in folders.
     pub validation: String,
 }

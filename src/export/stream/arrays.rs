@@ -14,7 +14,7 @@ use crate::words::left_out;
 
 /// The number of rows stands at the beginning of an array, and is known at its end: so the numbers go to a temporary
 /// file first.
-pub fn write(
+pub(super) fn write(
     table: Table,
     selection: &Selection,
     target: &Target,

@@ -11,7 +11,7 @@ use crate::stage::go_on;
 use crate::table::{StreamFormat, Table, Writer, unwritable};
 
 /// Writes Parquet, an Arrow stream to standard output, or a file that is Feather to others.
-pub fn write(
+pub(super) fn write(
     table: Table,
     selection: &Selection,
     target: &Target,

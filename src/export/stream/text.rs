@@ -19,7 +19,12 @@ const LOOK: usize = 256;
 const WIDEST: usize = 60;
 
 /// Cells with something between them.
-pub fn delimited(table: Table, selection: &Selection, sink: Sink, progress: &mut dyn Progress) -> Result<(), Failure> {
+pub(super) fn delimited(
+    table: Table,
+    selection: &Selection,
+    sink: Sink,
+    progress: &mut dyn Progress,
+) -> Result<(), Failure> {
     let delimiter = if selection.format == Format::Csv { b',' } else { b'\t' };
     let columns = selection.chosen(&table.schema, |t| !t.is_nested());
     let failed = sink.failure();
@@ -38,7 +43,12 @@ pub fn delimited(table: Table, selection: &Selection, sink: Sink, progress: &mut
 }
 
 /// An object a line, or an array of them.
-pub fn json(table: Table, selection: &Selection, mut sink: Sink, progress: &mut dyn Progress) -> Result<(), Failure> {
+pub(super) fn json(
+    table: Table,
+    selection: &Selection,
+    mut sink: Sink,
+    progress: &mut dyn Progress,
+) -> Result<(), Failure> {
     let columns = selection.chosen(&table.schema, |t| !(t.is_nested() && column::holds_binary(t)));
     let failed = sink.failure();
     let names: Vec<String> = columns.iter().map(|&i| table.schema.field(i).name().clone()).collect();
@@ -63,7 +73,7 @@ pub fn json(table: Table, selection: &Selection, mut sink: Sink, progress: &mut 
 }
 
 /// For people: columns as wide as the first rows want them.
-pub fn aligned(
+pub(super) fn aligned(
     table: Table,
     selection: &Selection,
     mut sink: Sink,

@@ -9,7 +9,7 @@ use crate::stage::go_on;
 use crate::table::{Table, column};
 
 /// What is said of a vector beside its numbers.
-pub struct Row<'a> {
+pub(crate) struct Row<'a> {
     pub key: &'a str,
     pub id: Option<i32>,
     pub label: Option<&'a str>,
@@ -20,7 +20,7 @@ pub struct Row<'a> {
 ///
 /// # Errors
 /// The column is not there, its vectors are of several models, or `see` fails.
-pub fn each_vector(
+pub(super) fn each_vector(
     table: Table,
     vector_column: &str,
     progress: &mut dyn Progress,

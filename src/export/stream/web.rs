@@ -20,7 +20,7 @@ const MOST_IDS: i32 = 1 << 20;
 
 /// An array of arrays, of which the first is the vector of id 1, as web pages look them up; and beside a file what
 /// there is in it.
-pub fn write(
+pub(super) fn write(
     table: Table,
     selection: &Selection,
     target: &Target,

@@ -25,7 +25,7 @@ pub(super) fn entries(bytes: &[u8]) -> Vec<Entry<'_>> {
 }
 
 /// Whether it is a cursor: it begins as a TGA may.
-pub fn is_cursor(bytes: &[u8]) -> bool {
+pub(crate) fn is_cursor(bytes: &[u8]) -> bool {
     let holds = |entry: &Entry| entry.data.starts_with(PNG) || entry.data.starts_with(&40u32.to_le_bytes());
     bytes.starts_with(&[0, 0, 2, 0]) && entries(bytes).first().is_some_and(holds)
 }

@@ -8,7 +8,7 @@ use fax::maps::{black, white};
 use fax::{BitReader, ByteReader};
 
 /// The first `length` bytes of a strip or tile, or fewer where there are no more; `shape`: width and rows of a fax.
-pub fn unpack(data: &[u8], compression: u64, shape: (usize, usize), length: usize) -> Result<Vec<u8>, String> {
+pub(super) fn unpack(data: &[u8], compression: u64, shape: (usize, usize), length: usize) -> Result<Vec<u8>, String> {
     match compression {
         2..=4 => fax(data, compression, shape),
         5 => lzw(data, length),
@@ -121,7 +121,7 @@ fn blacken(line: &mut [u8], changes: &[u16], columns: u16) {
 }
 
 /// Differences of neighbours to numbers, in their own byte order.
-pub fn add_up(row: &mut [u8], samples: usize, size: usize, big_endian: bool) {
+pub(super) fn add_up(row: &mut [u8], samples: usize, size: usize, big_endian: bool) {
     let step = samples * size;
     for at in (step..row.len() - row.len() % size).step_by(size) {
         let mut carry = 0;
@@ -135,7 +135,7 @@ pub fn add_up(row: &mut [u8], samples: usize, size: usize, big_endian: bool) {
 }
 
 /// Differences of bytes, all highest ones first, to floating point in the file's byte order.
-pub fn add_up_floats(row: &mut [u8], samples: usize, size: usize, big_endian: bool) {
+pub(super) fn add_up_floats(row: &mut [u8], samples: usize, size: usize, big_endian: bool) {
     for at in samples..row.len() {
         row[at] = row[at].wrapping_add(row[at - samples]);
     }
@@ -149,18 +149,18 @@ pub fn add_up_floats(row: &mut [u8], samples: usize, size: usize, big_endian: bo
 }
 
 /// Numbers of a few bits, the highest bit first.
-pub struct Bits<'a> {
+pub(super) struct Bits<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Bits<'a> {
-    pub fn new(bytes: &'a [u8]) -> Bits<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Bits<'a> {
         Bits { bytes, at: 0 }
     }
 
     /// The next number of so many bits, 16 at most; zeros follow the last.
-    pub fn take(&mut self, bits: usize) -> u32 {
+    pub(super) fn take(&mut self, bits: usize) -> u32 {
         let (byte, shift) = (self.at / 8, self.at % 8);
         let at = |place: usize| u32::from(self.bytes.get(byte + place).copied().unwrap_or(0));
         let wide = at(0) << 16 | at(1) << 8 | at(2);

@@ -16,7 +16,7 @@ use crate::matrix::{blend, fast_dot, fast_dots, fast_squared_distances, prefetch
 
 /// How to build an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
+pub(crate) struct Options {
     pub metric: Metric,
     /// More trees: better recall, a larger file, slower.
     pub trees: NonZeroUsize,
@@ -41,7 +41,7 @@ const AHEAD: usize = 2;
 ///
 /// # Errors
 /// The file would have more nodes than the format allows, or `out` fails.
-pub fn build(
+pub(crate) fn build(
     vectors: &Chunked<f32>,
     options: Options,
     out: &mut impl Write,

@@ -31,7 +31,7 @@ impl Annoy {
     ///
     /// # Errors
     /// It cannot be read, or is no index of this dimension and metric, as far as its roots show.
-    pub fn open(path: &Path, dimension: usize, metric: Metric) -> Result<Annoy, Error> {
+    pub(crate) fn open(path: &Path, dimension: usize, metric: Metric) -> Result<Annoy, Error> {
         let bytes = crate::io::map(path).map_err(|source| Error::Read { path: path.into(), source })?;
         Annoy::new(path, bytes, dimension, metric)
     }
@@ -138,7 +138,7 @@ impl Annoy {
     }
 
     /// What to call it in a message.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         self.path.display().to_string()
     }
 
@@ -153,17 +153,17 @@ impl Annoy {
     }
 
     /// Length of the vectors.
-    pub fn dimension(&self) -> usize {
+    pub(crate) fn dimension(&self) -> usize {
         self.dimension
     }
 
     /// Number of trees.
-    pub fn trees(&self) -> usize {
+    pub(crate) fn trees(&self) -> usize {
         self.roots.len()
     }
 
     /// The vector of an item, if there is one of this number.
-    pub fn vector(&self, item: u32) -> Option<&[f32]> {
+    pub(crate) fn vector(&self, item: u32) -> Option<&[f32]> {
         (item < self.items && self.below(item) == 1).then(|| self.numbers(item))
     }
 
@@ -171,7 +171,7 @@ impl Annoy {
     /// by the dot metric. By default it looks at `k` candidates a tree.
     ///
     /// # Errors
-    /// As [`Annoy::candidates`].
+    /// The query has another dimension, or the file is damaged.
     pub fn search(
         &self,
         query: &[f32],
@@ -225,7 +225,7 @@ impl Annoy {
     ///
     /// # Errors
     /// The query has another dimension, or the file is damaged.
-    pub fn candidates(
+    pub(crate) fn candidates(
         &self,
         query: &[f32],
         search_k: usize,

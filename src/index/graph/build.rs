@@ -30,7 +30,7 @@ const LOOKED_FOR_AT_LAST: usize = 512;
 const SIGHT_AT_LAST: usize = 64;
 
 /// The graph of all rows.
-pub fn build(codes: &Codes, options: Options, mut progress: impl FnMut(usize)) -> Graph {
+pub(super) fn build(codes: &Codes, options: Options, mut progress: impl FnMut(usize)) -> Graph {
     let rows = u32::try_from(codes.codes.len()).ok().filter(|rows| *rows < NONE).expect("rows are counted in 32 bits");
     let options = Options { degree: options.degree.max(2), beam: options.beam.max(1), alpha: options.alpha.max(1.0) };
     let next = next_alike(codes);

@@ -33,7 +33,7 @@ impl Graph {
     ///
     /// # Errors
     /// `out` fails.
-    pub fn write(&self, out: &mut impl Write, identity: &str) -> Result<(), Error> {
+    pub(crate) fn write(&self, out: &mut impl Write, identity: &str) -> Result<(), Error> {
         let item = Arc::new(Field::new("item", DataType::UInt32, false));
         let size = i32::try_from(self.rows.width).map_err(|e| ArrowError::InvalidArgumentError(e.to_string()))?;
         let lists = Field::new(NEIGHBOURS, DataType::FixedSizeList(item.clone(), size), false);
@@ -65,7 +65,7 @@ impl Graph {
     /// # Errors
     /// The file cannot be read, is no graph, or that of another table. Neighbours that there are not are found by the
     /// searches that meet them.
-    pub fn open(path: &Path, identity: &str) -> Result<Graph, Error> {
+    pub(crate) fn open(path: &Path, identity: &str) -> Result<Graph, Error> {
         let read = |source| crate::io::Error::Read { path: path.into(), source };
         let file = crate::io::map(path).map_err(read)?;
         Graph::read(path.display().to_string(), file, identity)

@@ -6,25 +6,25 @@ use std::collections::BinaryHeap;
 use super::{CHUNK, Lists, SHIFT};
 
 /// What fills a list of neighbours that has room.
-pub const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 
 /// A row and how near it is: ordered by falling similarity, then by row, and packed into one number to be compared fast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Near(u64);
+pub(super) struct Near(u64);
 
 impl Near {
-    pub fn new(similarity: f32, row: u32) -> Near {
+    pub(super) fn new(similarity: f32, row: u32) -> Near {
         let bits = similarity.to_bits();
         // The order of the bits of floats is that of the numbers where they are positive, and reversed where not.
         let rising = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
         Near(u64::from(!rising) << 32 | u64::from(row))
     }
 
-    pub fn row(self) -> u32 {
+    pub(super) fn row(self) -> u32 {
         self.0 as u32
     }
 
-    pub fn similarity(self) -> f32 {
+    pub(super) fn similarity(self) -> f32 {
         let rising = !((self.0 >> 32) as u32);
         f32::from_bits(if rising >> 31 == 1 { rising ^ 1 << 31 } else { !rising })
     }
@@ -33,7 +33,7 @@ impl Near {
 /// A set of rows: a table of the rows themselves, open to the next free slot. It is far smaller than a flag for every row
 /// of a large graph, and stays in the processor's cache.
 #[derive(Debug)]
-pub struct Seen {
+pub(crate) struct Seen {
     slots: Vec<u32>,
     count: usize,
 }
@@ -79,10 +79,10 @@ impl Seen {
 
 /// A node whose list names a node that there is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Astray(pub u32);
+pub(super) struct Astray(pub u32);
 
 /// What a walk goes over.
-pub trait Ground {
+pub(super) trait Ground {
     /// The neighbours of a row; [`NONE`] ends the list early.
     ///
     /// # Errors
@@ -128,7 +128,7 @@ impl<G: Ground> Ground for Level<'_, G> {
 
 /// What a walk needs memory for; kept, so that the next one need not ask for it.
 #[derive(Debug, Default)]
-pub struct Walk {
+pub(super) struct Walk {
     seen: Seen,
     fresh: Vec<u32>,
     /// The best rows met, best first, and whether their neighbours were looked at.
@@ -144,7 +144,7 @@ impl Walk {
     ///
     /// # Errors
     /// Those of `neighbours`.
-    pub fn run<G: Ground>(&mut self, ground: &G, entries: &[u32], width: usize) -> Result<(), Astray> {
+    pub(super) fn run<G: Ground>(&mut self, ground: &G, entries: &[u32], width: usize) -> Result<(), Astray> {
         self.start();
         self.fresh.extend(entries.iter().filter(|row| self.seen.insert(**row)));
         let mut next = 0;
@@ -168,7 +168,7 @@ impl Walk {
     ///
     /// # Errors
     /// Those of the levels.
-    pub fn descend<G: Ground>(
+    pub(super) fn descend<G: Ground>(
         &mut self,
         ground: &G,
         levels: &[Lists],
@@ -231,7 +231,7 @@ impl Walk {
     ///
     /// # Errors
     /// Those of `neighbours`.
-    pub fn run_filtered<G: Ground>(
+    pub(super) fn run_filtered<G: Ground>(
         &mut self,
         ground: &G,
         entries: &[u32],
@@ -269,7 +269,7 @@ impl Walk {
 
 /// Asks for the cache lines of numbers that are needed soon.
 #[inline]
-pub fn prefetch<T>(numbers: &[T]) {
+pub(super) fn prefetch<T>(numbers: &[T]) {
     #[cfg(target_arch = "x86_64")]
     for line in numbers.chunks(64 / size_of::<T>().clamp(1, 64)) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

@@ -86,7 +86,7 @@ impl Folder {
     ///
     /// # Errors
     /// One is there and was not made by an earlier run, or would lie behind a link.
-    pub fn claim<S: AsRef<str> + Sync>(&self, files: &[S], threads: usize) -> Result<(), Error> {
+    pub(crate) fn claim<S: AsRef<str> + Sync>(&self, files: &[S], threads: usize) -> Result<(), Error> {
         let mut last = "";
         for file in files.iter().map(AsRef::as_ref) {
             if !lies_below(file) {
@@ -106,7 +106,7 @@ impl Folder {
     ///
     /// # Errors
     /// It holds others.
-    pub fn require_alone(&self, harmless: impl Fn(&str) -> bool, threads: usize) -> Result<(), Error> {
+    pub(crate) fn require_alone(&self, harmless: impl Fn(&str) -> bool, threads: usize) -> Result<(), Error> {
         let mut files = Vec::new();
         let mut see = |file: &str| {
             let is_hidden = file.rsplit('/').next().is_some_and(|name| name.starts_with('.'));
@@ -164,7 +164,7 @@ impl Folder {
     ///
     /// # Errors
     /// It does, or is no folder.
-    pub fn refuse_links(&self, below: &str) -> Result<(), Error> {
+    pub(crate) fn refuse_links(&self, below: &str) -> Result<(), Error> {
         for end in below.match_indices('/').map(|(at, _)| at).chain((!below.is_empty()).then_some(below.len())) {
             let part = &below[..end];
             if guard(&self.sound).contains(part) {
@@ -186,7 +186,7 @@ impl Folder {
     ///
     /// # Errors
     /// A file cannot be removed.
-    pub fn remove_stale(&self) -> Result<u64, Error> {
+    pub(crate) fn remove_stale(&self) -> Result<u64, Error> {
         let (own, earlier) = (guard(&self.own), &self.earlier);
         let mut removed = 0;
         if earlier.names.is_empty() && earlier.tokens.is_empty() {

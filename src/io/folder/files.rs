@@ -7,7 +7,7 @@ use std::path::{Component, Path};
 use super::Digest;
 
 /// Whether a name stays in its folder: it is of plain parts, with one `/` between them.
-pub fn lies_below(file: &str) -> bool {
+pub(crate) fn lies_below(file: &str) -> bool {
     let mut parts = Path::new(file).components();
     let mut length = 0;
     let plain = parts.all(|part| match part {

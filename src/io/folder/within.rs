@@ -11,7 +11,7 @@ const MOST_PLACES: usize = 1024;
 
 /// Tells which inputs lie in a folder that is to be written, and could be overwritten before they are read.
 #[derive(Debug)]
-pub struct Within {
+pub(crate) struct Within {
     /// The folder as the system names it; `None` where there is none yet.
     canonical: Option<PathBuf>,
     /// Folders of inputs, and whether they lie in this one.
@@ -19,7 +19,7 @@ pub struct Within {
 }
 
 impl Within {
-    pub fn new(folder: &Path) -> Within {
+    pub(crate) fn new(folder: &Path) -> Within {
         Within { canonical: folder.canonicalize().ok(), places: HashMap::new() }
     }
 
@@ -27,7 +27,7 @@ impl Within {
     ///
     /// # Errors
     /// It does.
-    pub fn refuse(&mut self, input: &Path) -> Result<(), Error> {
+    pub(crate) fn refuse(&mut self, input: &Path) -> Result<(), Error> {
         if self.holds(input) { Err(Error::InputInside { path: input.into() }) } else { Ok(()) }
     }
 
@@ -35,7 +35,7 @@ impl Within {
     ///
     /// # Errors
     /// It lies in the folder.
-    pub fn refuse_row(&mut self, path: &str) -> Result<(), Error> {
+    pub(crate) fn refuse_row(&mut self, path: &str) -> Result<(), Error> {
         if self.canonical.is_none() { Ok(()) } else { self.refuse(&table_path(path)) }
     }
 

@@ -14,6 +14,7 @@ use crate::model::identity::short_id;
 
 /// What can go wrong when the cache itself is asked for.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     #[error("there is no folder for a cache")]
     NoFolder,
@@ -43,10 +44,13 @@ pub struct Folder(pub(super) PathBuf);
 /// What is in the cache folder, for people.
 #[derive(Debug)]
 pub struct Contents {
+    /// Where it is.
     pub folder: PathBuf,
     /// Bytes that the vectors take on disk, and may take.
     pub bytes: u64,
+    /// See `bytes`.
     pub limit: u64,
+    /// What is kept of each model.
     pub models: Vec<Kept>,
     /// Files and folders beside the vectors, and their bytes.
     pub others: Vec<(String, u64)>,
@@ -57,6 +61,7 @@ pub struct Contents {
 /// What was removed.
 #[derive(Debug)]
 pub struct Cleared {
+    /// So many were given back to the disk.
     pub bytes: u64,
     /// What has a name of the cache's, and is somebody's or holds something that is.
     pub stay: Vec<PathBuf>,
@@ -68,7 +73,9 @@ pub struct Kept {
     id: i64,
     full: String,
     variant: String,
+    /// How many.
     pub vectors: u64,
+    /// What they take.
     pub bytes: u64,
 }
 

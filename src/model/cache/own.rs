@@ -17,7 +17,7 @@ const MARK: &str = "Signature: 8a477f597d28d172789f06886806bc55
 ";
 
 /// Where what can be made again is kept: `$POKEDEX_CACHE`, else `pokedex` in the user's cache folder.
-pub fn cache_folder() -> Option<PathBuf> {
+pub(crate) fn cache_folder() -> Option<PathBuf> {
     match std::env::var_os("POKEDEX_CACHE").filter(|folder| !folder.is_empty()) {
         Some(folder) => Some(folder.into()),
         None => dirs::cache_dir().map(|folder| folder.join("pokedex")),
@@ -39,9 +39,9 @@ pub enum Kind {
 const DIGITS: usize = 32;
 
 impl Kind {
-    pub const ALL: [Kind; 3] = [Kind::Digests, Kind::Towers, Kind::Training];
+    pub(super) const ALL: [Kind; 3] = [Kind::Digests, Kind::Towers, Kind::Training];
 
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Kind::Digests => "digests",
             Kind::Towers => "towers",
@@ -50,12 +50,12 @@ impl Kind {
     }
 
     /// The folder, whether it is there or not; `None` where the system has no place for a cache.
-    pub fn folder(self) -> Option<PathBuf> {
+    pub(crate) fn folder(self) -> Option<PathBuf> {
         cache_folder().map(|folder| folder.join(self.name()))
     }
 
     /// The folder, made if need be.
-    pub fn make(self) -> io::Result<PathBuf> {
+    pub(crate) fn make(self) -> io::Result<PathBuf> {
         let cache = cache_folder().ok_or_else(|| io::Error::other("there is no cache folder"))?;
         make(&cache)?;
         let folder = cache.join(self.name());
@@ -64,7 +64,7 @@ impl Kind {
     }
 
     /// The name of the file or folder of these digits.
-    pub fn entry(self, hash: &blake3::Hash) -> String {
+    pub(crate) fn entry(self, hash: &blake3::Hash) -> String {
         let digits = &hash.to_hex()[..DIGITS];
         if self == Kind::Training { format!("{digits}.json") } else { digits.into() }
     }
@@ -75,7 +75,7 @@ impl Kind {
     }
 
     /// The program's own files in the folder of this kind in a cache, and the folders that they lie in, after them.
-    pub fn own(self, cache: &Path) -> Vec<PathBuf> {
+    pub(super) fn own(self, cache: &Path) -> Vec<PathBuf> {
         let mut own = Vec::new();
         for entry in entries(&cache.join(self.name())) {
             let (name, path) = (entry.file_name(), entry.path());
@@ -101,7 +101,7 @@ impl Kind {
     }
 
     /// Removes them; whether something is left in the folder that is not the program's.
-    pub fn clear(self, cache: &Path) -> io::Result<bool> {
+    pub(super) fn clear(self, cache: &Path) -> io::Result<bool> {
         let folder = cache.join(self.name());
         for path in self.own(cache) {
             let removed = if is_file(&path) { std::fs::remove_file(&path) } else { std::fs::remove_dir(&path) };
@@ -120,11 +120,11 @@ impl Kind {
 }
 
 /// In a model made ready: by which engine it has run.
-pub const TRIED: &str = "tried-";
+pub(crate) const TRIED: &str = "tried-";
 
 /// Files of a tower (rten maps weights only from files whose names end like the second), and what the name of the folder begins with in which it is being made.
-pub const TOWER: [&str; 2] = ["tower.onnx", "tower.onnx_data"];
-pub const MAKING: &str = ".making-";
+pub(crate) const TOWER: [&str; 2] = ["tower.onnx", "tower.onnx_data"];
+pub(crate) const MAKING: &str = ".making-";
 
 /// What is in a folder; nothing where it is a link to one.
 fn entries(folder: &Path) -> impl Iterator<Item = DirEntry> {
@@ -137,7 +137,7 @@ fn is_file(path: &Path) -> bool {
 }
 
 /// Makes a folder of the cache. One that is new, or empty, is marked; in others there may be somebody's things.
-pub fn make(folder: &Path) -> io::Result<()> {
+pub(super) fn make(folder: &Path) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
     if std::fs::read_dir(folder)?.next().is_none() {
         // Without a mark less is cleared.
@@ -147,7 +147,7 @@ pub fn make(folder: &Path) -> io::Result<()> {
 }
 
 /// Whether the program made a folder, or found it empty.
-pub fn is_marked(folder: &Path) -> bool {
+pub(super) fn is_marked(folder: &Path) -> bool {
     let mut start = Vec::new();
     let path = folder.join(TAG);
     let read = is_file(&path) && File::open(&path).and_then(|file| file.take(1 << 10).read_to_end(&mut start)).is_ok();

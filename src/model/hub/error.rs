@@ -8,6 +8,7 @@ use super::short_names::{SHORT_NAMES, nearest_short_name, short_names};
 
 /// What can go wrong between the hub, its cache and the models folder.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "a variant's message says what it is")]
 pub enum Error {
     #[error("{given}: no such short name")]
     ShortName { given: String },

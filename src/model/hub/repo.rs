@@ -8,6 +8,7 @@ use super::short_names::SHORT_NAMES;
 pub struct Repo {
     /// `ORG/NAME`.
     pub id: String,
+    /// A branch, tag or commit.
     pub revision: String,
     /// What to call the model if nobody says otherwise.
     pub name: String,

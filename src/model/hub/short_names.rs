@@ -15,7 +15,7 @@ pub(super) fn short_names() -> [&'static str; SHORT_NAMES.len()] {
 }
 
 /// The short name that a model has here or whose repo is called so.
-pub fn short_name(given: &str) -> Option<&'static str> {
+pub(crate) fn short_name(given: &str) -> Option<&'static str> {
     let is_it = |(name, repo, _): &&(&'static str, &str, &str)| {
         given.eq_ignore_ascii_case(name) || repo.rsplit('/').next().is_some_and(|own| given.eq_ignore_ascii_case(own))
     };
@@ -23,7 +23,7 @@ pub fn short_name(given: &str) -> Option<&'static str> {
 }
 
 /// The short name that is most like what was typed; the repo's own name counts as well.
-pub fn nearest_short_name(given: &str) -> Option<&'static str> {
+pub(crate) fn nearest_short_name(given: &str) -> Option<&'static str> {
     let given = given.to_lowercase();
     let likeness = |name: &str| strsim::jaro_winkler(&given, name);
     SHORT_NAMES

@@ -15,7 +15,7 @@ const INTS: u64 = 7;
 const MOST_STEPS: usize = 8;
 
 /// What is known of a graph's values: the sizes of weights, and where a value comes from that has the sizes of another.
-pub struct Shapes<'a> {
+pub(super) struct Shapes<'a> {
     sizes: HashMap<&'a [u8], Vec<u64>>,
     like: HashMap<&'a [u8], &'a [u8]>,
 }
@@ -25,7 +25,7 @@ impl<'a> Shapes<'a> {
     ///
     /// # Errors
     /// The bytes are no ONNX model.
-    pub fn of(model: &'a [u8]) -> Result<Shapes<'a>, String> {
+    pub(super) fn of(model: &'a [u8]) -> Result<Shapes<'a>, String> {
         let mut shapes = Shapes { sizes: HashMap::new(), like: HashMap::new() };
         for field in Fields(graph_of(model)?) {
             match field? {
@@ -68,7 +68,7 @@ impl<'a> Shapes<'a> {
 ///
 /// # Errors
 /// The bytes are no node.
-pub fn completed<'a>(node: &'a [u8], shapes: &Shapes<'a>) -> Result<Vec<u8>, String> {
+pub(super) fn completed<'a>(node: &'a [u8], shapes: &Shapes<'a>) -> Result<Vec<u8>, String> {
     let operator = name_of(node, 4)?;
     let mut given = Vec::new();
     let mut pads_itself = false;

@@ -16,7 +16,7 @@ use super::wire::{Fields, Value, name_of, put};
 ///
 /// # Errors
 /// The bytes are no ONNX model, have no such output, or a file cannot be written.
-pub fn extract<'a>(
+pub(crate) fn extract<'a>(
     bytes: &'a [u8],
     output: &str,
     external: &dyn Fn(&str) -> Option<&'a [u8]>,

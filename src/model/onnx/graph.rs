@@ -15,7 +15,7 @@ const LOWER: &str = "rten computes its auto_pad SAME_LOWER as SAME_UPPER";
 
 /// A graph's ends, and what else must be known before it is loaded.
 #[derive(Debug, Clone, Default)]
-pub struct Graph {
+pub(crate) struct Graph {
     pub inputs: Vec<Port>,
     pub outputs: Vec<Port>,
     /// Does it compute with 8-bit integers? Then engines differ by more than rounding.
@@ -36,7 +36,7 @@ impl Graph {
     ///
     /// # Errors
     /// The bytes are no ONNX model.
-    pub fn read(bytes: &[u8]) -> Result<Graph, String> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Graph, String> {
         if bytes.starts_with(b"PAR1") || bytes.starts_with(b"ARROW1") {
             return Err("it is a table, not an ONNX model".into());
         }
@@ -111,7 +111,7 @@ impl Graph {
         Ok(found)
     }
 
-    pub fn output(&self, name: &str) -> Option<&Port> {
+    pub(crate) fn output(&self, name: &str) -> Option<&Port> {
         self.outputs.iter().find(|port| port.name == name)
     }
 }

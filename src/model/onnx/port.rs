@@ -4,7 +4,7 @@ use super::wire::{Fields, Value, name_of};
 
 /// A number's type, as far as towers have it at their ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Float32,
     Float16,
     Int32,
@@ -33,7 +33,7 @@ impl Kind {
     }
 
     /// Is it one of floating-point numbers that towers give?
-    pub fn is_float(self) -> bool {
+    pub(crate) fn is_float(self) -> bool {
         matches!(self, Kind::Float32 | Kind::Float16)
     }
 }
@@ -53,7 +53,7 @@ impl std::fmt::Display for Kind {
 
 /// An input or output.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Port {
+pub(crate) struct Port {
     pub name: String,
     pub kind: Kind,
     /// Sizes; `None` where the graph leaves it to the caller.

@@ -11,7 +11,7 @@ use super::wire::{Fields, Value, name_of, put};
 ///
 /// # Errors
 /// The bytes are no ONNX model, or its input has another number of axes.
-pub fn with_shape(bytes: &[u8], input: &str, sizes: &[usize]) -> Result<Vec<u8>, String> {
+pub(crate) fn with_shape(bytes: &[u8], input: &str, sizes: &[usize]) -> Result<Vec<u8>, String> {
     let graph = graph_of(bytes)?;
     let mut named: HashMap<Vec<u8>, usize> = HashMap::new();
     for field in Fields(graph) {
@@ -74,7 +74,7 @@ fn fixed_port(port: &[u8], named: &HashMap<Vec<u8>, usize>) -> Result<Option<Vec
 ///
 /// # Errors
 /// The bytes are no ONNX model.
-pub fn inner_shapes(bytes: &[u8]) -> Result<usize, String> {
+pub(crate) fn inner_shapes(bytes: &[u8]) -> Result<usize, String> {
     let mut count = 0;
     for field in Fields(graph_of(bytes)?) {
         count += usize::from(field?.0 == VALUE_INFO);

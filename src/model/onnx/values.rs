@@ -11,7 +11,7 @@ use super::wire::{Fields, Value, name_of};
 ///
 /// # Errors
 /// The bytes are no ONNX model.
-pub fn value(bytes: &[u8], name: &str) -> Result<Option<Port>, String> {
+pub(crate) fn value(bytes: &[u8], name: &str) -> Result<Option<Port>, String> {
     let graph = graph_of(bytes)?;
     let mut found = None;
     let mut is_made = false;
@@ -33,7 +33,7 @@ pub fn value(bytes: &[u8], name: &str) -> Result<Option<Port>, String> {
 ///
 /// # Errors
 /// The bytes are no ONNX model.
-pub fn values_like(bytes: &[u8], text: &str, most: usize) -> Result<Vec<String>, String> {
+pub(crate) fn values_like(bytes: &[u8], text: &str, most: usize) -> Result<Vec<String>, String> {
     let mut names = Vec::new();
     for field in Fields(graph_of(bytes)?) {
         if let (NODE, Value::Bytes(node)) = field? {
@@ -46,7 +46,7 @@ pub fn values_like(bytes: &[u8], text: &str, most: usize) -> Result<Vec<String>,
 
 /// What a value of a graph is, by the operators that it went through last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// What a `Softmax` gave: the probabilities of classes that exclude each other.
     Softmax,
     /// What a `Sigmoid` gave: a probability for each class.
@@ -60,7 +60,7 @@ pub enum Ending {
 ///
 /// # Errors
 /// The bytes are no ONNX model.
-pub fn ending(bytes: &[u8], output: &str) -> Result<Ending, String> {
+pub(crate) fn ending(bytes: &[u8], output: &str) -> Result<Ending, String> {
     // Of each value the operator that makes it, its place among those that it makes, and what it reads.
     type Maker<'a> = (&'a [u8], usize, Vec<&'a [u8]>);
     let mut makers: HashMap<&[u8], Maker> = HashMap::new();

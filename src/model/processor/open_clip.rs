@@ -10,7 +10,7 @@ use crate::model::preprocess::Preprocess;
 /// How OpenCLIP prepares pictures (`image_transform_v2` for inference), from its `preprocess_cfg`; what is left out is
 /// what OpenAI trained with, and what rclip has for this layout. immich rounds the middle down. `size` is height and width, where the configuration tells
 /// none.
-pub fn open_clip(config: &Value, size: Option<(u32, u32)>, middle: Middle) -> Result<Preprocess, String> {
+pub(crate) fn open_clip(config: &Value, size: Option<(u32, u32)>, middle: Middle) -> Result<Preprocess, String> {
     let at = |key: &str| config.get(key).filter(|value| !value.is_null());
     let told = at("size").map(|size| frame("size", size)).transpose()?;
     let (height, width) = told.or(size).ok_or("nothing tells how many pixels its input has")?;

@@ -8,7 +8,7 @@ use crate::image::{Filter, Fit, Middle};
 use crate::model::preprocess::Preprocess;
 
 /// How timm prepares pictures (`create_transform` for evaluation), from its `pretrained_cfg`.
-pub fn timm(config: &Value) -> Result<Preprocess, String> {
+pub(crate) fn timm(config: &Value) -> Result<Preprocess, String> {
     let fail = |problem: String| format!("pretrained_cfg: {problem}");
     let at = |key: &str| config.get(key).filter(|value| !value.is_null());
     let size = at("input_size").and_then(Value::as_array).filter(|size| size.len() == 3 && size[1] == size[2]);

@@ -8,7 +8,7 @@ use crate::image::Filter;
 pub(super) const LONGEST: u32 = 4096;
 
 /// Height and width: of one number, of a list, or by name.
-pub fn frame(key: &str, value: &Value) -> Result<(u32, u32), String> {
+pub(crate) fn frame(key: &str, value: &Value) -> Result<(u32, u32), String> {
     match value {
         Value::Array(list) if list.len() == 2 => Ok((side(key, &list[0])?, side(key, &list[1])?)),
         Value::Object(sides) if sides.contains_key("height") && sides.contains_key("width") => {

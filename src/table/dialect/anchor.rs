@@ -13,7 +13,7 @@ use crate::{io, notes};
 /// Where the files are that a table names: paths are relative to the folder in which the table was written, and it may
 /// have been carried elsewhere with its pictures.
 #[derive(Debug, Clone)]
-pub struct Anchor {
+pub(crate) struct Anchor {
     /// Where it is looked for first: what somebody said.
     root: Option<PathBuf>,
     /// The table's own.
@@ -37,7 +37,7 @@ enum Place {
 const TRIED: u32 = 64;
 
 impl Anchor {
-    pub fn new(folder: Option<&Path>, root: Option<&Path>) -> Anchor {
+    pub(crate) fn new(folder: Option<&Path>, root: Option<&Path>) -> Anchor {
         let folder = folder.filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_path_buf);
         Anchor { root: root.map(Path::to_path_buf), folder, found: Place::Unknown(0), moved: 0 }
     }

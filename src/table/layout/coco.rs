@@ -104,7 +104,7 @@ impl<'de> Deserialize<'de> for Segmentation {
 }
 
 /// The files of annotations of a folder.
-pub fn annotations(folder: &Path, all: &[Child]) -> Vec<PathBuf> {
+pub(super) fn annotations(folder: &Path, all: &[Child]) -> Vec<PathBuf> {
     let inside = |folder: PathBuf| {
         let files = children(&folder).into_iter().filter(|child| child.ends_with(".json"));
         files.map(move |child| folder.join(child.name)).filter(|path| path.is_file()).collect::<Vec<_>>()
@@ -121,7 +121,7 @@ pub fn annotations(folder: &Path, all: &[Child]) -> Vec<PathBuf> {
     usual.into_iter().chain(exported.filter(|path| path.is_file())).collect()
 }
 
-pub fn open(folder: &Path, findings: &Findings) -> Pictures {
+pub(super) fn open(folder: &Path, findings: &Findings) -> Pictures {
     let mut pictures = Vec::new();
     for path in annotations(folder, &children(folder)) {
         let name = below(folder, &path);

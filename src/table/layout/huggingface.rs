@@ -11,7 +11,7 @@ use crate::table::split::Split;
 use crate::table::{Error, Table, column};
 
 /// The tables of a folder, and of `data/` in it; none where one of them has no pictures.
-pub fn shards(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn shards(folder: &Path) -> Vec<PathBuf> {
     let inside = |folder: PathBuf| {
         let tables = children(&folder).into_iter().filter(|child| child.ends_with(".parquet"));
         tables.map(|child| folder.join(child.name)).filter(|path| path.is_file()).collect::<Vec<_>>()
@@ -27,7 +27,7 @@ pub fn shards(folder: &Path) -> Vec<PathBuf> {
 ///
 /// # Errors
 /// One cannot be read, or their columns differ.
-pub fn open(folder: &Path, shards: &[PathBuf]) -> Result<Table, Error> {
+pub(super) fn open(folder: &Path, shards: &[PathBuf]) -> Result<Table, Error> {
     let one = |path: &PathBuf| {
         let name = below(folder, path);
         let stem = name.rsplit('/').next().unwrap_or_default();

@@ -15,13 +15,13 @@ use crate::table::split::Split;
 const EXTENSIONS: &[&str] = &["jpg", "jpeg", "png", "ppm", "bmp", "pgm", "tif", "tiff", "webp"];
 
 /// The folders of splits: more than one of them, or nothing else, for a class may be called `train`.
-pub fn splits(tops: &[String]) -> Vec<String> {
+pub(super) fn splits(tops: &[String]) -> Vec<String> {
     let splits: Vec<String> = tops.iter().filter(|name| Split::named(name).is_some()).cloned().collect();
     let kinds: BTreeSet<_> = splits.iter().filter_map(|name| Split::named(name)).collect();
     if kinds.len() > 1 || splits.len() == tops.len() { splits } else { Vec::new() }
 }
 
-pub fn open(folder: &Path, findings: &Findings) -> Result<Pictures, Error> {
+pub(super) fn open(folder: &Path, findings: &Findings) -> Result<Pictures, Error> {
     let splits = splits(&folders(folder));
     if !splits.is_empty() {
         for stray in folders(folder).iter().filter(|name| !splits.contains(name)) {

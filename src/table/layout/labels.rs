@@ -12,7 +12,7 @@ const ALLOWED: f32 = 0.01;
 
 /// One thing in a picture.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Label {
+pub(super) struct Label {
     pub class: u32,
     /// Left, top, right and bottom, in parts of the picture.
     pub sides: [f64; 4],
@@ -20,14 +20,14 @@ pub struct Label {
 
 /// Key points of every box: how many there are, and the numbers of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeyPoints {
+pub(super) struct KeyPoints {
     pub count: usize,
     pub numbers: usize,
 }
 
 /// What a label file says. Lines that cannot be read are left out.
 #[derive(Debug, Default, PartialEq)]
-pub struct Labels {
+pub(super) struct Labels {
     pub labels: Vec<Label>,
     pub faults: Vec<(Fault, String)>,
     /// Labels that are more than their boxes: polygons, and key points.
@@ -35,7 +35,7 @@ pub struct Labels {
 }
 
 /// Reads a label file; `classes` are so many, where that is known.
-pub fn parse(bytes: &[u8], classes: Option<usize>, points: Option<KeyPoints>) -> Labels {
+pub(super) fn parse(bytes: &[u8], classes: Option<usize>, points: Option<KeyPoints>) -> Labels {
     let mut read = Labels::default();
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,

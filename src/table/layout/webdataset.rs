@@ -34,13 +34,13 @@ struct Sample {
 }
 
 /// The shards of a folder.
-pub fn shards(folder: &Path, children: &[Child]) -> Vec<PathBuf> {
+pub(super) fn shards(folder: &Path, children: &[Child]) -> Vec<PathBuf> {
     let tars = children.iter().filter(|child| child.ends_with(".tar"));
     // A pipe of that name would wait for ever.
     tars.map(|child| folder.join(&child.name)).filter(|path| path.is_file()).collect()
 }
 
-pub fn open(folder: &Path, findings: &Findings) -> Result<Table, Error> {
+pub(super) fn open(folder: &Path, findings: &Findings) -> Result<Table, Error> {
     let shards = shards(folder, &children(folder));
     if shards.is_empty() {
         return Err(Error::NoImages { name: folder.display().to_string() });

@@ -7,7 +7,7 @@ use saphyr::{ScalarStyle, YamlLoader, YamlOwned};
 
 /// A value.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub(super) enum Value {
     Null,
     /// What is not text by itself: Python's text for it, and what is written.
     Plain {
@@ -21,7 +21,7 @@ pub enum Value {
 
 /// What PyYAML makes of a scalar without quotes.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Bool(bool),
     Int(i64),
     Float(f64),
@@ -29,7 +29,7 @@ pub enum Kind {
 
 /// A document and what is odd about it.
 #[derive(Debug)]
-pub struct Document {
+pub(super) struct Document {
     entries: Vec<(Value, Value)>,
     /// What a person would read otherwise.
     pub odd: Vec<String>,
@@ -43,7 +43,7 @@ impl Document {
     ///
     /// # Errors
     /// PyYAML would stop.
-    pub fn parse(bytes: &[u8]) -> Result<Document, String> {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Document, String> {
         let mut odd = Vec::new();
         let text = decode(bytes, &mut odd);
         refuse_depth(&text)?;
@@ -68,7 +68,7 @@ impl Document {
     }
 
     /// The value of a key; none where it is null.
-    pub fn get(&self, key: &str) -> Option<&Value> {
+    pub(super) fn get(&self, key: &str) -> Option<&Value> {
         let of = |(name, _): &&(Value, Value)| matches!(name, Value::Text(name) if name == key);
         // Ultralytics takes the word None for null.
         let is_none = |value: &Value| *value == Value::Null || *value == Value::Text("None".into());
@@ -78,14 +78,14 @@ impl Document {
 
 impl Document {
     /// Whether a key is there, be it null.
-    pub fn has(&self, key: &str) -> bool {
+    pub(super) fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|(name, _)| matches!(name, Value::Text(name) if name == key))
     }
 }
 
 impl Value {
     /// As Python's `str` writes it; none of a list or a mapping.
-    pub fn text(&self) -> Option<&str> {
+    pub(super) fn text(&self) -> Option<&str> {
         match self {
             Value::Null => Some("None"),
             Value::Plain { python, .. } => Some(python),
@@ -95,7 +95,7 @@ impl Value {
     }
 
     /// As Python's `int` reads it.
-    pub fn int(&self) -> Option<i64> {
+    pub(super) fn int(&self) -> Option<i64> {
         match self {
             Value::Plain { kind: Kind::Int(number), .. } => Some(*number),
             Value::Plain { kind: Kind::Bool(is), .. } => Some(i64::from(*is)),

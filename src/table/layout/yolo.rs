@@ -19,14 +19,14 @@ use crate::table::boxes::Bounds;
 use crate::table::findings::{Fault, Findings};
 use crate::table::split::Split;
 use data::{Data, by_split, classes_txt, read_data, usual};
-pub use data::{class_names, is_data};
+pub(super) use data::{class_names, is_data};
 
 /// What Ultralytics takes for a picture (`IMG_FORMATS`).
 const EXTENSIONS: &[&str] =
     &["avif", "bmp", "dng", "heic", "heif", "jp2", "jpeg", "jpg", "mpo", "png", "tif", "tiff", "webp"];
 
 /// Whether a folder is laid out so.
-pub fn is_one(folder: &Path, children: &[Child]) -> bool {
+pub(super) fn is_one(folder: &Path, children: &[Child]) -> bool {
     let has = |name: &str| folder.join(name).is_dir();
     data_file(folder, children).is_some()
         || has("images") && has("labels")
@@ -51,7 +51,7 @@ fn data_file(folder: &Path, children: &[Child]) -> Option<PathBuf> {
 }
 
 /// The data set of a folder or of a `data.yaml`, and the folder that keys begin at.
-pub fn open(path: &Path, frame: Frame, findings: &Findings) -> Result<(PathBuf, Pictures), Error> {
+pub(super) fn open(path: &Path, frame: Frame, findings: &Findings) -> Result<(PathBuf, Pictures), Error> {
     let (mut folder, file) = match path.is_dir() {
         true => (path.to_path_buf(), data_file(path, &children(path))),
         false => (path.parent().map(Path::to_path_buf).unwrap_or_default(), Some(path.to_path_buf())),

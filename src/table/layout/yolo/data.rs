@@ -19,7 +19,7 @@ pub(super) struct Data {
 }
 
 /// Whether a file describes a data set.
-pub fn is_data(path: &Path) -> bool {
+pub(crate) fn is_data(path: &Path) -> bool {
     let is_yaml =
         path.extension().is_some_and(|end| end.eq_ignore_ascii_case("yaml") || end.eq_ignore_ascii_case("yml"));
     let says = |document: Document| {
@@ -29,7 +29,7 @@ pub fn is_data(path: &Path) -> bool {
 }
 
 /// The names of the classes of a `data.yaml`.
-pub fn class_names(path: &Path) -> Result<Vec<String>, String> {
+pub(crate) fn class_names(path: &Path) -> Result<Vec<String>, String> {
     let document = Document::parse(&read_bytes(path)?)?;
     let wrong = std::cell::RefCell::new(None);
     let names = names(&document, &|problem| _ = wrong.borrow_mut().get_or_insert(problem));
