@@ -55,7 +55,7 @@ pub mod matrix;
 pub mod metrics;
 pub mod model;
 mod names;
-mod notes;
+pub mod notes;
 pub mod output;
 pub mod progress;
 pub mod query;
@@ -66,7 +66,6 @@ pub mod split;
 pub mod stage;
 pub mod table;
 mod terminal;
-
 pub mod train;
 pub mod words;
 

@@ -41,17 +41,17 @@ pub(crate) fn left_out() {
 }
 
 /// What was left out does not matter: somebody said so.
-pub(crate) fn forgive() {
+pub fn forgive() {
     NOTES.lock().unwrap_or_else(std::sync::PoisonError::into_inner).1 = false;
 }
 
 /// Whether inputs were left out.
-pub(crate) fn is_left_out() -> bool {
+pub fn is_left_out() -> bool {
     NOTES.lock().unwrap_or_else(std::sync::PoisonError::into_inner).1
 }
 
 /// All lines in the order of their first mention, but for empty ones; then there are none.
-pub(crate) fn take() -> Vec<String> {
+pub fn take() -> Vec<String> {
     let mut notes = NOTES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     std::mem::take(&mut notes.0).into_iter().map(|note| note.line).filter(|line| !line.is_empty()).collect()
 }
