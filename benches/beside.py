@@ -6,7 +6,7 @@
 Each job is run by the old build and by the new one, by turns, in its own folder. A ratio is the new build's time as a part of
 the old one's: below 1 is faster. Counted is the fastest run of each (what else a machine does only ever adds), with processor
 seconds beside it, which suffer less from company; and the peak of resident memory. Jobs that need ../shared/data are skipped
-where it is not there. Needs numpy and pyarrow. Ends with 1 where a job takes more than --worse (3 %) longer by both clocks.
+where it is not there. Needs numpy, pyarrow and Pillow. Ends with 1 where a job takes more than --worse (3 %) longer by both clocks.
 """
 
 import argparse
@@ -41,6 +41,8 @@ JOBS = [
     ("one exact query", 4, "P index VECTORS --model unknown --kind exact -q -o x.parquet", "P query --id 25 --index x.parquet"),
     ("a thousand exact", 1, "P index VECTORS --model unknown --kind exact -q -o x.parquet", "P query --queries QUERIES --model unknown --index x.parquet --format csv"),
     ("one query, table", 1, "P index VECTORS --model unknown --kind table -q -o t.parquet", "P query --id 25 --index t.parquet"),
+    ("evaluate, a million", 1, "", "P evaluate PREDICTIONS --format json -o f.json"),
+    ("embed, 20,000 files", 1, "", "P embed FILES --ids none --no-cache -o many.parquet"),
     ("export csv", 1, "P index VECTORS --model unknown --kind table -q -o t.parquet", "P export t.parquet --format csv --columns key,id -o t.csv"),
 ]
 
@@ -73,7 +75,24 @@ def inputs(work):
         ids = pa.array(range(1, len(rows) + 1), pa.int32())
         pq.write_table(pa.table({"key": keys, "id": ids, "embedding": flat}), table, row_group_size=8192)
         np.save(queries, vectors.queries(1000))
-    return table, queries
+    predictions = work / "predictions.parquet"
+    if not predictions.exists():
+        rng = np.random.default_rng(5)
+        truth, right, score = rng.integers(0, 200, 1_000_000), rng.random(1_000_000) < 0.8, rng.random(1_000_000).astype(np.float32)
+        best = np.where(right, truth, rng.integers(0, 200, 1_000_000))
+        names = lambda numbers: pa.array(np.char.add("class ", numbers.astype(str)))
+        keys = pa.array(np.char.add("k", np.arange(1_000_000).astype(str)))
+        pq.write_table(pa.table({"key": keys, "label": names(truth), "prediction_1": names(best), "score_1": score}), predictions)
+    files = work / "files"
+    if not files.exists():
+        from PIL import Image
+
+        rng = np.random.default_rng(6)
+        for n in range(20_000):
+            if n % 1000 == 0:
+                (files / f"{n // 1000:02}").mkdir(parents=True)
+            Image.fromarray(rng.integers(0, 255, (8, 8, 3), np.uint8).repeat(4, 0).repeat(4, 1)).save(files / f"{n // 1000:02}/{n:05}.png")
+    return {"VECTORS": table, "QUERIES": queries, "PREDICTIONS": predictions, "FILES": files}
 
 
 def main():
@@ -95,15 +114,15 @@ def main():
         if "DATA" in before + command and not DATA.is_dir():
             print(f"{name:24} skipped: no {DATA}")
             continue
-        table, queries = inputs(arguments.work) if "VECTORS" in before + command else (None, None)
+        made = ("VECTORS", "PREDICTIONS", "FILES")
+        places = inputs(arguments.work) if any(word in before + command for word in made) else {}
         best = {}
         for which, binary in (("old", arguments.old), ("new", arguments.new)):
             shutil.rmtree(arguments.work / which, ignore_errors=True)
             (arguments.work / which).mkdir()
 
         def filled(text, binary):
-            places = {"P ": f"{binary.resolve()} ", "DATA": DATA, "VECTORS": table, "QUERIES": queries}
-            for word, place in places.items():
+            for word, place in {"P ": f"{binary.resolve()} ", "DATA": DATA, **places}.items():
                 text = text.replace(word, str(place))
             return text
 
