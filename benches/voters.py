@@ -75,7 +75,7 @@ def main():
     if not (work / "index.parquet").exists():
         subprocess.run([new, "index", "rows.parquet", "--model", "unknown", "--kind", "exact", "--columns", "label", "-q", "-o", "index.parquet"], cwd=work, check=True)
     if not (work / "head.parquet").exists():
-        subprocess.run([new, "train", "rows.parquet", "--method", "knn", "--validation", "0", "-q", "-o", "head.parquet"], cwd=work, check=True)
+        subprocess.run([new, "train", "rows.parquet", "--method", "knn", "--validation", "0", "--neighbours", "10", "-q", "-o", "head.parquet"], cwd=work, check=True)
     print(f"{'voters':18}{'build':>8}{'s':>8}{'private MB':>12}{'resident MB':>13}  answers")
     ways = {"index": ["--index", "index.parquet"], "table alone": ["--index", "rows.parquet"], "k-NN head": ["--head", "head.parquet"]}
     for name, how in ways.items():

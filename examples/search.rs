@@ -11,6 +11,7 @@ use pokedex::progress::Silent;
 use pokedex::query::{Limits, Options, Question, Session};
 use pokedex::{Failure, Inputs, Work};
 
+#[expect(clippy::print_stdout, reason = "a program of its own")]
 fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let folder = PathBuf::from(arguments.next().unwrap_or_else(|| "photos".into()));
