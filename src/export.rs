@@ -6,7 +6,7 @@
 //! the keys, ids and labels of the rows that are exported, not from their order; a manifest, written last, says of every row
 //! where it is.
 //!
-//! [`stream`] writes a table, or its vectors, to one file. [`data_set`] writes its pictures to a folder: it looks at all rows,
+//! [`stream`](fn@stream) writes a table, or its vectors, to one file. [`data_set`] writes its pictures to a folder: it looks at all rows,
 //! plans what becomes of each, makes the pictures on several threads, and packs and lists them in the order of the rows.
 //!
 //! ```no_run
