@@ -78,13 +78,18 @@ impl<E: Hinted> From<E> for Failure {
     }
 }
 
-/// Makes an error with a method `hint` one that becomes a [`Failure`].
+/// Makes an error with a method `hint`, and perhaps one `is_usage`, one that becomes a [`Failure`].
 macro_rules! hinted {
-    ($error:ty) => {
+    ($error:ty $(, $is_usage:ident)?) => {
         impl $crate::failure::Hinted for $error {
             fn hint(&self) -> Option<String> {
                 <$error>::hint(self)
             }
+            $(
+                fn is_usage(&self) -> bool {
+                    <$error>::$is_usage(self)
+                }
+            )?
         }
     };
 }

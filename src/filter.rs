@@ -129,15 +129,7 @@ pub enum Error {
     Rows { source: arrow_schema::ArrowError },
 }
 
-impl crate::failure::Hinted for Error {
-    fn hint(&self) -> Option<String> {
-        Error::hint(self)
-    }
-
-    fn is_usage(&self) -> bool {
-        Error::is_usage(self)
-    }
-}
+crate::failure::hinted!(Error, is_usage);
 
 impl Error {
     /// What the user can do about it.
