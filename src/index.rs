@@ -19,6 +19,7 @@ mod names;
 mod pack;
 mod packed;
 mod pokedex;
+mod rows;
 mod search;
 mod terms;
 mod unfit;

@@ -16,6 +16,7 @@
 //! holds; `docs/architecture.md` walks through them with one picture.
 //!
 //! - [`cli`]: a door: one file a subcommand, its arguments and its help; the only part that knows the terminal
+//! - [`gallery`]: what pages, servers and agents look at and ask of an index
 //! - [`query`], [`classify`], [`train`], [`evaluate`], [`indexing`], [`export`], [`check`], [`augment`], [`convert`]: stages, by
 //!   subject
 //! - [`scan`], [`split`], [`embed`]: stages of which others use a part
@@ -45,6 +46,7 @@ pub mod evaluate;
 pub mod export;
 pub mod failure;
 pub mod filter;
+pub mod gallery;
 pub mod guard;
 pub mod head;
 pub mod image;

@@ -1,0 +1,215 @@
+//! Questions from outside, and their answers.
+//!
+//! Promises: a question that names a file of this machine is refused; what is noticed while one is read belongs to its answer.
+
+use std::sync::{Mutex, PoisonError};
+
+use ndarray::ArrayView1;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::rows::Cells;
+use super::shown::Discreet;
+use crate::failure::Failure;
+use crate::filter::Filter;
+use crate::index::{Term, Weighted, parse_line};
+use crate::output::format::number;
+use crate::progress::Progress;
+use crate::query::{Group, Limits, Question, Ready, Session};
+
+/// What somebody asks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ask {
+    /// Words and stored rows, as in one line of `query --queries`; files are refused.
+    pub q: Option<String>,
+    /// A picture, as its file's bytes.
+    pub picture: Option<Vec<u8>>,
+    /// A vector of the index's model.
+    pub vector: Option<Vec<f32>>,
+    /// The number of a row, which itself is not found.
+    pub row: Option<u64>,
+    /// Only rows for which this holds are found, in SQL.
+    pub condition: Option<String>,
+    /// How many rows.
+    pub top: u32,
+    /// How many of the best are left out.
+    pub offset: u32,
+    /// Rows with a lower score are left out.
+    pub min_score: Option<f32>,
+    /// Rows much like those before them are avoided: 0 not at all, 1 whatever their score.
+    pub diverse: Option<f32>,
+    /// Each hit says what the terms add to its score.
+    pub explain: bool,
+}
+
+impl Default for Ask {
+    /// The ten best, of nothing yet.
+    fn default() -> Ask {
+        Ask {
+            q: None,
+            picture: None,
+            vector: None,
+            row: None,
+            condition: None,
+            top: 10,
+            offset: 0,
+            min_score: None,
+            diverse: None,
+            explain: false,
+        }
+    }
+}
+
+/// What was found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Answer {
+    /// The question, as it was understood to be written.
+    pub query: String,
+    /// What was noticed while it was read: words that were taken for others, a picture that ends early.
+    pub notes: Vec<String>,
+    /// Whether nothing is really like what was asked for.
+    pub weak: bool,
+    /// What is nearest, best first: `rank`, `score`, `row`, the cells of the row, and `parts` where they were asked for.
+    pub hits: Vec<Map<String, Value>>,
+}
+
+/// A question that was read.
+pub(super) struct Asked {
+    pub(super) ready: Ready,
+    pub(super) limits: Limits,
+    /// The condition as it was written.
+    condition: Option<String>,
+    notes: Vec<String>,
+    /// Whether it is made of words only.
+    words: bool,
+    explain: bool,
+    weak_below: Option<f32>,
+}
+
+impl Asked {
+    /// Whether another question wants as many rows under the same condition.
+    pub(super) fn wants_alike(&self, other: &Asked) -> bool {
+        let wants = |asked: &Asked| {
+            let Limits { top, offset, min_score, diverse, explain, .. } = asked.limits;
+            (top, offset, min_score.map(f32::to_bits), diverse.map(f32::to_bits), explain)
+        };
+        self.condition == other.condition && wants(self) == wants(other)
+    }
+}
+
+/// What is said while a question is read.
+#[derive(Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Progress for Heard {
+    fn warn(&self, message: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(message.into());
+    }
+}
+
+/// Scores of answers to words below which nothing is really like them, of the built-in model: for the Pokédex, whose scores
+/// are fused, and for other tables. Measured by `benches/weak.py`.
+const WEAK_SPECIES: f32 = 0.30;
+const WEAK_ROWS: f32 = 0.12;
+
+/// Reads a question.
+///
+/// # Errors
+/// It is none, names a file, or the index cannot be asked so.
+pub(super) fn read(session: &Session, cells: &Cells, ask: &Ask) -> Result<Asked, Failure> {
+    let heard = Heard::default();
+    let mut parts: Vec<String> = Vec::new();
+    let mut terms: Vec<Weighted> = Vec::new();
+    if let Some(q) = ask.q.as_deref().filter(|q| !q.trim().is_empty()) {
+        terms = parse_line(q)?;
+        refuse_files(&terms)?;
+        parts.push(q.trim().into());
+    }
+    if let Some(row) = ask.row {
+        let key = cells.names(row)?.key;
+        parts.push(format!("key:{key}"));
+        terms.push(Weighted { weight: 1.0, term: Term::Key(key) });
+    }
+    let mut vector = None;
+    if let Some(picture) = &ask.picture {
+        let (seen, flaw) = session.see("the picture", picture)?;
+        if let Some(flaw) = flaw {
+            heard.warn(&format!("the picture: {flaw}"));
+        }
+        parts.push("the picture".into());
+        vector = Some(seen);
+    }
+    if let Some(own) = &ask.vector {
+        if vector.is_some() {
+            return Err(Failure::usage("a picture and a vector: one of them is asked for", "leave the vector out"));
+        }
+        parts.push("the vector".into());
+        vector = Some(own.clone());
+    }
+    let words = vector.is_none() && terms.iter().all(|weighted| matches!(weighted.term, Term::Text(_)));
+    let text = parts.join(" + ");
+    let question = match vector {
+        Some(vector) => Question { text, terms, ..Question::of_vector("", ArrayView1::from(&vector)) },
+        None if terms.is_empty() => {
+            return Err(Failure::usage("nothing is asked for", "q=fire+dog, a picture, a row or a vector"));
+        }
+        None => Question { text, terms, vector: None, model: None },
+    };
+    let limits = Limits {
+        top: ask.top,
+        offset: ask.offset,
+        min_score: ask.min_score,
+        diverse: ask.diverse,
+        filter: ask.condition.as_deref().filter(|text| !text.trim().is_empty()).map(Filter::parse).transpose()?,
+        explain: ask.explain,
+        ..Limits::default()
+    };
+    let ready = session.prepare(std::slice::from_ref(&question), &heard)?.pop().expect("one question was made ready");
+    let own = session.made_by()?.is_some_and(|id| id == crate::model::Model::builtin().id().to_string());
+    let weak = if session.is_pokedex() { WEAK_SPECIES } else { WEAK_ROWS };
+    Ok(Asked {
+        ready,
+        limits,
+        condition: ask.condition.clone(),
+        notes: heard.0.into_inner().unwrap_or_else(PoisonError::into_inner),
+        words,
+        explain: ask.explain,
+        weak_below: own.then_some(weak),
+    })
+}
+
+/// Whoever asks from outside has no files here.
+fn refuse_files(terms: &[Weighted]) -> Result<(), Failure> {
+    let file = terms.iter().find(|weighted| matches!(weighted.term, Term::Image(_) | Term::Vector(_)));
+    match file {
+        None => Ok(()),
+        Some(Weighted { term, .. }) => Err(Failure::usage(
+            format!("{term}: files of this machine cannot be asked by"),
+            "send the picture itself; terms are words, id:25 and key:NAME, joined by + or -",
+        )),
+    }
+}
+
+/// The answer of a group of hits, whose cells are these.
+pub(super) fn answer(group: Group, cells: Vec<Map<String, Value>>, asked: &Asked, discreet: &Discreet) -> Answer {
+    let best = group.hits.first().map(|hit| hit.score);
+    let weak = match best {
+        None => true,
+        Some(score) => asked.words && asked.limits.offset == 0 && asked.weak_below.is_some_and(|least| score < least),
+    };
+    let hits = (group.first_rank..).zip(&group.hits).zip(cells).map(|((rank, hit), cells)| {
+        let mut all = Map::new();
+        all.insert("rank".into(), rank.into());
+        all.insert("score".into(), number(hit.score));
+        all.extend(cells);
+        if asked.explain {
+            let parts = group.terms.iter().zip(&hit.parts).map(|(weighted, adds)| {
+                json!({ "term": weighted.term.to_string(), "weight": number(weighted.weight), "adds": number(*adds) })
+            });
+            all.insert("parts".into(), parts.collect());
+        }
+        all
+    });
+    let hits = hits.collect();
+    Answer { query: group.query, notes: asked.notes.iter().map(|note| discreet.text(note)).collect(), weak, hits }
+}
