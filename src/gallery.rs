@@ -27,7 +27,7 @@ mod views;
 mod which;
 
 pub use about::{About, Column};
-pub use ask::{Answer, Ask};
+pub use ask::{Answer, Ask, Took};
 pub use pictures::Thumbnail;
 pub use rows::{Page, Rows};
 pub use views::{Groups, Section};
@@ -35,6 +35,7 @@ pub use which::{Class, Classes};
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::{Map, Value};
 
@@ -191,12 +192,16 @@ impl Gallery {
         if let Some(row) = ask.row {
             self.there(row)?;
         }
+        let start = Instant::now();
         let asked = Arc::new(self.shown_question(ask::read(&self.session, &self.cells, ask))?);
+        let read = start.elapsed();
         let group = self.shown(self.desk.answer(asked.clone()))?;
+        let search = start.elapsed() - read;
         let rows: Vec<u64> = group.hits.iter().map(|hit| hit.row).collect();
         let cells = self.shown(self.cells.of(&rows))?.into_iter().zip(&rows);
         let cells = cells.map(|(cells, row)| self.with_number(*row, cells)).collect();
-        Ok(ask::answer(group, cells, &asked, &self.discreet))
+        let took = Took { read, search, rows: start.elapsed() - read - search };
+        Ok(Answer { took, ..ask::answer(group, cells, &asked, &self.discreet) })
     }
 
     /// Which classes a picture may be of.
@@ -226,6 +231,11 @@ impl Gallery {
         let names = self.shown(self.cells.names(row))?;
         let made = self.pictures.thumbnail(row, size, &names, || self.cells.picture(row));
         made.map_err(|problem| Refusal { fault: Fault::Missing, message: self.discreet.text(&problem), hint: None })
+    }
+
+    /// A text of this program, without where on the machine something lies.
+    pub fn discreet(&self, text: &str) -> String {
+        self.discreet.text(text)
     }
 
     fn view(

@@ -16,6 +16,7 @@
 //! holds; `docs/architecture.md` walks through them with one picture.
 //!
 //! - [`cli`]: a door: one file a subcommand, its arguments and its help; the only part that knows the terminal
+//! - [`serve`]: a door: HTTP and the page
 //! - [`gallery`]: what pages, servers and agents look at and ask of an index
 //! - [`query`], [`classify`], [`train`], [`evaluate`], [`indexing`], [`export`], [`check`], [`augment`], [`convert`]: stages, by
 //!   subject
@@ -28,9 +29,10 @@
 //!   pictures as what a terminal shows; how counts are said
 //! - [`table`]: Parquet and Arrow, the columns and their meaning
 //! - [`filter`], [`image`], [`io`]: conditions in SQL; pictures; `-`, files, folders, atomic writes
-//! - [`failure`], [`progress`], [`notes`], [`guard`], [`names`], [`species`], [`matrix`], [`metrics`]: what was wrong and what to
-//!   do about it; who watches; what was passed over; panics of other people's code, turned into errors; names of files that
-//!   stay apart on every file system; the 1025 names; products of matrices; figures of predictions
+//! - [`failure`], [`progress`], [`notes`], [`guard`], [`names`], [`species`], [`matrix`], [`metrics`], [`page`]: what was
+//!   wrong and what to do about it; who watches; what was passed over; panics of other people's code, turned into errors; names
+//!   of files that stay apart on every file system; the 1025 names; products of matrices; figures of predictions; the files of
+//!   the page
 
 #![warn(missing_docs, unreachable_pub, unnameable_types)]
 #![allow(rustdoc::private_intra_doc_links, reason = "the map names what is private, too")]
@@ -59,10 +61,12 @@ pub mod model;
 mod names;
 pub mod notes;
 pub mod output;
+mod page;
 pub mod progress;
 pub mod query;
 pub mod runs;
 pub mod scan;
+pub mod serve;
 pub mod species;
 pub mod split;
 pub mod stage;

@@ -90,7 +90,7 @@ pub(super) fn describe(
         failure.hints.iter().for_each(|hint| progress.hint(hint));
         [false, false]
     });
-    let rows = session.len()?;
+    let rows = session.count()?;
     let name = index.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
     let columns = cells.columns().to_vec();
     let has = |name: &str| columns.iter().any(|column| column.name == name);

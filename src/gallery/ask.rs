@@ -3,6 +3,7 @@
 //! Promises: a question that names a file of this machine is refused; what is noticed while one is read belongs to its answer.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use ndarray::ArrayView1;
 use serde::Serialize;
@@ -71,6 +72,20 @@ pub struct Answer {
     pub weak: bool,
     /// What is nearest, best first: `rank`, `score`, `row`, the cells of the row, and `parts` where they were asked for.
     pub hits: Vec<Map<String, Value>>,
+    /// How long the steps took.
+    #[serde(skip)]
+    pub took: Took,
+}
+
+/// How long the steps of an answer took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Took {
+    /// Words and pictures became vectors.
+    pub read: Duration,
+    /// Near rows were found, waiting for others included.
+    pub search: Duration,
+    /// Cells of rows were read.
+    pub rows: Duration,
 }
 
 /// A question that was read.
@@ -211,5 +226,6 @@ pub(super) fn answer(group: Group, cells: Vec<Map<String, Value>>, asked: &Asked
         all
     });
     let hits = hits.collect();
-    Answer { query: group.query, notes: asked.notes.iter().map(|note| discreet.text(note)).collect(), weak, hits }
+    let notes = asked.notes.iter().map(|note| discreet.text(note)).collect();
+    Answer { query: group.query, notes, weak, hits, took: Took::default() }
 }

@@ -30,7 +30,7 @@ impl Session {
     ///
     /// # Errors
     /// The table cannot be read.
-    pub fn len(&self) -> Result<u64, Failure> {
+    pub fn count(&self) -> Result<u64, Failure> {
         self.of_index(|index| Ok(index.count()?))
     }
 
