@@ -26,10 +26,10 @@ mod shown;
 mod views;
 mod which;
 
-pub use about::{About, Column};
+pub use about::About;
 pub use ask::{Answer, Ask, Took};
 pub use pictures::Thumbnail;
-pub use rows::{Page, Rows};
+pub use rows::{Column, Page, Rows};
 pub use views::{Groups, Section};
 pub use which::{Class, Classes};
 
@@ -246,7 +246,7 @@ impl Gallery {
     ) -> Result<Arc<views::View>, Refusal> {
         let usable = |text: &Option<&str>| text.is_some_and(|text| !text.trim().is_empty());
         let [condition, sort, group] = [condition, sort, group].map(|text| Some(text).filter(usable).flatten());
-        let made = self.views.get(&self.session, &self.about, [condition, sort, group]);
+        let made = self.views.get(&self.session, (&self.about.columns, self.about.rows), [condition, sort, group]);
         self.shown_question(made)
     }
 

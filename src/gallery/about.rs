@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use arrow_schema::DataType;
 use serde::Serialize;
 
 use super::pictures::Pictures;
-use super::rows::Cells;
+use super::rows::{Cells, Column};
 use super::views;
 use super::which::Which;
 use crate::failure::Failure;
@@ -43,32 +42,6 @@ pub struct About {
     pub group: Option<String>,
     /// Whether it is the built-in Pokédex.
     pub pokedex: bool,
-}
-
-/// A column that can be shown.
-#[derive(Debug, Clone, Serialize)]
-pub struct Column {
-    /// Its name.
-    pub name: String,
-    /// What its cells are in JSON: `text`, `number`, `boolean` or `other`.
-    #[serde(rename = "type")]
-    pub kind: &'static str,
-}
-
-impl Column {
-    pub(super) fn of(name: &str, kind: &DataType) -> Column {
-        let kind = match kind {
-            DataType::Boolean => "boolean",
-            t if t.is_numeric() => "number",
-            DataType::List(_)
-            | DataType::LargeList(_)
-            | DataType::FixedSizeList(..)
-            | DataType::Struct(_)
-            | DataType::Map(..) => "other",
-            _ => "text",
-        };
-        Column { name: name.into(), kind }
-    }
 }
 
 /// Rows up to which it is worth a look at start-up whether they can be grouped by their labels, and groups up to which

@@ -124,8 +124,8 @@ impl Progress for Heard {
 
 /// Scores of answers to words below which nothing is really like them, of the built-in model: for the Pokédex, whose scores
 /// are fused, and for other tables. Measured by `benches/weak.py`.
-const WEAK_SPECIES: f32 = 0.30;
-const WEAK_ROWS: f32 = 0.12;
+const WEAK_SPECIES: f32 = 0.20;
+const WEAK_ROWS: f32 = 0.10;
 
 /// Reads a question.
 ///

@@ -7,11 +7,36 @@ use arrow_schema::DataType;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::about::Column;
 use crate::failure::Failure;
 use crate::query::Session;
 use crate::table::cells::{self, showable};
 use crate::table::{Images, column};
+
+/// A column that can be shown.
+#[derive(Debug, Clone, Serialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// What its cells are in JSON: `text`, `number`, `boolean` or `other`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+}
+
+impl Column {
+    fn of(name: &str, kind: &DataType) -> Column {
+        let kind = match kind {
+            DataType::Boolean => "boolean",
+            t if t.is_numeric() => "number",
+            DataType::List(_)
+            | DataType::LargeList(_)
+            | DataType::FixedSizeList(..)
+            | DataType::Struct(_)
+            | DataType::Map(..) => "other",
+            _ => "text",
+        };
+        Column { name: name.into(), kind }
+    }
+}
 
 /// Which rows are wanted.
 #[derive(Debug, Clone, Default)]

@@ -7,8 +7,8 @@ use arrow_ord::sort::{SortColumn, SortOptions, lexsort_to_indices};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::about::About;
 use super::recent::Recent;
+use super::rows::Column;
 use crate::failure::Failure;
 use crate::filter::{self, Filter};
 use crate::query::Session;
@@ -77,27 +77,32 @@ impl Views {
     /// # Errors
     /// The condition is none or does not suit the table, a column is not there or has no order, there are too many groups,
     /// or the table cannot be read.
-    pub(super) fn get(&self, session: &Session, about: &About, wish: Wish) -> Result<Arc<View>, Failure> {
+    pub(super) fn get(
+        &self,
+        session: &Session,
+        (columns, rows): (&[Column], u64),
+        wish: Wish,
+    ) -> Result<Arc<View>, Failure> {
         if wish == [None; 3] {
-            return Ok(Arc::new(View { total: about.rows, order: None, sections: Vec::new() }));
+            return Ok(Arc::new(View { total: rows, order: None, sections: Vec::new() }));
         }
         let key = serde_json::to_string(&wish).expect("texts");
         if let Some(view) = self.0.get(&key) {
             return Ok(view);
         }
-        let view = Arc::new(make(session, about, wish)?);
+        let view = Arc::new(make(session, columns, rows, wish)?);
         self.0.put(key, view.clone(), 1000 + view.order.as_ref().map_or(0, Vec::len));
         Ok(view)
     }
 }
 
-fn make(session: &Session, about: &About, [condition, sort, group]: Wish) -> Result<View, Failure> {
+fn make(session: &Session, columns: &[Column], count: u64, [condition, sort, group]: Wish) -> Result<View, Failure> {
     let rows: UInt32Array = match condition {
         Some(condition) => {
             let passing = session.passing(&Filter::parse(condition)?)?;
             passing.set_indices().map(|row| row as u32).collect()
         }
-        None => (0..u32::try_from(about.rows).unwrap_or(u32::MAX)).collect(),
+        None => (0..u32::try_from(count).unwrap_or(u32::MAX)).collect(),
     };
     let (descending, sort) = match sort {
         Some(sort) => match sort.strip_prefix('-') {
@@ -107,7 +112,7 @@ fn make(session: &Session, about: &About, [condition, sort, group]: Wish) -> Res
         None => (false, None),
     };
     let names: Vec<&str> = group.into_iter().chain(sort).collect();
-    names.iter().try_for_each(|name| has_order(about, name))?;
+    names.iter().try_for_each(|name| has_order(columns, name))?;
     let total = rows.len() as u64;
     if names.is_empty() {
         return Ok(View { total, order: Some(rows.values().to_vec()), sections: Vec::new() });
@@ -120,13 +125,13 @@ fn make(session: &Session, about: &About, [condition, sort, group]: Wish) -> Res
             arrow_select::take::take(&values(&read, name)?, &rows, None).map_err(|e| broken(&e.to_string()))?;
         Ok(SortColumn { values, options: Some(options) })
     };
-    let mut columns = Vec::new();
+    let mut keys = Vec::new();
     let grouped = group.map(|name| column(name, false)).transpose()?;
-    columns.extend(grouped.clone());
-    columns.extend(sort.map(|name| column(name, descending)).transpose()?);
+    keys.extend(grouped.clone());
+    keys.extend(sort.map(|name| column(name, descending)).transpose()?);
     // Rows that are alike stay in the order of the table.
-    columns.push(SortColumn { values: Arc::new(rows.clone()), options: None });
-    let order = lexsort_to_indices(&columns, None).map_err(|e| broken(&e.to_string()))?;
+    keys.push(SortColumn { values: Arc::new(rows.clone()), options: None });
+    let order = lexsort_to_indices(&keys, None).map_err(|e| broken(&e.to_string()))?;
     let sections = match grouped {
         Some(grouped) => sections(&grouped.values, &order)?,
         None => Vec::new(),
@@ -141,9 +146,9 @@ fn values(read: &RecordBatch, name: &str) -> Result<ArrayRef, Failure> {
     showable(read.column(at))
 }
 
-fn has_order(about: &About, name: &str) -> Result<(), Failure> {
-    let names: Vec<String> = about.columns.iter().map(|column| column.name.clone()).collect();
-    match about.columns.iter().find(|column| column.name == name) {
+fn has_order(columns: &[Column], name: &str) -> Result<(), Failure> {
+    let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+    match columns.iter().find(|column| column.name == name) {
         Some(column) if column.kind == "other" => {
             Err(Failure::usage(format!("{name}: a column of lists has no order"), "sort=key"))
         }

@@ -31,6 +31,7 @@ mod query;
 mod readme;
 mod scan;
 mod schema;
+mod serve;
 mod split;
 mod tables;
 mod train;
