@@ -13,9 +13,11 @@ mod exit;
 mod export;
 mod index;
 mod man;
+mod mcp;
 mod model;
 mod query;
 mod scan;
+mod schema;
 mod serve;
 mod split;
 mod train;
@@ -66,6 +68,7 @@ enum Command {
     Index(index::IndexArgs),
     Query(query::Query),
     Serve(serve::Serve),
+    Mcp(mcp::Mcp),
     Train(train::Train),
     Classify(classify::Classify),
     Evaluate(evaluate::EvaluateArgs),
@@ -74,6 +77,7 @@ enum Command {
     Cache(cache::Cache),
     Completions(completions::Completions),
     Man(man::Man),
+    Schema(schema::Schema),
 }
 
 /// The whole program.
@@ -185,6 +189,7 @@ fn run(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Index(c) => c.run(ui),
         Command::Query(c) => c.run(ui),
         Command::Serve(c) => c.run(ui),
+        Command::Mcp(c) => c.run(ui),
         Command::Train(c) => c.run(ui),
         Command::Classify(c) => c.run(ui),
         Command::Evaluate(c) => c.run(ui),
@@ -193,6 +198,7 @@ fn run(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Cache(c) => c.run(ui),
         Command::Completions(c) => c.run(),
         Command::Man(c) => c.run(),
+        Command::Schema(c) => c.run(),
     }
 }
 

@@ -16,7 +16,7 @@
 //! holds; `docs/architecture.md` walks through them with one picture.
 //!
 //! - [`cli`]: a door: one file a subcommand, its arguments and its help; the only part that knows the terminal
-//! - [`serve`]: a door: HTTP and the page
+//! - [`serve`], [`mcp`]: doors: HTTP and the page; agents
 //! - [`gallery`]: what pages, servers and agents look at and ask of an index
 //! - [`query`], [`classify`], [`train`], [`evaluate`], [`indexing`], [`export`], [`check`], [`augment`], [`convert`]: stages, by
 //!   subject
@@ -56,6 +56,7 @@ pub mod index;
 pub mod indexing;
 pub mod io;
 pub mod matrix;
+pub mod mcp;
 pub mod metrics;
 pub mod model;
 mod names;

@@ -20,6 +20,7 @@ mod images;
 mod inputs;
 pub mod layout;
 mod limits;
+pub mod meanings;
 mod messages;
 mod metadata;
 mod read;

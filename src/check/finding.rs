@@ -43,6 +43,13 @@ pub(super) fn object(report: &Report, finding: &Finding) -> Value {
     COLUMNS.iter().map(|name| name.to_string()).zip(cells(report, finding).map(Value::from)).collect()
 }
 
+impl Report {
+    /// A finding in a line.
+    pub fn sentence(&self, finding: &Finding) -> String {
+        sentence(self, finding)
+    }
+}
+
 /// A finding in a line.
 pub(super) fn sentence(report: &Report, finding: &Finding) -> String {
     let row = |row: u32| match (report.split(row), report.label(row)) {

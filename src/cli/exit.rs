@@ -16,6 +16,17 @@ pub(super) enum Exit {
     Found = 4,
 }
 
+impl Exit {
+    /// All ends, and what they mean.
+    pub(super) const ALL: [(Exit, &str); 5] = [
+        (Exit::Done, "done"),
+        (Exit::Failed, "failed: data, a file, a model or the system"),
+        (Exit::Usage, "wrong usage: what was asked for makes no sense, whatever the data"),
+        (Exit::Skipped, "done, but inputs were skipped"),
+        (Exit::Found, "check found something wrong with a data set"),
+    ];
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         ExitCode::from(exit as u8)

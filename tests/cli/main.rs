@@ -22,6 +22,7 @@ mod index;
 mod layouts;
 mod library;
 mod man;
+mod mcp;
 mod messages;
 mod model;
 mod onnx;

@@ -157,3 +157,82 @@ fn tables_of_earlier_versions_are_still_read() {
     assert!(text.starts_with("rank\tscore\tid\tlabel\tkey\n1\t") && text.contains("b.png"), "{text}");
     dir.pokedex("export old.parquet --format csv --columns key,content_hash,error").ok();
 }
+
+/// `pokedex schema`: the command line as JSON.
+mod command {
+    use serde_json::Value;
+
+    use crate::workdir::Workdir;
+
+    fn schema() -> Value {
+        serde_json::from_str(&Workdir::new().pokedex("schema").ok().text()).expect("JSON")
+    }
+
+    /// The flags that a help text shows.
+    fn shown(help: &str) -> Vec<String> {
+        let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
+        let long = |line: &str| {
+            let start = line.find("--")?;
+            let name: String = line[start..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+            Some(name)
+        };
+        lines.filter_map(long).collect()
+    }
+
+    #[test]
+    fn it_says_what_the_help_says() {
+        fn compare(path: &str, command: &Value) {
+            let mut flags: Vec<String> = Vec::new();
+            for flag in command["flags"].as_array().expect("flags") {
+                flags.push(flag["long"].as_str().expect("every flag has a long name").into());
+            }
+            let help = Workdir::new().pokedex(&format!("{path} --help")).ok().text();
+            let mut shown = shown(help.split("\nExamples:").next().expect("a part"));
+            flags.sort();
+            shown.sort();
+            assert_eq!(flags, shown, "{path}");
+            for argument in command["arguments"].as_array().expect("arguments") {
+                for value in argument["values"].as_array().expect("names of values") {
+                    assert!(help.contains(value.as_str().expect("a name")), "{path}: {value}");
+                }
+            }
+            for nested in command["commands"].as_array().into_iter().flatten() {
+                let name = nested["name"].as_str().expect("a name");
+                if name != "help" {
+                    compare(&format!("{path} {name}"), nested);
+                }
+            }
+        }
+        let schema = schema();
+        let commands = schema["commands"].as_array().expect("commands");
+        let names: Vec<&str> = commands.iter().filter_map(|command| command["name"].as_str()).collect();
+        let all: Vec<String> = pokedex::cli::command().get_subcommands().map(|c| c.get_name().into()).collect();
+        assert_eq!(names, all);
+        commands.iter().for_each(|command| compare(command["name"].as_str().expect("a name"), command));
+    }
+
+    #[test]
+    fn it_knows_exit_codes_and_columns() {
+        let schema = schema();
+        let codes: Vec<i64> =
+            schema["exit_codes"].as_array().expect("codes").iter().filter_map(|code| code["code"].as_i64()).collect();
+        assert_eq!(codes, [0, 1, 2, 3, 4]);
+        let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/tables.md");
+        let docs = std::fs::read_to_string(docs).expect("readable");
+        let table = docs.split("\n## ").next().expect("a part");
+        let mut told = Vec::new();
+        for line in table.lines().filter(|line| line.starts_with("| `")) {
+            let cells: Vec<&str> = line.trim_matches(['|', ' ']).splitn(3, " | ").collect();
+            for name in cells[0].split(", ") {
+                told.push((name.trim_matches('`').to_string(), cells[1].to_string(), cells[2].to_string()));
+            }
+        }
+        let text = |column: &Value, name: &str| column[name].as_str().expect("a text").to_string();
+        let columns = schema["columns"].as_array().expect("columns").iter();
+        let columns: Vec<_> = columns.map(|c| (text(c, "name"), text(c, "type"), text(c, "meaning"))).collect();
+        assert_eq!(columns, told);
+        let one = Workdir::new().pokedex("schema --command query").ok().text();
+        assert!(one.contains("\"--top\"") && !one.contains("\"--ratios\""));
+        assert!(Workdir::new().pokedex("schema --command qurey").failed(2).contains("no such command"));
+    }
+}
