@@ -68,7 +68,7 @@ fn the_built_in_pokedex_is_there_without_an_argument() {
     assert!(rows["rows"][0].get("embedding").is_none());
     assert_eq!(server.get("/api/rows/24").ok().json(), rows["rows"][0]);
     let thumbnail = server.get("/api/rows/24/thumbnail");
-    assert_eq!(thumbnail.status, 404, "{}", thumbnail.text());
+    assert_eq!(thumbnail.status, 204, "{}", thumbnail.text());
     let figures = server.get("/metrics").ok().text();
     assert!(figures.contains("pokedex_index_rows 1025\n") && figures.contains("step=\"rows\""), "{figures}");
     assert!(server.get("/openapi.json").ok().json()["paths"]["/api/search"].is_object());
@@ -206,7 +206,7 @@ fn the_pokedex_shows_pictures_that_somebody_has() {
     assert_eq!(server.get("/api/about").ok().json()["pictures"], Value::Bool(true));
     assert_eq!(pixels(&server.get("/api/rows/24/thumbnail").ok().body).dimensions(), (40, 30));
     server.get("/api/rows/0/thumbnail").ok();
-    assert_eq!(server.get("/api/rows/1/thumbnail").status, 404);
+    assert_eq!(server.get("/api/rows/1/thumbnail").status, 204);
     let classes = server.post("/api/classify?top=3", "image/png", &dir.read("art/0025.png")).ok().json();
     let predictions = classes["predictions"].as_array().expect("predictions");
     assert!(predictions.len() == 3 && classes["rejected"].is_boolean(), "{classes}");
