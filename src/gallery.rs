@@ -33,7 +33,7 @@ pub use rows::{Column, Page, Rows};
 pub use views::{Groups, Section};
 pub use which::{Class, Classes};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -41,7 +41,7 @@ use serde_json::{Map, Value};
 
 use crate::failure::{Failure, Kind};
 use crate::progress::Progress;
-use crate::query::{self, Session};
+use crate::query::{self, Session, table_of};
 use crate::species;
 use about::describe;
 use desk::Desk;
@@ -65,6 +65,24 @@ pub struct Options {
     pub head: Option<PathBuf>,
     /// How the index is searched.
     pub query: query::Options,
+}
+
+impl Options {
+    /// The file of the index, where it is not the built-in Pokédex.
+    ///
+    /// # Errors
+    /// There is none in the folder that was named, or it comes by a pipe.
+    pub fn table(&self) -> Result<Option<PathBuf>, Failure> {
+        match self.index.as_deref() {
+            None => Ok(None),
+            Some(path) if path == Path::new(species::TABLE_NAME) => Ok(None),
+            Some(path) if path == Path::new("-") => Err(Failure::usage(
+                "-: what is looked at for long is a file, and no pipe",
+                "write it to a file first: … | pokedex index - -o photos.parquet",
+            )),
+            Some(path) => table_of(path).map(Some),
+        }
+    }
 }
 
 /// An index that is looked at.
@@ -122,7 +140,8 @@ impl Gallery {
     /// # Errors
     /// The index cannot be read or is none; a folder of pictures is not there.
     pub fn open(options: Options, progress: &dyn Progress) -> Result<Gallery, Failure> {
-        let index = options.index.as_deref().filter(|path| *path != std::path::Path::new(species::TABLE_NAME));
+        let index = options.table()?;
+        let index = index.as_deref();
         let session = match index {
             None => Session::pokedex(&options.query)?,
             Some(path) => Session::open(path, &options.query, progress)?,
@@ -195,7 +214,10 @@ impl Gallery {
         let start = Instant::now();
         let asked = Arc::new(self.shown_question(ask::read(&self.session, &self.cells, ask))?);
         let read = start.elapsed();
-        let group = self.shown(self.desk.answer(asked.clone()))?;
+        let mut group = self.shown(self.desk.answer(asked.clone()))?;
+        if let Some(limit) = ask.apart {
+            ask::keep_apart(&mut group.hits, limit);
+        }
         let search = start.elapsed() - read;
         let rows: Vec<u64> = group.hits.iter().map(|hit| hit.row).collect();
         let cells = self.shown(self.cells.of(&rows))?.into_iter().zip(&rows);

@@ -13,7 +13,8 @@ use super::rows::Cells;
 use super::shown::Discreet;
 use crate::failure::Failure;
 use crate::filter::Filter;
-use crate::index::{Term, Weighted, parse_line};
+use crate::index::{Hit, Term, Weighted, parse_line};
+use crate::matrix::dot;
 use crate::output::format::number;
 use crate::progress::Progress;
 use crate::query::{Group, Limits, Question, Ready, Session};
@@ -41,6 +42,8 @@ pub struct Ask {
     pub diverse: Option<f32>,
     /// Each hit says what the terms add to its score.
     pub explain: bool,
+    /// Of hits whose vectors have a cosine above this, and of chains of such, only the best is wanted.
+    pub apart: Option<f32>,
 }
 
 impl Default for Ask {
@@ -57,6 +60,7 @@ impl Default for Ask {
             min_score: None,
             diverse: None,
             explain: false,
+            apart: None,
         }
     }
 }
@@ -176,7 +180,8 @@ pub(super) fn read(session: &Session, cells: &Cells, ask: &Ask) -> Result<Asked,
         min_score: ask.min_score,
         diverse: ask.diverse,
         filter: ask.condition.as_deref().filter(|text| !text.trim().is_empty()).map(Filter::parse).transpose()?,
-        explain: ask.explain,
+        // Hits that explain themselves bring their vectors.
+        explain: ask.explain || ask.apart.is_some(),
         ..Limits::default()
     };
     let ready = session.prepare(std::slice::from_ref(&question), &heard)?.pop().expect("one question was made ready");
@@ -205,6 +210,27 @@ fn refuse_files(terms: &[Weighted]) -> Result<(), Failure> {
     }
 }
 
+/// Leaves out hits that are like a better one, or connected to it by others that are alike.
+pub(super) fn keep_apart(hits: &mut Vec<Hit>, limit: f32) {
+    let mut group: Vec<usize> = (0..hits.len()).collect();
+    for at in 0..hits.len() {
+        if group[at] != at {
+            continue;
+        }
+        let mut reached = vec![at];
+        while let Some(one) = reached.pop() {
+            for other in at + 1..hits.len() {
+                if group[other] == other && dot(&hits[one].vector, &hits[other].vector) as f32 > limit {
+                    group[other] = at;
+                    reached.push(other);
+                }
+            }
+        }
+    }
+    let mut place = 0..;
+    hits.retain(|_| place.next().is_some_and(|at| group[at] == at));
+}
+
 /// The answer of a group of hits, whose cells are these.
 pub(super) fn answer(group: Group, cells: Vec<Map<String, Value>>, asked: &Asked, discreet: &Discreet) -> Answer {
     let best = group.hits.first().map(|hit| hit.score);
@@ -228,4 +254,18 @@ pub(super) fn answer(group: Group, cells: Vec<Map<String, Value>>, asked: &Asked
     let hits = hits.collect();
     let notes = asked.notes.iter().map(|note| discreet.text(note)).collect();
     Answer { query: group.query, notes, weak, hits, took: Took::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_hits_that_are_alike_the_best_stays() {
+        let hit = |row, angle: f32| Hit { row, vector: vec![angle.cos(), angle.sin()], ..Hit::default() };
+        // A chain: the first is like the third, the third like the fifth, the second like none.
+        let mut hits = vec![hit(0, 0.0), hit(1, 1.5), hit(2, 0.3), hit(3, 3.0), hit(4, 0.6)];
+        keep_apart(&mut hits, 0.94);
+        assert_eq!(hits.iter().map(|hit| hit.row).collect::<Vec<_>>(), [0, 1, 3]);
+    }
 }

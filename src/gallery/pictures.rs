@@ -16,7 +16,7 @@ use super::rows::{Cells, Names};
 use crate::failure::Failure;
 use crate::image::{self, Colour, Filter, Fit};
 use crate::io;
-use crate::table::{Inputs, column};
+use crate::table::{IdSource, Inputs, column};
 
 /// A small picture.
 #[derive(Debug, Clone)]
@@ -177,7 +177,7 @@ impl Pictures {
 /// The pictures in folders, by the names that `scan` gives them.
 fn list(folders: &[PathBuf]) -> Result<Listed, Failure> {
     let mut listed = Listed::default();
-    for batch in (Inputs { paths: folders.to_vec(), ..Inputs::default() }).images()? {
+    for batch in (Inputs { paths: folders.to_vec(), ids: IdSource::Name, ..Inputs::default() }).images()? {
         let batch = batch?;
         let (keys, paths) = (column::text(&batch, column::KEY)?, column::text(&batch, column::PATH)?);
         let ids = column::ints(&batch, column::ID)?;

@@ -206,7 +206,10 @@ impl Session {
 }
 
 /// The table that is meant by a path: what lies beside a table stands for it, and so does the folder that it is alone in.
-fn table_of(path: &Path) -> Result<PathBuf, Failure> {
+///
+/// # Errors
+/// There is none, or more than one.
+pub fn table_of(path: &Path) -> Result<PathBuf, Failure> {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     let table = path.with_extension("parquet");
     let beside = [PACKED, ANNOY, GRAPH].contains(&extension) && (extension != PACKED || table.exists());

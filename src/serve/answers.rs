@@ -109,6 +109,7 @@ pub(super) fn search(
         min_score: parameters.number("min_score", f32::MIN, f32::MAX)?,
         diverse: parameters.number("diverse", 0.0, 1.0)?,
         explain: parameters.flag("explain")?,
+        apart: None,
     };
     Ok(reply::json(&searched(gallery, &ask, metrics)?))
 }

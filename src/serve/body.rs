@@ -17,8 +17,9 @@ use super::reply::{self, Reply};
 
 /// Bytes of a request's body: the largest pictures of cameras have less.
 const MOST: usize = 64 << 20;
-/// Bytes of an object: a vector of a few thousand numbers and more.
+/// Bytes of an object: a vector of a few thousand numbers and more; and of one that may hold a picture in base64.
 const MOST_OBJECT: usize = 1 << 20;
+const MOST_WITH_PICTURE: usize = MOST / 3 * 4 + MOST_OBJECT;
 /// The time for all of it.
 const TIME: Duration = Duration::from_secs(30);
 
@@ -47,7 +48,6 @@ pub(super) async fn read(request: Request<Incoming>) -> Result<Brought, Reply> {
     let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let packed = request.headers().get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
     let is_picture = essence.starts_with("image/") || essence == "application/octet-stream";
-    let most = if essence == reply::JSON { MOST_OBJECT } else { MOST };
     if packed || !is_picture && ![reply::JSON, "multipart/form-data"].contains(&essence.as_str()) {
         return Err(reply::error(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -55,16 +55,30 @@ pub(super) async fn read(request: Request<Incoming>) -> Result<Brought, Reply> {
             Some("send a picture (Content-Type: image/jpeg), a form (multipart/form-data) or application/json"),
         ));
     }
-    let bytes = all_of(request.into_body(), most).await?;
-    if is_picture {
-        return Ok(Brought { picture: Some(bytes), ..Brought::default() });
-    }
     if essence == reply::JSON {
-        let object = serde_json::from_slice::<Value>(&bytes).map_err(|e| bad(&format!("no JSON: {e}")))?;
-        let Value::Object(object) = object else { return Err(bad("an object is expected: {\"q\": \"fire dog\"}")) };
-        return Ok(Brought { object, ..Brought::default() });
+        return object(&all_of(request.into_body(), MOST_OBJECT).await?);
     }
-    form(bytes, &kind).await
+    let bytes = all_of(request.into_body(), MOST).await?;
+    match is_picture {
+        true => Ok(Brought { picture: Some(bytes), ..Brought::default() }),
+        false => form(bytes, &kind).await,
+    }
+}
+
+/// Reads the body of a request as an object, whatever its type says, which may hold a picture in base64.
+///
+/// # Errors
+/// The answer that says what is wrong with it.
+pub(super) async fn read_object(request: Request<Incoming>) -> Result<Brought, Reply> {
+    object(&all_of(request.into_body(), MOST_WITH_PICTURE).await?)
+}
+
+fn object(bytes: &[u8]) -> Result<Brought, Reply> {
+    let object = serde_json::from_slice::<Value>(bytes).map_err(|e| bad(&format!("no JSON: {e}")))?;
+    match object {
+        Value::Object(object) => Ok(Brought { object, ..Brought::default() }),
+        _ => Err(bad("an object is expected: {\"q\": \"fire dog\"}")),
+    }
 }
 
 async fn all_of(body: Incoming, most: usize) -> Result<Bytes, Reply> {

@@ -1,8 +1,8 @@
 //! Two shapes in which other servers answer, so that their clients work unchanged: cerebro's search page, and
 //! clip-retrieval's `ClipClient` (its `clip_back.py`, 2.45).
 //!
-//! What a client sends and this server has no use for (safety, aesthetics, duplicates) is passed over, as those servers pass
-//! over what they were started without.
+//! What a client sends and this server has no use for (safety, aesthetics) is passed over, as those servers pass over what they
+//! were started without.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,19 +13,25 @@ use super::body::Brought;
 use super::metrics::{Metrics, Step};
 use super::parameters::Parameters;
 use super::reply::{self, Reply};
-use crate::gallery::{Answer, Ask, Gallery, Refusal};
+use crate::gallery::{Ask, Gallery, Refusal};
 use crate::table::column;
 
-/// Rows of an answer.
-const MOST: u32 = 1000;
+/// Rows of an answer: clip-retrieval's page asks for three thousand.
+const MOST: u32 = 3000;
+/// What clip-retrieval takes for the same picture.
+const SAME: f32 = 0.94;
+
+/// Columns of films, which cerebro knows.
+const VIDEO: &str = "youtube_video_id";
+const TIMESTAMP: &str = "timestamp";
+const MEDIA: &str = "media_type";
 
 /// cerebro's `GET /search/text`.
 pub(super) fn text(gallery: &Gallery, parameters: &Parameters, metrics: &Metrics) -> Result<Reply, Refusal> {
     let Some(query) = parameters.owned("query") else {
         return Err(Refusal::question("query: words are expected", "/search/text?query=fire+dog&top_n=5"));
     };
-    let ask = Ask { q: Some(query), top: top_n(parameters)?, ..Ask::default() };
-    Ok(cerebro(&searched(gallery, &ask, metrics)?, parameters))
+    cerebro(gallery, Ask { q: Some(query), ..Ask::default() }, parameters, metrics)
 }
 
 /// cerebro's `POST /search/image`.
@@ -40,27 +46,33 @@ pub(super) fn image(
     };
     let mut parameters = parameters.clone();
     parameters.extend(brought.form);
-    let ask = Ask { picture: Some(picture.into()), top: top_n(&parameters)?, ..Ask::default() };
-    Ok(cerebro(&searched(gallery, &ask, metrics)?, &parameters))
+    cerebro(gallery, Ask { picture: Some(picture.into()), ..Ask::default() }, &parameters, metrics)
 }
 
-fn top_n(parameters: &Parameters) -> Result<u32, Refusal> {
-    Ok(parameters.number("top_n", 1, MOST)?.unwrap_or(5))
-}
-
-fn cerebro(answer: &Answer, parameters: &Parameters) -> Reply {
-    // There are pictures here, and no films.
-    let wanted = parameters.text("filter_media").is_none_or(|media| ["image", "all"].contains(&media));
-    let hits = answer.hits.iter().filter(|_| wanted).map(|hit| {
+fn cerebro(gallery: &Gallery, ask: Ask, parameters: &Parameters, metrics: &Metrics) -> Result<Reply, Refusal> {
+    let has = |name: &str| gallery.about().columns.iter().any(|column| column.name == name);
+    // Filtered before the search; what is neither of these is no filter.
+    let condition = match parameters.text("filter_media") {
+        Some("image") if has(MEDIA) => Some(format!("{MEDIA} = 'image'")),
+        Some("youtube") if has(VIDEO) => Some(format!("{VIDEO} is not null")),
+        Some("youtube") => return Ok(reply::json(&[(); 0])),
+        _ => None,
+    };
+    let top = parameters.number("top_n", 1, u64::MAX)?.unwrap_or(5).min(MOST.into());
+    let ask = Ask { top: u32::try_from(top).unwrap_or(MOST), condition, ..ask };
+    let answer = searched(gallery, &ask, metrics)?;
+    let hits = answer.hits.iter().map(|hit| {
+        let cell = |name: &str| hit.get(name).cloned().unwrap_or(Value::Null);
+        let media = Some(cell(MEDIA)).filter(|media| !media.is_null()).unwrap_or_else(|| "image".into());
         json!({
             "file_path": file(hit),
-            "youtube_video_id": null,
-            "timestamp": null,
-            "media_type": "image",
+            VIDEO: cell(VIDEO),
+            TIMESTAMP: cell(TIMESTAMP),
+            MEDIA: media,
             "score": hit["score"],
         })
     });
-    reply::json(&hits.collect::<Vec<Value>>())
+    Ok(reply::json(&hits.collect::<Vec<Value>>()))
 }
 
 /// The path of a row, or its key.
@@ -74,36 +86,46 @@ pub(super) fn indices(gallery: &Gallery) -> Reply {
     reply::json(&[&gallery.about().name])
 }
 
-/// clip-retrieval's `POST /knn-service`.
+/// clip-retrieval's `POST /knn-service`: as many hits as `num_result_ids` wants, of which the first `num_images` are whole.
 pub(super) fn knn(gallery: &Gallery, brought: &Brought, metrics: &Metrics) -> Result<Reply, Refusal> {
     let object = &brought.object;
     let given = |name: &str| object.get(name).filter(|value| !value.is_null());
-    let text = |name: &str| given(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    if text("image_url").is_some() && text("image").is_none() {
-        return Err(Refusal::question("image_url: nothing is fetched from the network", "send the picture itself"));
-    }
-    // The text of these clients is a sentence, in which + and - join nothing.
-    let q = text("text").map(|text| text.replace([' ', '\t', '\n'], " ")).map(|text| text.replace(" + ", " and "));
-    let picture = match text("image") {
-        Some(image) => {
-            let bytes = STANDARD.decode(image.trim());
-            Some(bytes.map_err(|_| Refusal::question("image: is no base64", "send the bytes of a picture in base64"))?)
+    let text = |name: &str| given(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+    // Its page writes numbers as texts.
+    let count = |name: &str| given(name).and_then(|n| n.as_u64().or_else(|| n.as_str()?.trim().parse().ok()));
+    let whole = count("num_images").unwrap_or(100);
+    let top = count("num_result_ids").unwrap_or(whole).clamp(1, MOST.into());
+    let is_text = text("modality") == Some("text");
+    // Of what is asked for at once the first counts: words, a picture, a vector.
+    let ask = if is_text {
+        return Err(Refusal::question(
+            "modality text: rows here are found by their pictures",
+            "\"modality\": \"image\"",
+        ));
+    } else if let Some(words) = text("text") {
+        // A sentence, in which + and - join nothing.
+        Ask {
+            q: Some(words.split_whitespace().filter(|word| !["+", "-"].contains(word)).collect::<Vec<_>>().join(" ")),
+            ..Ask::default()
         }
-        None => None,
+    } else if let Some(picture) = text("image") {
+        let bytes = STANDARD.decode(picture.trim());
+        let bytes =
+            bytes.map_err(|_| Refusal::question("image: is no base64", "send the bytes of a picture in base64"))?;
+        Ask { picture: Some(bytes), ..Ask::default() }
+    } else if text("image_url").is_some() {
+        return Err(Refusal::question("image_url: nothing is fetched from the network", "send the picture itself"));
+    } else {
+        Ask { vector: given("embedding_input").map(numbers).transpose()?, ..Ask::default() }
     };
-    let vector = given("embedding_input").map(numbers).transpose()?;
-    let count = |name: &str| given(name).and_then(Value::as_u64);
-    let wanted = count("num_images").or_else(|| count("num_result_ids")).unwrap_or(100);
-    let top = u32::try_from(wanted).unwrap_or(MOST).clamp(1, MOST);
-    // One thing is asked for: a picture before words, words before a vector.
-    let ask = match (picture, q, vector) {
-        (Some(picture), ..) => Ask { picture: Some(picture), top, ..Ask::default() },
-        (None, Some(q), _) => Ask { q: Some(q), top, ..Ask::default() },
-        (None, None, vector) => Ask { vector, top, ..Ask::default() },
-    };
+    let apart = (given("deduplicate") == Some(&Value::Bool(true))).then_some(SAME);
+    let ask = Ask { top: u32::try_from(top).unwrap_or(MOST), apart, ..ask };
     let answer = searched(gallery, &ask, metrics)?;
-    let hits: Vec<Value> = answer.hits.iter().map(|hit| Value::Object(result(gallery, hit, metrics))).collect();
-    Ok(reply::json(&hits))
+    let hits = answer.hits.iter().enumerate().map(|(at, hit)| match (at as u64) < whole {
+        true => Value::Object(result(gallery, hit, metrics)),
+        false => json!({ "id": hit["row"], "similarity": hit["score"] }),
+    });
+    Ok(reply::json(&hits.collect::<Vec<Value>>()))
 }
 
 /// A hit as `map_to_metadata` gives it: the row's cells, its picture in base64, its number and how near it is.

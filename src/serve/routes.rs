@@ -49,6 +49,8 @@ enum Route {
 
 impl Route {
     fn of(path: &str) -> Option<Route> {
+        // clip-retrieval's page puts `/knn-service` behind an address that ends in a slash.
+        let path = if path.starts_with("//") { &path[1..] } else { path };
         Some(match path {
             "/" | "/index.html" => Route::Page,
             "/api/about" => Route::About,
@@ -225,10 +227,16 @@ async fn question(
     }
     let headers = request.headers().clone();
     let brought = match *request.method() == Method::POST {
-        true => match body::read(request).await {
-            Ok(brought) => brought,
-            Err(reply) => return reply,
-        },
+        true => {
+            let read = match route {
+                Route::KnnService | Route::Metadata => body::read_object(request).await,
+                _ => body::read(request).await,
+            };
+            match read {
+                Ok(brought) => brought,
+                Err(reply) => return reply,
+            }
+        }
         false => Brought::default(),
     };
     // Pictures take memory: some at a time.

@@ -35,7 +35,7 @@ impl Shelf {
     /// It cannot be read.
     pub(super) fn open(options: &Options, progress: &dyn Progress) -> Result<Shelf, Failure> {
         let gallery = Gallery::open(options.clone(), progress)?;
-        let files = options.index.iter().flat_map(|path| Session::files_of(path)).collect();
+        let files = options.table()?.iter().flat_map(|path| Session::files_of(path)).collect();
         Ok(Shelf {
             options: options.clone(),
             files,
