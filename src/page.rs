@@ -11,8 +11,24 @@ pub(crate) struct File {
     pub(crate) contents: &'static str,
 }
 
-/// What the page links to.
-pub(crate) const FILES: &[File] = &[];
+/// What the page links to; where its data comes from, [`SERVER`] or the scripts of a folder of plain files, comes before.
+pub(crate) const FILES: &[File] = &[
+    File { name: "page/page.css", media_type: CSS, contents: include_str!("page/page.css") },
+    File { name: "page/parts.js", media_type: JAVASCRIPT, contents: include_str!("page/parts.js") },
+    File { name: "page/grid.js", media_type: JAVASCRIPT, contents: include_str!("page/grid.js") },
+    File { name: "page/lists.js", media_type: JAVASCRIPT, contents: include_str!("page/lists.js") },
+    File { name: "page/detail.js", media_type: JAVASCRIPT, contents: include_str!("page/detail.js") },
+    File { name: "page/which.js", media_type: JAVASCRIPT, contents: include_str!("page/which.js") },
+    File { name: "page/selection.js", media_type: JAVASCRIPT, contents: include_str!("page/selection.js") },
+    File { name: "page/page.js", media_type: JAVASCRIPT, contents: include_str!("page/page.js") },
+];
+
+/// The script that gets the page's data from the server that sent it.
+pub(crate) const SERVER: File =
+    File { name: "page/server.js", media_type: JAVASCRIPT, contents: include_str!("page/server.js") };
+
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// The place in the page where the scripts are named that get its data.
 const SOURCE: &str = "<!-- source -->";

@@ -21,8 +21,6 @@ use crate::page;
 
 /// The description of all this, for programs.
 const OPENAPI: &str = include_str!("openapi.json");
-/// The script that gets the page's data from here.
-const SOURCE: &str = "page/server.js";
 
 /// A question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +77,10 @@ impl Route {
                         _ => None,
                     };
                 }
-                let file = path.strip_prefix('/').and_then(|name| page::FILES.iter().find(|file| file.name == name));
+                let file = path.strip_prefix('/').and_then(|name| {
+                    let mut files = page::FILES.iter().chain([&page::SERVER]);
+                    files.find(|file| file.name == name)
+                });
                 return file.map(Route::File);
             }
         })
@@ -200,7 +201,7 @@ fn other_method(route: Route, preflight: bool) -> Reply {
 }
 
 fn page(headers: &hyper::HeaderMap) -> Reply {
-    let page = page::index(&[SOURCE]);
+    let page = page::index(&[page::SERVER.name]);
     let tag = blake3::hash(page.as_bytes()).to_hex();
     reply::tagged("text/html; charset=utf-8", &tag[..24], page, headers)
 }
