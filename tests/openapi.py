@@ -295,7 +295,7 @@ def ask_wrongly(ask, book, about):
     ask(400, "POST", "/api/search", body=named, media_type="multipart/form-data", why="no boundary")
     for body in (b"", b"{", {}, [], {"text": ""}, {"image": "@@"}, {"image": base64.b64encode(b"x").decode()}, {"embedding_input": [1, 2]}, {"embedding_input": ["x"]}, {"image_url": "http://127.0.0.1/a.png"}):
         ask(no_picture if isinstance(body, dict) and "image" in body else 400, "POST", "/knn-service", body=body, media_type="application/json", why=str(body)[:40])
-    for body in (b"", b"{", {}, [], {"ids": "x"}, {"ids": [-1]}, {"ids": [0.5]}, {"ids": list(range(2000))}):
+    for body in (b"", b"{", {}, [], {"ids": "x"}, {"ids": [-1]}, {"ids": [0.5]}, {"ids": list(range(4000))}):
         ask(400, "POST", "/metadata", body=body, media_type="application/json", why=str(body)[:40])
     ask(404, "POST", "/metadata", body={"ids": [999999999]}, media_type="application/json")
 
@@ -342,7 +342,8 @@ def everywhere(ask, book, token):
                     refused = ask.server.ask(other, place, dict(ask.token))
                     right = refused.status == 405 and refused.headers.get("allow") and not book.problems({"$ref": "#/components/schemas/Error"}, refused.json())
                     check(right, f"{ask.name}: {other} {place} is refused by 405", f"{refused.status} {refused.text()[:100]}")
-    for path in ("/nothing", "/api", "/api/", "/api/rows/", "/api/rows/x", "/api/rows/-1", "/api/rows/01", "/api/rows/1/", "/api/rows/1/nothing", "/API/ABOUT", "/api/about/", "//api/about"):
+    ask(404, "GET", "/page/nothing.css")
+    for path in ("/nothing", "/api", "/api/", "/api/rows/", "/api/rows/x", "/api/rows/-1", "/api/rows/01", "/api/rows/1/", "/api/rows/1/nothing", "/API/ABOUT", "/api/about/"):
         got = ask.server.ask("GET", path, dict(ask.token))
         check(got.status == 404 and not book.problems({"$ref": "#/components/schemas/Error"}, got.json()), f"{ask.name}: there is no {path}", f"{got.status} {got.text()[:100]}")
 

@@ -146,13 +146,15 @@ def form(fields=(), file=None, name="file", file_name="a.png", media_type="image
 
 
 def draw(path, colour, ground, seed):
-    """A picture of some discs of one colour."""
+    """A picture of some discs, boxes or stripes of one colour."""
     chance = random.Random(seed)
     picture = Image.new("RGB", (240, 200), ground)
     pen = ImageDraw.Draw(picture)
-    for _ in range(3):
+    for _ in range(1 + seed % 3):
         x, y, r = chance.randrange(30, 210), chance.randrange(30, 170), chance.randrange(25, 60)
-        pen.ellipse([x - r, y - r, x + r, y + r], fill=colour)
+        [pen.ellipse, pen.rectangle, pen.pieslice][seed % 3]([x - r, y - r, x + r, y + r], *([20, 160] if seed % 3 == 2 else []), fill=colour)
+    for at in range(0, 240, 12) if seed % 4 == 3 else ():
+        pen.line([at, 0, at + 60, 200], fill=colour, width=4)
     path.parent.mkdir(parents=True, exist_ok=True)
     picture.save(path)
 
@@ -171,7 +173,7 @@ def photographs(binary, folder, each=4):
     folder = Path(folder)
     for at, (name, colour) in enumerate(COLOURS.items()):
         for number in range(each):
-            draw(folder / "photos" / name / f"{number}.png", colour, (128, 128, 128), 100 * at + number)
+            draw(folder / "photos" / name / f"{number}.png", colour, [(128, 128, 128), (250, 250, 250), (70, 110, 60)][number % 3], 101 * at + number)
     pokedex(binary, "scan", "photos", "-o", "m.parquet", folder=folder)
     pokedex(binary, "embed", "m.parquet", "-o", "e.parquet", folder=folder)
     pokedex(binary, "index", "e.parquet", "--columns", "width,height", "--kind", "exact", "-o", "i.parquet", folder=folder)
