@@ -48,7 +48,7 @@ window.pokedex = window.pokedex || {};
 
   // The list.
 
-  function fill(card, row, place) {
+  function fill(card, row) {
     const score = row.score === undefined ? null : make("span", { class: "score" }, row.score.toFixed(3));
     card.append(
       face(row, 256, false),
@@ -57,10 +57,9 @@ window.pokedex = window.pokedex || {};
       ...badges(row).slice(0, 2),
       ...(score ? [score] : []),
     );
-    const words = [title(row), subtitle(row), row.type1, row.type2, score && `score ${row.score.toFixed(3)}`];
-    card.setAttribute("aria-label", words.filter(Boolean).join(", "));
+    // What is seen is its name.
+    card.removeAttribute("aria-label");
     card.title = String(row.key ?? "");
-    void place;
   }
 
   async function show() {
