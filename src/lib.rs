@@ -27,9 +27,10 @@
 //!   pictures as what a terminal shows; how counts are said
 //! - [`table`]: Parquet and Arrow, the columns and their meaning
 //! - [`filter`], [`image`], [`io`]: conditions in SQL; pictures; `-`, files, folders, atomic writes
-//! - [`failure`], [`progress`], [`notes`], [`guard`], [`names`], [`species`], [`matrix`], [`metrics`]: what was wrong and what to
-//!   do about it; who watches; what was passed over; panics of other people's code, turned into errors; names of files that
-//!   stay apart on every file system; the 1025 names; products of matrices; figures of predictions
+//! - [`failure`], [`progress`], [`notes`], [`guard`], [`names`], [`species`], [`page`], [`matrix`], [`metrics`]: what was wrong and
+//!   what to do about it; who watches; what was passed over; panics of other people's code, turned into errors; names of files
+//!   that stay apart on every file system; the 1025 names; the page that servers and sites show; products of matrices; figures of
+//!   predictions
 
 #![warn(missing_docs, unreachable_pub, unnameable_types)]
 #![allow(rustdoc::private_intra_doc_links, reason = "the map names what is private, too")]
@@ -57,6 +58,7 @@ pub mod model;
 mod names;
 pub mod notes;
 pub mod output;
+mod page;
 pub mod progress;
 pub mod query;
 pub mod runs;
