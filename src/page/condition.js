@@ -106,16 +106,11 @@
     return all;
   }
 
-  /** Where a comment ends that may hold others. */
+  /** Where a comment ends; one within it is part of it. */
   function comment(text, start, syntax) {
-    let depth = 0;
-    const marks = /\/\*|\*\//gu;
-    marks.lastIndex = start;
-    for (let mark = marks.exec(text); mark !== null; mark = marks.exec(text)) {
-      depth += mark[0] === "/*" ? 1 : -1;
-      if (depth === 0) return marks.lastIndex;
-    }
-    throw syntax("unexpected EOF while in a multi-line comment", text.length);
+    const end = text.indexOf("*/", start + 2);
+    if (end < 0) throw syntax("unexpected EOF while in a multi-line comment", text.length);
+    return end + 2;
   }
 
   class Parser {
