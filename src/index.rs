@@ -36,7 +36,7 @@ pub use codes::{Chunk, Codes};
 pub(crate) use diverse::diverse;
 pub use exact::Index;
 pub use graph::Graph;
-pub(crate) use nearest::Nearest;
+pub(crate) use nearest::{Nearest, Neighbours};
 pub(crate) use pack::{Check, Packer};
 pub use packed::Packed;
 pub(crate) use packed::PackedWriter;

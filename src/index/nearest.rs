@@ -4,6 +4,9 @@ use super::best::Best;
 use super::cosine::{cosine, norm};
 use crate::model::normalise;
 
+/// Numbers of rows and their cosines, best first, ties in the order of the table.
+pub(crate) type Neighbours = Vec<(u32, f32)>;
+
 /// The vectors of a table, in its order.
 #[derive(Debug, Default)]
 pub(crate) struct Nearest {
@@ -45,8 +48,8 @@ impl Nearest {
         Some(vector.iter().map(move |x| f64::from(*x) / length))
     }
 
-    /// The `top` rows that are nearest to a row, best first, ties in the order of the table, and their cosines.
-    pub(crate) fn of(&self, row: usize, top: usize) -> Option<Vec<(u32, f32)>> {
+    /// The `top` rows that are nearest to a row, where it has a vector.
+    pub(crate) fn of(&self, row: usize, top: usize) -> Option<Neighbours> {
         let (own, _) = self.get(row)?;
         let length = norm(own);
         let mut query: Vec<f32> = own.iter().map(|x| (f64::from(*x) / length) as f32).collect();

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::index::Nearest;
+use crate::index::{Nearest, Neighbours};
 use crate::model::{TextWeights, Weights};
 
 /// Rows in a file.
@@ -67,9 +67,9 @@ pub(super) fn vectors(vectors: &Nearest, rows: usize) -> Vec<u8> {
 }
 
 /// The neighbours of all rows: for each its number and its score, again and again; null for a row without a vector.
-pub(super) fn near(near: &[Option<Vec<(u32, f32)>>]) -> Vec<u8> {
-    let pairs = |near: &Vec<(u32, f32)>| near.iter().map(|(row, score)| format!("{row},{score}")).collect::<Vec<_>>();
-    let row = |near: &Option<Vec<(u32, f32)>>| match near {
+pub(super) fn near(near: &[Option<Neighbours>]) -> Vec<u8> {
+    let pairs = |near: &Neighbours| near.iter().map(|(row, score)| format!("{row},{score}")).collect::<Vec<_>>();
+    let row = |near: &Option<Neighbours>| match near {
         Some(near) => format!("[{}]", pairs(near).join(",")),
         None => "null".to_string(),
     };

@@ -150,7 +150,7 @@ impl Survey {
 /// The names of small pictures, after the keys of their rows. Some hosts keep back what begins with a `_` or a `#`.
 fn files(keys: &[Box<str>], pictured: &[bool]) -> Vec<Option<Box<str>>> {
     let wanted = keys.iter().zip(pictured).filter(|(_, pictured)| **pictured).map(|(key, _)| &**key);
-    let base = |key: &str| match names::stem(key).trim_start_matches(['.', '_', '#', ' ']) {
+    let base = |key: &str| match names::safe(&names::stem(key)).trim_start_matches(['.', '_', '#', ' ']) {
         "" => "picture".to_string(),
         stem => stem.to_string(),
     };

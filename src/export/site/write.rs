@@ -16,6 +16,7 @@ use super::survey::Searched;
 use super::thumbnail::Thumbnails;
 use crate::failure::Failure;
 use crate::image::{self, Flaw};
+use crate::index::Neighbours;
 use crate::io::Folder;
 use crate::model::TextWeights;
 use crate::output::made::{Known, Made};
@@ -55,6 +56,15 @@ struct Slice {
     found: u64,
 }
 
+/// A small picture.
+struct Picture {
+    made: Made,
+    /// What is wrong with the original, though it shows a picture.
+    flaw: Option<Flaw>,
+    /// An earlier run had made it.
+    was_there: bool,
+}
+
 impl Job {
     /// Makes the pictures of rows, the first of which has this number, and writes them.
     fn slice(&self, from: usize, batch: RecordBatch) -> Result<Slice, Failure> {
@@ -79,7 +89,7 @@ impl Job {
                 Err(problem) => Err(problem),
             };
             match picture {
-                Ok((made, flaw, was_there)) => {
+                Ok(Picture { made, flaw, was_there }) => {
                     slice.flawed.extend(flaw.map(|flaw| Skipped { key: key(), problem: flaw.to_string() }));
                     slice.found += u64::from(was_there);
                     slice.pictures.push(Some((made, file)));
@@ -94,17 +104,17 @@ impl Job {
     }
 
     /// Makes one picture, unless an earlier run has made it of the same bytes; or why there is none.
-    #[expect(clippy::type_complexity, reason = "a picture, its flaw, and whether it was there")]
-    fn picture(&self, file: &str, bytes: &[u8]) -> Result<Result<(Made, Option<Flaw>, bool), String>, Failure> {
+    fn picture(&self, file: &str, bytes: &[u8]) -> Result<Result<Picture, String>, Failure> {
         let source = *blake3::hash(bytes).as_bytes();
         if let Some(made) = self.known.up_to_date(&self.folder, file, &source) {
             self.folder.keep(file);
-            return Ok(Ok((made, image::is_truncated(bytes).then_some(Flaw::Truncated), true)));
+            let flaw = image::is_truncated(bytes).then_some(Flaw::Truncated);
+            return Ok(Ok(Picture { made, flaw, was_there: true }));
         }
         Ok(match self.thumbnails.make(bytes, source) {
             Ok((made, small, flaw)) => {
                 self.folder.put(file, &small, &made.content, &made.note())?;
-                Ok((made, flaw, false))
+                Ok(Picture { made, flaw, was_there: false })
             }
             Err(problem) => Err(problem.to_string()),
         })
@@ -114,11 +124,7 @@ impl Job {
     ///
     /// # Errors
     /// Nobody wants them any more, or the system refuses to start a thread.
-    fn near(
-        self: &Arc<Self>,
-        work: &Work,
-        progress: &mut dyn Progress,
-    ) -> Result<Vec<Option<Vec<(u32, f32)>>>, Failure> {
+    fn near(self: &Arc<Self>, work: &Work, progress: &mut dyn Progress) -> Result<Vec<Option<Neighbours>>, Failure> {
         let (job, count) = (self.clone(), self.searched.rows);
         progress.start("neighbours", Some(count as u64));
         let find = move |from: usize| -> Vec<_> {
