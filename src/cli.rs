@@ -16,6 +16,7 @@ mod man;
 mod model;
 mod query;
 mod scan;
+mod serve;
 mod split;
 mod train;
 mod ui;
@@ -64,6 +65,7 @@ enum Command {
     Embed(embed::Embed),
     Index(index::IndexArgs),
     Query(query::Query),
+    Serve(serve::Serve),
     Train(train::Train),
     Classify(classify::Classify),
     Evaluate(evaluate::EvaluateArgs),
@@ -98,7 +100,9 @@ pub fn main() -> ExitCode {
         _ => Talk::Normal,
     };
     let mut ui = Ui::new(talk);
-    args::clean_up_when_interrupted();
+    if !matches!(cli.command, Some(Command::Serve(_))) {
+        args::clean_up_when_interrupted();
+    }
     let result = match cli.command {
         None => orientation(),
         Some(command) => run(command, &mut ui),
@@ -133,6 +137,7 @@ const OTHER_NAMES: &[(&[&str], &str)] = &[
     (&["validate", "verify", "lint"], "check"),
     (&["fit", "finetune", "fine-tune"], "train"),
     (&["eval", "score", "benchmark"], "evaluate"),
+    (&["server", "web", "http", "browse", "gui", "ui"], "serve"),
 ];
 
 fn parse() -> Result<Cli, clap::Error> {
@@ -179,6 +184,7 @@ fn run(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Embed(c) => c.run(ui),
         Command::Index(c) => c.run(ui),
         Command::Query(c) => c.run(ui),
+        Command::Serve(c) => c.run(ui),
         Command::Train(c) => c.run(ui),
         Command::Classify(c) => c.run(ui),
         Command::Evaluate(c) => c.run(ui),

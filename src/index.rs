@@ -20,6 +20,7 @@ mod nearest;
 mod pack;
 mod packed;
 mod pokedex;
+mod rows;
 mod search;
 mod terms;
 mod unfit;

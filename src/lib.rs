@@ -16,6 +16,8 @@
 //! holds; `docs/architecture.md` walks through them with one picture.
 //!
 //! - [`cli`]: a door: one file a subcommand, its arguments and its help; the only part that knows the terminal
+//! - [`serve`]: a door: HTTP and the page
+//! - [`gallery`]: what pages, servers and agents look at and ask of an index
 //! - [`query`], [`classify`], [`train`], [`evaluate`], [`indexing`], [`export`], [`check`], [`augment`], [`convert`]: stages, by
 //!   subject
 //! - [`scan`], [`split`], [`embed`]: stages of which others use a part
@@ -27,10 +29,10 @@
 //!   pictures as what a terminal shows; how counts are said
 //! - [`table`]: Parquet and Arrow, the columns and their meaning
 //! - [`filter`], [`image`], [`io`]: conditions in SQL; pictures; `-`, files, folders, atomic writes
-//! - [`failure`], [`progress`], [`notes`], [`guard`], [`names`], [`species`], [`page`], [`matrix`], [`metrics`]: what was wrong and
-//!   what to do about it; who watches; what was passed over; panics of other people's code, turned into errors; names of files
-//!   that stay apart on every file system; the 1025 names; the page that servers and sites show; products of matrices; figures of
-//!   predictions
+//! - [`failure`], [`progress`], [`notes`], [`guard`], [`names`], [`species`], [`matrix`], [`metrics`], [`page`]: what was
+//!   wrong and what to do about it; who watches; what was passed over; panics of other people's code, turned into errors; names
+//!   of files that stay apart on every file system; the 1025 names; products of matrices; figures of predictions; the files of
+//!   the page
 
 #![warn(missing_docs, unreachable_pub, unnameable_types)]
 #![allow(rustdoc::private_intra_doc_links, reason = "the map names what is private, too")]
@@ -46,6 +48,7 @@ pub mod evaluate;
 pub mod export;
 pub mod failure;
 pub mod filter;
+pub mod gallery;
 pub mod guard;
 pub mod head;
 pub mod image;
@@ -63,6 +66,7 @@ pub mod progress;
 pub mod query;
 pub mod runs;
 pub mod scan;
+pub mod serve;
 pub mod species;
 pub mod split;
 pub mod stage;

@@ -165,6 +165,16 @@ impl Model {
         &self.id
     }
 
+    /// Whether it reads words.
+    pub fn has_text(&self) -> bool {
+        self.found.text.is_some()
+    }
+
+    /// Whether it sees pictures.
+    pub fn has_image(&self) -> bool {
+        self.found.image.is_some()
+    }
+
     /// Length of its vectors.
     pub fn dimension(&self) -> usize {
         self.found.dimension

@@ -28,6 +28,7 @@ mod pokedex;
 mod questions;
 pub mod results;
 mod session;
+mod stored;
 mod towers;
 mod vectors;
 
@@ -35,7 +36,7 @@ pub use arguments::check_words;
 pub use limits::Limits;
 pub use questions::{questions_in, with_directions};
 pub use results::{Columns, Group, Looks, write_results};
-pub use session::Session;
+pub use session::{Ready, Session, table_of};
 
 use ndarray::ArrayView1;
 
@@ -75,6 +76,9 @@ pub struct Question {
     /// The model of the vector, if its file says so.
     pub model: Option<String>,
 }
+
+/// A question as it was written, and its terms.
+type Asked<'a> = (&'a str, &'a [Weighted]);
 
 impl Question {
     /// Reads the arguments of one question, as [`parse_terms`] does.

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_schema::SchemaRef;
 use clap::Args;
@@ -126,21 +126,31 @@ pub(super) fn default_format<F>(target: &Target, terminal: F, other: F) -> F {
 
 /// On Ctrl-C (or `kill`) unfinished outputs are removed and the process ends as a shell expects: 128 + signal.
 pub(super) fn clean_up_when_interrupted() {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
-        let Ok(mut signals) = signal_hook::iterator::Signals::new(
-            [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal)),
-        ) else {
-            return;
-        };
-        std::thread::spawn(move || {
-            if let Some(signal) = signals.forever().next() {
-                abandon_unfinished();
-                signal_hook::low_level::exit(128 + signal);
-            }
+        when_interrupted(|signal| {
+            abandon_unfinished();
+            signal_hook::low_level::exit(128 + signal);
         });
     });
+}
+
+/// On Ctrl-C (or `kill`) whoever waits for nothing else is told to stop, which is as good an end as any; at the second the
+/// process ends.
+pub(super) fn stop_when_interrupted(stop: impl Fn() + Send + 'static) {
+    let told = AtomicBool::new(false);
+    when_interrupted(move |signal| match told.swap(true, Ordering::Relaxed) {
+        false => stop(),
+        true => signal_hook::low_level::exit(128 + signal),
+    });
+}
+
+/// Calls this for every signal that ends a process, unless the process was started to ignore it.
+fn when_interrupted(act: impl Fn(i32) + Send + 'static) {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let signals = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal));
+    let Ok(mut signals) = signal_hook::iterator::Signals::new(signals) else { return };
+    std::thread::spawn(move || signals.forever().for_each(act));
 }
 
 /// What the system says by a signal that would end the process without a word. A file that grows beyond `ulimit -f` is an

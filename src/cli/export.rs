@@ -147,7 +147,7 @@ struct Pictures {
     #[arg(long, help_heading = "Pictures", value_enum, value_name = "FORMAT")]
     encode: Option<Encoding>,
 
-    /// Quality of JPEGs, 1 to 100 [default: 90]
+    /// Quality of JPEGs, 1 to 100 [default: 90, for site 85]
     #[arg(long, help_heading = "Pictures", value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: Option<u8>,
 

@@ -15,7 +15,7 @@ use std::path::Path;
 
 use crate::failure::Failure;
 use crate::filter::Filter;
-use crate::image::{self, Colour};
+use crate::image::Colour;
 use crate::io::Folder;
 use crate::output::folder::{read_any_twice, refuse_inputs};
 use crate::page;
@@ -46,8 +46,7 @@ pub struct SiteOptions {
 impl Default for SiteOptions {
     /// All rows, and pictures of at most 256 pixels a side.
     fn default() -> SiteOptions {
-        let (quality, background) = (image::JPEG_QUALITY, Colour::WHITE);
-        SiteOptions { filter: None, size: (256, 256), quality, background, force: false }
+        SiteOptions { filter: None, size: (256, 256), quality: 85, background: Colour::WHITE, force: false }
     }
 }
 
@@ -87,10 +86,9 @@ pub fn site(
 }
 
 /// The files of the page itself: their names in the folder, and their bytes.
-fn page_files() -> Vec<(String, Vec<u8>)> {
-    let name = |file: &page::File| format!("page/{}", file.0);
-    let sources: Vec<String> = page::SITE.iter().map(name).collect();
-    let document = page::index(&sources.iter().map(String::as_str).collect::<Vec<_>>());
-    let files = page::FILES.iter().chain(page::SITE).map(|file| (name(file), file.2.to_vec()));
-    files.chain([("index.html".to_string(), document.into_bytes())]).collect()
+fn page_files() -> Vec<(&'static str, String)> {
+    let sources: Vec<&str> = page::SITE.iter().map(|file| file.name).collect();
+    let document = ("index.html", page::index(&sources));
+    let files = page::FILES.iter().chain(page::SITE).map(|file| (file.name, file.contents.to_string()));
+    files.chain([document]).collect()
 }

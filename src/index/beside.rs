@@ -327,7 +327,7 @@ impl Beside {
     }
 
     /// For every row whether it passes.
-    fn passing(&self, filter: &Filter) -> Result<BooleanBuffer, Error> {
+    pub(super) fn passing(&self, filter: &Filter) -> Result<BooleanBuffer, Error> {
         let bound = filter.bind(&self.packed.columns())?;
         let batches = self.packed.batches(|name| filter.needs(name));
         let parts: Vec<BooleanBuffer> =

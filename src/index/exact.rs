@@ -62,6 +62,16 @@ impl Index {
         &self.source.name
     }
 
+    /// What lies beside the table.
+    pub(super) fn beside(&self) -> Option<&Beside> {
+        self.beside.as_ref().map(|(beside, _)| beside)
+    }
+
+    /// The packed copy of the rows.
+    pub(super) fn packed(&self) -> Option<&Packed> {
+        self.beside().map(|beside| &beside.packed)
+    }
+
     /// Reads the columns that searching needs, and `more`.
     pub(super) fn scan(&self, more: &dyn Fn(&str) -> bool) -> Result<Table, Error> {
         let model = column::model_column(&self.column);
@@ -264,8 +274,7 @@ impl Index {
             Ok(Some(batch.map_err(|e| self.damaged(&e.to_string()))?))
         };
         let mut picked = Vec::new();
-        let packed = self.beside.as_ref().map(|(beside, _)| &beside.packed);
-        match packed.filter(|packed| columns.iter().all(|name| packed.columns().index_of(name).is_ok())) {
+        match self.packed().filter(|packed| columns.iter().all(|name| packed.columns().index_of(name).is_ok())) {
             Some(packed) => {
                 let mut numbers: Vec<usize> = sorted.iter().map(|&row| Packed::batch_number(row as usize)).collect();
                 numbers.dedup();
@@ -291,7 +300,7 @@ impl Index {
         arrow_select::take::take_record_batch(&picked, &order).map_err(|e| self.damaged(&e.to_string()))
     }
 
-    fn damaged(&self, problem: &str) -> Error {
+    pub(super) fn damaged(&self, problem: &str) -> Error {
         let source = arrow_schema::ArrowError::ComputeError(problem.into());
         table::Error::Arrow { name: self.source.name.clone(), source }.into()
     }

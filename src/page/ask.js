@@ -3,7 +3,7 @@
 ((pokedex) => {
   "use strict";
 
-  const { correct, dot, normalise, parseTerms, rows, shortest, wrong } = pokedex.offline;
+  const { correct, dot, normalise, parseTerms, shortest, trim, wrong } = pokedex.offline;
   const f32 = Math.fround;
 
   /**
@@ -14,7 +14,7 @@
    * - `vectors`: of all rows
    * - `tower`: reads words; null where nobody does, `noWords` says why
    * - `species`: the fused search, null but for the built-in Pokédex
-   * - `weak`: a best score below this is none
+   * - `weak`: where the best score for words is lower, nothing is really like them
    */
   class Searched {
     constructor({ name, keys, ids, vectors, tower, noWords, species, weak }) {
@@ -28,13 +28,12 @@
      */
     ask(query, { top = 10, offset = 0, passes = null, minScore = null, diverse = null } = {}) {
       const asked = { notes: [], without: new Set(), offset, top, passes, minScore, diverse };
-      if (passes !== null && this.species !== null && !passes.includes(1)) {
-        asked.notes.push(`${this.name}: the condition holds for none of its ${this.keys.length} rows`);
-      }
       const terms = parseTerms(query);
-      const hits = this.species === null ? this.#cosine(terms, asked) : this.#fused(terms, asked);
-      const isWeak = terms.some((term) => term.kind === "words") && (hits.length === 0 || hits[0].score < this.weak);
-      return { query, notes: asked.notes, weak: isWeak, hits: this.#chosen(hits, terms, asked) };
+      const found = this.species === null ? this.#cosine(terms, asked) : this.#fused(terms, asked);
+      const hits = this.#chosen(found, terms, asked);
+      const isOfWords = offset === 0 && terms.every((term) => term.kind === "words");
+      const weak = hits.length === 0 || (isOfWords && hits[0].score < this.weak);
+      return { query: trim(query), notes: asked.notes, weak, hits };
     }
 
     /** The rows that are nearest to a row. */
@@ -92,12 +91,7 @@
         const own = this.vectors.of(row);
         return parts.map(([weight, vector]) => f32(f32(weight / length) * f32(dot(vector, own))));
       };
-      const hits = this.#best(asked, (row) => this.vectors.cosine(row, sum), adds);
-      if (hits.length === 0) {
-        const which = asked.passes === null ? "no other row" : "no other row for which the condition holds";
-        asked.notes.push(`${this.name}: has ${which} (of ${rows(this.keys.length)})`);
-      }
-      return hits;
+      return this.#best(asked, (row) => this.vectors.cosine(row, sum), adds);
     }
 
     #fused(terms, asked) {

@@ -87,9 +87,6 @@
     return single;
   }
 
-  /** `1 row`, `2 rows`. */
-  const rows = (count) => `${count} ${count === 1 ? "row" : "rows"}`;
-
   /** What a source throws: what is wrong, what mends it, and the number that a server would answer with. */
   const wrong = (message, hint = null, status = 400) => Object.assign(new Error(message), { hint, status });
 
@@ -103,7 +100,6 @@
     slips,
     nearest,
     shortest,
-    rows,
     wrong,
   });
 })((globalThis.pokedex ??= {}));

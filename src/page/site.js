@@ -135,7 +135,7 @@
   async function row(number) {
     const whole = await about();
     if (!Number.isInteger(number) || number < 0 || number >= whole.rows) {
-      throw wrong(`there is no row ${number}`, `rows are numbered from 0 to ${whole.rows - 1}`, 404);
+      throw wrong(`there is no row ${number}`, null, 404);
     }
     return (await rowsOf(whole, [number]))[0];
   }
@@ -177,6 +177,7 @@
   async function search(question = {}) {
     const { q = "", picture = null, where, top = 10, offset = 0, diverse = null, explain = false } = question;
     const whole = await about();
+    if (q.trim() === "" && !picture) throw wrong("nothing is asked for", "fire dog");
     if (picture) {
       throw wrong("pictures cannot be looked for on a page without a server", "pokedex serve looks for pictures");
     }
@@ -194,7 +195,7 @@
     const own = await row(number);
     if (whole.site.no_vectors) throw wrong(`${whole.site.name}: ${whole.site.no_vectors}`, null, 404);
     const none = () => wrong(`${own.key}: has no vector`, null, 404);
-    const shape = (hits) => ({ query: `key:${own.key}`, notes: [], weak: false, hits });
+    const shape = (hits) => ({ query: `key:${own.key}`, notes: [], weak: hits.length === 0, hits });
     if (!where && offset + top <= whole.site.near) {
       const near = (await load("near")).rows[number];
       if (near === null) throw none();

@@ -64,13 +64,15 @@
     return BigInt(whole + fraction.padEnd(scale, "0"));
   }
 
-  /** The order of the cells of a column; of what has none, that of its text. */
+  /** Whether the cells of a column have an order. */
+  const hasOrder = (name) => !["struct", "list", "other"].includes(typeOf(name).class);
+
+  /** The order of the cells of a column. */
   function orderOf(name) {
     const type = typeOf(name);
-    const isOrdered = ["number", "time", "bool"].includes(type.class);
-    const order = isOrdered ? sql.order : byCharacters;
-    const value = (cell) => (isOrdered ? valueOf(cell, type) : typeof cell === "object" ? JSON.stringify(cell) : cell);
-    return (a, b) => order(value(a), value(b));
+    const isText = !["number", "time", "bool"].includes(type.class);
+    if (isText) return byCharacters;
+    return (a, b) => sql.order(valueOf(a, type), valueOf(b, type));
   }
 
   /** Something with a type: `get` gives its value in a row; a constant has it in `value`. */
@@ -468,5 +470,5 @@
     const root = binder.condition(binder.bind(parseCondition(text)));
     return (row) => root.get(row) === true;
   };
-  pokedex.offline.orderOf = orderOf;
+  Object.assign(pokedex.offline, { hasOrder, orderOf });
 })((globalThis.pokedex ??= {}));

@@ -2,7 +2,7 @@
 ((pokedex) => {
   "use strict";
 
-  const { condition, nearest, orderOf, wrong } = pokedex.offline;
+  const { condition, hasOrder, nearest, orderOf, wrong } = pokedex.offline;
 
   const MOST_GROUPS = 10_000;
   /** So many conditions and orders are remembered: a page asks for one of them part by part. */
@@ -51,7 +51,10 @@
           groups[groups.length - 1].count += 1;
           continue;
         }
-        if (groups.length === MOST_GROUPS) throw wrong(`${group}: has more than ${MOST_GROUPS} values`, "group by another column");
+        if (groups.length === MOST_GROUPS) {
+          const hint = "group by a column of fewer values, or sort by this one";
+          throw wrong(`there are more than ${MOST_GROUPS} groups, which help nobody`, hint);
+        }
         groups.push({ value: this.cell(row, group) ?? null, from, count: 1 });
       }
       return { total: rows.length, groups };
@@ -59,13 +62,14 @@
 
     /** The order of rows by a column; `-` before its name turns it round. */
     #by(name, isGroup) {
-      const isDown = !isGroup && name.startsWith("-") && !Object.hasOwn(this.columns, name);
+      const isDown = !isGroup && name.startsWith("-");
       const column = isDown ? name.slice(1) : name;
       if (!Object.hasOwn(this.columns, column)) {
         const names = Object.keys(this.columns);
-        const meant = nearest(column, names);
-        throw wrong(`no column \`${column}\``, meant === null ? `there are ${names.join(", ")}` : `did you mean \`${meant}\`?`);
+        const [meant, has] = [nearest(column, names), `able has ${names.join(", ")}`];
+        throw wrong(`${column}: there is no such column`, meant === null ? `the t${has}` : `did you mean ${meant}? The t${has}`);
       }
+      if (!hasOrder(this.columns[column])) throw wrong(`${column}: a column of lists has no order`, "sort=key");
       const order = orderOf(this.columns[column]);
       const cell = (row) => this.cell(row, column) ?? null;
       return (left, right) => {

@@ -8,7 +8,7 @@ use super::limits::Limits;
 use super::results::Group;
 use super::towers::{Lazy, Towers};
 use super::vectors::{Lengths, Resolved, Space, resolve};
-use super::{Options, Question};
+use super::{Asked, Options, Question};
 use crate::failure::Failure;
 use crate::index::{Index, QueryVector, Search};
 use crate::progress::Progress;
@@ -28,24 +28,14 @@ impl Indexed {
         Indexed { index, options: options.clone(), made: Lazy::default(), towers: Lazy::default() }
     }
 
-    /// Answers questions, in order and in one pass over the table.
+    /// Makes vectors of questions; stored rows of all are looked up in one pass over the table.
     ///
     /// # Errors
-    /// The table cannot be read or has no vectors, they are of another model than that of the questions, or the condition
-    /// does not suit it.
-    pub(super) fn ask(
-        &self,
-        questions: &[Question],
-        limits: &Limits,
-        progress: &dyn Progress,
-    ) -> Result<Vec<Group>, Failure> {
-        let (index, filter) = (&self.index, limits.filter.as_ref());
-        let (made_by, dimension) = self.made.get(|| index.model())?;
-        let (made_by, dimension) = (made_by.as_deref(), *dimension);
-        let towers = questions
-            .iter()
-            .any(Question::needs_model)
-            .then(|| self.towers.get(|| Towers::for_index(&self.options, index.name(), made_by, dimension)));
+    /// The table cannot be read or has no vectors, or they are of another model than that of the questions.
+    pub(super) fn prepare(&self, questions: &[Question], progress: &dyn Progress) -> Result<Vec<Resolved>, Failure> {
+        let index = &self.index;
+        let (made_by, dimension) = self.made()?;
+        let towers = questions.iter().any(Question::needs_model).then(|| self.towers());
         let space = Space {
             towers: towers.transpose()?,
             index: index.name(),
@@ -54,7 +44,21 @@ impl Indexed {
             made_by,
             lengths: Lengths::One,
         };
-        let resolved = resolve(questions, &space, &|terms| Ok(index.stored(terms)?), progress)?;
+        resolve(questions, &space, &|terms| Ok(index.stored(terms)?), progress)
+    }
+
+    /// Answers questions, in order and in one pass over the table.
+    ///
+    /// # Errors
+    /// The table cannot be read, or the condition does not suit it.
+    pub(super) fn answer(
+        &self,
+        ready: &[(Asked, &Resolved)],
+        limits: &Limits,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Group>, Failure> {
+        let (index, filter) = (&self.index, limits.filter.as_ref());
+        let (made_by, _) = self.made()?;
         let search = Search {
             top: limits.pool(),
             filter,
@@ -62,7 +66,7 @@ impl Indexed {
             effort: limits.beam.or(limits.search_k).map(|n| n as usize),
             vectors: limits.explain || limits.diverse.is_some(),
         };
-        let queries: Vec<QueryVector> = resolved.iter().map(Resolved::query).collect();
+        let queries: Vec<QueryVector> = ready.iter().map(|(_, resolved)| resolved.query()).collect();
         let start = Instant::now();
         let found = index.search(&queries, made_by, &search)?;
         let (count, s) = (queries.len(), if queries.len() == 1 { "y" } else { "ies" });
@@ -75,13 +79,36 @@ impl Indexed {
             let of = index.rows()?.map(|count| format!(" (of {})", rows(count))).unwrap_or_default();
             progress.warn(&format!("{}: has {which}{of}", index.name()));
         }
-        let groups = questions.iter().zip(&resolved).zip(found.hits).map(|((question, resolved), mut hits)| {
+        let groups = ready.iter().zip(found.hits).map(|((asked, resolved), mut hits)| {
             if limits.explain {
                 hits.iter_mut().for_each(|hit| hit.parts = resolved.parts(&hit.vector));
             }
-            limits.group(question, hits)
+            limits.group(*asked, hits)
         });
         Ok(groups.collect())
+    }
+
+    /// The model that made the vectors, where it is known, and their length.
+    ///
+    /// # Errors
+    /// The table cannot be read or has no vectors.
+    pub(super) fn made(&self) -> Result<(Option<&str>, usize), Failure> {
+        let (made_by, dimension) = self.made.get(|| self.index.model())?;
+        Ok((made_by.as_deref(), *dimension))
+    }
+
+    /// What embeds questions.
+    ///
+    /// # Errors
+    /// The model is not known or not here.
+    pub(super) fn towers(&self) -> Result<&Towers, Failure> {
+        let (made_by, dimension) = self.made()?;
+        self.towers.get(|| Towers::for_index(&self.options, self.index.name(), made_by, dimension))
+    }
+
+    /// What is searched.
+    pub(super) fn index(&self) -> &Index {
+        &self.index
     }
 
     /// The cells of these columns in rows of these numbers.

@@ -1,6 +1,6 @@
 //! Which of the rows that a search finds are wanted, and how many.
 
-use super::Question;
+use super::Asked;
 use super::results::Group;
 use crate::filter::Filter;
 use crate::index::{Hit, diverse};
@@ -56,13 +56,13 @@ impl Limits {
     }
 
     /// Of what was found, best first, what is to be shown.
-    pub(super) fn group(&self, question: &Question, mut hits: Vec<Hit>) -> Group {
+    pub(super) fn group(&self, (text, terms): Asked, mut hits: Vec<Hit>) -> Group {
         let (offset, top) = (self.offset as usize, self.top as usize);
         hits.retain(|hit| self.min_score.is_none_or(|least| hit.score >= least));
         if let Some(diversity) = self.diverse {
             hits = diverse(hits, diversity, offset + top);
         }
         let hits = hits.into_iter().skip(offset).take(top).collect();
-        Group { query: question.text.clone(), terms: question.terms.clone(), first_rank: self.offset + 1, hits }
+        Group { query: text.into(), terms: terms.to_vec(), first_rank: self.offset + 1, hits }
     }
 }

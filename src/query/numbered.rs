@@ -5,8 +5,8 @@ use std::path::Path;
 use super::limits::Limits;
 use super::results::Group;
 use super::towers::{Lazy, Towers};
-use super::vectors::{Lengths, Space, resolve};
-use super::{Options, Question};
+use super::vectors::{Lengths, Resolved, Space, resolve};
+use super::{Asked, Options, Question};
 use crate::failure::Failure;
 use crate::index::{Annoy, Error, Hit, Metric, Stored, Term};
 use crate::progress::Progress;
@@ -29,28 +29,17 @@ impl Numbered {
         Ok(Numbered { annoy, metric, options: options.clone(), towers: Lazy::default() })
     }
 
-    /// Answers questions, in order.
+    /// Makes vectors of questions.
     ///
     /// # Errors
-    /// Something is wanted that only an index of pokedex knows; an item does not exist, or the file is damaged.
-    pub(super) fn ask(
-        &self,
-        questions: &[Question],
-        limits: &Limits,
-        progress: &dyn Progress,
-    ) -> Result<Vec<Group>, Failure> {
-        let (annoy, metric, name) = (&self.annoy, self.metric, self.annoy.name());
-        if limits.filter.is_some() || limits.explain || limits.diverse.is_some() || limits.exact {
-            return Err(Failure::usage(
-                format!("{name}: numbers its items and knows no more of them"),
-                "--where, --explain, --diverse and --exact need an index of pokedex",
-            ));
-        }
+    /// An item does not exist, or a term cannot be made a vector of.
+    pub(super) fn prepare(&self, questions: &[Question], progress: &dyn Progress) -> Result<Vec<Resolved>, Failure> {
+        let (annoy, name) = (&self.annoy, self.annoy.name());
         let towers = questions
             .iter()
             .any(Question::needs_model)
             .then(|| self.towers.get(|| Towers::for_index(&self.options, &name, None, annoy.dimension())));
-        let lengths = if metric == Metric::Angular { Lengths::OneOrZero } else { Lengths::Own };
+        let lengths = if self.metric == Metric::Angular { Lengths::OneOrZero } else { Lengths::Own };
         let space = Space {
             towers: towers.transpose()?,
             index: &name,
@@ -60,19 +49,41 @@ impl Numbered {
             lengths,
         };
         let stored = |terms: &[&Term]| terms.iter().map(|term| item(annoy, term, lengths)).collect();
-        let resolved = resolve(questions, &space, &stored, progress)?;
-        let groups = questions.iter().zip(&resolved).map(|(question, resolved)| {
+        resolve(questions, &space, &stored, progress)
+    }
+
+    /// Refuses what only an index of pokedex knows.
+    ///
+    /// # Errors
+    /// Something of that is wanted.
+    pub(super) fn suits(&self, limits: &Limits) -> Result<(), Failure> {
+        match limits.filter.is_some() || limits.explain || limits.diverse.is_some() || limits.exact {
+            false => Ok(()),
+            true => Err(Failure::usage(
+                format!("{}: numbers its items and knows no more of them", self.annoy.name()),
+                "--where, --explain, --diverse and --exact need an index of pokedex",
+            )),
+        }
+    }
+
+    /// Answers questions, in order.
+    ///
+    /// # Errors
+    /// Something is wanted that only an index of pokedex knows, or the file is damaged.
+    pub(super) fn answer(&self, ready: &[(Asked, &Resolved)], limits: &Limits) -> Result<Vec<Group>, Failure> {
+        self.suits(limits)?;
+        let groups = ready.iter().map(|(asked, resolved)| {
             let query = resolved.query();
             let wanted = limits.pool() + query.without.len();
             let candidates = limits.search_k.map(|k| k as usize);
-            let found = annoy.search(&query.vector, wanted, candidates, None).map_err(Error::from)?;
+            let found = self.annoy.search(&query.vector, wanted, candidates, None).map_err(Error::from)?;
             let hits = found.into_iter().map(|(item, distance)| Hit {
                 row: item.into(),
                 key: item.to_string(),
-                score: metric.score(distance),
+                score: self.metric.score(distance),
                 ..Hit::default()
             });
-            Ok(limits.group(question, hits.filter(|hit| !query.without.contains(&(hit.row as u32))).collect()))
+            Ok(limits.group(*asked, hits.filter(|hit| !query.without.contains(&(hit.row as u32))).collect()))
         });
         groups.collect()
     }

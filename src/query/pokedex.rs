@@ -2,15 +2,23 @@
 
 use std::collections::HashMap;
 
+use arrow_buffer::BooleanBuffer;
+
 use super::limits::Limits;
 use super::results::Group;
 use super::towers::Towers;
 use super::vectors::{Lengths, Space, read, stored_rows};
-use super::{Options, Question};
+use super::{Asked, Options, Question};
 use crate::failure::Failure;
 use crate::index::{Error, Part, Pokedex, Stored, Term};
 use crate::model::{Known, Model};
 use crate::progress::Progress;
+
+/// What is compared with the species: the weighted parts of a question, and the rows that are not to be found again.
+pub(super) struct Sought {
+    parts: Vec<(f32, Part)>,
+    without: Vec<u32>,
+}
 
 /// The built-in Pokédex and the model that made it.
 pub(super) struct BuiltIn {
@@ -37,22 +45,24 @@ impl BuiltIn {
         Ok(BuiltIn { pokedex: Pokedex::open()?, towers: Towers::of(model), column: options.column.clone() })
     }
 
-    /// Answers questions, in order.
+    /// For which species the condition holds, where there is one.
     ///
     /// # Errors
-    /// The condition does not suit the table; a term cannot be made a vector of, or the terms of a question cancel each
-    /// other out.
-    pub(super) fn ask(
-        &self,
-        questions: &[Question],
-        limits: &Limits,
-        progress: &dyn Progress,
-    ) -> Result<Vec<Group>, Failure> {
+    /// It does not suit the table.
+    pub(super) fn passing(&self, limits: &Limits, progress: &dyn Progress) -> Result<Option<BooleanBuffer>, Failure> {
         let passing = limits.filter.as_ref().map(Pokedex::passing).transpose()?;
         if passing.as_ref().is_some_and(|passing| passing.count_set_bits() == 0) {
             let rows = self.pokedex.species();
             progress.warn(&format!("{}: the condition holds for none of its {rows} rows", Pokedex::NAME));
         }
+        Ok(passing)
+    }
+
+    /// Makes of each question what is compared with the species.
+    ///
+    /// # Errors
+    /// A term cannot be made a vector of, or the terms of a question cancel each other out.
+    pub(super) fn prepare(&self, questions: &[Question], progress: &dyn Progress) -> Result<Vec<Sought>, Failure> {
         let (id, dimension) = (self.towers.model().id().to_string(), self.towers.model().dimension());
         let space = Space {
             towers: Some(&self.towers),
@@ -63,17 +73,33 @@ impl BuiltIn {
             lengths: Lengths::One,
         };
         let stored = stored_rows(questions, &|terms| Ok(Pokedex::index().stored(terms)?))?;
-        let groups = questions.iter().map(|question| {
+        let sought = questions.iter().map(|question| {
             let mut without = Vec::new();
             let parts = self.parts(question, &space, &stored, &mut without, progress)?;
-            let look_up = |word: &str| match self.towers.loaded_text() {
-                Some(tower) => self.pokedex.look_up(word, tower.look_up(word)),
-                None => Known::No,
-            };
-            let hits = self.pokedex.search(&parts, passing.as_ref(), &without, limits.pool(), &look_up);
-            Ok(limits.group(question, hits))
+            Ok(Sought { parts, without })
         });
-        groups.collect()
+        sought.collect()
+    }
+
+    /// Answers a question, of the species that pass.
+    pub(super) fn answer(
+        &self,
+        asked: Asked,
+        sought: &Sought,
+        passing: Option<&BooleanBuffer>,
+        limits: &Limits,
+    ) -> Group {
+        let look_up = |word: &str| match self.towers.loaded_text() {
+            Some(tower) => self.pokedex.look_up(word, tower.look_up(word)),
+            None => Known::No,
+        };
+        let hits = self.pokedex.search(&sought.parts, passing, &sought.without, limits.pool(), &look_up);
+        limits.group(asked, hits)
+    }
+
+    /// What embeds questions.
+    pub(super) fn towers(&self) -> &Towers {
+        &self.towers
     }
 
     /// The weighted parts of a question; `without` takes the rows that are not to be found again.
@@ -126,7 +152,7 @@ mod tests {
         let pokedex = BuiltIn::open(&Options::default()).expect("the built-in Pokédex");
         let ask = |text: &str| {
             let question = Question::of(&[text]).expect("a question");
-            pokedex.ask(&[question], &Limits::default(), &Silent).expect("an answer");
+            pokedex.prepare(&[question], &Silent).expect("an answer");
             pokedex.towers.loaded()
         };
         assert_eq!(ask("id:25"), [false, false]);

@@ -2,14 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use arrow_buffer::BooleanBuffer;
+
 use super::indexed::Indexed;
 use super::limits::Limits;
 use super::numbered::Numbered;
-use super::pokedex::BuiltIn;
+use super::pokedex::{BuiltIn, Sought};
 use super::results::{Columns, Group};
-use super::{Options, Question};
+use super::vectors::Resolved;
+use super::{Asked, Options, Question};
 use crate::failure::Failure;
-use crate::index::{ANNOY, GRAPH, Index, PACKED, Pokedex};
+use crate::index::{ANNOY, GRAPH, Index, PACKED, Pokedex, Weighted};
 use crate::progress::Progress;
 
 /// Something to search, opened once: the built-in Pokédex, an index, or a file of Annoy by another program.
@@ -29,10 +32,39 @@ use crate::progress::Progress;
 /// assert!(names.contains(&"Growlithe") || names.contains(&"Houndour"), "{names:?}");
 /// # Ok::<(), pokedex::Failure>(())
 /// ```
-pub struct Session(Searched);
+pub struct Session(pub(super) Searched);
+
+/// A question that a session made ready to be searched for; of no use to another session.
+pub struct Ready {
+    text: String,
+    terms: Vec<Weighted>,
+    sought: Looked,
+}
+
+/// What is compared.
+enum Looked {
+    Species(Sought),
+    Rows(Resolved),
+}
+
+impl Ready {
+    fn species(&self) -> Option<(Asked<'_>, &Sought)> {
+        match &self.sought {
+            Looked::Species(sought) => Some(((&self.text, &self.terms), sought)),
+            Looked::Rows(_) => None,
+        }
+    }
+
+    fn rows(&self) -> Option<(Asked<'_>, &Resolved)> {
+        match &self.sought {
+            Looked::Rows(resolved) => Some(((&self.text, &self.terms), resolved)),
+            Looked::Species(_) => None,
+        }
+    }
+}
 
 /// What there is to search.
-enum Searched {
+pub(super) enum Searched {
     Pokedex(Box<BuiltIn>),
     Index(Box<Indexed>),
     Annoy(Box<Numbered>),
@@ -100,10 +132,59 @@ impl Session {
         limits: &Limits,
         progress: &dyn Progress,
     ) -> Result<Vec<Group>, Failure> {
+        // What is wrong with the limits is said before what is wrong with the questions.
+        let passing = match &self.0 {
+            Searched::Pokedex(pokedex) => pokedex.passing(limits, progress)?,
+            Searched::Annoy(annoy) => annoy.suits(limits).map(|()| None)?,
+            Searched::Index(_) => None,
+        };
+        let ready = self.prepare(questions, progress)?;
+        self.answer_of(&ready.iter().collect::<Vec<_>>(), passing.as_ref(), limits, progress)
+    }
+
+    /// Makes questions ready: words and pictures are embedded, stored rows looked up. What is left is the search.
+    ///
+    /// # Errors
+    /// As [`Session::ask_all`], but for the condition.
+    pub fn prepare(&self, questions: &[Question], progress: &dyn Progress) -> Result<Vec<Ready>, Failure> {
+        let sought: Vec<Looked> = match &self.0 {
+            Searched::Pokedex(pokedex) => {
+                pokedex.prepare(questions, progress)?.into_iter().map(Looked::Species).collect()
+            }
+            Searched::Index(index) => index.prepare(questions, progress)?.into_iter().map(Looked::Rows).collect(),
+            Searched::Annoy(annoy) => annoy.prepare(questions, progress)?.into_iter().map(Looked::Rows).collect(),
+        };
+        let ready = questions.iter().zip(sought);
+        Ok(ready.map(|(q, sought)| Ready { text: q.text.clone(), terms: q.terms.clone(), sought }).collect())
+    }
+
+    /// Answers questions that this session made ready, in order: many cost less at once than one by one.
+    ///
+    /// # Errors
+    /// The condition does not suit the table, or the table cannot be read.
+    pub fn answer(&self, ready: &[&Ready], limits: &Limits, progress: &dyn Progress) -> Result<Vec<Group>, Failure> {
+        let passing = match &self.0 {
+            Searched::Pokedex(pokedex) => pokedex.passing(limits, progress)?,
+            _ => None,
+        };
+        self.answer_of(ready, passing.as_ref(), limits, progress)
+    }
+
+    fn answer_of(
+        &self,
+        ready: &[&Ready],
+        passing: Option<&BooleanBuffer>,
+        limits: &Limits,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Group>, Failure> {
+        let rows = || -> Vec<(Asked, &Resolved)> { ready.iter().filter_map(|ready| ready.rows()).collect() };
         match &self.0 {
-            Searched::Pokedex(pokedex) => pokedex.ask(questions, limits, progress),
-            Searched::Index(index) => index.ask(questions, limits, progress),
-            Searched::Annoy(annoy) => annoy.ask(questions, limits, progress),
+            Searched::Pokedex(pokedex) => {
+                let species = ready.iter().filter_map(|ready| ready.species());
+                Ok(species.map(|(asked, sought)| pokedex.answer(asked, sought, passing, limits)).collect())
+            }
+            Searched::Index(index) => index.answer(&rows(), limits, progress),
+            Searched::Annoy(annoy) => annoy.answer(&rows(), limits),
         }
     }
 
@@ -125,7 +206,10 @@ impl Session {
 }
 
 /// The table that is meant by a path: what lies beside a table stands for it, and so does the folder that it is alone in.
-fn table_of(path: &Path) -> Result<PathBuf, Failure> {
+///
+/// # Errors
+/// There is none, or more than one.
+pub fn table_of(path: &Path) -> Result<PathBuf, Failure> {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     let table = path.with_extension("parquet");
     let beside = [PACKED, ANNOY, GRAPH].contains(&extension) && (extension != PACKED || table.exists());

@@ -4,6 +4,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::Options;
 use crate::failure::Failure;
+use crate::image::{self, Flaw};
 use crate::index::Error;
 use crate::model::{Device, ImageTower, Model, TextTower, Use};
 
@@ -110,6 +111,26 @@ impl Towers {
     #[cfg(test)]
     pub(super) fn loaded(&self) -> [bool; 2] {
         [self.text.made().is_some(), self.image.made().is_some()]
+    }
+
+    /// The vector of a picture, and what is wrong with it though it could be read; `name` is what to call it, `hint` what
+    /// helps where it is none.
+    ///
+    /// # Errors
+    /// It is no picture, or the model has no image tower or it cannot be loaded.
+    pub(super) fn see(
+        &self,
+        name: &str,
+        picture: &[u8],
+        hint: Option<&str>,
+    ) -> Result<(Vec<f32>, Option<Flaw>), Failure> {
+        let tower = self.image()?;
+        let decoded = image::decode_with_flaw(picture, tower.background(), tower.edge());
+        let (rgb, flaw) = decoded.map_err(|e| Failure::failed(format!("{name}: {e}"), hint.map(str::to_string)))?;
+        let mut pixels = vec![0.0; tower.input_len()];
+        tower.preprocess(&rgb, &mut pixels);
+        let vector = tower.embed_one(pixels).map_err(|e| Failure::failed(format!("{name}: {e}"), e.hint()))?;
+        Ok((vector, flaw))
     }
 
     /// The image tower.

@@ -10,7 +10,6 @@ use std::path::Path;
 use super::Question;
 use super::towers::Towers;
 use crate::failure::Failure;
-use crate::image;
 use crate::index::{Error, QueryVector, Stored, Term, VectorFile, Weighted};
 use crate::matrix::dot;
 use crate::model::{Known, correct, normalise};
@@ -219,21 +218,16 @@ impl Space<'_> {
     }
 
     fn image(&self, path: &Path) -> Result<Vec<f32>, Failure> {
-        let tower = self.towers().image()?;
         let name = crate::io::escape_bytes(path.as_os_str().as_encoded_bytes());
+        self.towers().image()?;
         let bytes =
             crate::io::read_image(&name).map_err(|source| crate::io::Error::Read { path: path.into(), source })?;
-        let decoded = image::decode_with_flaw(&bytes, tower.background(), tower.edge());
-        let (rgb, flaw) = decoded.map_err(|e| {
-            let hint =
-                "words that begin with a slash or a dot are taken for pictures; leave it out to search for the words";
-            Failure::failed(format!("{}: {e}", path.display()), Some(hint.into()))
-        })?;
+        let hint =
+            "words that begin with a slash or a dot are taken for pictures; leave it out to search for the words";
+        let (vector, flaw) = self.towers().see(&path.display().to_string(), &bytes, Some(hint))?;
         if let Some(flaw) = flaw {
             notes::say(&name, format!("{name}: {flaw}"));
         }
-        let mut pixels = vec![0.0; tower.input_len()];
-        tower.preprocess(&rgb, &mut pixels);
-        tower.embed_one(pixels).map_err(|e| Failure::failed(format!("{}: {e}", path.display()), e.hint()))
+        Ok(vector)
     }
 }

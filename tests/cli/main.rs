@@ -31,6 +31,7 @@ mod query;
 mod readme;
 mod scan;
 mod schema;
+mod serve;
 mod site;
 mod split;
 mod tables;

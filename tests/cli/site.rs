@@ -75,7 +75,7 @@ fn a_site_is_a_page_its_data_and_small_pictures() {
     );
     let columns: Vec<&str> =
         about["columns"].as_array().into_iter().flatten().filter_map(|c| c["name"].as_str()).collect();
-    assert_eq!(columns, ["key", "id", "label", "content_hash", "embedding_model", "error"]);
+    assert_eq!(columns, ["key", "id", "label", "content_hash", "error"]);
     let rows = rows(&dir, "site");
     assert_eq!(rows["rows"][1][0], "001.png");
     assert_eq!(rows["thumbnails"], serde_json::json!(["000.jpg", "001.jpg", "002.jpg"]));

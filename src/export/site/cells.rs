@@ -13,7 +13,7 @@ use crate::table::{Table, column};
 /// Whole numbers up to here are exact in JavaScript.
 const MOST_EXACT: u64 = 1 << 53;
 
-/// The columns that a site has of a table: all but vectors, pictures, and where those were.
+/// The columns that a site has of a table: all but vectors and their models, pictures, and where those were.
 #[derive(Debug)]
 pub(super) struct Columns {
     places: Vec<usize>,
@@ -25,9 +25,11 @@ impl Columns {
     /// Those of a table. What cannot be shown is left out, which is said.
     pub(super) fn of(table: &Table, progress: &dyn Progress) -> Columns {
         let mut columns = Columns { places: Vec::new(), names: Vec::new(), types: Vec::new() };
+        let vectors = table.schema.fields().iter().filter(|field| is_vector(field.data_type()));
+        let models: Vec<String> = vectors.map(|field| column::model_column(field.name())).collect();
         for (place, field) in table.schema.fields().iter().enumerate() {
             let (name, own) = (field.name(), field.data_type());
-            if name == column::PATH || is_vector(own) || column::holds_binary(own) {
+            if name == column::PATH || is_vector(own) || column::holds_binary(own) || models.contains(name) {
                 continue;
             }
             let empty = new_empty_array(own);
@@ -51,11 +53,6 @@ impl Columns {
     /// The types for conditions.
     pub(super) fn types(&self) -> Value {
         self.types.iter().map(exact_type).collect()
-    }
-
-    /// Whether there is a column of this name.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.names.iter().any(|own| own == name)
     }
 
     /// Every row as an array in JSON.
@@ -100,10 +97,10 @@ fn values_of(own: &DataType) -> &DataType {
 
 fn plain_type(own: &DataType) -> &'static str {
     match values_of(own) {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text",
         DataType::Boolean => "boolean",
         number if number.is_numeric() => "number",
-        _ => "other",
+        nested if nested.is_nested() => "other",
+        _ => "text",
     }
 }
 
@@ -167,6 +164,5 @@ mod tests {
         assert_eq!(rows[1], "[\"</script>\",null,\"18446744073709551615\"]");
         assert_eq!(columns.types(), json!(["text", "int64", "uint64"]));
         assert_eq!(columns.described()[2], json!({ "name": "large", "type": "number" }));
-        assert!(columns.has("whole") && !columns.has("path"));
     }
 }

@@ -1,5 +1,6 @@
 //! What all rows say before any is written: their keys, who has a picture, the vectors and the model that made them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use arrow_array::RecordBatch;
@@ -16,6 +17,8 @@ use crate::table::{self, Images, Inputs, Table, column};
 
 /// A browser holds the rows and the vectors of so many in its memory.
 const MOST_ROWS: usize = 100_000;
+/// More groups than these help nobody.
+const MOST_GROUPS: usize = 300;
 
 /// What has been seen of the rows so far.
 pub(super) struct Survey {
@@ -28,6 +31,8 @@ pub(super) struct Survey {
     unfit: Unfit,
     /// As [`one_model`] has it.
     model: Option<Option<String>>,
+    /// What the rows are called, as long as that is not too much for groups.
+    labels: BTreeSet<Option<String>>,
 }
 
 /// What a site is to hold, and what can be looked for in it.
@@ -44,6 +49,8 @@ pub(super) struct Searched {
     pub vectors: Nearest,
     /// The model that made them.
     pub model: Option<String>,
+    /// The column that is best grouped by.
+    pub group: Option<&'static str>,
     /// Why words are not looked for; `None` where they are.
     pub no_words: Option<String>,
 }
@@ -62,6 +69,7 @@ impl Survey {
             vectors: Nearest::new(is_pokedex),
             unfit: Unfit::default(),
             model: None,
+            labels: BTreeSet::new(),
         }
     }
 
@@ -83,6 +91,12 @@ impl Survey {
             refuse_row(&mut self.within, &images, i)?;
             let has_picture = images.bytes(i).is_some() || images.path(i).is_some();
             self.pictured.push(has_picture && images.error(i).is_none());
+        }
+        for label in column::text(batch, column::LABEL)?.iter().flatten() {
+            if self.labels.len() > MOST_GROUPS {
+                break;
+            }
+            self.labels.insert(label.map(str::to_string));
         }
         if batch.column_by_name(column::EMBEDDING).is_none() {
             return Ok(());
@@ -140,6 +154,11 @@ impl Survey {
             is_pokedex: self.is_pokedex,
             rows: self.keys.len(),
             files: files(&self.keys, &self.pictured),
+            group: match self.labels.len() {
+                _ if self.is_pokedex => Some("generation"),
+                2..=MOST_GROUPS => Some(column::LABEL),
+                _ => None,
+            },
             vectors: self.vectors,
             model,
             no_words,

@@ -27,7 +27,7 @@ impl Thumbnails {
         let (mut rgb, flaw) = image::decode_with_flaw(bytes, self.background, Some(edge))?;
         let (width, height) = inside((rgb.width, rgb.height), self.size);
         if (width, height) != (rgb.width, rgb.height) {
-            rgb = rgb.resize_quickly(width, height, Fit::Stretch, Filter::Bicubic, self.background);
+            rgb = rgb.resize_quickly(width, height, Fit::Stretch, Filter::Lanczos, self.background);
         }
         let small = image::encode_jpeg(&rgb, self.quality)?;
         let content = *blake3::hash(&small).as_bytes();
@@ -49,8 +49,13 @@ fn inside((width, height): (u32, u32), (most_across, most_down): (u32, u32)) -> 
     if width <= most_across && height <= most_down {
         return (width, height);
     }
-    let scale = (f64::from(most_across) / f64::from(width)).min(f64::from(most_down) / f64::from(height));
-    let side = |side: u32, most: u32| ((f64::from(side) * scale).round() as u32).clamp(1, most);
+    // As many times too wide as the one side, or too high as the other, whichever is more.
+    let is_wide = u64::from(width) * u64::from(most_down) >= u64::from(height) * u64::from(most_across);
+    let (most, longest) = if is_wide { (most_across, width) } else { (most_down, height) };
+    let side = |side: u32, room: u32| {
+        let side = (u64::from(side) * u64::from(most)).div_ceil(u64::from(longest));
+        side.clamp(1, room.into()) as u32
+    };
     (side(width, most_across), side(height, most_down))
 }
 

@@ -143,12 +143,12 @@ impl Job {
 
     /// What the page is told of the site; of the other files in `data/` it has the digest.
     fn about(&self, pictures: bool, near: usize) -> Vec<u8> {
-        let Searched { name, called, is_pokedex, rows, model, no_words, vectors, .. } = &self.searched;
+        let Searched { name, called, is_pokedex, rows, model, no_words, vectors, group, .. } = &self.searched;
         let mut digest = blake3::Hasher::new();
         for (file, content) in self.folder.others().iter().filter(|(file, _)| file.starts_with("data/")) {
             digest.update(file.as_bytes()).update(content);
         }
-        let weak = if *is_pokedex { page::WEAK.0 } else { page::WEAK.1 };
+        let weak = if *is_pokedex { page::WEAK_SPECIES } else { page::WEAK_ROWS };
         let mut site = json!({
             "name": called,
             "rows_in_a_file": ROWS_IN_A_FILE,
@@ -170,7 +170,7 @@ impl Job {
             "words": no_words.is_none(),
             "by_picture": false,
             "classify": false,
-            "group": self.columns.has("generation").then_some("generation"),
+            "group": group,
             "pokedex": is_pokedex,
             "site": site,
         }))
@@ -238,7 +238,7 @@ pub(super) fn write(
         job.folder.write("data/text.js", &data::text(&TextWeights::builtin()?))?;
     }
     job.folder.write("data/about.js", &job.about(pictures > 0, near))?;
-    page_files().iter().try_for_each(|(file, bytes)| job.folder.write(file, bytes))?;
+    page_files().iter().try_for_each(|(file, text)| job.folder.write(file, text.as_bytes()))?;
     let removed = job.folder.remove_stale()?;
     footer.set("schema", "manifest");
     footer.set(FOLDER, manifest::EXPORT);

@@ -1,0 +1,123 @@
+//! What comes with a request: a picture, a form with one, or an object.
+//!
+//! Promises: no more is read than may come, nor for longer; what is announced as larger is refused before it comes.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyDataStream, BodyExt, Full, Limited};
+use hyper::body::{Body, Incoming};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use hyper::{Request, StatusCode};
+use serde_json::{Map, Value};
+
+use super::parameters::Parameters;
+use super::reply::{self, Reply};
+
+/// Bytes of a request's body: the largest pictures of cameras have less.
+const MOST: usize = 64 << 20;
+/// Bytes of an object: a vector of a few thousand numbers and more; and of one that may hold a picture in base64.
+const MOST_OBJECT: usize = 1 << 20;
+const MOST_WITH_PICTURE: usize = MOST / 3 * 4 + MOST_OBJECT;
+/// The time for all of it.
+const TIME: Duration = Duration::from_secs(30);
+
+/// What came with a request.
+#[derive(Debug, Default)]
+pub(super) struct Brought {
+    pub(super) picture: Option<Bytes>,
+    pub(super) object: Map<String, Value>,
+    pub(super) form: Parameters,
+}
+
+impl Brought {
+    /// Whether an object holds a picture, as text.
+    pub(super) fn has_image(&self) -> bool {
+        self.object.get("image").is_some_and(|image| !image.is_null())
+    }
+}
+
+/// Reads the body of a request.
+///
+/// # Errors
+/// The answer that says what is wrong with it.
+pub(super) async fn read(request: Request<Incoming>) -> Result<Brought, Reply> {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.trim().to_string();
+    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let packed = request.headers().get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
+    let is_picture = essence.starts_with("image/") || essence == "application/octet-stream";
+    if packed || !is_picture && ![reply::JSON, "multipart/form-data"].contains(&essence.as_str()) {
+        return Err(reply::error(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the body is of a type that is not read here",
+            Some("send a picture (Content-Type: image/jpeg), a form (multipart/form-data) or application/json"),
+        ));
+    }
+    if essence == reply::JSON {
+        return object(&all_of(request.into_body(), MOST_OBJECT).await?);
+    }
+    let bytes = all_of(request.into_body(), MOST).await?;
+    match is_picture {
+        true => Ok(Brought { picture: Some(bytes), ..Brought::default() }),
+        false => form(bytes, &kind).await,
+    }
+}
+
+/// Reads the body of a request as an object, whatever its type says, which may hold a picture in base64.
+///
+/// # Errors
+/// The answer that says what is wrong with it.
+pub(super) async fn read_object(request: Request<Incoming>) -> Result<Brought, Reply> {
+    object(&all_of(request.into_body(), MOST_WITH_PICTURE).await?)
+}
+
+fn object(bytes: &[u8]) -> Result<Brought, Reply> {
+    let object = serde_json::from_slice::<Value>(bytes).map_err(|e| bad(&format!("no JSON: {e}")))?;
+    match object {
+        Value::Object(object) => Ok(Brought { object, ..Brought::default() }),
+        _ => Err(bad("an object is expected: {\"q\": \"fire dog\"}")),
+    }
+}
+
+async fn all_of(body: Incoming, most: usize) -> Result<Bytes, Reply> {
+    let large = || {
+        let message = format!("the body is longer than {} MB", most >> 20);
+        reply::error(StatusCode::PAYLOAD_TOO_LARGE, &message, Some("send the picture smaller: 1024 pixels are plenty"))
+    };
+    if body.size_hint().lower() > most as u64 {
+        return Err(large());
+    }
+    match tokio::time::timeout(TIME, Limited::new(body, most).collect()).await {
+        Ok(Ok(bytes)) => Ok(bytes.to_bytes()),
+        Ok(Err(e)) if e.is::<http_body_util::LengthLimitError>() => Err(large()),
+        Ok(Err(e)) => Err(bad(&format!("the body cannot be read: {e}"))),
+        Err(_) => Err(reply::error(StatusCode::REQUEST_TIMEOUT, "the body took too long", None)),
+    }
+}
+
+/// The fields of a form; the file is a picture.
+async fn form(bytes: Bytes, kind: &str) -> Result<Brought, Reply> {
+    let problem = |e: multer::Error| bad(&format!("no form: {e}"));
+    let boundary = multer::parse_boundary(kind).map_err(problem)?;
+    let stream = BodyDataStream::new(Full::<Bytes>::new(bytes).map_err(|never: Infallible| match never {}));
+    let mut fields = multer::Multipart::new(stream, boundary);
+    let mut brought = Brought::default();
+    while let Some(field) = fields.next_field().await.map_err(problem)? {
+        let name = field.name().unwrap_or_default().to_string();
+        let is_file = field.file_name().is_some() || ["file", "image", "picture"].contains(&name.as_str());
+        if is_file && brought.picture.is_none() {
+            brought.picture = Some(field.bytes().await.map_err(problem)?);
+        } else if is_file {
+            return Err(bad("a form has one picture"));
+        } else {
+            brought.form.add(name, field.text().await.map_err(problem)?);
+        }
+    }
+    Ok(brought)
+}
+
+fn bad(message: &str) -> Reply {
+    reply::error(StatusCode::BAD_REQUEST, message, None)
+}
