@@ -1,13 +1,14 @@
-//! Tables in the formats of other tools, and data sets in the layouts of those that train: which row goes where, under
-//! what name, as what picture.
+//! Tables in the formats of other tools, data sets in the layouts of those that train, and pages without a server: which
+//! row goes where, under what name, as what picture.
 //!
-//! Hides: the layouts of Ultralytics, torchvision, COCO, WebDataset and Hugging Face; which names file systems and those
-//! tools stumble over; how a run that was killed finds again what it made. Promises: names and class numbers follow from
+//! Hides: the layouts of Ultralytics, torchvision, COCO, WebDataset and Hugging Face, and of the page; which names file
+//! systems and those tools stumble over; how a run that was killed finds again what it made. Promises: names and class numbers follow from
 //! the keys, ids and labels of the rows that are exported, not from their order; a manifest, written last, says of every row
 //! where it is.
 //!
 //! [`stream`](fn@stream) writes a table, or its vectors, to one file. [`data_set`] writes its pictures to a folder: it looks at all rows,
 //! plans what becomes of each, makes the pictures on several threads, and packs and lists them in the order of the rows.
+//! [`site`](fn@site) writes a page that shows the table and searches it in the browser.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -32,12 +33,14 @@ mod options;
 mod outcome;
 mod picture;
 mod plan;
+mod site;
 mod stream;
 mod write;
 
 pub use folder::data_set;
 pub use options::{Choice, DataSet, Device, Options};
 pub use picture::Fit;
+pub use site::{SiteOptions, site};
 pub use stream::{Format, Selection, stream};
 
 use std::path::PathBuf;

@@ -30,6 +30,7 @@ mod preprocess;
 mod processor;
 mod rten;
 mod spelling;
+mod text_weights;
 mod tokenizer;
 mod towers;
 pub mod trial;
@@ -46,6 +47,7 @@ pub use identity::{ModelId, short_id};
 pub use info::Info;
 pub use preprocess::Preprocess;
 pub use spelling::{Known, correct, slips_forgiven};
+pub use text_weights::{TextWeights, Weights};
 pub use towers::{ImageTower, TextTower, normalise};
 
 use std::path::{Path, PathBuf};

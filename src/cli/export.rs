@@ -1,4 +1,4 @@
-//! `export`: a table in the formats of other tools, and data sets in the layouts of those that train.
+//! `export`: a table in the formats of other tools, data sets in the layouts of those that train, and pages without a server.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::args::{Bytes, Size, TableInputs, Work, default_format};
 use crate::check;
 use crate::cli::exit::Exit;
-use crate::export::{self, Choice, DataSet, Fit, Options, Selection};
+use crate::export::{self, Choice, DataSet, Fit, Options, Selection, SiteOptions};
 use crate::failure::Failure;
 use crate::filter::Filter;
 use crate::image::{Colour, Encoding};
@@ -17,18 +17,27 @@ use crate::io::Target;
 use crate::output;
 use crate::progress::Progress;
 
-/// What a table is written as: in one stream, or as a folder with the pictures.
+/// What a table is written as: in one stream, as a folder with the pictures, or as a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Stream(export::Format),
     Folder(DataSet),
+    Page(Page),
+}
+
+/// What is to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Page {
+    /// Folder with a page that shows and searches the table in any browser, without a server
+    Site,
 }
 
 impl ValueEnum for Format {
     fn value_variants<'a>() -> &'a [Format] {
         static ALL: LazyLock<Vec<Format>> = LazyLock::new(|| {
             let streams = export::Format::value_variants().iter().copied().map(Format::Stream);
-            streams.chain(DataSet::value_variants().iter().copied().map(Format::Folder)).collect()
+            let folders = DataSet::value_variants().iter().copied().map(Format::Folder);
+            streams.chain(folders).chain(Page::value_variants().iter().copied().map(Format::Page)).collect()
         });
         &ALL
     }
@@ -37,11 +46,13 @@ impl ValueEnum for Format {
         match self {
             Format::Stream(format) => format.to_possible_value(),
             Format::Folder(format) => format.to_possible_value(),
+            Format::Page(format) => format.to_possible_value(),
         }
     }
 }
 
-/// Write a table as CSV, JSON, Parquet, NumPy and others, or its pictures as a data set that training tools load
+/// Write a table as CSV, JSON, Parquet, NumPy and others, its pictures as a data set that training tools load, or all of it
+/// as a page
 ///
 /// The name of the file says what is written (.csv, .tsv, .jsonl, .json, .parquet, .arrow, .npy, .faiss), or --format does;
 /// with neither it is an aligned table on a terminal, else TSV. CSV and TSV leave out vectors, what is nested and the images
@@ -63,6 +74,11 @@ impl ValueEnum for Format {
 /// is wrong, a leak between splits for example, the exit code is 4. Near copies are not looked for there: `pokedex
 /// check OUT/` does.
 ///
+/// site is a folder too: index.html and what it needs, which any host serves and a browser opens from a disk. Rows are shown
+/// with small upright pictures, in groups, sorted, and by conditions as --where takes them; words, id: and key: are looked
+/// for in the browser and found as `query` finds them, where the built-in model made the vectors. Where pictures were is not
+/// told. All rows of a table are in it, also those with an error. --size (256) is the longest side of the small pictures.
+///
 /// --where takes an SQL expression on the table's columns: = <> < <= > >=, and, or, not, in, between, like, ilike, is
 /// null, + - * / %, lower, upper, length, starts_with, ends_with, contains. Text goes in single quotes; dates too. Names
 /// of columns are understood whatever their case, and `name` means `label` where there is no such column.
@@ -78,7 +94,9 @@ Examples:
   pokedex split artwork/ | pokedex export - --format yolo -o dataset/
   pokedex export split.parquet --format imagefolder --size 224 --encode jpeg -o classes/
   pokedex export embeddings.parquet --format faiss -o photos.faiss
-  pokedex export split.parquet --format edge --model best.onnx -o device/")]
+  pokedex export split.parquet --format edge --model best.onnx -o device/
+  pokedex embed photos/ | pokedex export - --format site -o site/
+  pokedex export pokedex: --format site -o site/")]
 pub(super) struct Export {
     #[command(flatten)]
     inputs: TableInputs,
@@ -99,7 +117,7 @@ pub(super) struct Export {
     #[arg(long, help_heading = "Input", value_name = "NAME")]
     vector_column: Option<String>,
 
-    /// Write to this file, or data sets to this folder [default: standard output]
+    /// Write to this file, or data sets and sites to this folder [default: standard output]
     #[arg(short, long, help_heading = "Output", value_name = "FILE|DIR/")]
     output: Option<PathBuf>,
 
@@ -117,7 +135,7 @@ pub(super) struct Export {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Data sets")]
 struct Pictures {
-    /// Scale to N x N or W x H pixels [default: 416 for yolo, else the original size]
+    /// Scale to N x N or W x H pixels [default: 416 for yolo, for site 256 at most, else the original size]
     #[arg(long, help_heading = "Pictures", value_name = "N|WxH")]
     size: Option<Size>,
 
@@ -129,7 +147,7 @@ struct Pictures {
     #[arg(long, help_heading = "Pictures", value_enum, value_name = "FORMAT")]
     encode: Option<Encoding>,
 
-    /// Quality of JPEGs, 1 to 100 [default: 90]
+    /// Quality of JPEGs, 1 to 100 [default: 90, for site 85]
     #[arg(long, help_heading = "Pictures", value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: Option<u8>,
 
@@ -154,7 +172,7 @@ struct Pictures {
     #[arg(long)]
     no_check: bool,
 
-    /// Write into a folder that holds other files too; those stay, unless one has a name of the data set
+    /// Write into a folder that holds other files too; those stay, unless one has a name that is wanted
     #[arg(long)]
     force: bool,
 }
@@ -191,12 +209,18 @@ impl Export {
             Format::Folder(format) => {
                 let mut options = self.options(format);
                 options.ensure_sound()?;
-                let out = self.folder(format)?;
+                let out = self.folder("a data set", &format.name())?;
                 options.filter = self.filter()?;
                 let tally = export::data_set(self.inputs.to_inputs(), &options, out, &self.work.work(), ui)?;
                 if !self.pictures.no_check && self.found_wrong(out, ui)? {
                     return Ok(Exit::Found);
                 }
+                Ok(self.work.exit(&tally))
+            }
+            Format::Page(Page::Site) => {
+                let out = self.folder("a site", "site")?;
+                let options = self.site()?;
+                let tally = export::site(self.inputs.to_inputs(), &options, out, &self.work.work(), ui)?;
                 Ok(self.work.exit(&tally))
             }
         }
@@ -205,7 +229,7 @@ impl Export {
     /// What is written: what is asked for, else what the output's name says.
     fn format(&self) -> Result<Format, Failure> {
         use export::Format::{Table, Tsv};
-        if let Some(format @ Format::Folder(_)) = self.format {
+        if let Some(format @ (Format::Folder(_) | Format::Page(_))) = self.format {
             self.output.as_deref().filter(|out| !out.is_file()).map_or(Ok(()), output::ensure_folder)?;
             return Ok(format);
         }
@@ -239,15 +263,26 @@ impl Export {
         }
     }
 
-    /// The folder to write.
-    fn folder(&self, format: DataSet) -> Result<&Path, Failure> {
-        let hint = format!("--format {} -o OUT/", format.name());
+    fn site(&self) -> Result<SiteOptions, Failure> {
+        let (flags, usual) = (&self.pictures, SiteOptions::default());
+        Ok(SiteOptions {
+            filter: self.filter()?,
+            size: flags.size.map_or(usual.size, |Size(width, height)| (width, height)),
+            quality: flags.quality.unwrap_or(usual.quality),
+            background: flags.background.unwrap_or(usual.background),
+            force: flags.force,
+        })
+    }
+
+    /// The folder to write: what it is to be, and the format that makes it.
+    fn folder(&self, what: &str, format: &str) -> Result<&Path, Failure> {
+        let hint = format!("--format {format} -o OUT/");
         let Some(out) = self.output.as_deref().filter(|out| *out != Path::new("-")) else {
-            return Err(Failure::usage("a data set is a folder, and none was named", hint));
+            return Err(Failure::usage(format!("{what} is a folder, and none was named"), hint));
         };
         match Target::parse(Some(out)) {
             Target::File(path) if path.exists() => {
-                Err(Failure::usage(format!("{}: is a file, and a data set is a folder", path.display()), hint))
+                Err(Failure::usage(format!("{}: is a file, and {what} is a folder", path.display()), hint))
             }
             _ => Ok(out),
         }
@@ -278,12 +313,18 @@ impl Export {
         let flags = &self.pictures;
         let is = |formats: &[DataSet]| matches!(format, Format::Folder(own) if formats.contains(&own));
         let folder = matches!(format, Format::Folder(_));
+        let site = format == Format::Page(Page::Site);
         let vectors = matches!(format, Format::Stream(Npy | Faiss | WebJson));
-        let table = !folder && !vectors;
+        let table = !folder && !site && !vectors;
         for (given, flag, suits, others) in [
             (!self.columns.is_empty(), "--columns", table, "csv, tsv, jsonl, json, parquet, arrow and table"),
             (self.vector_column.is_some(), "--vector-column", vectors, "npy, faiss and web-json"),
-            (flags.size.is_some(), "--size", folder && !is(&[Edge]), "data sets other than edge, whose model says it"),
+            (
+                flags.size.is_some(),
+                "--size",
+                site || folder && !is(&[Edge]),
+                "site, and data sets other than edge, whose model says it",
+            ),
             (flags.fit.is_some(), "--fit", folder && !is(&[Edge]), "data sets other than edge, whose model says it"),
             (
                 flags.encode.is_some(),
@@ -291,12 +332,17 @@ impl Export {
                 folder && !is(&[Yolo]),
                 "data sets other than yolo, whose pictures are JPEGs",
             ),
-            (flags.quality.is_some(), "--quality", folder, "data sets"),
-            (flags.background.is_some(), "--background", folder && !is(&[Edge]), "data sets other than edge"),
+            (flags.quality.is_some(), "--quality", folder || site, "data sets and site"),
+            (
+                flags.background.is_some(),
+                "--background",
+                site || folder && !is(&[Edge]),
+                "site, and data sets other than edge",
+            ),
             (self.device.model.is_some(), "--model", is(&[Edge]), "edge"),
             (self.device.calibration.is_some(), "--calibration", is(&[Edge]), "edge"),
             (self.device.anchors.is_some(), "--anchors", is(&[Edge]), "edge"),
-            (flags.force, "--force", folder, "data sets"),
+            (flags.force, "--force", folder || site, "data sets and site"),
             (flags.no_check, "--no-check", folder, "data sets"),
             (
                 flags.classes.is_some(),
@@ -313,7 +359,7 @@ impl Export {
                 return Err(Failure::usage(message, format!("it is for {others}")));
             }
         }
-        let remade = is(&[Yolo]) || flags.size.is_some() || flags.encode.is_some();
+        let remade = site || is(&[Yolo]) || flags.size.is_some() || flags.encode.is_some();
         for (given, flag, suits, hint) in [
             (flags.fit.is_some(), "--fit", is(&[Yolo]) || flags.size.is_some(), "say the size: --size 224"),
             (flags.background.is_some(), "--background", remade, "pictures are kept as they are without --encode png"),

@@ -147,7 +147,7 @@ fn open(
 }
 
 /// Files that others leave in a data set and that are in nobody's way: Ultralytics' lists of labels, file managers' notes.
-fn is_harmless(file: &str) -> bool {
+pub(super) fn is_harmless(file: &str) -> bool {
     let name = file.rsplit('/').next().unwrap_or_default();
     name.ends_with(".cache") || ["Thumbs.db", "desktop.ini"].contains(&name)
 }

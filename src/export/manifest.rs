@@ -26,12 +26,6 @@ pub(super) fn kept(schema: &Schema) -> SchemaRef {
         [column::PATH, column::IMAGE, column::ERROR, column::EXCLUDED, column::PERCEPTUAL_HASH].contains(&name)
             || OWN.contains(&name)
     };
-    let is_vector = |t: &DataType| match t {
-        DataType::FixedSizeList(item, _) | DataType::List(item) | DataType::LargeList(item) => {
-            item.data_type().is_floating()
-        }
-        _ => false,
-    };
     let vectors: Vec<&str> =
         schema.fields().iter().filter(|f| is_vector(f.data_type())).map(|f| f.name().as_str()).collect();
     let models: Vec<String> = vectors.iter().map(|name| column::model_column(name)).collect();
@@ -45,20 +39,41 @@ pub(super) fn kept(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
+/// Whether values of this type are vectors.
+pub(super) fn is_vector(t: &DataType) -> bool {
+    match t {
+        DataType::FixedSizeList(item, _) | DataType::List(item) | DataType::LargeList(item) => {
+            item.data_type().is_floating()
+        }
+        _ => false,
+    }
+}
+
+/// What a manifest says beside the file of a picture, its size and its digests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Says {
+    /// Where in a larger file the picture lies.
+    pub members: bool,
+    /// The text file that goes with it.
+    pub labels: bool,
+    /// The split that it is in.
+    pub splits: bool,
+}
+
 /// The columns of a manifest of a table of these columns.
-fn schema(table: &Schema, packed: bool, labels: bool) -> SchemaRef {
+fn schema(table: &Schema, says: Says) -> SchemaRef {
     let mut fields = vec![column::field(FILE, DataType::Utf8)];
-    if packed {
+    if says.members {
         fields.push(column::field(MEMBER, DataType::Utf8));
         fields.extend([OFFSET, LENGTH].map(|name| column::field(name, DataType::UInt64)));
     }
-    if labels {
+    if says.labels {
         fields.push(column::field(LABEL_FILE, DataType::Utf8));
         fields.push(column::field(LABEL_HASH, column::HASH_TYPE));
     }
     fields.extend([column::WIDTH, column::HEIGHT].map(|name| column::field(name, DataType::UInt32)));
     fields.extend([column::CONTENT_HASH, column::SOURCE_HASH].map(|name| column::field(name, column::HASH_TYPE)));
-    fields.push(column::field(column::SPLIT, DataType::Utf8));
+    fields.extend(says.splits.then(|| column::field(column::SPLIT, DataType::Utf8)));
     if table.index_of(column::BOXES).is_ok() {
         fields.push(boxes::field());
     }
@@ -69,7 +84,7 @@ fn schema(table: &Schema, packed: bool, labels: bool) -> SchemaRef {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub made: Made,
-    pub split: &'static str,
+    pub split: Option<&'static str>,
     pub whereabouts: Whereabouts,
     /// The text file beside it, and the digest of that.
     pub label_file: Option<(String, Digest)>,
@@ -79,6 +94,7 @@ pub(super) struct Entry {
 /// A manifest that is being written: to a temporary file until all names are final.
 pub(super) struct Manifest {
     schema: SchemaRef,
+    says: Says,
     spool: StreamWriter<BufWriter<File>>,
 }
 
@@ -87,11 +103,11 @@ impl Manifest {
     ///
     /// # Errors
     /// There is no room in `TMPDIR`.
-    pub(super) fn new(table: &Schema, packed: bool, labels: bool) -> Result<Manifest, Error> {
-        let schema = schema(table, packed, labels);
+    pub(super) fn new(table: &Schema, says: Says) -> Result<Manifest, Error> {
+        let schema = schema(table, says);
         let file = tempfile::tempfile().map_err(io::Error::temporary)?;
         let spool = StreamWriter::try_new(BufWriter::with_capacity(1 << 16, file), &schema).map_err(full)?;
-        Ok(Manifest { schema, spool })
+        Ok(Manifest { schema, says, spool })
     }
 
     /// Appends rows: what the table says of them, and what they have become.
@@ -119,13 +135,15 @@ impl Manifest {
             (LENGTH, number(|e| e.made.length)),
             (LABEL_FILE, text(|e| e.label_file.as_ref().map(|(file, _)| file.as_str()))),
             (LABEL_HASH, labels),
-            (column::SPLIT, text(|e| Some(e.split))),
+            (column::SPLIT, text(|e| e.split)),
             (column::WIDTH, side(|made| made.width)),
             (column::HEIGHT, side(|made| made.height)),
             (column::CONTENT_HASH, digest(|made| made.content)),
             (column::SOURCE_HASH, digest(|made| made.source)),
             (column::BOXES, boxes),
         ];
+        // A table keeps a column `split` of its own.
+        let new = new.into_iter().filter(|(name, _)| self.says.splits || *name != column::SPLIT).collect::<Vec<_>>();
         self.spool.write(&column::put(rows, &self.schema, &new)).map_err(full)
     }
 

@@ -7,7 +7,7 @@ use arrow_array::{Array, RecordBatch};
 use super::Error;
 use super::layout::{Finished, Item, Packer, Whereabouts};
 use super::make::{Job, Slice};
-use super::manifest::{self, Entry, MANIFEST, Manifest};
+use super::manifest::{self, Entry, MANIFEST, Manifest, Says};
 use super::outcome::Outcome;
 use super::plan::Plan;
 use crate::failure::Failure;
@@ -72,7 +72,7 @@ impl<'a> Writing<'a> {
         let has_files = job.layout.file(plan.places().next().expect("a row is exported"), "png").is_some();
         Ok(Writing {
             plan,
-            manifest: Manifest::new(&table.schema, !has_files, job.labels)?,
+            manifest: Manifest::new(&table.schema, Says { members: !has_files, labels: job.labels, splits: true })?,
             packer: job.layout.packer(&job.folder, plan, &job.kept),
             outcome: Outcome::default(),
         })
@@ -106,7 +106,7 @@ impl<'a> Writing<'a> {
             outcome.counts[place.split as usize] += 1;
             entries.push(Entry {
                 made: picture.made,
-                split: place.split.name(),
+                split: Some(place.split.name()),
                 whereabouts: packed.or(file).unwrap_or_default(),
                 label_file: picture.label_file,
                 boxes: picture.boxes,

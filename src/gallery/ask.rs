@@ -16,6 +16,7 @@ use crate::filter::Filter;
 use crate::index::{Hit, Term, Weighted, parse_line};
 use crate::matrix::dot;
 use crate::output::format::number;
+use crate::page::{WEAK_ROWS, WEAK_SPECIES};
 use crate::progress::Progress;
 use crate::query::{Group, Limits, Question, Ready, Session};
 
@@ -125,11 +126,6 @@ impl Progress for Heard {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(message.into());
     }
 }
-
-/// Scores of answers to words below which nothing is really like them, of the built-in model: for the Pokédex, whose scores
-/// are fused, and for other tables. Measured by `benches/weak.py`.
-const WEAK_SPECIES: f32 = 0.20;
-const WEAK_ROWS: f32 = 0.10;
 
 /// Reads a question.
 ///

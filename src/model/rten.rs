@@ -62,6 +62,30 @@ fn tower(model: Model, ends: &Ends, use_: Use) -> Result<Box<dyn Tower>, String>
     Ok(Box::new(Rten { model, inputs, takes_bytes, output, threads }))
 }
 
+/// The numbers of a constant.
+pub(super) enum Numbers {
+    Float32(Vec<f32>),
+    Int8(Vec<i8>),
+}
+
+/// The constants of these names in a graph, as they are stored; `bytes` must be aligned to 64.
+pub(super) fn constants(bytes: &'static [u8], names: &[&str]) -> Result<Vec<Numbers>, String> {
+    let mut options = ModelOptions::with_all_ops();
+    // What is joined or worked out beforehand has other names.
+    options.enable_optimization(false);
+    let model = options.load_static_slice(bytes).map_err(|e| e.to_string())?;
+    let node = |name: &&str| model.node_id(name).map_err(|_| format!("has no constant named `{name}`"));
+    let nodes = names.iter().map(node).collect::<Result<Vec<_>, _>>()?;
+    let run = || model.run(Vec::new(), &nodes, None);
+    let values = guard::catch(run).ok_or("the engine gave up on it")?.map_err(|e| e.to_string())?;
+    let numbers = values.into_iter().map(|value| match value {
+        Value::FloatTensor(numbers) => Ok(Numbers::Float32(numbers.into_data())),
+        Value::Int8Tensor(numbers) => Ok(Numbers::Int8(numbers.into_data())),
+        _ => Err("has a constant that is neither float32 nor int8".to_string()),
+    });
+    numbers.collect()
+}
+
 impl Rten {
     fn run_on(&self, batch: Batch, pool: Option<Arc<ThreadPool>>) -> Result<Output, String> {
         let inputs: Vec<(NodeId, ValueOrView)> = match batch {

@@ -10,7 +10,7 @@ use crate::filter::Filter;
 use crate::io::Within;
 use crate::progress::Progress;
 use crate::stage::{Origin, go_on};
-use crate::table::{Images, Inputs, Table, column};
+use crate::table::{self, Images, Inputs, Table, column};
 
 /// Refuses inputs (and `others`) that lie in a folder that is to be written, and passes over what it holds where a folder
 /// around it is read.
@@ -52,10 +52,33 @@ pub(crate) fn read_twice(
     inputs: &Inputs,
     filter: Option<&Filter>,
     progress: &mut dyn Progress,
+    look: impl FnMut(&RecordBatch) -> Result<(), Failure>,
+) -> Result<Table, Failure> {
+    twice(inputs, Inputs::images, filter, progress, look)
+}
+
+/// As [`read_twice`], of rows without images too.
+///
+/// # Errors
+/// As there.
+pub(crate) fn read_any_twice(
+    inputs: &Inputs,
+    filter: Option<&Filter>,
+    progress: &mut dyn Progress,
+    look: impl FnMut(&RecordBatch) -> Result<(), Failure>,
+) -> Result<Table, Failure> {
+    twice(inputs, Inputs::images_or_vectors, filter, progress, look)
+}
+
+fn twice(
+    inputs: &Inputs,
+    find: fn(&Inputs) -> Result<Table, table::Error>,
+    filter: Option<&Filter>,
+    progress: &mut dyn Progress,
     mut look: impl FnMut(&RecordBatch) -> Result<(), Failure>,
 ) -> Result<Table, Failure> {
     let open = || -> Result<Table, Failure> {
-        let table = inputs.images()?.with_unique_keys();
+        let table = find(inputs)?.with_unique_keys();
         Ok(match filter {
             Some(filter) => table.filtered(filter)?,
             None => table,

@@ -9,7 +9,7 @@ use crate::export::dataset::labelled;
 use crate::workdir::Workdir;
 
 /// Every command that writes a folder, without `-o out/`.
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 9] = [
     "convert-rgb pics",
     "augment t.parquet --size 16",
     "export t.parquet --no-check --format yolo --size 16",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 8] = [
     "export t.parquet --no-check --format webdataset",
     "export t.parquet --no-check --format huggingface",
     "export t.parquet --no-check --format edge --model model.onnx",
+    "export t.parquet --format site --size 16",
 ];
 
 /// All that a folder holds, by name: what it is, its mode, and its bytes or where it leads.
@@ -290,6 +291,7 @@ fn a_run_that_is_killed_at_any_moment_is_taken_up() {
         "augment t.parquet --copies 2",
         "export t.parquet --no-check --format yolo --size 16",
         "export t.parquet --no-check --format huggingface --shard-size 3kB",
+        "export t.parquet --format site --size 16",
     ] {
         dir.pokedex(&format!("{command} -o whole/")).ok();
         let whole: BTreeMap<String, Vec<u8>> = contents(&dir, "whole");

@@ -33,6 +33,7 @@ mod readme;
 mod scan;
 mod schema;
 mod serve;
+mod site;
 mod split;
 mod tables;
 mod train;
