@@ -303,3 +303,63 @@ impl Gallery {
         result.map_err(|failure| self.discreet.refusal(Fault::Question, &failure))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::progress::Silent;
+
+    fn pokedex() -> Gallery {
+        Gallery::open(Options::default(), &Silent).expect("the built-in Pokédex")
+    }
+
+    #[test]
+    fn questions_of_many_are_answered_as_each_alone() {
+        let gallery = pokedex();
+        let asks: Vec<Ask> = (0..48)
+            .map(|n| Ask {
+                q: Some(["fire dog", "id:25", "gohst", "water - blue"][n % 4].into()),
+                condition: [None, Some("generation < 4".into()), Some("nothing = 1".into())][n % 3].clone(),
+                top: 3 + (n % 2) as u32,
+                ..Ask::default()
+            })
+            .collect();
+        let told = |answer: Result<Answer, Refusal>| answer.map(|answer| (answer.query, answer.notes, answer.hits));
+        let alone: Vec<_> = asks.iter().map(|ask| told(gallery.search(ask))).collect();
+        assert!(alone.iter().any(Result::is_err) && alone.iter().any(Result::is_ok));
+        let at_once: Vec<_> = std::thread::scope(|scope| {
+            let asking: Vec<_> = asks.iter().map(|ask| scope.spawn(|| told(gallery.search(ask)))).collect();
+            asking.into_iter().map(|thread| thread.join().expect("it answers")).collect()
+        });
+        assert_eq!(at_once, alone);
+    }
+
+    #[test]
+    fn rows_are_put_in_order_and_in_groups() {
+        let gallery = pokedex();
+        let page = |from, sort: &str, group: &str| Page {
+            from,
+            count: 5,
+            sort: Some(sort.into()),
+            group: Some(group.into()).filter(|group: &String| !group.is_empty()),
+            ..Page::default()
+        };
+        let column = |page: &Page, name: &str| -> Vec<Value> {
+            gallery.rows(page).expect("rows").rows.iter().map(|row| row[name].clone()).collect()
+        };
+        assert_eq!(column(&page(0, "-hp", ""), "label")[0], "Blissey");
+        // Missing values come last, whichever way.
+        for sort in ["type2", "-type2"] {
+            assert_eq!(
+                column(&page(1020, sort, ""), "type2"),
+                [Value::Null, Value::Null, Value::Null, Value::Null, Value::Null]
+            );
+        }
+        let groups = gallery.groups(None, "type1").expect("groups").groups;
+        assert_eq!(groups.iter().map(|group| group.count).sum::<u64>(), 1025);
+        let water = groups.iter().find(|group| group.value == "water").expect("there are such");
+        let weights = column(&page(water.from, "weight_kg", "type1"), "weight_kg");
+        assert!(weights.is_sorted_by_key(|weight| (weight.as_f64().unwrap_or_default() * 10.0) as i64), "{weights:?}");
+        assert!(gallery.groups(None, "nothing").is_err());
+    }
+}

@@ -15,8 +15,7 @@ window.pokedex = window.pokedex || {};
     view.replaceChildren(
       make("button", { type: "button", class: "close", "aria-label": "Close", onclick: close }, "×"),
       make("h2", { tabIndex: -1 }, "Which is this?"),
-      make("p", {}, "Drop or paste a picture here, or choose one."),
-      make("label", { class: "button" }, "Choose a picture", file),
+      make("div", { class: "zone" }, make("p", {}, "Drop or paste a picture here, or"), make("label", { class: "button" }, "Choose a picture", file)),
       make("div", { class: "result" }, picture, answer),
     );
     view.hidden = false;
