@@ -55,6 +55,7 @@ peers data="../shared/data":
     python3 tests/interop.py
     python3 tests/interop_matrix.py target/release/pokedex
     python3 tests/pictures.py target/release/pokedex
+    python3 tests/site.py target/release/pokedex --pictures {{data}}/artwork_475
     python3 benches/peers/metrics.py
     python3 benches/peers/where.py
     python3 benches/peers/search.py target/release/pokedex

@@ -1,5 +1,5 @@
-// Questions and answers: from the terms of a question to one vector, or to fused scores, and to the rows that are nearest.
-// What the command line finds is found here, in the same order; what it says on the way are the `notes` of an answer.
+// Questions and answers: from the terms of a question to one vector, or to fused scores, and to the nearest rows. What the
+// command line finds is found here, in the same order; what it says on the way are the `notes` of an answer.
 ((pokedex) => {
   "use strict";
 
@@ -124,7 +124,8 @@
     /** Of what was found, best first, what is to be shown. */
     #chosen(hits, terms, { offset, top, diverse }) {
       const wanted = offset + top;
-      const chosen = diverse === null ? hits : this.#diverse(hits.slice(0, Math.max(10 * wanted, 100)), diverse, wanted);
+      const pool = hits.slice(0, Math.max(10 * wanted, 100));
+      const chosen = diverse === null ? hits : this.#diverse(pool, diverse, wanted);
       return chosen.slice(offset, wanted).map(({ row, score, adds }) => ({
         row,
         score: shortest(score),

@@ -1,5 +1,5 @@
-// Conditions in SQL, as `--where` takes them: from text to a tree, with the places of its parts. What the grammar is, and
-// what is refused, is that of src/filter/parse.rs; what a tree means is in truth.js.
+// Conditions in SQL, as `--where` takes them: from text to a tree, with the places of its parts. The grammar, and what
+// is refused, is that of src/filter/parse.rs; what a tree means is in truth.js.
 ((pokedex) => {
   "use strict";
 
@@ -31,6 +31,9 @@
     ["~", COMPARES],
     ["->", 21],
   ]);
+  /** What begins patterns that are not supported. */
+  const PATTERN_WORDS = ["similar", "rlike", "regexp", "glob"];
+
   const FUNCTIONS = new Map([
     ["lower", ["lower", 1]],
     ["lcase", ["lower", 1]],
@@ -93,7 +96,7 @@
       }
       if (found === null) {
         if (text[at] === "'") throw syntax("unterminated string literal", at);
-        if (text[at] === '"' || text[at] === "`") throw syntax(`expected close delimiter '${text[at]}' before EOF.`, at);
+        if ('"`'.includes(text[at])) throw syntax(`expected close delimiter '${text[at]}' before EOF.`, at);
         found = { kind: "sign", text: String.fromCodePoint(text.codePointAt(at)), start: at };
         found.end = at + found.text.length;
       }
@@ -215,15 +218,16 @@
         return OTHER_OPERATORS.get(token.text) ?? 0;
       }
       const of = { or: OR, and: AND, is: IS, notnull: IS, in: COMPARES, between: COMPARES, like: LIKE, ilike: LIKE };
-      if (["similar", "rlike", "regexp", "glob"].includes(token.word)) return LIKE;
+      if (PATTERN_WORDS.includes(token.word)) return LIKE;
       if (token.word !== "not") return of[token.word] ?? 0;
       const next = this.peek(1)?.word;
       if (next === "null") return IS;
-      return ["in", "between", "like", "ilike", "similar", "rlike", "regexp", "glob"].includes(next) ? of[next] ?? LIKE : 0;
+      return ["in", "between", "like", "ilike", ...PATTERN_WORDS].includes(next) ? of[next] ?? LIKE : 0;
     }
 
     named(sign) {
-      return sign === "::" ? "a change of type" : `\`${piece(this.text, { start: this.start(), end: this.peek().end })}\``;
+      if (sign === "::") return "a change of type";
+      return `\`${piece(this.text, { start: this.start(), end: this.peek().end })}\``;
     }
 
     /** Where the expression that is being read begins. */
@@ -431,7 +435,9 @@
       const known = FUNCTIONS.get(token.word);
       if (known === undefined) throw this.unsupported(`the function \`${token.text}\``, token.start);
       this.need("(");
-      if (this.is("*") || this.is("distinct")) throw this.unsupported(`this way to call \`${token.text}\``, token.start);
+      if (this.is("*") || this.is("distinct")) {
+        throw this.unsupported(`this way to call \`${token.text}\``, token.start);
+      }
       const args = [];
       while (!this.is(")")) {
         args.push(this.expression(0));

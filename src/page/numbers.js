@@ -37,7 +37,7 @@
   /** The type in which two numbers meet. */
   function common(a, b) {
     const either = (test) => test(a) || test(b);
-    if (a.of === b.of && a.bits === b.bits && a.signed === b.signed && a.digits === b.digits && a.scale === b.scale) return a;
+    if (["of", "bits", "signed", "digits", "scale"].every((part) => a[part] === b[part])) return a;
     if (either((type) => type.of === "float" && type.bits === 64)) return DOUBLE;
     if (either((type) => type.of === "float")) return FLOAT;
     const mixesSign = either(isUnsigned64) && either(isSigned);

@@ -1,5 +1,5 @@
-// The source of a site without a server: what the page asks for is answered from files beside it. They are scripts, since
-// a page that was opened from a disk may load nothing else; each hands its part to a function of `pokedex.data`.
+// The source of a site without a server: what the page asks for is answered from files beside it. They are scripts,
+// since a page that was opened from a disk may load nothing else; each hands its part to a function of `pokedex.data`.
 ((pokedex) => {
   "use strict";
 
@@ -199,13 +199,15 @@
     if (!where && offset + top <= whole.site.near) {
       const near = (await load("near")).rows[number];
       if (near === null) throw none();
-      const hits = Array.from({ length: near.length / 2 }, (_, place) => ({ row: near[2 * place], score: near[2 * place + 1] }));
+      const hit = (_, place) => ({ row: near[2 * place], score: near[2 * place + 1] });
+      const hits = Array.from({ length: near.length / 2 }, hit);
       return answer(whole, shape(hits.slice(offset, offset + top)), offset, false);
     }
     const all = await searched();
     if (!all.vectors.has(number)) throw none();
     const { views } = await table();
-    return answer(whole, shape(all.similar(number, { top: Math.min(top, MOST_ROWS), offset, passes: views.passes(where) })), offset, false);
+    const limits = { top: Math.min(top, MOST_ROWS), offset, passes: views.passes(where) };
+    return answer(whole, shape(all.similar(number, limits)), offset, false);
   }
 
   function thumbnail({ row: number }) {

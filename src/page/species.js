@@ -1,4 +1,4 @@
-// The fused search of the built-in Pokédex: what words say of a species by its name and by its facts, beside its vector.
+// The fused search of the built-in Pokédex: what words say of a species by its name and its facts, beside its vector.
 // The score for words is max(name, 0.8 · cosine + 0.2 · facts), on the scale of a cosine; see src/index/pokedex.rs.
 ((pokedex) => {
   "use strict";
@@ -41,10 +41,18 @@
     ["octopi", "octopus"],
   ]);
 
+  /** Endings of plurals, and of what they are plurals. */
+  const ENDINGS = [
+    ["ies", "y"],
+    ["ves", "f"],
+    ...["s", "x", "z", "ch", "sh"].map((sound) => [`${sound}es`, sound]),
+    ["s", ""],
+  ];
+
   const STOP_WORDS = new Set(
     (
-      "a an and are as at be by for from has have in is it its like look looks looking me my of on or pokemon show some " +
-      "something that the their thing this to with who which kind type can very who's there"
+      "a an and are as at be by for from has have in is it its like look looks looking me my of on or pokemon show " +
+      "some something that the their thing this to with who which kind type can very who's there"
     ).split(" "),
   );
 
@@ -62,8 +70,7 @@
   function singular(word) {
     if (/(ss|us|is)$/.test(word)) return word;
     if (IRREGULAR.has(word)) return IRREGULAR.get(word);
-    const endings = [["ies", "y"], ["ves", "f"], ...["s", "x", "z", "ch", "sh"].map((end) => [`${end}es`, end]), ["s", ""]];
-    for (const [ending, instead] of endings) {
+    for (const [ending, instead] of ENDINGS) {
       const stem = word.slice(0, -ending.length);
       if (word.endsWith(ending) && bytes(stem) >= 2) return stem + instead;
     }

@@ -50,7 +50,8 @@
       return { kind: "id", value: id, name: `id:${id}` };
     }
     if (FILES.some((start) => text.startsWith(start))) {
-      throw wrong(`${text}: files of this machine cannot be asked by`, "terms are words, id:25 and key:NAME, joined by + or -");
+      const hint = "terms are words, id:25 and key:NAME, joined by + or -";
+      throw wrong(`${text}: files of this machine cannot be asked by`, hint);
     }
     const words = trim(text);
     return { kind: "words", value: words, name: words };

@@ -23,9 +23,11 @@
   }
 
   const CLOCK = String.raw`(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?`;
-  const DATE = /^([+-]?\d{4,})-(\d{1,2})-(\d{1,2})$/;
+  const DAYS = String.raw`([+-]?\d{4,})-(\d{1,2})-(\d{1,2})`;
+  const ZONE = String.raw`\s*(Z|UTC|[+-]\d{2}:?\d{2})`;
+  const DATE = new RegExp(`^${DAYS}$`);
   const TIME = new RegExp(`^${CLOCK}$`);
-  const STAMP = new RegExp(String.raw`^([+-]?\d{4,})-(\d{1,2})-(\d{1,2})(?:[T ]${CLOCK}(?:\s*(Z|UTC|[+-]\d{2}:?\d{2}))?)?$`, "i");
+  const STAMP = new RegExp(`^${DAYS}(?:[T ]${CLOCK}(?:${ZONE})?)?$`, "i");
 
   /** A text as a point in time of a kind (`date`, `timestamp`, `time`); null where it is none. */
   function parse(text, kind) {

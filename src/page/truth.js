@@ -24,7 +24,7 @@
 
   const kindOf = (type) => (type.class === "time" ? TIMES[type.time] : KINDS[type.class]);
 
-  /** A column's type from how a site names it: `int32`, `decimal(12,2)`, `timestamp`, `binary(32)`, `{struct: {…}}`. */
+  /** A column's type from its name in a site: `int32`, `decimal(12,2)`, `timestamp`, `binary(32)`, `{struct: {…}}`. */
   function typeOf(name) {
     if (typeof name === "object") return { class: "struct", fields: name.struct };
     const [, base, bits, inner] = /^([a-z]+)(\d+)?(?:\((.*)\))?$/.exec(name) ?? [];
@@ -206,7 +206,8 @@
         name = this.find(this.columns, parts[0], span);
         rest = parts.slice(1);
         if (name === null) {
-          if (whole.toLowerCase() !== "name" || !("label" in this.columns)) throw this.noColumn(whole, "", this.columns, span);
+          const isLabel = whole.toLowerCase() === "name" && Object.hasOwn(this.columns, "label");
+          if (!isLabel) throw this.noColumn(whole, "", this.columns, span);
           [name, rest] = ["label", []];
         }
       }
@@ -234,7 +235,8 @@
       if (Object.hasOwn(columns, name)) return name;
       const alike = Object.keys(columns).filter((own) => own.toLowerCase() === name.toLowerCase());
       if (alike.length < 2) return alike[0] ?? null;
-      const problem = `\`${name}\` at character ${character(this.text, span.start)} may be any of the columns ${alike.join(", ")}`;
+      const at = character(this.text, span.start);
+      const problem = `\`${name}\` at character ${at} may be any of the columns ${alike.join(", ")}`;
       throw wrong(`--where: ${problem}`, "write the name as it is in the table, in double quotes");
     }
 
@@ -242,8 +244,8 @@
       const names = Object.keys(columns).map((own) => prefix + own);
       const meant = nearest(name, names);
       const has = `The table has ${names.join(", ")}`;
-      const hint = meant === null ? `text goes in single quotes: '${name}'. ${has}` : `did you mean \`${meant}\`? ${has}`;
-      return this.wrong(`no column \`${name}\``, span, hint);
+      const hint = meant === null ? `text goes in single quotes: '${name}'.` : `did you mean \`${meant}\`?`;
+      return this.wrong(`no column \`${name}\``, span, `${hint} ${has}`);
     }
 
     // Truth
@@ -253,7 +255,10 @@
       if (typed.type.class === "bool") return typed;
       if (typed.type.class === "null") return { ...typed, type: BOOL };
       const own = this.piece(typed.span);
-      const hints = { number: `compare it with something: ${own} > 0`, text: `compare it with something: ${own} = 'a text'` };
+      const hints = {
+        number: `compare it with something: ${own} > 0`,
+        text: `compare it with something: ${own} = 'a text'`,
+      };
       const other = `compare it with something, or ask whether it is there: ${own} is not null`;
       const problem = `a condition is needed, and \`${own}\` is ${kindOf(typed.type)}`;
       throw this.wrong(problem, typed.span, hints[typed.type.class] ?? other);
@@ -281,7 +286,8 @@
       const one = pair[0];
       if (one !== pair[1]) {
         if (pair.includes("text") && pair.includes("time")) {
-          return one === "time" ? [left, this.asTime(right, left), sql.order] : [this.asTime(left, right), right, sql.order];
+          const [a, b] = one === "time" ? [left, this.asTime(right, left)] : [this.asTime(left, right), right];
+          return [a, b, sql.order];
         }
         if (pair.includes("text") && pair.includes("binary")) {
           const [a, b] = one === "binary" ? [left, this.asBytes(right, left)] : [this.asBytes(left, right), right];
@@ -320,7 +326,9 @@
     arithmetic(op, left, right, span) {
       for (const [side, other] of [[left, right], [right, left]]) {
         const one = side.type.class;
-        if (one === "null" && ["number", "null"].includes(other.type.class)) return this.constant(number(sql.INT), null, span);
+        if (one === "null" && ["number", "null"].includes(other.type.class)) {
+          return this.constant(number(sql.INT), null, span);
+        }
         if (one !== "number" && one !== "null") throw this.noNumber(side);
       }
       const { met, result } = sql.arithmetic(op, left.type.number, right.type.number);
@@ -379,8 +387,8 @@
     sameSize(column, bytes) {
       const [wanted, found] = [column.type.size, bytes.value.length / 2];
       if (wanted === null || wanted === found) return;
-      const problem = `\`${this.piece(bytes.span)}\` has ${found} bytes, and \`${this.piece(column.span)}\` has ${wanted}`;
-      throw this.wrong(problem, bytes.span);
+      const [own, others] = [this.piece(bytes.span), this.piece(column.span)];
+      throw this.wrong(`\`${own}\` has ${found} bytes, and \`${others}\` has ${wanted}`, bytes.span);
     }
 
     textual(typed, name) {

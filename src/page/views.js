@@ -23,7 +23,7 @@
       });
     }
 
-    /** The numbers of rows: by group, then as they are sorted, else in the order of the table; what is null comes last. */
+    /** The numbers of rows: by group, then as they are sorted, else in the table's order; what is null comes last. */
     order({ where, sort, group }) {
       const orders = [group, sort].filter((name) => name).map((name, at) => this.#by(name, at === 0 && name === group));
       return remembered(this.orders, JSON.stringify([where, sort, group]), () => {
@@ -66,8 +66,9 @@
       const column = isDown ? name.slice(1) : name;
       if (!Object.hasOwn(this.columns, column)) {
         const names = Object.keys(this.columns);
-        const [meant, has] = [nearest(column, names), `able has ${names.join(", ")}`];
-        throw wrong(`${column}: there is no such column`, meant === null ? `the t${has}` : `did you mean ${meant}? The t${has}`);
+        const meant = nearest(column, names);
+        const hint = meant === null ? "the table has" : `did you mean ${meant}? The table has`;
+        throw wrong(`${column}: there is no such column`, `${hint} ${names.join(", ")}`);
       }
       if (!hasOrder(this.columns[column])) throw wrong(`${column}: a column of lists has no order`, "sort=key");
       const order = orderOf(this.columns[column]);

@@ -69,8 +69,8 @@
     }
 
     /**
-     * What the vocabulary makes of a lower-case word: it has no slips where it is known, `slips` is infinite where it is
-     * like no word, else `meant` is the word that is so many slips away.
+     * What the vocabulary makes of a lower-case word: it has no slips where it is known, `slips` is infinite where it
+     * is like no word, else `meant` is the word that is so many slips away.
      */
     lookUp(word) {
       if (this.ids.has(word)) return { slips: 0, meant: null };
