@@ -96,9 +96,10 @@ fn unwritable_outputs_fail_before_any_work() {
 
 #[test]
 fn options_of_large_commands_stand_below_headings_that_mean_the_same_everywhere() {
-    const HEADINGS: [&str; 14] = [
+    const HEADINGS: [&str; 15] = [
         "Input",
         "Model",
+        "Network",
         "Search",
         "Training",
         "Rejection",

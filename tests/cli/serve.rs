@@ -299,7 +299,7 @@ fn clients_of_other_servers_are_answered_in_their_shape() {
     assert_eq!(files, wanted.iter().map(|key| format!("photos/{key}")).collect::<Vec<_>>());
     let body = serde_json::json!({
         "text": "red", "image": null, "image_url": null, "embedding_input": null, "modality": "image", "num_images": 4,
-        "indice_name": "any", "deduplicate": true, "use_safety_model": true, "use_violence_detector": true,
+        "indice_name": "any", "deduplicate": false, "use_safety_model": true, "use_violence_detector": true,
         "use_mclip": false, "aesthetic_score": 9, "aesthetic_weight": 0.5,
     });
     let answer = server.post("/knn-service", "application/json", body.to_string().as_bytes()).ok().json();
@@ -307,5 +307,10 @@ fn clients_of_other_servers_are_answered_in_their_shape() {
     let found: Vec<&str> = answer.iter().filter_map(|hit| hit["key"].as_str()).collect();
     assert_eq!(found, wanted);
     assert!(answer[0]["similarity"].is_number() && answer[0]["id"].is_u64() && answer[0]["image"].is_string());
+    // Its client sends no type, and wants of pictures that are alike only the best.
+    let apart = body.to_string().replace("\"deduplicate\":false", "\"deduplicate\":true");
+    let apart = server.ask("POST", "/knn-service", &[], apart.as_bytes()).ok().json();
+    let apart: Vec<&str> = apart.as_array().expect("a list").iter().filter_map(|hit| hit["key"].as_str()).collect();
+    assert!(apart[0] == wanted[0] && apart.iter().all(|key| wanted.iter().any(|other| other == key)), "{apart:?}");
     assert_eq!(server.get("/indices-list").ok().json(), serde_json::json!(["i.parquet"]));
 }
