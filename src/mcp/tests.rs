@@ -40,7 +40,7 @@ fn old_clients_begin_with_initialize_and_new_ones_do_not() {
     }
     let meta = json!({ "io.modelcontextprotocol/protocolVersion": "2026-07-28" });
     let discover = json!({ "jsonrpc": "2.0", "id": 1, "method": "server/discover", "params": { "_meta": meta } });
-    let found = ask(&[discover.clone()]).remove(0)["result"].clone();
+    let found = ask(std::slice::from_ref(&discover)).remove(0)["result"].clone();
     assert_eq!((&found["resultType"], &found["supportedVersions"]), (&json!("complete"), &json!(["2026-07-28"])));
     let mut other = discover;
     other["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] = "2031-01-01".into();

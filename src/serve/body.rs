@@ -13,7 +13,7 @@ use hyper::{Request, StatusCode};
 use serde_json::{Map, Value};
 
 use super::parameters::Parameters;
-use super::reply::{self, Reply};
+use super::reply;
 
 /// Bytes of a request's body: the largest pictures of cameras have less.
 const MOST: usize = 64 << 20;
@@ -38,22 +38,30 @@ impl Brought {
     }
 }
 
+/// What is wrong with a body.
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    pub(super) status: StatusCode,
+    pub(super) message: String,
+    pub(super) hint: Option<&'static str>,
+}
+
 /// Reads the body of a request.
 ///
 /// # Errors
-/// The answer that says what is wrong with it.
-pub(super) async fn read(request: Request<Incoming>) -> Result<Brought, Reply> {
+/// What is wrong with it.
+pub(super) async fn read(request: Request<Incoming>) -> Result<Brought, Unreadable> {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.trim().to_string();
     let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let packed = request.headers().get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
     let is_picture = essence.starts_with("image/") || essence == "application/octet-stream";
     if packed || !is_picture && ![reply::JSON, "multipart/form-data"].contains(&essence.as_str()) {
-        return Err(reply::error(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "the body is of a type that is not read here",
-            Some("send a picture (Content-Type: image/jpeg), a form (multipart/form-data) or application/json"),
-        ));
+        return Err(Unreadable {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            message: "the body is of a type that is not read here".into(),
+            hint: Some("send a picture (Content-Type: image/jpeg), a form (multipart/form-data) or application/json"),
+        });
     }
     if essence == reply::JSON {
         return object(&all_of(request.into_body(), MOST_OBJECT).await?);
@@ -68,12 +76,12 @@ pub(super) async fn read(request: Request<Incoming>) -> Result<Brought, Reply> {
 /// Reads the body of a request as an object, whatever its type says, which may hold a picture in base64.
 ///
 /// # Errors
-/// The answer that says what is wrong with it.
-pub(super) async fn read_object(request: Request<Incoming>) -> Result<Brought, Reply> {
+/// What is wrong with it.
+pub(super) async fn read_object(request: Request<Incoming>) -> Result<Brought, Unreadable> {
     object(&all_of(request.into_body(), MOST_WITH_PICTURE).await?)
 }
 
-fn object(bytes: &[u8]) -> Result<Brought, Reply> {
+fn object(bytes: &[u8]) -> Result<Brought, Unreadable> {
     let object = serde_json::from_slice::<Value>(bytes).map_err(|e| bad(&format!("no JSON: {e}")))?;
     match object {
         Value::Object(object) => Ok(Brought { object, ..Brought::default() }),
@@ -81,10 +89,14 @@ fn object(bytes: &[u8]) -> Result<Brought, Reply> {
     }
 }
 
-async fn all_of(body: Incoming, most: usize) -> Result<Bytes, Reply> {
+async fn all_of(body: Incoming, most: usize) -> Result<Bytes, Unreadable> {
     let large = || {
         let message = format!("the body is longer than {} MB", most >> 20);
-        reply::error(StatusCode::PAYLOAD_TOO_LARGE, &message, Some("send the picture smaller: 1024 pixels are plenty"))
+        Unreadable {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            message,
+            hint: Some("send the picture smaller: 1024 pixels are plenty"),
+        }
     };
     if body.size_hint().lower() > most as u64 {
         return Err(large());
@@ -93,12 +105,16 @@ async fn all_of(body: Incoming, most: usize) -> Result<Bytes, Reply> {
         Ok(Ok(bytes)) => Ok(bytes.to_bytes()),
         Ok(Err(e)) if e.is::<http_body_util::LengthLimitError>() => Err(large()),
         Ok(Err(e)) => Err(bad(&format!("the body cannot be read: {e}"))),
-        Err(_) => Err(reply::error(StatusCode::REQUEST_TIMEOUT, "the body took too long", None)),
+        Err(_) => Err(Unreadable {
+            status: StatusCode::REQUEST_TIMEOUT,
+            message: "the body took too long".into(),
+            hint: None,
+        }),
     }
 }
 
 /// The fields of a form; the file is a picture.
-async fn form(bytes: Bytes, kind: &str) -> Result<Brought, Reply> {
+async fn form(bytes: Bytes, kind: &str) -> Result<Brought, Unreadable> {
     let problem = |e: multer::Error| bad(&format!("no form: {e}"));
     let boundary = multer::parse_boundary(kind).map_err(problem)?;
     let stream = BodyDataStream::new(Full::<Bytes>::new(bytes).map_err(|never: Infallible| match never {}));
@@ -118,6 +134,6 @@ async fn form(bytes: Bytes, kind: &str) -> Result<Brought, Reply> {
     Ok(brought)
 }
 
-fn bad(message: &str) -> Reply {
-    reply::error(StatusCode::BAD_REQUEST, message, None)
+fn bad(message: &str) -> Unreadable {
+    Unreadable { status: StatusCode::BAD_REQUEST, message: message.into(), hint: None }
 }

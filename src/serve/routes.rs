@@ -235,7 +235,7 @@ async fn question(
             };
             match read {
                 Ok(brought) => brought,
-                Err(reply) => return reply,
+                Err(wrong) => return reply::error(wrong.status, &wrong.message, wrong.hint),
             }
         }
         false => Brought::default(),
