@@ -181,7 +181,9 @@ impl Gallery {
     /// As there, and where there are more than ten thousand groups.
     pub fn groups(&self, condition: Option<&str>, column: &str) -> Result<Groups, Refusal> {
         let view = self.view(condition, None, Some(column))?;
-        Ok(Groups { total: view.total, groups: view.sections.clone() })
+        let shown =
+            |section: &Section| Section { value: self.discreet.cell(column, section.value.clone()), ..section.clone() };
+        Ok(Groups { total: view.total, groups: view.sections.iter().map(shown).collect() })
     }
 
     /// All there is to show of a row.
@@ -234,13 +236,8 @@ impl Gallery {
     /// # Errors
     /// It is no picture, or nothing here tells classes apart.
     pub fn classify(&self, picture: &[u8], top: usize) -> Result<Classes, Refusal> {
-        self.which.classes(picture, top).map_err(|e| self.discreet.refusal(Fault::Here, &e)).and_then(|found| {
-            found.map_err(|problem| Refusal {
-                fault: Fault::Picture,
-                message: self.discreet.text(&problem),
-                hint: None,
-            })
-        })
+        let found = self.shown(self.which.classes(picture, top))?;
+        found.map_err(|problem| Refusal { fault: Fault::Picture, message: self.discreet.text(&problem), hint: None })
     }
 
     /// A small upright JPEG of a row's picture, no side of which is longer than `size`; `None` where the row has none that
@@ -288,11 +285,11 @@ impl Gallery {
         }
     }
 
-    /// The cells of a row as they may be shown, after its number.
+    /// The cells of a row as they may be shown, after its number; a column that is named as that is gives way.
     fn with_number(&self, row: u64, cells: Map<String, Value>) -> Map<String, Value> {
         let mut all = Map::new();
         all.insert("row".into(), row.into());
-        all.extend(cells.into_iter().map(|(name, value)| {
+        all.extend(cells.into_iter().filter(|(name, _)| name != "row").map(|(name, value)| {
             let value = self.discreet.cell(&name, value);
             (name, value)
         }));

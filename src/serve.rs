@@ -90,6 +90,8 @@ struct Server {
     busy: AtomicUsize,
     /// Pictures that are decoded at one time.
     eyes: Arc<Semaphore>,
+    /// Room for what requests bring.
+    bodies: body::Room,
 }
 
 /// Tells a server to end.
@@ -145,6 +147,7 @@ pub fn serve(
             metrics: Metrics::default(),
             busy: AtomicUsize::new(0),
             eyes: Arc::new(Semaphore::new(2 * processors())),
+            bodies: body::Room::default(),
         });
         ready(address);
         let renewal = shelf::renew(server.clone(), progress);

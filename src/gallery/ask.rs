@@ -118,6 +118,11 @@ impl Asked {
     }
 }
 
+/// Terms of a question: each may cost a look through a tower of the model.
+const MOST_TERMS: usize = 100;
+/// What is said of a hit; cells of columns that are named so are told by [`Gallery::row`](super::Gallery::row).
+const OWN: [&str; 3] = ["rank", "score", "parts"];
+
 /// What is said while a question is read.
 #[derive(Default)]
 struct Heard(Mutex<Vec<String>>);
@@ -144,6 +149,10 @@ pub(super) fn read(
     if let Some(q) = ask.q.as_deref().filter(|q| !q.trim().is_empty()) {
         terms = parse_line(q)?;
         refuse_files(&terms)?;
+        if terms.len() > MOST_TERMS {
+            let message = format!("{} terms are more than the {MOST_TERMS} that are answered at once", terms.len());
+            return Err(Failure::usage(message, "ask for fewer"));
+        }
         parts.push(q.trim().into());
     }
     if let Some(row) = ask.row {
@@ -243,7 +252,7 @@ pub(super) fn answer(group: Group, cells: Vec<Map<String, Value>>, asked: &Asked
         let mut all = Map::new();
         all.insert("rank".into(), rank.into());
         all.insert("score".into(), number(hit.score));
-        all.extend(cells);
+        all.extend(cells.into_iter().filter(|(name, _)| !OWN.contains(&name.as_str())));
         if asked.explain {
             let parts = group.terms.iter().zip(&hit.parts).map(|(weighted, adds)| {
                 json!({ "term": weighted.term.to_string(), "weight": number(weighted.weight), "adds": number(*adds) })
