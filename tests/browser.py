@@ -205,6 +205,13 @@ def pokedex_journeys(browser, binary, address, folder, checks, words=True):
     page.page.keyboard.press("Space")
     page.settle()
     checks("2 selected" in page.page.locator("#selection").inner_text(), f"{where}: rows are selected by keys")
+    box = page.page.locator("[data-place='2']").bounding_box()
+    seen = []
+    for _ in range(2):
+        page.page.mouse.click(box["x"] + box["width"] - 16, box["y"] + 16)
+        page.settle()
+        seen.append(page.page.locator("#selection").inner_text()[:1])
+    checks(seen == ["3", "2"], f"{where}: and by a card's corner, and no longer")
     chosen = sorted(told(binary, folder, "fire dog")[:2], key=keys.get)
     texts = {}
     for kind in ["Paths", "CSV", "JSON Lines"]:
