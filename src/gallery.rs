@@ -40,6 +40,8 @@ use std::time::Instant;
 use serde_json::{Map, Value};
 
 use crate::failure::{Failure, Kind};
+use crate::image::Flaw;
+use crate::index;
 use crate::progress::Progress;
 use crate::query::{self, Session, table_of};
 use crate::species;
@@ -214,7 +216,8 @@ impl Gallery {
             self.there(row)?;
         }
         let start = Instant::now();
-        let asked = Arc::new(self.shown_question(ask::read(&self.session, &self.cells, ask))?);
+        let seen = ask.picture.as_deref().map(|picture| self.see(picture)).transpose()?;
+        let asked = Arc::new(self.shown_question(ask::read(&self.session, &self.cells, ask, seen))?);
         let read = start.elapsed();
         let mut group = self.shown(self.desk.answer(asked.clone()))?;
         if let Some(limit) = ask.apart {
@@ -269,6 +272,12 @@ impl Gallery {
         self.shown_question(made)
     }
 
+    /// The vector of a picture, and what is wrong with it.
+    fn see(&self, picture: &[u8]) -> Result<(Vec<f32>, Option<Flaw>), Refusal> {
+        let fault = if self.about.by_picture { Fault::Picture } else { Fault::Question };
+        self.session.see("the picture", picture).map_err(|failure| self.discreet.refusal(fault, &failure))
+    }
+
     fn there(&self, row: u64) -> Result<(), Refusal> {
         match row < self.about.rows {
             true => Ok(()),
@@ -289,9 +298,11 @@ impl Gallery {
 
     /// What fails while something is shown that was rightly asked for is a fault of what is here.
     fn shown<T>(&self, result: Result<T, Failure>) -> Result<T, Refusal> {
-        result.map_err(|failure| match failure.kind {
-            Kind::Usage => self.discreet.refusal(Fault::Question, &failure),
-            _ => self.discreet.refusal(Fault::Here, &failure),
+        result.map_err(|failure| {
+            // Whether a condition suits the table shows when it is looked at.
+            let condition = matches!(failure.cause::<index::Error>(), Some(index::Error::Filter(_)));
+            let question = failure.kind == Kind::Usage || condition;
+            self.discreet.refusal(if question { Fault::Question } else { Fault::Here }, &failure)
         })
     }
 

@@ -31,6 +31,7 @@ use crate::failure::Failure;
 use crate::gallery;
 use crate::progress::Progress;
 use crate::stage::processors;
+use crate::words::rows;
 use gate::Gate;
 use metrics::Metrics;
 use shelf::Shelf;
@@ -150,6 +151,8 @@ pub fn serve(
             bodies: body::Room::default(),
         });
         ready(address);
+        let about = server.shelf.gallery().about().clone();
+        progress.done(&format!("{}: {} are served; Ctrl-C ends it", about.name, rows(about.rows)));
         let renewal = shelf::renew(server.clone(), progress);
         tokio::select! {
             () = accept(&listener, &server, stop) => {}

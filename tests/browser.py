@@ -205,6 +205,13 @@ def pokedex_journeys(browser, binary, address, folder, checks, words=True):
     page.page.keyboard.press("Space")
     page.settle()
     checks("2 selected" in page.page.locator("#selection").inner_text(), f"{where}: rows are selected by keys")
+    box = page.page.locator("[data-place='2']").bounding_box()
+    seen = []
+    for _ in range(2):
+        page.page.mouse.click(box["x"] + box["width"] - 16, box["y"] + 16)
+        page.settle()
+        seen.append(page.page.locator("#selection").inner_text()[:1])
+    checks(seen == ["3", "2"], f"{where}: and by a card's corner, and no longer")
     chosen = sorted(told(binary, folder, "fire dog")[:2], key=keys.get)
     texts = {}
     for kind in ["Paths", "CSV", "JSON Lines"]:
@@ -334,7 +341,7 @@ def accessible(browser, address, axe, checks, shots, views):
                 if shots:
                     page.page.screenshot(path=f"{shots}/{name}_{size}_{scheme}.png")
                 page.page.evaluate(source)
-                found = page.page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+                found = page.page.evaluate("axe.run(document, { resultTypes: ['violations'], preload: false })")
                 serious = [f"{one['id']}: {one['nodes'][0]['html'][:100]}" for one in found["violations"] if one["impact"] in ("serious", "critical")]
                 checks(not serious, f"axe: {name}, {size}, {scheme}", "; ".join(serious))
                 page.end(f"{name}, {size}, {scheme}")

@@ -13,6 +13,7 @@ use super::rows::Cells;
 use super::shown::Discreet;
 use crate::failure::Failure;
 use crate::filter::Filter;
+use crate::image::Flaw;
 use crate::index::{Hit, Term, Weighted, parse_line};
 use crate::matrix::dot;
 use crate::output::format::number;
@@ -132,11 +133,16 @@ impl Progress for Heard {
     }
 }
 
-/// Reads a question.
+/// Reads a question, whose picture was seen.
 ///
 /// # Errors
 /// It is none, names a file, or the index cannot be asked so.
-pub(super) fn read(session: &Session, cells: &Cells, ask: &Ask) -> Result<Asked, Failure> {
+pub(super) fn read(
+    session: &Session,
+    cells: &Cells,
+    ask: &Ask,
+    seen: Option<(Vec<f32>, Option<Flaw>)>,
+) -> Result<Asked, Failure> {
     let heard = Heard::default();
     let mut parts: Vec<String> = Vec::new();
     let mut terms: Vec<Weighted> = Vec::new();
@@ -155,8 +161,7 @@ pub(super) fn read(session: &Session, cells: &Cells, ask: &Ask) -> Result<Asked,
         terms.push(Weighted { weight: 1.0, term: Term::Key(key) });
     }
     let mut vector = None;
-    if let Some(picture) = &ask.picture {
-        let (seen, flaw) = session.see("the picture", picture)?;
+    if let Some((seen, flaw)) = seen {
         if let Some(flaw) = flaw {
             heard.warn(&format!("the picture: {flaw}"));
         }

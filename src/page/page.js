@@ -202,7 +202,7 @@ window.pokedex = window.pokedex || {};
   const closeDetail = () => go({ row: undefined });
 
   function showHelp() {
-    const keys = [["/", "search"], ["← ↑ ↓ →", "move"], ["Enter", "open"], ["Space", "select; with Shift up to here"], ["Ctrl A", "select what was found"], ["Home, End", "first, last"], ["Esc", "close"], ["?", "this help"]];
+    const keys = [["/", "search"], ["← ↑ ↓ →", "move"], ["Enter", "open"], ["Space, Ctrl click", "select, as a click on a card's corner or a long touch does; with Shift up to here"], ["Ctrl A", "select what was found"], ["Home, End", "first, last"], ["Esc", "close"], ["?", "this help"]];
     const words = "Words find what looks like them: fire dog. + and – join terms, 2: before one doubles it: 2:red bird + key:a/b.jpg - tree. id:25 and key:NAME are rows. A condition is SQL over the columns: hp > 100 and type1 = 'fire'.";
     by("help").replaceChildren(
       make("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => go({ view: undefined }) }, "×"),
