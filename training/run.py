@@ -30,12 +30,12 @@ def main():
     text.prepare(args.data, work, recipe, rng)
     text.distill(work, recipe)
     for phase in tower.PHASES:
-        if phase != "c":
+        if phase in ("a", "b"):
             anchors.align(args.data, work, recipe, phase)
         tower.train(work, recipe, phase)
         if phase == "a":
             export.export(args.data, work, work / "sibling", recipe, phase)
-        elif phase == "c":
+        elif phase == tower.PHASES[-1]:
             export.export(args.data, work, args.out, recipe, phase, args.golden, args.image_out)
     curves.draw()
 
