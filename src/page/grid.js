@@ -280,7 +280,7 @@ pokedex.Grid = class {
     const row = card && this.list.get(Number(card.dataset.place));
     if (!row) return;
     this.active = Number(card.dataset.place);
-    if (event.ctrlKey || event.metaKey || event.target.closest(".tick")) this.events.select(row, event.shiftKey);
+    if (event.ctrlKey || event.metaKey || event.shiftKey || this.events.selects()) this.events.select(row, event.shiftKey);
     else this.events.open(row);
     this.mark();
   }
