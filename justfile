@@ -39,6 +39,16 @@ endurance:
     python3 tests/kills.py
     python3 tests/mutations.py
 
+# The server: its description, clients of other servers, attacks, a thousand clients, and beside FastAPI with FAISS (each says
+# what it needs)
+server:
+    cargo build --release
+    python3 tests/openapi.py target/release/pokedex
+    python3 tests/clients.py target/release/pokedex
+    python3 tests/attacks.py target/release/pokedex
+    python3 benches/serve_load.py target/release/pokedex
+    python3 benches/peers/serve.py target/release/pokedex
+
 # Licences and advisories of the dependencies (needs cargo-deny)
 deny:
     cargo deny check

@@ -49,6 +49,9 @@ _pokedex() {
             pokedex,man)
                 cmd="pokedex__subcmd__man"
                 ;;
+            pokedex,mcp)
+                cmd="pokedex__subcmd__mcp"
+                ;;
             pokedex,model)
                 cmd="pokedex__subcmd__model"
                 ;;
@@ -57,6 +60,12 @@ _pokedex() {
                 ;;
             pokedex,scan)
                 cmd="pokedex__subcmd__scan"
+                ;;
+            pokedex,schema)
+                cmd="pokedex__subcmd__schema"
+                ;;
+            pokedex,serve)
+                cmd="pokedex__subcmd__serve"
                 ;;
             pokedex,split)
                 cmd="pokedex__subcmd__split"
@@ -92,7 +101,7 @@ _pokedex() {
 
     case "${cmd}" in
         pokedex)
-            opts="-q -v -h -V --quiet --verbose --help --version scan convert-rgb split check augment embed index query train classify evaluate export model cache completions man"
+            opts="-q -v -h -V --quiet --verbose --help --version scan convert-rgb split check augment embed index query serve mcp train classify evaluate export model cache completions schema man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -617,7 +626,7 @@ _pokedex() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "csv tsv jsonl json parquet arrow table npy faiss web-json yolo imagefolder coco webdataset huggingface edge" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "csv tsv jsonl json parquet arrow table npy faiss web-json yolo imagefolder coco webdataset huggingface edge site" -- "${cur}"))
                     return 0
                     ;;
                 --columns)
@@ -776,7 +785,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__man)
-            opts="-o -q -v -h --output --quiet --verbose --help scan convert-rgb split check augment embed index query train classify evaluate export model cache completions man"
+            opts="-o -q -v -h --output --quiet --verbose --help scan convert-rgb split check augment embed index query serve mcp train classify evaluate export model cache completions man schema"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -788,6 +797,44 @@ _pokedex() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pokedex__subcmd__mcp)
+            opts="-q -v -h --index --images --root --head --model --engine --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --index)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --images)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --head)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model)
+                    COMPREPLY=($(compgen -f -W "$(pokedex model list 2>/dev/null | sed 1d | cut -f1)" -- "${cur}"))
+                    return 0
+                    ;;
+                --engine)
+                    COMPREPLY=($(compgen -W "auto rten ort" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -1017,6 +1064,86 @@ _pokedex() {
                     return 0
                     ;;
                 -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pokedex__subcmd__schema)
+            opts="-q -v -h --command --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pokedex__subcmd__serve)
+            opts="-p -q -v -h --index --images --head --model --engine --vector-column --port --listen --token --open-to-all --host --cors --open --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --index)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --images)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --head)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model)
+                    COMPREPLY=($(compgen -f -W "$(pokedex model list 2>/dev/null | sed 1d | cut -f1)" -- "${cur}"))
+                    return 0
+                    ;;
+                --engine)
+                    COMPREPLY=($(compgen -W "auto rten ort" -- "${cur}"))
+                    return 0
+                    ;;
+                --vector-column)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cors)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

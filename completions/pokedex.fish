@@ -36,13 +36,16 @@ complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "augment" -d 'Make m
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "embed" -d 'Add the vectors of a model to images, or to a text column'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "index" -d 'Make a searchable index of an embedding table'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "query" -d 'Find what is nearest to words, pictures or stored rows'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "serve" -d 'Show an index in the browser, and answer programs over HTTP'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "mcp" -d 'Answer agents: the Model Context Protocol over standard input and output'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "train" -d 'Learn to classify from a table of embeddings'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "classify" -d 'Say which class each image is of'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "evaluate" -d 'Say how good predictions are'
-complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "export" -d 'Write a table as CSV, JSON, Parquet, NumPy and others, or its pictures as a data set that training tools load'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "export" -d 'Write a table as CSV, JSON, Parquet, NumPy and others, its pictures as a data set that training tools load, or all of it as a page'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "model" -d 'List models, explain them, and get more of them'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "cache" -d 'Show what is kept of earlier runs, or remove it'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "schema" -d 'Describe commands, flags, exit codes and columns as JSON, for programs that write command lines'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "man" -d 'Print a manual page, or write all of them to a folder'
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number of four digits (0001 to 1025)'
 name\t'From the file\'s name: a number at its beginning, or the name of a species'
@@ -258,6 +261,35 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l open -d 'Open 
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -l index -d 'The table to show [default: the built-in Pokédex]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -l images -d 'A folder in which the pictures are; also for the built-in Pokédex, by the names or numbers of its files' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -l head -d 'What tells classes of a picture apart, as `train` writes it [default: the labelled rows, or the 1025 species]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -l model -d 'The model that embeds questions [default: the one that made the index]' -r -a '(pokedex model list 2>/dev/null | sed 1d | cut -f1)'
+complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -l engine -d 'What runs the model of an index; the built-in one always runs in rten [default: auto]' -r -f -a "auto\t'ONNX Runtime for many inputs where it is installed, else rten'
+rten\t'The engine in the binary'
+ort\t'ONNX Runtime, a shared library that must be installed'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -l vector-column -d 'The column that holds the vectors' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -s p -l port -d 'The port; 0 takes any that is free' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -l listen -d 'The address to listen at; beyond this machine --token is needed' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -l token -d 'What whoever asks has to say: as ?token= at the page\'s address, or as `Authorization: Bearer`' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -l host -d 'A name by which this machine is called, beside localhost and its addresses' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -l cors -d 'Let pages of this origin ask, as https://example.org' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -l open-to-all -d 'Let anybody in the network look, without a token'
+complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -l open -d 'Open the page in the browser'
+complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand mcp" -l index -d 'The table to search [default: the built-in Pokédex]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand mcp" -l images -d 'A folder in which the pictures are; also for the built-in Pokédex, by the names or numbers of its files' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand mcp" -l root -d 'A folder below which pictures may be classified and data sets checked' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand mcp" -l head -d 'What tells classes of a picture apart, as `train` writes it [default: the labelled rows, or the 1025 species]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand mcp" -l model -d 'The model that embeds questions [default: the one that made the index]' -r -a '(pokedex model list 2>/dev/null | sed 1d | cut -f1)'
+complete -c pokedex -n "__fish_pokedex_using_subcommand mcp" -l engine -d 'What runs the model of an index; the built-in one always runs in rten [default: auto]' -r -f -a "auto\t'ONNX Runtime for many inputs where it is installed, else rten'
+rten\t'The engine in the binary'
+ort\t'ONNX Runtime, a shared library that must be installed'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand mcp" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand mcp" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand mcp" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l method -d 'How the head decides' -r -f -a "linear\t'Multinomial logistic regression'
 centroid\t'The cosine to the mean of each class'
 knn\t'The votes of the nearest rows'"
@@ -362,19 +394,20 @@ imagefolder\t'Folder for torchvision and Hugging Face: SPLIT/CLASS/picture'
 coco\t'Folder with images by split and annotations/instances_SPLIT.json'
 webdataset\t'Folder of tar shards: picture, class and JSON of a row side by side'
 huggingface\t'Folder for the Hugging Face hub: Parquet shards with pictures, README.md'
-edge\t'Folder for a device\'s toolchain: the --model with a fixed shape, its classes, pictures to calibrate it with'"
+edge\t'Folder for a device\'s toolchain: the --model with a fixed shape, its classes, pictures to calibrate it with'
+site\t'Folder with a page that shows and searches the table in any browser, without a server'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l columns -d 'Write only these columns, in this order: names separated by commas' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l where -d 'Write only the rows for which this SQL condition is true: "type1 = \'fire\' and generation < 3"' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l vector-column -d 'The column that holds the vectors, for npy, faiss and web-json [default: embedding]' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s o -l output -d 'Write to this file, or data sets to this folder [default: standard output]' -r -F
-complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l size -d 'Scale to N x N or W x H pixels [default: 416 for yolo, else the original size]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s o -l output -d 'Write to this file, or data sets and sites to this folder [default: standard output]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l size -d 'Scale to N x N or W x H pixels [default: 416 for yolo, for site 256 at most, else the original size]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l fit -d 'How a picture fills that size [default: stretch]' -r -f -a "stretch\t'Its shape is lost'
 pad\t'Scaled to lie inside, the rest is background'
 crop\t'Scaled until the frame is covered, the middle cut out'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l encode -d 'How pictures are written [default: jpeg for yolo, else as they are]' -r -f -a "png\t'Lossless, and as small as other programs\' PNG'
 jpeg\t'Lossy, quality 90'
 webp\t'Lossless WebP, smaller than PNG'"
-complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l quality -d 'Quality of JPEGs, 1 to 100 [default: 90]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l quality -d 'Quality of JPEGs, 1 to 100 [default: 90, for site 85]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l background -d 'The colour behind transparent pixels and around padded pictures [default: white]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l classes -d 'Which classes there are: present (those with pictures), all, or those of a file (classes.txt or data.yaml), in its order, so that parts exported one by one have the same numbers [default: all species by number, else those present]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l val-name -d 'What the split `validation` is called in folders, for yolo: val, for example' -r
@@ -384,7 +417,7 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l calibration -
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l anchors -d 'Anchors of its boxes, a file of numbers, which becomes anchors.txt' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l no-check -d 'Do not read back and check what was written'
-complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l force -d 'Write into a folder that holds other files too; those stay, unless one has a name of the data set'
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l force -d 'Write into a folder that holds other files too; those stay, unless one has a name that is wanted'
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l skip-ok -d 'Exit with 0 although inputs were skipped'
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l strict -d 'Fail at the first input that cannot be processed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s q -l quiet -d 'Say only why a command failed'
@@ -428,8 +461,12 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand cache; and __fish_seen_s
 complete -c pokedex -n "__fish_pokedex_using_subcommand completions" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand completions" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c pokedex -n "__fish_pokedex_using_subcommand schema" -l command -d 'Only this command' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand schema" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand schema" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pokedex -n "__fish_pokedex_using_subcommand man" -s o -l output -d 'Write the pages of all commands to this folder' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand man" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand man" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand man" -s h -l help -d 'Print help'
-complete -c pokedex -n "__fish_pokedex_using_subcommand man" -f -a "scan convert-rgb split check augment embed index query train classify evaluate export model cache completions man"
+complete -c pokedex -n "__fish_pokedex_using_subcommand man" -f -a "scan convert-rgb split check augment embed index query serve mcp train classify evaluate export model cache completions man schema"

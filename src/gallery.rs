@@ -40,6 +40,8 @@ use std::time::Instant;
 use serde_json::{Map, Value};
 
 use crate::failure::{Failure, Kind};
+use crate::image::Flaw;
+use crate::index;
 use crate::progress::Progress;
 use crate::query::{self, Session, table_of};
 use crate::species;
@@ -179,7 +181,9 @@ impl Gallery {
     /// As there, and where there are more than ten thousand groups.
     pub fn groups(&self, condition: Option<&str>, column: &str) -> Result<Groups, Refusal> {
         let view = self.view(condition, None, Some(column))?;
-        Ok(Groups { total: view.total, groups: view.sections.clone() })
+        let shown =
+            |section: &Section| Section { value: self.discreet.cell(column, section.value.clone()), ..section.clone() };
+        Ok(Groups { total: view.total, groups: view.sections.iter().map(shown).collect() })
     }
 
     /// All there is to show of a row.
@@ -212,7 +216,8 @@ impl Gallery {
             self.there(row)?;
         }
         let start = Instant::now();
-        let asked = Arc::new(self.shown_question(ask::read(&self.session, &self.cells, ask))?);
+        let seen = ask.picture.as_deref().map(|picture| self.see(picture)).transpose()?;
+        let asked = Arc::new(self.shown_question(ask::read(&self.session, &self.cells, ask, seen))?);
         let read = start.elapsed();
         let mut group = self.shown(self.desk.answer(asked.clone()))?;
         if let Some(limit) = ask.apart {
@@ -231,13 +236,8 @@ impl Gallery {
     /// # Errors
     /// It is no picture, or nothing here tells classes apart.
     pub fn classify(&self, picture: &[u8], top: usize) -> Result<Classes, Refusal> {
-        self.which.classes(picture, top).map_err(|e| self.discreet.refusal(Fault::Here, &e)).and_then(|found| {
-            found.map_err(|problem| Refusal {
-                fault: Fault::Picture,
-                message: self.discreet.text(&problem),
-                hint: None,
-            })
-        })
+        let found = self.shown(self.which.classes(picture, top))?;
+        found.map_err(|problem| Refusal { fault: Fault::Picture, message: self.discreet.text(&problem), hint: None })
     }
 
     /// A small upright JPEG of a row's picture, no side of which is longer than `size`; `None` where the row has none that
@@ -272,6 +272,12 @@ impl Gallery {
         self.shown_question(made)
     }
 
+    /// The vector of a picture, and what is wrong with it.
+    fn see(&self, picture: &[u8]) -> Result<(Vec<f32>, Option<Flaw>), Refusal> {
+        let fault = if self.about.by_picture { Fault::Picture } else { Fault::Question };
+        self.session.see("the picture", picture).map_err(|failure| self.discreet.refusal(fault, &failure))
+    }
+
     fn there(&self, row: u64) -> Result<(), Refusal> {
         match row < self.about.rows {
             true => Ok(()),
@@ -279,11 +285,11 @@ impl Gallery {
         }
     }
 
-    /// The cells of a row as they may be shown, after its number.
+    /// The cells of a row as they may be shown, after its number; a column that is named as that is gives way.
     fn with_number(&self, row: u64, cells: Map<String, Value>) -> Map<String, Value> {
         let mut all = Map::new();
         all.insert("row".into(), row.into());
-        all.extend(cells.into_iter().map(|(name, value)| {
+        all.extend(cells.into_iter().filter(|(name, _)| name != "row").map(|(name, value)| {
             let value = self.discreet.cell(&name, value);
             (name, value)
         }));
@@ -292,9 +298,11 @@ impl Gallery {
 
     /// What fails while something is shown that was rightly asked for is a fault of what is here.
     fn shown<T>(&self, result: Result<T, Failure>) -> Result<T, Refusal> {
-        result.map_err(|failure| match failure.kind {
-            Kind::Usage => self.discreet.refusal(Fault::Question, &failure),
-            _ => self.discreet.refusal(Fault::Here, &failure),
+        result.map_err(|failure| {
+            // Whether a condition suits the table shows when it is looked at.
+            let condition = matches!(failure.cause::<index::Error>(), Some(index::Error::Filter(_)));
+            let question = failure.kind == Kind::Usage || condition;
+            self.discreet.refusal(if question { Fault::Question } else { Fault::Here }, &failure)
         })
     }
 

@@ -31,6 +31,7 @@ use crate::failure::Failure;
 use crate::gallery;
 use crate::progress::Progress;
 use crate::stage::processors;
+use crate::words::rows;
 use gate::Gate;
 use metrics::Metrics;
 use shelf::Shelf;
@@ -90,6 +91,8 @@ struct Server {
     busy: AtomicUsize,
     /// Pictures that are decoded at one time.
     eyes: Arc<Semaphore>,
+    /// Room for what requests bring.
+    bodies: body::Room,
 }
 
 /// Tells a server to end.
@@ -145,8 +148,11 @@ pub fn serve(
             metrics: Metrics::default(),
             busy: AtomicUsize::new(0),
             eyes: Arc::new(Semaphore::new(2 * processors())),
+            bodies: body::Room::default(),
         });
         ready(address);
+        let about = server.shelf.gallery().about().clone();
+        progress.done(&format!("{}: {} are served; Ctrl-C ends it", about.name, rows(about.rows)));
         let renewal = shelf::renew(server.clone(), progress);
         tokio::select! {
             () = accept(&listener, &server, stop) => {}

@@ -492,8 +492,8 @@ def outside(target):
         start = time.perf_counter()
         answer = target.get(f"/api/rows/{number}/thumbnail")
         took = time.perf_counter() - start
-        wanted = 200 if row["key"].startswith("inside") else 404
-        if answer.status != wanted or took > 2:
+        wanted = [200] if row["key"].startswith("inside") else [204, 404]
+        if answer.status not in wanted or took > 2:
             wrong.append(f"{row['key']}: {answer.status} after {took:.1f} s")
     everything = [row["metadata"] for row in target.post("/metadata", {"ids": list(range(len(rows)))}).json()]
     vector = [1.0] + [0.0] * 15

@@ -39,9 +39,9 @@ async def ask(binary, folder, mode, checks):
         checks.append((size == (64, 48) and row.structured_content["id"] == 25, f"{name}: a row with its picture"))
         near = await client.call_tool("similar", {"key": "pikachu", "top": 3})
         checks.append((len(near.structured_content["hits"]) == 3, f"{name}: what is similar"))
-        classes = await client.call_tool("classify", {"path": "a.png"})
+        classes = await client.call_tool("classify", {"path": "set/a.png"})
         checks.append((len(classes.structured_content["predictions"]) == 5, f"{name}: classes of a picture below a root"))
-        checked = await client.call_tool("check", {"path": "."})
+        checked = await client.call_tool("check", {"path": "set"})
         checks.append((checked.structured_content["rows"] == 2 and checked.structured_content["rules"].get("duplicate") == 1, f"{name}: a folder is checked"))
         nothing = await client.call_tool("search", {"q": "fire", "where": "hp > 100000"})
         checks.append((nothing.structured_content["hits"] == [] and nothing.content[0].text != "", f"{name}: nothing is said to be nothing"))
@@ -57,10 +57,10 @@ def main():
     checks = []
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        for name in ["art", "data"]:
-            (folder / name).mkdir()
+        for name in ["art", "data/set"]:
+            (folder / name).mkdir(parents=True)
         Image.new("RGB", (64, 48), (240, 200, 30)).save(folder / "art/0025.png")
-        for name in ["data/a.png", "data/b.png", "outside.png"]:
+        for name in ["data/set/a.png", "data/set/b.png", "outside.png"]:
             Image.new("RGB", (64, 64), (20, 120, 200)).save(folder / name)
         for mode in ["auto", "legacy"]:
             asyncio.run(ask(binary, folder, mode, checks))

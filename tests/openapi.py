@@ -207,7 +207,7 @@ def ask_rightly(ask, about, vector):
         ask(304, "GET", "/api/rows/1/thumbnail", {"size": 128}, headers={"If-None-Match": got.headers.get("etag", "")})
         get("/api/rows/1/thumbnail")
     else:
-        ask(404, "GET", "/api/rows/1/thumbnail")
+        ask(204, "GET", "/api/rows/1/thumbnail")
     check(lambda: len(get("/search/text", query="red", top_n=2, filter_media="image", index=now).json()) == 2, f"{ask.name}: cerebro's two hits")
     check(lambda: len(get("/search/text", query="red").json()) == 5, f"{ask.name}: cerebro's five hits")
     get("/search/text", query="red", theme="dark")

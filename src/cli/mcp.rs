@@ -1,6 +1,6 @@
 //! `mcp`: an index for agents.
 
-use std::io::BufReader;
+use std::io::{BufReader, IsTerminal};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -59,6 +59,9 @@ impl Mcp {
         let query =
             query::Options { model: self.model, engine: self.engine, column: column::EMBEDDING.into(), annoy: None };
         let gallery = gallery::Options { index, images: self.images, head: self.head, query };
+        if std::io::stdin().is_terminal() {
+            ui.done("waiting for an agent's requests on standard input; Ctrl-D ends it");
+        }
         let input = BufReader::with_capacity(1 << 16, std::io::stdin());
         serve(Options { gallery, roots: self.root }, input, std::io::stdout().lock(), ui)?;
         Ok(Exit::Done)

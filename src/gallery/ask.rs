@@ -13,6 +13,7 @@ use super::rows::Cells;
 use super::shown::Discreet;
 use crate::failure::Failure;
 use crate::filter::Filter;
+use crate::image::Flaw;
 use crate::index::{Hit, Term, Weighted, parse_line};
 use crate::matrix::dot;
 use crate::output::format::number;
@@ -117,6 +118,11 @@ impl Asked {
     }
 }
 
+/// Terms of a question: each may cost a look through a tower of the model.
+const MOST_TERMS: usize = 100;
+/// What is said of a hit; cells of columns that are named so are told by [`Gallery::row`](super::Gallery::row).
+const OWN: [&str; 3] = ["rank", "score", "parts"];
+
 /// What is said while a question is read.
 #[derive(Default)]
 struct Heard(Mutex<Vec<String>>);
@@ -127,17 +133,26 @@ impl Progress for Heard {
     }
 }
 
-/// Reads a question.
+/// Reads a question, whose picture was seen.
 ///
 /// # Errors
 /// It is none, names a file, or the index cannot be asked so.
-pub(super) fn read(session: &Session, cells: &Cells, ask: &Ask) -> Result<Asked, Failure> {
+pub(super) fn read(
+    session: &Session,
+    cells: &Cells,
+    ask: &Ask,
+    seen: Option<(Vec<f32>, Option<Flaw>)>,
+) -> Result<Asked, Failure> {
     let heard = Heard::default();
     let mut parts: Vec<String> = Vec::new();
     let mut terms: Vec<Weighted> = Vec::new();
     if let Some(q) = ask.q.as_deref().filter(|q| !q.trim().is_empty()) {
         terms = parse_line(q)?;
         refuse_files(&terms)?;
+        if terms.len() > MOST_TERMS {
+            let message = format!("{} terms are more than the {MOST_TERMS} that are answered at once", terms.len());
+            return Err(Failure::usage(message, "ask for fewer"));
+        }
         parts.push(q.trim().into());
     }
     if let Some(row) = ask.row {
@@ -146,8 +161,7 @@ pub(super) fn read(session: &Session, cells: &Cells, ask: &Ask) -> Result<Asked,
         terms.push(Weighted { weight: 1.0, term: Term::Key(key) });
     }
     let mut vector = None;
-    if let Some(picture) = &ask.picture {
-        let (seen, flaw) = session.see("the picture", picture)?;
+    if let Some((seen, flaw)) = seen {
         if let Some(flaw) = flaw {
             heard.warn(&format!("the picture: {flaw}"));
         }
@@ -238,7 +252,7 @@ pub(super) fn answer(group: Group, cells: Vec<Map<String, Value>>, asked: &Asked
         let mut all = Map::new();
         all.insert("rank".into(), rank.into());
         all.insert("score".into(), number(hit.score));
-        all.extend(cells);
+        all.extend(cells.into_iter().filter(|(name, _)| !OWN.contains(&name.as_str())));
         if asked.explain {
             let parts = group.terms.iter().zip(&hit.parts).map(|(weighted, adds)| {
                 json!({ "term": weighted.term.to_string(), "weight": number(weighted.weight), "adds": number(*adds) })

@@ -8,6 +8,9 @@ use super::{Fault, Refusal};
 use crate::failure::Failure;
 use crate::table::column;
 
+/// Characters of a message; the names of all columns of a wide table have fewer.
+const LONGEST: usize = 4000;
+
 /// Takes from texts where on the machine something lies.
 pub(super) struct Discreet {
     /// The folders below which paths may be told, as they are written and as they are.
@@ -62,10 +65,16 @@ impl Discreet {
         }
     }
 
-    /// A failure, for whoever asked.
+    /// A failure, for whoever asked; what it repeats of a question may be long.
     pub(super) fn refusal(&self, fault: Fault, failure: &Failure) -> Refusal {
-        let message = self.text(&failure.to_string());
-        Refusal { fault, message, hint: failure.hints.first().map(|hint| self.text(hint)) }
+        let told = |text: &str| {
+            let text = self.text(text);
+            match text.char_indices().nth(LONGEST) {
+                None => text,
+                Some((end, _)) => format!("{}…", &text[..end]),
+            }
+        };
+        Refusal { fault, message: told(&failure.to_string()), hint: failure.hints.first().map(|hint| told(hint)) }
     }
 }
 

@@ -25,6 +25,8 @@ pokedex.Grid = class {
     box.addEventListener("scroll", () => this.onScroll());
     box.addEventListener("keydown", (event) => this.onKey(event));
     box.addEventListener("click", (event) => this.onClick(event));
+    // A finger has no Ctrl key: it stays for a moment.
+    box.addEventListener("contextmenu", (event) => event.pointerType === "touch" && (event.preventDefault(), this.onClick(event, true)));
     new ResizeObserver(() => this.resize()).observe(box);
   }
 
@@ -275,12 +277,15 @@ pokedex.Grid = class {
     this.mark();
   }
 
-  onClick(event) {
+  /// Opens a card, or selects it: with Ctrl or Shift, or in its upper right corner, where the mark is.
+  onClick(event, selects = event.ctrlKey || event.metaKey || event.shiftKey) {
     const card = event.target.closest("[data-place]");
     const row = card && this.list.get(Number(card.dataset.place));
     if (!row) return;
+    const { right, top } = card.getBoundingClientRect();
+    const corner = event.clientX > right - 40 && event.clientY < top + 40;
     this.active = Number(card.dataset.place);
-    if (event.ctrlKey || event.metaKey || event.shiftKey || this.events.selects()) this.events.select(row, event.shiftKey);
+    if (selects || corner) this.events.select(row, event.shiftKey);
     else this.events.open(row);
     this.mark();
   }

@@ -31,7 +31,6 @@ window.pokedex = window.pokedex || {};
     open: (row) => go({ row: String(row.row) }),
     select,
     selectAll,
-    selects: () => by("selects").getAttribute("aria-pressed") === "true",
   });
 
   // The source, which may hold another table from one question to the next: then the page reads anew what it is, and asks again.
@@ -250,7 +249,7 @@ window.pokedex = window.pokedex || {};
   const closeDetail = () => go({ row: undefined });
 
   function showHelp() {
-    const keys = [["/", "search"], ["← ↑ ↓ →", "move"], ["Enter", "open"], ["Space", "select; with Shift up to here; or Ctrl click, or tap after Select"], ["Ctrl A", "select what was found"], ["Home, End", "first, last"], ["Esc", "close"], ["?", "this help"]];
+    const keys = [["/", "search"], ["← ↑ ↓ →", "move"], ["Enter", "open"], ["Space, Ctrl click", "select, as a click on a card's corner or a long touch does; with Shift up to here"], ["Ctrl A", "select what was found"], ["Home, End", "first, last"], ["Esc", "close"], ["?", "this help"]];
     const words = "Words find what looks like them: fire dog. + and – join terms, 2: before one doubles it: 2:red bird + key:a/b.jpg - tree. id:25 and key:NAME are rows. A condition is SQL over the columns: hp > 100 and type1 = 'fire'.";
     by("help").replaceChildren(
       make("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => go({ view: undefined }) }, "×"),
@@ -359,7 +358,6 @@ window.pokedex = window.pokedex || {};
   by("sort").addEventListener("change", () => go({ sort: by("sort").value || undefined }));
   by("drop").addEventListener("change", () => bring(by("drop").files[0]));
   by("forget").addEventListener("click", () => { go({}, false, null); by("search").focus(); });
-  by("selects").addEventListener("click", () => by("selects").setAttribute("aria-pressed", String(by("selects").getAttribute("aria-pressed") !== "true")));
   by("open-which").addEventListener("click", () => go({ view: "which", row: undefined }));
   by("open-help").addEventListener("click", () => go({ view: "help", row: undefined }));
   by("title").addEventListener("click", (event) => {

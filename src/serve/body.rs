@@ -3,14 +3,16 @@
 //! Promises: no more is read than may come, nor for longer; what is announced as larger is refused before it comes.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyDataStream, BodyExt, Full, Limited};
+use http_body_util::{BodyDataStream, BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use hyper::{Request, StatusCode};
 use serde_json::{Map, Value};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::parameters::Parameters;
 use super::reply;
@@ -22,6 +24,18 @@ const MOST_OBJECT: usize = 1 << 20;
 const MOST_WITH_PICTURE: usize = MOST / 3 * 4 + MOST_OBJECT;
 /// The time for all of it.
 const TIME: Duration = Duration::from_secs(30);
+/// Bytes of the bodies of all requests together.
+const ROOM: usize = 256 << 20;
+
+/// Room for bodies: what is brought takes of it until its answer is there.
+#[derive(Debug, Clone)]
+pub(super) struct Room(Arc<Semaphore>);
+
+impl Default for Room {
+    fn default() -> Room {
+        Room(Arc::new(Semaphore::new(ROOM)))
+    }
+}
 
 /// What came with a request.
 #[derive(Debug, Default)]
@@ -29,6 +43,8 @@ pub(super) struct Brought {
     pub(super) picture: Option<Bytes>,
     pub(super) object: Map<String, Value>,
     pub(super) form: Parameters,
+    /// The room that it takes.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Brought {
@@ -50,7 +66,7 @@ pub(super) struct Unreadable {
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) async fn read(request: Request<Incoming>) -> Result<Brought, Unreadable> {
+pub(super) async fn read(request: Request<Incoming>, room: &Room) -> Result<Brought, Unreadable> {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.trim().to_string();
     let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -64,12 +80,12 @@ pub(super) async fn read(request: Request<Incoming>) -> Result<Brought, Unreadab
         });
     }
     if essence == reply::JSON {
-        return object(&all_of(request.into_body(), MOST_OBJECT).await?);
+        return object(all_of(request.into_body(), MOST_OBJECT, room).await?);
     }
-    let bytes = all_of(request.into_body(), MOST).await?;
+    let (bytes, room) = all_of(request.into_body(), MOST, room).await?;
     match is_picture {
-        true => Ok(Brought { picture: Some(bytes), ..Brought::default() }),
-        false => form(bytes, &kind).await,
+        true => Ok(Brought { picture: Some(bytes), _room: room, ..Brought::default() }),
+        false => Ok(Brought { _room: room, ..form(bytes, &kind).await? }),
     }
 }
 
@@ -77,19 +93,22 @@ pub(super) async fn read(request: Request<Incoming>) -> Result<Brought, Unreadab
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) async fn read_object(request: Request<Incoming>) -> Result<Brought, Unreadable> {
-    object(&all_of(request.into_body(), MOST_WITH_PICTURE).await?)
+pub(super) async fn read_object(request: Request<Incoming>, room: &Room) -> Result<Brought, Unreadable> {
+    object(all_of(request.into_body(), MOST_WITH_PICTURE, room).await?)
 }
 
-fn object(bytes: &[u8]) -> Result<Brought, Unreadable> {
-    let object = serde_json::from_slice::<Value>(bytes).map_err(|e| bad(&format!("no JSON: {e}")))?;
+/// Bytes, and the room that they take.
+type Kept = (Bytes, Option<OwnedSemaphorePermit>);
+
+fn object((bytes, room): Kept) -> Result<Brought, Unreadable> {
+    let object = serde_json::from_slice::<Value>(&bytes).map_err(|e| bad(&format!("no JSON: {e}")))?;
     match object {
-        Value::Object(object) => Ok(Brought { object, ..Brought::default() }),
+        Value::Object(object) => Ok(Brought { object, _room: room, ..Brought::default() }),
         _ => Err(bad("an object is expected: {\"q\": \"fire dog\"}")),
     }
 }
 
-async fn all_of(body: Incoming, most: usize) -> Result<Bytes, Unreadable> {
+async fn all_of(body: Incoming, most: usize, room: &Room) -> Result<Kept, Unreadable> {
     let large = || {
         let message = format!("the body is longer than {} MB", most >> 20);
         Unreadable {
@@ -101,15 +120,37 @@ async fn all_of(body: Incoming, most: usize) -> Result<Bytes, Unreadable> {
     if body.size_hint().lower() > most as u64 {
         return Err(large());
     }
-    match tokio::time::timeout(TIME, Limited::new(body, most).collect()).await {
-        Ok(Ok(bytes)) => Ok(bytes.to_bytes()),
-        Ok(Err(e)) if e.is::<http_body_util::LengthLimitError>() => Err(large()),
-        Ok(Err(e)) => Err(bad(&format!("the body cannot be read: {e}"))),
-        Err(_) => Err(Unreadable {
-            status: StatusCode::REQUEST_TIMEOUT,
-            message: "the body took too long".into(),
-            hint: None,
-        }),
+    let reading = async {
+        let mut body = Limited::new(body, most);
+        let (mut bytes, mut kept) = (Vec::new(), None::<OwnedSemaphorePermit>);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|e| match e.is::<LengthLimitError>() {
+                true => large(),
+                false => bad(&format!("the body cannot be read: {e}")),
+            })?;
+            let Ok(data) = frame.into_data() else { continue };
+            // Room is taken as bytes come: what is only announced takes none.
+            let length = u32::try_from(data.len()).map_err(|_| large())?;
+            let more = room.0.clone().try_acquire_many_owned(length).map_err(|_| crowded())?;
+            match &mut kept {
+                Some(kept) => kept.merge(more),
+                None => kept = Some(more),
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok((bytes.into(), kept))
+    };
+    let read = tokio::time::timeout(TIME, reading).await;
+    read.unwrap_or_else(|_| {
+        Err(Unreadable { status: StatusCode::REQUEST_TIMEOUT, message: "the body took too long".into(), hint: None })
+    })
+}
+
+fn crowded() -> Unreadable {
+    Unreadable {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        message: "too many pictures at once".into(),
+        hint: Some("ask again in a second"),
     }
 }
 

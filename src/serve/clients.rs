@@ -128,17 +128,23 @@ pub(super) fn knn(gallery: &Gallery, brought: &Brought, metrics: &Metrics) -> Re
     Ok(reply::json(&hits.collect::<Vec<Value>>()))
 }
 
-/// A hit as `map_to_metadata` gives it: the row's cells, its picture in base64, its number and how near it is.
+/// A hit as `map_to_metadata` gives it: what there is to show of it, its number and how near it is.
 fn result(gallery: &Gallery, hit: &Map<String, Value>, metrics: &Metrics) -> Map<String, Value> {
-    let row = hit["row"].as_u64().unwrap_or_default();
-    let mut all = row_cells(hit);
+    let mut all = told(gallery, hit, metrics);
+    all.insert("id".into(), hit["row"].clone());
+    all.insert("similarity".into(), hit["score"].clone());
+    all
+}
+
+/// What there is to show of a row: its cells, and its picture in base64.
+fn told(gallery: &Gallery, row: &Map<String, Value>, metrics: &Metrics) -> Map<String, Value> {
+    let number = row["row"].as_u64().unwrap_or_default();
+    let mut all = row_cells(row);
     if gallery.about().pictures
-        && let Ok(Some(small)) = metrics.time(Step::Thumbnail, || gallery.thumbnail(row, 256))
+        && let Ok(Some(small)) = metrics.time(Step::Thumbnail, || gallery.thumbnail(number, 256))
     {
         all.insert("image".into(), STANDARD.encode(&small.jpeg).into());
     }
-    all.insert("id".into(), row.into());
-    all.insert("similarity".into(), hit["score"].clone());
     all
 }
 
@@ -164,7 +170,7 @@ pub(super) fn metadata(gallery: &Gallery, brought: &Brought, metrics: &Metrics) 
     };
     let found = ids.iter().map(|&id| {
         let row = metrics.time(Step::Rows, || gallery.row(id))?;
-        Ok(json!({ "id": id, "metadata": row_cells(&row) }))
+        Ok(json!({ "id": id, "metadata": told(gallery, &row, metrics) }))
     });
     Ok(reply::json(&found.collect::<Result<Vec<Value>, Refusal>>()?))
 }

@@ -43,7 +43,11 @@ pub(super) fn error(status: StatusCode, message: &str, hint: Option<&str>) -> Re
         Some(hint) => json!({ "error": message, "hint": hint }),
         None => json!({ "error": message }),
     };
-    of(status, JSON, body.to_string())
+    let mut reply = of(status, JSON, body.to_string());
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        put(reply.headers_mut(), header::RETRY_AFTER, "1");
+    }
+    reply
 }
 
 /// Why a gallery refused something.

@@ -221,17 +221,18 @@ async fn question(
 ) -> Reply {
     let busy = Busy::of(server);
     if busy.count >= MOST_QUESTIONS {
-        let mut reply =
-            reply::error(StatusCode::SERVICE_UNAVAILABLE, "too many questions at once", Some("ask again in a second"));
-        reply::put(reply.headers_mut(), header::RETRY_AFTER, "1");
-        return reply;
+        return reply::error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many questions at once",
+            Some("ask again in a second"),
+        );
     }
     let headers = request.headers().clone();
     let brought = match *request.method() == Method::POST {
         true => {
             let read = match route {
-                Route::KnnService | Route::Metadata => body::read_object(request).await,
-                _ => body::read(request).await,
+                Route::KnnService | Route::Metadata => body::read_object(request, &server.bodies).await,
+                _ => body::read(request, &server.bodies).await,
             };
             match read {
                 Ok(brought) => brought,

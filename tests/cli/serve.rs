@@ -162,7 +162,11 @@ fn rows_come_in_order_and_in_groups() {
     }
     let wide = server.get("/api/rows?where=width%20%3E%20100&sort=height").ok().json();
     assert_eq!((wide["total"].as_u64(), wide["rows"].as_array().map(Vec::len)), (Some(4), Some(4)));
-    for wrong in ["/api/rows?sort=weight", "/api/rows?where=width%20%3E", "/api/groups", "/api/rows?count=9999999"] {
+    let suits_nothing = ["/api/search?q=red&where=nothing%20%3D%201", "/api/rows/0/similar?where=1"];
+    for wrong in ["/api/rows?sort=weight", "/api/rows?where=width%20%3E", "/api/groups", "/api/rows?count=9999999"]
+        .into_iter()
+        .chain(suits_nothing)
+    {
         let reply = server.get(wrong);
         assert_eq!((reply.status, reply.json()["hint"].is_string()), (400, true), "{wrong}: {}", reply.text());
     }
