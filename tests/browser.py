@@ -91,11 +91,15 @@ class Page:
         """A click, or a tap on a phone."""
         self.page.tap(selector) if self.by_touch else self.page.click(selector)
 
-    def swipe(self, pixels):
-        """Moves the list up by a finger."""
+    def swipe(self):
+        """A finger that moves the list up, and lets go of it while it moves."""
         box = self.page.locator("#grid").bounding_box()
-        gesture = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2, "yDistance": -pixels, "speed": 3000, "gestureSourceType": "touch"}
-        self.context.new_cdp_session(self.page).send("Input.synthesizeScrollGesture", gesture)
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] - 20
+        touch = functools.partial(self.context.new_cdp_session(self.page).send, "Input.dispatchTouchEvent")
+        touch({"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+        for step in range(1, 11):
+            touch({"type": "touchMove", "touchPoints": [{"x": x, "y": y - step * (box["height"] - 60) / 10}]})
+        touch({"type": "touchEnd", "touchPoints": []})
         self.settle(60)
 
     def shows(self, order):
@@ -253,7 +257,7 @@ def touch_journey(browser, binary, address, folder, checks):
     page.open()
     seen = [page.places()[0]]
     for _ in range(6):
-        page.swipe(500)
+        page.swipe()
         seen.append(page.places()[0])
     checks(seen == sorted(seen) and seen[-1] > 6 and page.shows(range(len(keys))), f"{where}: a finger moves the list", str(seen))
     page.press("#minimap button >> nth=-1")
@@ -263,7 +267,7 @@ def touch_journey(browser, binary, address, folder, checks):
     for _ in range(40):
         if page.places()[1] == len(keys) - 1:
             break
-        page.swipe(3000)
+        page.swipe()
     checks(page.places()[1] == len(keys) - 1, f"{where}: a finger reaches the last row")
     for question in ["electric mouse", "2:water + key:pikachu"]:
         page.page.tap("#search")
