@@ -100,7 +100,11 @@ class Page:
         for step in range(1, 11):
             touch({"type": "touchMove", "touchPoints": [{"x": x, "y": y - step * (box["height"] - 60) / 10}]})
         touch({"type": "touchEnd", "touchPoints": []})
-        self.settle(60)
+        # A tap on what still moves only stops it.
+        still, at = None, 0
+        while at != still:
+            self.settle(150)
+            still, at = at, self.page.evaluate("document.querySelector('#grid').scrollTop")
 
     def shows(self, order):
         """Whether all cards that are there are the right rows at their places; some must be there."""
@@ -340,7 +344,7 @@ def markup_journey(browser, binary, folder, checks):
         page = Page(browser, server.address + "/", checks)
         for fragment in ["", "#group=label", "#group=constructor", "#group=" + quote("<i>note</i>"), "#sort=-constructor"]:
             page.open(fragment)
-            checks(sorted(page.keys(9)) == list(range(len(names))), f"markup: all rows are shown with {fragment or 'nothing'}")
+            checks(sorted(page.keys(9)) == list(range(len(names))), f"markup: all rows are shown with {fragment or 'nothing'}", str(page.keys(9)))
         page.open("#group=label")
         headings = page.page.locator(".heading").all_inner_texts()
         checks(any(heading.startswith(evil) for heading in headings), "markup: in headings is text", str(headings))
