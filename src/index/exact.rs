@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow_array::{RecordBatch, RecordBatchOptions, UInt64Array};
+use arrow_schema::SchemaRef;
 
 use super::beside::Beside;
 use super::best::{Best, Ranked};
@@ -22,6 +23,8 @@ pub struct Index {
     column: String,
     /// What makes searching it quicker, and the model that its footer names.
     beside: Option<(Beside, Option<String>)>,
+    /// The columns of the table, once somebody asked.
+    schema: OnceLock<SchemaRef>,
 }
 
 impl Index {
@@ -31,7 +34,7 @@ impl Index {
     /// It cannot be read or is no table.
     pub fn open(path: PathBuf, column: &str) -> Result<(Index, Vec<Error>), Error> {
         let source = Source::open(&path, &format!("pokedex embed {} -o embeddings.parquet", path.display()))?;
-        let mut index = Index { source, column: column.into(), beside: None };
+        let mut index = Index { source, column: column.into(), beside: None, schema: OnceLock::new() };
         if column != column::EMBEDDING || !path.is_file() {
             return Ok((index, Vec::new()));
         }
@@ -50,11 +53,21 @@ impl Index {
         let read = |source| table::Error::from(crate::io::Error::Read { path: name.into(), source });
         let packed = Packed::new(name.into(), crate::io::map_file(&file).map_err(read)?)?;
         let beside = Some((Beside { packed, approximate: None }, model.map(short_id)));
-        Ok(Index { source: Source::of(name, file, "")?, column: column::EMBEDDING.into(), beside })
+        Ok(Index {
+            source: Source::of(name, file, "")?,
+            column: column::EMBEDDING.into(),
+            beside,
+            schema: OnceLock::new(),
+        })
     }
 
     pub(super) fn in_memory(name: &str, bytes: &'static [u8]) -> Index {
-        Index { source: Source::own(name, bytes), column: column::EMBEDDING.into(), beside: None }
+        Index {
+            source: Source::own(name, bytes),
+            column: column::EMBEDDING.into(),
+            beside: None,
+            schema: OnceLock::new(),
+        }
     }
 
     /// What to call it in a message.
@@ -225,6 +238,17 @@ impl Index {
     }
 
     /// A filter bound to all columns of the table, so that what it says of them is true.
+    /// The columns of the table; its footer is read once.
+    pub(super) fn table_schema(&self) -> Result<SchemaRef, Error> {
+        match self.schema.get() {
+            Some(schema) => Ok(schema.clone()),
+            None => {
+                let schema = self.read(&|_| true)?.schema;
+                Ok(self.schema.get_or_init(|| schema).clone())
+            }
+        }
+    }
+
     pub(super) fn bind(&self, filter: &Filter) -> Result<crate::filter::Bound, Error> {
         let table = self.read(&|_| true)?;
         let table = if table.has(column::KEY) { table } else { table.with_keys() };
@@ -247,10 +271,10 @@ impl Index {
     /// # Errors
     /// There is no such column, or the table cannot be read.
     pub fn cells(&self, columns: &[String], rows: &[u64]) -> Result<RecordBatch, Error> {
-        let all = self.read(&|_| true)?;
-        columns.iter().try_for_each(|name| all.require(name))?;
-        let places = columns.iter().map(|name| all.schema.index_of(name).expect("it was required")).collect::<Vec<_>>();
-        let schema = Arc::new(all.schema.project(&places).map_err(|e| self.damaged(&e.to_string()))?);
+        let all = self.table_schema()?;
+        let place = |name: &String| all.index_of(name).map_err(|_| column::missing(&all, name, self.name()));
+        let places = columns.iter().map(place).collect::<Result<Vec<_>, _>>()?;
+        let schema = Arc::new(all.project(&places).map_err(|e| self.damaged(&e.to_string()))?);
         let wanted = |name: &str| columns.iter().any(|column| column == name);
         let mut sorted = rows.to_vec();
         sorted.sort_unstable();

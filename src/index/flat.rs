@@ -13,8 +13,12 @@ use super::cosine::{cosine, norm};
 use super::{Chunked, Error};
 use crate::matrix;
 
-/// From this many queries on, a product of matrices scores them all at once.
-const MANY: usize = 6;
+/// From this many queries on, a product of matrices scores them all at once; fewer are scored row by row.
+const MANY: usize = 16;
+/// What the rows promise to so many queries at once may take, in numbers: 64 MB.
+const ROOM: usize = 16 << 20;
+/// Rows whose codes stay in a processor's nearest cache while every query looks at them.
+const NEAR: usize = 32;
 /// Queries that are scored at once: their scores for a chunk of 8192 rows take 8 MB.
 const BLOCK: usize = 256;
 
@@ -52,22 +56,35 @@ impl Flat<'_> {
             return Ok(vec![Vec::new(); queries.len()]);
         }
         if queries.len() < MANY {
-            return queries.iter().map(|query| self.search_one(query, top)).collect();
+            let at_once = (ROOM / self.vectors.len().max(1)).clamp(1, MANY);
+            let groups = queries.chunks(at_once).map(|few| self.search_few(few, top));
+            return Ok(groups.collect::<Result<Vec<_>, _>>()?.concat());
         }
         let blocks = queries.chunks(BLOCK).map(|block| self.search_block(block, top));
         Ok(blocks.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
-    /// One query: the threads share the chunks; then, of all rows, those that promise most are compared first, so that
-    /// as few as can be have to be.
-    fn search_one(&self, wanted: &Wanted, top: usize) -> Result<Vec<(u32, f32)>, Error> {
-        let query = Query::new(wanted.vector);
+    /// Few queries: the threads share the chunks, whose codes are read once for all; then, for each query, of all rows those
+    /// that promise most are compared first, so that as few as can be have to be.
+    fn search_few(&self, wanted: &[Wanted], top: usize) -> Result<Vec<Vec<(u32, f32)>>, Error> {
+        let queries: Vec<Query> = wanted.iter().map(|wanted| Query::new(wanted.vector)).collect();
         let chunks: Vec<Chunk> = self.codes.chunks().collect();
-        let promise = |chunk: &Chunk| match dots(chunk, &query, wanted.allowed.filter) {
-            Some(sums) => promises(chunk, &sums, &query, &wanted.allowed),
-            None => vec![f32::NEG_INFINITY; chunk.len()],
-        };
-        let most: Vec<Vec<f32>> = chunks.par_iter().map(promise).collect();
+        let mut most: Vec<Vec<Vec<f32>>> = vec![Vec::with_capacity(chunks.len()); wanted.len()];
+        let promised: Vec<Vec<Vec<f32>>> = chunks.par_iter().map(|chunk| promised(chunk, &queries, wanted)).collect();
+        for of_chunk in promised {
+            most.iter_mut().zip(of_chunk).for_each(|(most, promises)| most.push(promises));
+        }
+        wanted.iter().zip(most).map(|(wanted, most)| self.best_of(&chunks, most, wanted.vector, top)).collect()
+    }
+
+    /// The best rows for a query, of which is known what each can score at most.
+    fn best_of(
+        &self,
+        chunks: &[Chunk],
+        most: Vec<Vec<f32>>,
+        query: &[f32],
+        top: usize,
+    ) -> Result<Vec<(u32, f32)>, Error> {
         // The rows that promise most, wherever they are, set what the others must reach.
         let pairs = |(chunk, most): (&Chunk, &Vec<f32>)| -> Vec<(f32, usize)> {
             foremost(most, top).into_iter().map(|row| (most[row], chunk.first + row)).collect()
@@ -76,13 +93,13 @@ impl Flat<'_> {
         first.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         first.truncate(top);
         let mut best = Best::new(top);
-        first.iter().try_for_each(|(_, row)| self.compare(*row, wanted.vector, &mut best))?;
+        first.iter().try_for_each(|(_, row)| self.compare(*row, query, &mut best))?;
         let bar = best.worst().unwrap_or(LEAST);
         let others = chunks.par_iter().zip(most).map(|(chunk, mut most)| {
             let mut own = Best::new(top);
             let done = first.iter().filter_map(|(_, row)| row.checked_sub(chunk.first));
             done.filter(|row| *row < chunk.len()).for_each(|row| most[row] = f32::NEG_INFINITY);
-            self.rank(chunk.first, &most, |_| f32::INFINITY, bar, wanted.vector, &mut own)?;
+            self.rank(chunk.first, &most, |_| f32::INFINITY, bar, query, &mut own)?;
             Ok(own)
         });
         for other in others.collect::<Result<Vec<_>, Error>>()? {
@@ -177,6 +194,25 @@ fn promises(chunk: &Chunk, sums: &[i32], query: &Query, allowed: &Allowed) -> Ve
 
 /// Below every score, above what rows have that may not be found.
 const LEAST: f32 = -2.0;
+
+/// What each row of a chunk can score at most, for each of few queries.
+fn promised(chunk: &Chunk, queries: &[Query], wanted: &[Wanted]) -> Vec<Vec<f32>> {
+    if let [wanted] = wanted {
+        return vec![match dots(chunk, &queries[0], wanted.allowed.filter) {
+            Some(sums) => promises(chunk, &sums, &queries[0], &wanted.allowed),
+            None => vec![f32::NEG_INFINITY; chunk.len()],
+        }];
+    }
+    let width = chunk.codes.len() / chunk.len();
+    let mut sums: Vec<Vec<i32>> = vec![Vec::with_capacity(chunk.len()); queries.len()];
+    for rows in chunk.codes.chunks(NEAR * width) {
+        for (query, sums) in queries.iter().zip(&mut sums) {
+            sums.extend(rows.chunks_exact(width).map(|code| dot(&query.numbers, code)));
+        }
+    }
+    let all = sums.iter().zip(queries).zip(wanted);
+    all.map(|((sums, query), wanted)| promises(chunk, sums, query, &wanted.allowed)).collect()
+}
 
 /// The dot products of a chunk's codes with the query; only of rows that pass, where they are few, and `None` where
 /// there are none.
@@ -300,7 +336,9 @@ mod tests {
                         })
                         .collect();
                     assert_eq!(flat.search(&wanted, top).expect("sound"), plain);
-                    assert_eq!(flat.search(&wanted[..2], top).expect("sound"), plain[..2]);
+                    for few in [1, 2, 7] {
+                        assert_eq!(flat.search(&wanted[..few], top).expect("sound"), plain[..few]);
+                    }
                 }
             }
         }

@@ -4,9 +4,10 @@
 //! rows and for ten million but for some microseconds per 8192 rows; nothing is read that a query does not need; a
 //! damaged file is an error, never a wild read. Any program that reads Arrow files can read it too.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int8Type};
@@ -155,7 +156,12 @@ pub struct Packed {
     codes: Vec<Int8Array>,
     scales: Vec<Float32Array>,
     lost: Vec<Float32Array>,
+    decoded: Mutex<HashMap<(usize, String), RecordBatch>>,
 }
+
+/// Batches that stay decoded. They lie where they are mapped; what is saved is to look through their texts again, for who is
+/// asked often.
+const MOST_DECODED: usize = 4096;
 
 impl std::fmt::Debug for Packed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -196,6 +202,7 @@ impl Packed {
             codes: Vec::new(),
             scales: Vec::new(),
             lost: Vec::new(),
+            decoded: Mutex::default(),
         };
         for number in 0..packed.file.len() {
             let batch = packed.decode(number, &[column::EMBEDDING, CODE, SCALE, LOST])?;
@@ -341,12 +348,21 @@ impl Packed {
     /// # Errors
     /// The file is damaged.
     pub(super) fn batch(&self, number: usize, names: &[&str]) -> Result<RecordBatch, Error> {
+        let key = (number, names.join("\0"));
+        let kept = || self.decoded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(batch) = kept().get(&key) {
+            return Ok(batch.clone());
+        }
         let batch = guard::catch(|| self.decode(number, names)).unwrap_or_else(|| Err(DAMAGED.into()));
         let batch = batch.map_err(|problem| Error::Beside { name: self.name.clone(), problem })?;
-        match batch.num_rows() == self.scales[number].len() {
-            true => Ok(batch),
-            false => Err(self.damaged()),
+        if batch.num_rows() != self.scales[number].len() {
+            return Err(self.damaged());
         }
+        let mut kept = kept();
+        if kept.len() < MOST_DECODED {
+            kept.insert(key, batch.clone());
+        }
+        Ok(batch)
     }
 
     /// The columns of this name that there are, in the order of the names.

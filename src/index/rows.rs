@@ -18,8 +18,11 @@ impl Index {
     /// # Errors
     /// The table cannot be read.
     pub fn schema(&self) -> Result<SchemaRef, Error> {
-        let table = self.read(&|_| true)?;
-        Ok(if table.has(column::KEY) { table.schema } else { table.with_keys().schema })
+        let schema = self.table_schema()?;
+        match schema.index_of(column::KEY) {
+            Ok(_) => Ok(schema),
+            Err(_) => Ok(self.read(&|_| true)?.with_keys().schema),
+        }
     }
 
     /// How many rows there are; a table that does not say is read.

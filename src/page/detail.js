@@ -56,7 +56,7 @@ window.pokedex = window.pokedex || {};
   /// All other columns that have something in them; of very many the rest as it is.
   function columns(row) {
     const bars = typeof row.hp === "number" && typeof row.speed === "number";
-    const hidden = (name, value) => PLAIN.has(name) || value === null || value === "" || (bars && name in STATS);
+    const hidden = (name, value) => PLAIN.has(name) || value === null || value === "" || (bars && Object.hasOwn(STATS, name));
     const all = Object.entries(row).filter(([name, value]) => !hidden(name, value));
     const list = make("dl", {}, ...all.slice(0, MOST_COLUMNS).flatMap(([name, value]) => [make("dt", {}, said(name)), make("dd", {}, cell(value))]));
     const rest = Object.fromEntries(all.slice(MOST_COLUMNS));

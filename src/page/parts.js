@@ -56,7 +56,7 @@ window.pokedex = window.pokedex || {};
   }
 
   /// A column's name for people.
-  const said = (column) => STATS[column] || column.replaceAll("_", " ");
+  const said = (column) => (Object.hasOwn(STATS, column) ? STATS[column] : column.replaceAll("_", " "));
 
   /// A cell for people.
   function cell(value) {
