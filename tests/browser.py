@@ -1,6 +1,7 @@
 """The page in a real browser: Debian's Chromium, driven headless, does what people do.
 
     python3 tests/browser.py target/release/pokedex --axe node_modules/axe-core/axe.min.js [--shots DIR] [--site DIR]
+    python3 tests/browser.py BINARY --axe FILE --address http://127.0.0.1:PORT/
 
 Journeys on the built-in Pokédex, on an index of pictures whose names hold markup, and on a million rows; at 1280 and at 375
 pixels, light and dark: scrolling to the end, searching by words and by a picture, a condition, a row and three that are like
@@ -8,7 +9,7 @@ it, back and forward, reload, keys alone, classes of a picture, a selection take
 the document, the console says nothing, no other host is asked; axe-core finds nothing serious. What is missing fails.
 
 Needs PyPI playwright, numpy, pyarrow and Pillow, Debian's chromium, and npm's axe-core. --site tests a folder that `export --format
-site` made of `pokedex:` as well, from file://.
+site` made of `pokedex:` as well, from file://. --address tests a server of the built-in Pokédex that runs already, and no index.
 """
 
 import argparse
@@ -32,6 +33,16 @@ import serving
 MOST = 600
 MILLION = 1_000_000
 SIZES = {"wide": (1280, 800), "phone": (375, 700)}
+# Looks at the document whenever it changes, not only when all is still.
+WATCH = """globalThis.most = 0;
+    new MutationObserver(() => { globalThis.most = Math.max(globalThis.most, document.querySelectorAll('*').length); })
+        .observe(document, { childList: true, subtree: true });"""
+# Lets go of a file over the page, or pastes it.
+BRING = """([how, bytes, name, type]) => {
+    const data = new DataTransfer();
+    data.items.add(new File([Uint8Array.from(bytes)], name, { type }));
+    dispatchEvent(how === 'drop' ? new DragEvent('drop', { dataTransfer: data, cancelable: true }) : new ClipboardEvent('paste', { clipboardData: data }));
+}"""
 QUESTIONS = ["fire dog", "electric mouse", "pikachu - electric", "2:water + key:pikachu", "id:25 + id:133", "gohst", "Flabebe", "purple blob"]
 
 
@@ -45,6 +56,7 @@ class Page:
         self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme,
                                            has_touch=size == "phone", accept_downloads=True)
         self.page = self.context.new_page()
+        self.page.add_init_script(WATCH)
         own = address.split("/")[2] if address.startswith("http") else ""
         self.page.on("console", lambda message: self.faults.append(f"console: {message.text}") if message.type in ("error", "warning") else None)
         self.page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
@@ -68,7 +80,7 @@ class Page:
         self.page.wait_for_timeout(wait)
         self.until("!document.body.classList.contains('waiting') && Boolean(document.querySelector('[data-row]') || document.querySelector('#notes p') || document.querySelector('#count').textContent)")
         self.page.wait_for_timeout(60)
-        self.most = max(self.most, self.page.evaluate("document.querySelectorAll('*').length"))
+        self.most = max(self.most, self.page.evaluate("Math.max(globalThis.most, document.querySelectorAll('*').length)"))
 
     def until(self, expression, seconds=20):
         """Waits until something holds. (Playwright's own waiting evaluates in the page, which its policy forbids.)"""
@@ -116,6 +128,14 @@ class Page:
         with self.page.expect_download() as download:
             self.page.click(f"#selection button:has-text('{kind}')")
         return Path(download.value.path()).read_text(encoding="utf-8")
+
+    def bring(self, how, content, name="p.png", kind="image/png"):
+        self.page.evaluate(BRING, [how, list(content), name, kind])
+        self.settle(600)
+
+    def excuse(self, status):
+        """Browsers tell of every answer that is an error; one that the test brought about is no fault of the page."""
+        self.faults[:] = [fault for fault in self.faults if f"status of {status}" not in fault]
 
     def search(self, words):
         self.page.fill("#search", words)
@@ -365,7 +385,7 @@ def markup_journey(browser, binary, folder, checks):
         for fragment in ["q=" + quote("key:<u>nobody</u>"), "where=" + quote("\"<u>no</u>\" = 1")]:
             page.open("#" + fragment)
             checks("<u>no" in page.page.locator("#notes").inner_text(), "markup: in messages is text", page.page.locator("#notes").inner_text())
-        page.faults[:] = [fault for fault in page.faults if "status of 400" not in fault]
+        page.excuse(400)
         made = page.page.evaluate("[window.hacked || 0, document.querySelectorAll('#grid b, #grid svg, [onerror], [onload], #notes u, dt i').length]")
         checks(made == [0, 0], "markup: none of it is made or run", str(made))
         page.end("markup")
@@ -661,6 +681,117 @@ def million_journey(browser, barred, binary, folder, checks):
             page.settle(400)
             checks(page.places()[0] <= 500_000 <= page.places()[1], f"million, {size}: the minimap leads to a group")
             page.end(f"million, {size}")
+        slow_journey(browser, server.address + "/", checks)
+
+
+@journey
+def covered_journey(browser, address, checks):
+    """What lies over the list: a search leaves it, and keys do not get behind it."""
+    where = "site" if address.startswith("file:") else "server"
+    page = Page(browser, address, checks)
+    page.open("#view=help")
+    page.search("fire dog")
+    checks(page.page.locator("#help").is_hidden() and page.page.locator("[data-place='0'] .score").is_visible(), f"{where}: a search leaves the help")
+    page.bring("drop", b"text", "a.txt", "text/plain")
+    checks("a.txt: no picture" in page.page.locator("#notes").inner_text(), f"{where}: a file that is no picture is told in place")
+    page.end(f"{where}: covered")
+    phone = Page(browser, address, checks, "phone")
+    phone.open("#row=24")
+    phone.page.wait_for_selector("#detail [data-similar]")
+    behind = []
+    for _ in range(30):
+        phone.page.keyboard.press("Tab")
+        behind.append(phone.page.evaluate("document.activeElement !== document.body && !document.activeElement.closest('#detail')"))
+    checks(not any(behind), f"{where}: keys do not get behind the panel that covers a phone")
+    phone.end(f"{where}: covered, on a phone")
+
+
+@journey
+def unknown_journey(browser, address, checks):
+    """A picture of none of the classes."""
+    page = Page(browser, address, checks)
+    told = {"rejected": True, "predictions": [{"label": "Pikachu", "probability": 0.1}]}
+    page.page.route("**/api/classify*", lambda route: route.fulfill(json=told))
+    page.open("#view=which")
+    page.bring("drop", serving.png())
+    page.page.wait_for_selector("#which .unknown")
+    lines = page.page.locator("#which .answer").inner_text().split("\n")
+    checks(lines[0].startswith("Unknown") and lines[1:] == ["Pikachu", "10.0 %", "Show what is like it"], "server: a picture of no class is unknown", str(lines))
+    page.end("server: unknown")
+
+
+@journey
+def history_journey(browser, address, checks):
+    """A picture is dropped; back to before it, forward to it, and a reload, which cannot keep it."""
+    page = Page(browser, address, checks)
+    page.open()
+    page.bring("drop", serving.png())
+    found = page.keys()
+    checks("nearest" in page.page.locator("#count").inner_text(), "server: a picture that is dropped is looked for")
+    page.page.go_back()
+    page.settle(600)
+    checks(page.keys(3) == [0, 1, 2] and page.page.locator("#picture").is_hidden(), "server: back to before the picture")
+    page.page.go_forward()
+    page.settle(600)
+    checks(page.keys() == found and page.page.locator("#picture").is_visible(), "server: forward to the picture")
+    page.page.reload()
+    page.settle(600)
+    checks("bring it again" in page.page.locator("#notes").inner_text(), "server: a reload says that the picture is gone")
+    page.end("server: pictures in the history")
+
+
+@journey
+def replaced_journey(browser, binary, folder, checks):
+    """Another index takes the place of the one that the page shows."""
+    if not (folder / "e.parquet").exists():
+        serving.photographs(binary, folder)
+    index = lambda *rest: serving.pokedex(binary, "index", "e.parquet", "--kind", "exact", "-o", "new.parquet", "-q", *rest, folder=folder)
+    index()
+    with serving.Server(binary, "--index", "new.parquet", folder=folder) as server:
+        page = Page(browser, server.address + "/", checks)
+        page.open("#group=")
+        page.page.focus("#grid")
+        page.page.keyboard.press("Space")
+        page.settle()
+        checks(page.page.locator("#selection").is_visible(), "replaced: a row of the old index is selected")
+        before = server.get("/api/about").json()["identity"]
+        rows = pyarrow.parquet.read_table(folder / "e.parquet")
+        pyarrow.parquet.write_table(rows.slice(5), folder / "e.parquet")
+        index()
+        end = time.monotonic() + 60
+        while server.get("/api/about").json()["identity"] == before:
+            if time.monotonic() > end:
+                raise TimeoutError("the index is not taken over")
+            time.sleep(0.2)
+        wanted = server.get("/api/rows/0").json()["key"].split("/")[-1]
+        page.page.keyboard.press("Enter")
+        page.page.wait_for_selector("#detail [data-similar]")
+        page.settle(600)
+        texts = [page.page.locator(name).inner_text() for name in ("#count", "#notes", "#detail h2")]
+        right = texts[0] == f"{len(rows) - 5} rows" and "was replaced" in texts[1] and texts[2] == wanted
+        checks(right, "replaced: the new index is shown", f"{texts} and not {wanted}")
+        checks(page.page.locator("#selection").is_hidden(), "replaced: rows of the old one are selected no more")
+        page.excuse(409)
+        page.end("replaced")
+
+
+@journey
+def slow_journey(browser, address, checks):
+    """Far through a million rows over a slow line: what is passed on the way is not waited for."""
+    page = Page(browser, address, checks)
+    page.open("#group=")
+    network = page.context.new_cdp_session(page.page)
+    network.send("Network.enable")
+    network.send("Network.emulateNetworkConditions", {"offline": False, "latency": 300, "downloadThroughput": 1_000_000, "uploadThroughput": 1_000_000})
+    asked = []
+    page.page.on("request", lambda request: asked.append(request.url) if "/api/rows?" in request.url else None)
+    for step in range(1, 81):
+        page.page.evaluate("step => { const grid = document.querySelector('#grid'); grid.scrollTop = grid.scrollHeight * step / 100; }", step)
+        page.page.wait_for_timeout(16)
+    start = time.monotonic()
+    page.until("[...document.querySelectorAll('.card')].every(card => card.dataset.row !== undefined)", 60)
+    checks(len(asked) < 40, "million: a slow line is asked for little", f"{len(asked)} questions, {time.monotonic() - start:.1f} s")
+    page.end("million: a slow line")
 
 
 @journey
@@ -715,9 +846,13 @@ def main():
             if not args.quick:
                 touch_journey(browser, binary, address, folder, checks)
                 which_journey(browser, address, folder, checks)
+                covered_journey(browser, address, checks)
+                unknown_journey(browser, address, checks)
+                history_journey(browser, address, checks)
                 accessible(browser, address, args.axe, checks, args.shots, views)
         if not args.address and not args.quick:
             photo_journeys(browser, binary, folder, checks)
+            replaced_journey(browser, binary, folder, checks)
             markup_journey(browser, binary, folder, checks)
             upright_journey(browser, binary, folder, checks)
             barred = launch(ignore_default_args=["--hide-scrollbars"])
@@ -729,6 +864,7 @@ def main():
             if not args.quick:
                 order_journey(browser, binary, address, folder, checks)
                 touch_journey(browser, binary, address, folder, checks)
+                covered_journey(browser, address, checks)
                 accessible(browser, address, args.axe, checks, None, {"site": "#row=24"})
         browser.close()
     print(f"{time.monotonic() - start:.0f} s")
