@@ -5,6 +5,7 @@ window.pokedex = window.pokedex || {};
 (() => {
   const PART = 100;
   const KEPT = 60;
+  const AT_ONCE = 2;
   const MOST_HITS = 1000;
 
   /// Rows in an order and in groups. `changed` is called when rows have come.
@@ -12,6 +13,8 @@ window.pokedex = window.pokedex || {};
     constructor({ where, sort, group }, changed, failed) {
       Object.assign(this, { where, sort, group, changed, failed });
       this.parts = new Map();
+      this.missed = new Set();
+      this.running = 0;
       this.total = 0;
       this.sections = [];
     }
@@ -36,25 +39,36 @@ window.pokedex = window.pokedex || {};
     get(place) {
       const part = Math.floor(place / PART);
       const rows = this.parts.get(part);
-      if (rows === undefined) this.load(part);
+      if (rows === undefined) this.missed.add(part);
       return rows ? rows[place % PART] : null;
     }
 
     async load(part) {
       this.parts.set(part, null);
+      this.running++;
       try {
         const { rows } = await this.fetch(part);
         this.parts.set(part, rows);
         // The parts that were asked for first are let go first.
         if (this.parts.size > KEPT) this.parts.delete(this.parts.keys().next().value);
-        this.changed();
       } catch (error) {
         this.parts.delete(part);
+        this.running--;
         this.failed(error);
+        return;
       }
+      this.running--;
+      this.changed();
     }
 
-    seen() {}
+    /// Asks for what is missing in the window, a few parts at once: what was passed on the way is not asked for.
+    seen() {
+      const missed = this.missed;
+      this.missed = new Set();
+      for (const part of missed) {
+        if (this.running < AT_ONCE && !this.parts.has(part)) this.load(part);
+      }
+    }
   }
 
   /// What a search found, best first.

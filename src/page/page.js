@@ -13,8 +13,12 @@ window.pokedex = window.pokedex || {};
   let state = {};
   let list = null;
   let listed = null;
+  let shown = null;
+  let renewed = false;
+  const PHONE = matchMedia("(max-width: 700px)");
+  // Pictures cannot be in the address: a step of the history keeps the number of its own, which a reload forgets.
+  const pictures = new Map();
   let picture = null;
-  let pictures = 0;
   let which = null;
   let turn = 0;
 
@@ -29,6 +33,35 @@ window.pokedex = window.pokedex || {};
     selectAll,
   });
 
+  // The source, which may hold another table from one question to the next: then the page reads anew what it is, and asks again.
+  const given = pokedex.source;
+  let renewal = null;
+  const renew = () => {
+    renewal ??= reread().finally(() => (renewal = null));
+    return renewal;
+  };
+  async function reread() {
+    const before = pokedex.about.identity;
+    await about();
+    if (pokedex.about.identity === before) return;
+    pokedex.selection.clear();
+    showSelection();
+    [listed, renewed] = [null, true];
+    delete by("detail").dataset.row;
+    show();
+  }
+  const again = (name) => async (...question) => {
+    try {
+      return await given[name](...question);
+    } catch (error) {
+      if (error.status !== 409) throw error;
+      await renew();
+      return given[name](...question);
+    }
+  };
+  const asked = ["rows", "groups", "row", "similar", "search", "classify"];
+  pokedex.source = { ...given, ...Object.fromEntries(asked.map((name) => [name, again(name)])) };
+
   // The address.
 
   function read() {
@@ -37,14 +70,17 @@ window.pokedex = window.pokedex || {};
   }
 
   /// Changes the state; what is `undefined` goes. A change while somebody types replaces the one before.
-  function go(changes, replace = false) {
+  function go(changes, replace = false, kept = picture) {
     const next = { ...read(), ...changes };
-    const kept = NAMES.filter((name) => next[name] !== undefined && next[name] !== null && (next[name] !== "" || name === "group"));
-    const hash = "#" + new URLSearchParams(kept.map((name) => [name, next[name]])).toString();
-    if (hash === location.hash || (hash === "#" && !location.hash)) return show();
-    if (replace) location.replace(hash);
-    else location.hash = hash;
+    const said = NAMES.filter((name) => next[name] !== undefined && next[name] !== null && (next[name] !== "" || name === "group"));
+    const hash = "#" + new URLSearchParams(said.map((name) => [name, next[name]])).toString();
+    const same = kept === picture && (hash === location.hash || (hash === "#" && !location.hash));
+    if (!same) history[replace ? "replaceState" : "pushState"]({ picture: kept }, "", hash);
+    show();
   }
+
+  /// Another address, from the history or by hand. (A step to the same address with another picture changes no hash.)
+  const moved = () => (location.hash !== shown || (history.state?.picture ?? null) !== picture) && show();
 
   // The list.
 
@@ -63,25 +99,28 @@ window.pokedex = window.pokedex || {};
   }
 
   async function show() {
+    if (!pokedex.about) return start();
     const own = ++turn;
     state = read();
+    shown = location.hash;
+    usePicture(history.state?.picture ?? null);
     put("search", state.q || "");
     put("where", state.where || "");
     const group = state.group === undefined ? pokedex.about.group || "" : state.group;
     put("group", group);
     put("sort", state.sort || "");
-    const wish = JSON.stringify([state.q, state.where, state.sort, group, picture && pictures]);
+    const wish = JSON.stringify([state.q, state.where, state.sort, group, picture]);
     if (wish !== listed) await showList(own, wish, group);
     if (own === turn) showViews();
   }
 
-  async function showList(own, wish, group, again = true) {
-    const asks = state.q || picture;
+  async function showList(own, wish, group) {
+    const asks = state.q || pictures.has(picture);
     by("group").disabled = by("sort").disabled = Boolean(asks);
     const changed = () => list === next && (count(), grid.refresh());
     const failed = (error) => list === next && say(trouble(error));
     const next = asks
-      ? new pokedex.lists.Hits({ q: state.q, picture, where: state.where }, changed, failed)
+      ? new pokedex.lists.Hits({ q: state.q, picture: pictures.get(picture) || null, where: state.where }, changed, failed)
       : new pokedex.lists.Rows({ where: state.where, sort: state.sort, group }, changed, failed);
     document.body.classList.add("waiting");
     try {
@@ -94,10 +133,6 @@ window.pokedex = window.pokedex || {};
       count();
     } catch (error) {
       if (own !== turn) return;
-      if (error.status === 409 && again) {
-        await about();
-        return showList(own, wish, group, false);
-      }
       [list, listed] = [null, null];
       say(trouble(error));
       grid.show({ total: 0, sections: [], get: () => null });
@@ -111,6 +146,9 @@ window.pokedex = window.pokedex || {};
   /// What is to be said of an answer.
   function remarks(answer) {
     const said = (answer.notes || []).map((note) => make("p", {}, note));
+    if (renewed) said.push(make("p", {}, "The table was replaced meanwhile: this is the new one."));
+    renewed = false;
+    if (picture && !pictures.has(picture)) said.push(make("p", {}, "The picture that was searched by is gone: bring it again."));
     if (answer.total === 0) said.push(make("p", { class: "weak" }, state.where ? "Nothing fits the condition." : "There is nothing here."));
     else if (answer.weak) said.push(make("p", { class: "weak" }, "Nothing is really like that. These come nearest:"));
     return said;
@@ -173,6 +211,7 @@ window.pokedex = window.pokedex || {};
 
   function showViews() {
     const open = state.row !== undefined && /^\d+$/.test(state.row);
+    let leave = false;
     document.body.classList.toggle("with-detail", open);
     if (open) {
       if (by("detail").dataset.row !== state.row) {
@@ -183,20 +222,28 @@ window.pokedex = window.pokedex || {};
     } else if (!by("detail").hidden) {
       delete by("detail").dataset.row;
       pokedex.detail.hide(by("detail"));
-      by("grid").focus();
+      leave = true;
     }
     const view = state.view;
-    by("grid").inert = view === "which" || view === "help" || (open && matchMedia("(max-width: 700px)").matches);
+    // What is covered cannot be reached by keys either.
+    const covered = open && PHONE.matches;
+    for (const part of [document.querySelector("header"), by("selection")]) part.inert = covered;
+    for (const part of [by("grid"), by("minimap")]) part.inert = covered || view === "which" || view === "help";
     if (view === "which" && by("which").hidden) {
       which = pokedex.which.show(by("which"), {
         find: (label) => go({ view: undefined, q: label }),
         close: () => go({ view: undefined }),
-        like: (blob) => { setPicture(blob); go({ view: undefined, q: undefined }); },
+        like: (blob) => go({ view: undefined, q: undefined }, false, keep(blob)),
       });
       by("which").querySelector("h2").focus();
-    } else if (view !== "which" && !by("which").hidden) pokedex.which.hide(by("which"));
+    } else if (view !== "which" && !by("which").hidden) {
+      pokedex.which.hide(by("which"));
+      leave = true;
+    }
     if (view === "help" && by("help").hidden) showHelp();
-    else if (view !== "help") by("help").hidden = true;
+    else if (view !== "help" && !by("help").hidden) [by("help").hidden, leave] = [true, true];
+    // Whoever types goes on typing.
+    if (leave && !/^(INPUT|SELECT)$/.test(document.activeElement.tagName)) by("grid").focus();
   }
 
   const closeDetail = () => go({ row: undefined });
@@ -216,10 +263,19 @@ window.pokedex = window.pokedex || {};
 
   // Pictures that somebody brings.
 
-  function setPicture(blob) {
+  /// The number of a picture that is new.
+  function keep(blob) {
+    const number = Date.now() + pictures.size;
+    pictures.set(number, blob);
+    return number;
+  }
+
+  /// Searches by a picture that was kept, or by none.
+  function usePicture(number) {
+    if (number === picture) return;
     if (by("preview").src) URL.revokeObjectURL(by("preview").src);
-    picture = blob;
-    pictures++;
+    picture = number;
+    const blob = pictures.get(number);
     by("picture").hidden = !blob;
     if (blob) by("preview").src = URL.createObjectURL(blob);
     else by("preview").removeAttribute("src");
@@ -227,12 +283,14 @@ window.pokedex = window.pokedex || {};
   }
 
   function bring(blob) {
-    if (!blob || !blob.type.startsWith("image/")) return;
-    if (state.view === "which") which.ask(blob);
-    else if (pokedex.about.by_picture) {
-      setPicture(blob);
-      go({ row: undefined });
-    }
+    if (!blob || !pokedex.about) return;
+    // Some systems know no type of some pictures: then the source says whether it is one.
+    const odd = blob.type && !blob.type.startsWith("image/");
+    const refused = (message, hint) => say(trouble({ message, hint }));
+    if (odd) refused(`${blob.name}: no picture`, "JPEG, PNG, WebP and GIF are");
+    else if (state.view === "which" && which) which.ask(blob);
+    else if (!pokedex.about.by_picture) refused(`${blob.name}: pictures cannot be searched by here`, "words and conditions can");
+    else go({ row: undefined, view: undefined }, false, keep(blob));
   }
 
   // Arguments.
@@ -281,7 +339,7 @@ window.pokedex = window.pokedex || {};
   function commit(replace) {
     clearTimeout(typing);
     typed = true;
-    go({ q: by("search").value.trim() || undefined, where: by("where").value.trim() || undefined, row: undefined }, replace);
+    go({ q: by("search").value.trim() || undefined, where: by("where").value.trim() || undefined, row: undefined, view: undefined }, replace);
   }
 
   for (const id of ["search", "where"]) {
@@ -299,11 +357,16 @@ window.pokedex = window.pokedex || {};
   by("group").addEventListener("change", () => go({ group: by("group").value === (pokedex.about.group || "") ? undefined : by("group").value }));
   by("sort").addEventListener("change", () => go({ sort: by("sort").value || undefined }));
   by("drop").addEventListener("change", () => bring(by("drop").files[0]));
-  by("forget").addEventListener("click", () => { setPicture(null); show(); by("search").focus(); });
+  by("forget").addEventListener("click", () => { go({}, false, null); by("search").focus(); });
   by("open-which").addEventListener("click", () => go({ view: "which", row: undefined }));
   by("open-help").addEventListener("click", () => go({ view: "help", row: undefined }));
-  by("title").addEventListener("click", () => { setPicture(null); location.hash = ""; });
-  addEventListener("hashchange", show);
+  by("title").addEventListener("click", (event) => {
+    event.preventDefault();
+    go(Object.fromEntries(NAMES.map((name) => [name, undefined])), false, null);
+  });
+  addEventListener("popstate", moved);
+  addEventListener("hashchange", moved);
+  PHONE.addEventListener("change", () => pokedex.about && showViews());
   addEventListener("paste", (event) => bring([...event.clipboardData.files][0]));
   addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("dragged"); });
   addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("dragged"));
@@ -325,5 +388,6 @@ window.pokedex = window.pokedex || {};
     } else if (!writes && event.key === "?") go({ view: state.view === "help" ? undefined : "help" });
   });
 
-  about().then(show).catch((error) => say(trouble(error)));
+  const start = () => about().then(show).catch((error) => say(trouble(error)));
+  start();
 })();

@@ -32,12 +32,13 @@ window.pokedex = window.pokedex || {};
         const [best] = predictions;
         const verdict = !best ? "No class is known." : rejected ? "Unknown: none of the classes is to be believed." : best.label;
         const bars = predictions.flatMap(({ label, probability }) => bar(label, probability, `${(100 * probability).toFixed(1)} %`));
-        answer.replaceChildren(
+        const parts = [
           make("h3", { class: rejected ? "unknown" : "" }, verdict),
           make("div", { class: "bars" }, ...bars),
           best && !rejected ? make("button", { type: "button", onclick: () => find(best.label) }, `Show ${best.label}`) : null,
           pokedex.about.by_picture ? make("button", { type: "button", onclick: () => like(blob) }, "Show what is like it") : null,
-        );
+        ];
+        answer.replaceChildren(...parts.filter(Boolean));
       } catch (error) {
         if (own === turn) answer.replaceChildren(trouble(error));
       }
