@@ -336,7 +336,7 @@ window.pokedex = window.pokedex || {};
     const numbers = new Set(ordered.filter((column) => column.type === "number").map((column) => column.name));
     const groups = ordered.filter((column) => column.name !== "key" && column.name !== "path");
     const option = (value, text) => make("option", { value }, text);
-    by("group").replaceChildren(option("", "nothing"), ...groups.map(({ name }) => option(name, said(name))));
+    by("group").replaceChildren(option("", "no groups"), ...groups.map(({ name }) => option(name, said(name))));
     // Of numbers people want the greatest first.
     const sorts = ordered.map(({ name }) => (numbers.has(name) && name !== "id" ? option("-" + name, said(name) + " ↓") : option(name, said(name))));
     by("sort").replaceChildren(option("", "as listed"), ...sorts);
