@@ -83,8 +83,8 @@ window.pokedex = window.pokedex || {};
     return `polygon(${corners.join(",")})`;
   }
 
-  /// A hue for a text, always the same.
-  const hue = (text) => [...text].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 360, 7);
+  /// A hue for a text, always the same; those of texts that are alike lie apart.
+  const hue = (text) => ([...text].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 65521, 7) * 137) % 360;
 
   /// What stands for a row: its picture, or what can be drawn of it. `lazy` pictures come when they are seen.
   function face(row, size, lazy) {
