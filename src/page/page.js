@@ -188,8 +188,9 @@ window.pokedex = window.pokedex || {};
     const buttons = [...by("minimap").children];
     const current = buttons.findLast((button) => Number(button.dataset.from) <= place);
     if (!current || current.hasAttribute("aria-current")) return;
-    current.scrollIntoView({ block: "nearest", inline: "nearest" });
     buttons.forEach((button) => button === current ? button.setAttribute("aria-current", "true") : button.removeAttribute("aria-current"));
+    // What is marked is wider, and may be out of sight.
+    current.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   // Selection.
