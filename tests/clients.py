@@ -237,8 +237,8 @@ def in_the_browser(args, index, package):
     own, origin = serve_folder(pages)
     with serving.Server(args.binary, "--index", index.path, "--cors", origin, folder=index.folder) as server, sync_playwright() as player:
         (pages / "config.json").write_text(json.dumps({"defaultBackend": server.address, "defaultIndex": "", "urlColumn": "url"}))
-        browser = player.chromium.launch(executable_path=args.chromium, args=["--no-sandbox"])
         try:
+            browser = player.chromium.launch(executable_path=args.chromium, args=["--no-sandbox"])
             page = browser.new_page()
             page.goto(origin + "/index.html")
             page.wait_for_selector("clip-front #searchBar")
@@ -257,10 +257,10 @@ def in_the_browser(args, index, package):
             refused = page.evaluate("base => fetch(base + '/api/about').then(r => r.status, () => 'refused')", server.address)
             check(refused == "refused", "a page of an origin that was not named gets nothing", str(refused))
             strange.shutdown()
+            browser.close()
         except Exception as e:
             check(False, "pages of other servers in the browser", f"{type(e).__name__}: {e}")
         finally:
-            browser.close()
             own.shutdown()
 
 

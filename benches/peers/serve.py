@@ -11,7 +11,8 @@ Two matters, each over the same vectors on both sides:
 First 200 queries are asked of both and compared: the ten rows must be the same in the same order, but for swaps where the scores
 in float64 differ by less than 1e-6. Then wrk asks each in turn with 1, 8 and 32 connections, in rounds, so that what else the
 machine does falls on all alike. The peer runs as its authors start it (uvicorn's one process, FAISS's threads as they are), and
-besides with one thread a search, and with a process a core: the ratio is told to the first and to the best of them.
+besides with one thread a search, and with a process a core: the ratio is told to the first and to the best of them. What the
+machine does besides changes the answers a second; the processor time an answer costs (CPU ms) it changes little.
 
 Needs wrk, and numpy, pyarrow, faiss-cpu, fastapi, uvicorn. Ends with 1 where rows differ, an answer failed, or a bar was missed:
 ten times the answers a second of the peer as its authors start it, p99 below a third of its, at each number of connections.
@@ -116,12 +117,22 @@ class Peer:
         self.process.wait()
 
 
-def wrk(address, requests, connections, seconds, script):
+def cpu_seconds(pid):
+    """Processor time of a process and its children so far."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    own = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return (int(own[11]) + int(own[12])) / ticks + sum(map(cpu_seconds, children))
+
+
+def wrk(address, pid, requests, connections, seconds, script):
     # One thread: it has time enough, and both sides lose the same core to it.
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", script, address, "--", requests]
+    before = cpu_seconds(pid)
     out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 120).stdout
     done, took, errors, p50, p99, most, mean = map(float, re.search(r"RESULT (.*)", out).group(1).split())
-    return {"a second": done / took * 1e6, "errors": int(errors), "p50": p50 / 1e3, "p99": p99 / 1e3, "max": most / 1e3, "mean": mean / 1e3}
+    spent = (cpu_seconds(pid) - before) / done * 1e3
+    return {"a second": done / took * 1e6, "errors": int(errors), "p50": p50 / 1e3, "p99": p99 / 1e3, "max": most / 1e3, "mean": mean / 1e3, "cpu": spent}
 
 
 def same_rows(base, asked, ours, peer):
@@ -200,11 +211,11 @@ def main():
             for peer in peers.values():
                 peer.wait(questions[0])
             with serving.Server(pokedex, "--index", place / "i.parquet", folder=place) as server:
-                contestants = {name: (peer.address, place / "peer.txt") for name, peer in peers.items()}
+                contestants = {name: (peer.address, peer.process.pid, place / "peer.txt") for name, peer in peers.items()}
                 for name, requests in ways.items():
                     file = place / (re.sub(r"\W+", "-", name) + ".txt")
                     file.write_text("\n".join(requests))
-                    contestants[name] = server.address, file
+                    contestants[name] = server.address, server.process.pid, file
                     differ = 0
                     for at in range(0, min(200, len(texts))):
                         theirs = [hit["file_path"] for hit in json.loads(urllib.request.urlopen(peers["peer"].address + questions[at]).read())]
@@ -222,20 +233,20 @@ def main():
                 runs = {}
                 for _ in range(args.rounds):
                     for connections in map(int, args.connections.split(",")):
-                        for name, (address, file) in contestants.items():
-                            runs.setdefault((connections, name), []).append(wrk(address, file, connections, args.seconds, script))
+                        for name, whom in contestants.items():
+                            runs.setdefault((connections, name), []).append(wrk(*whom, connections, args.seconds, script))
                 now, most = server.memory()
             for peer in peers.values():
                 peer.stop()
             print(f"\n{matter}: {len(base)} x {base.shape[1]}, medians of {args.rounds} rounds of {args.seconds} s; our memory {now >> 20} MB, {most >> 20} MB at most")
-            print(f"{'connections':>11}  {'':24} {'answers/s':>10} {'p50 ms':>9} {'p99 ms':>9} {'max ms':>9}  errors")
+            print(f"{'connections':>11}  {'':24} {'answers/s':>10} {'p50 ms':>9} {'p99 ms':>9} {'max ms':>9} {'CPU ms':>8}  errors")
             summary = {}
             for (connections, name), measured in runs.items():
                 # The median round, by answers a second; errors of all.
                 middle = sorted(measured, key=lambda run: run["a second"])[len(measured) // 2]
                 summary[connections, name] = middle = {**middle, "errors": sum(run["errors"] for run in measured)}
                 told["runs"].append({"matter": matter, "connections": connections, "who": name, **middle, "rounds": measured})
-                print(f"{connections:>11}  {name:24} {middle['a second']:>10.1f} {middle['p50']:>9.2f} {middle['p99']:>9.2f} {middle['max']:>9.1f}  {middle['errors']}")
+                print(f"{connections:>11}  {name:24} {middle['a second']:>10.1f} {middle['p50']:>9.2f} {middle['p99']:>9.2f} {middle['max']:>9.1f} {middle['cpu']:>8.2f}  {middle['errors']}")
                 if middle["errors"]:
                     wrong.append(f"{matter}, {connections} connections, {name}: {middle['errors']} errors")
             for connections in map(int, args.connections.split(",")):
