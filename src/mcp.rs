@@ -9,7 +9,7 @@ mod protocol;
 mod roots;
 mod tools;
 
-use std::collections::HashSet;
+use std::collections::VecDeque;
 use std::io::{BufRead, Read, Write};
 use std::path::PathBuf;
 use std::sync::mpsc;
@@ -74,13 +74,20 @@ enum Line {
     TooLong,
 }
 
-/// Requests that are wanted no longer, by their ids.
+/// Requests that are wanted no longer, by their ids: the last ones, since most were answered before that was said.
 #[derive(Debug, Clone, Default)]
-struct Cancelled(Arc<Mutex<HashSet<String>>>);
+struct Cancelled(Arc<Mutex<VecDeque<String>>>);
+
+/// So many are remembered.
+const MOST_CANCELLED: usize = 256;
 
 impl Cancelled {
     fn add(&self, id: &Value) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_string());
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() == MOST_CANCELLED {
+            all.pop_front();
+        }
+        all.push_back(id.to_string());
     }
 
     fn has(&self, id: &Value) -> bool {
@@ -88,7 +95,8 @@ impl Cancelled {
     }
 
     fn forget(&self, id: &Value) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id.to_string());
+        let id = id.to_string();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| *known != id);
     }
 }
 

@@ -131,6 +131,16 @@ fn whatever_a_line_holds_ends_nothing() {
 }
 
 #[test]
+fn what_was_withdrawn_is_not_answered_and_not_remembered_for_ever() {
+    let cancelled = Cancelled::default();
+    (0..10_000).for_each(|id| cancelled.add(&json!(id)));
+    assert!(cancelled.has(&json!(9_999)) && !cancelled.has(&json!(1)));
+    cancelled.forget(&json!(9_999));
+    assert!(!cancelled.has(&json!(9_999)));
+    assert_eq!(cancelled.0.lock().expect("nobody panicked").len(), MOST_CANCELLED - 1);
+}
+
+#[test]
 fn every_tool_says_what_it_takes_and_only_reads() {
     let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
     let tools = ask(&[list]).remove(0)["result"]["tools"].clone();

@@ -10,6 +10,7 @@ use crate::check;
 use crate::gallery::{Answer, Ask, Fault, Gallery, Page, Refusal};
 use crate::io;
 use crate::progress::Progress;
+use crate::table::layout::is_of_tables;
 use crate::table::{column, is_table};
 
 /// Rows of an answer, and as many as can be had by going on.
@@ -262,7 +263,9 @@ impl Tools {
         let given = Arguments::new(arguments, &["picture", "path", "top"])?;
         let picture = match (given.text("picture")?, given.text("path")?) {
             (Some(picture), None) => {
-                let bytes = STANDARD.decode(picture.trim());
+                // Many encoders break lines.
+                let picture: String = picture.split_ascii_whitespace().collect();
+                let bytes = STANDARD.decode(picture);
                 bytes.map_err(|_| Refusal::question("picture: is no base64", "send the bytes of the file in base64"))?
             }
             (None, Some(path)) => {
@@ -293,6 +296,7 @@ impl Tools {
         };
         let limit = given.number("limit", 0, 200)?.unwrap_or(FINDINGS) as usize;
         let found = self.roots.find(path)?;
+        self.roots.enclose(path, &found, &|| cancelled())?;
         // A table may name pictures anywhere: of those its columns are held against each other only.
         let mut start = Vec::new();
         if found.is_file() {
@@ -300,7 +304,8 @@ impl Tools {
                 .and_then(|file| std::io::Read::read_to_end(&mut std::io::Read::take(file, 64), &mut start));
             read.map_err(|e| Refusal::missing(format!("{path}: cannot be read: {e}")))?;
         }
-        let options = check::Options { pictures: !is_table(&start), ..check::Options::default() };
+        let options =
+            check::Options { pictures: !is_table(&start) && !is_of_tables(&found), ..check::Options::default() };
         let checked = check::check(&[found], None, &options, &mut Asking(cancelled));
         let report = checked.map_err(|failure| {
             let hint = failure.hints.first().map(|hint| self.gallery.discreet(hint));

@@ -98,6 +98,32 @@ pub fn open(path: &Path, profile: Profile) -> Result<Layout, Error> {
     }
 }
 
+/// The first place that the files of a layout name, and that may not be read: a `data.yaml` and a list may name any. None of
+/// the pictures and labels is opened.
+///
+/// # Errors
+/// It cannot be read.
+pub fn stranger(path: &Path, profile: Profile, may: &dyn Fn(&Path) -> bool) -> Result<Option<PathBuf>, Error> {
+    let places = match profile {
+        // These have all below their own folder.
+        Profile::Imagefolder | Profile::Webdataset => return Ok(None),
+        Profile::Yolo => yolo::places(path),
+        Profile::Coco => Vec::new(),
+    };
+    if let Some(place) = places.into_iter().find(|place| !may(place)) {
+        return Ok(Some(place));
+    }
+    let (_, pictures) = pictures(path, profile, Frame::Parts, &Findings::default())?;
+    let labels = |picture: &Path| if profile == Profile::Yolo { yolo::label_files(picture) } else { Vec::new() };
+    let named = |picture: PathBuf| labels(&picture).into_iter().chain([picture]);
+    Ok(pictures.stubs.into_iter().flat_map(|stub| named(stub.path)).find(|place| !may(place)))
+}
+
+/// Whether a folder is one of tables, which may name pictures anywhere.
+pub fn is_of_tables(folder: &Path) -> bool {
+    Profile::of(folder).is_none() && !huggingface::shards(folder).is_empty()
+}
+
 /// The rows of a folder that somebody else laid out, or of that of a `data.yaml`: every picture below it, and what the
 /// layout says of those it knows; `None` of a folder of pictures. What lies in the folder `except` is passed over, what is
 /// wrong is for `findings`, and for [`Table::findings`].

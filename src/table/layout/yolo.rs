@@ -132,6 +132,34 @@ pub(super) fn open(path: &Path, frame: Frame, findings: &Findings) -> Result<(Pa
     Ok((folder, table))
 }
 
+/// What is looked into beside the pictures themselves, without doing so: the folders of pictures and lists of them, those of
+/// their labels, and the names of classes.
+pub(super) fn places(path: &Path) -> Vec<PathBuf> {
+    let (mut folder, file) = match path.is_dir() {
+        true => (path.to_path_buf(), data_file(path, &children(path))),
+        false => (path.parent().map(Path::to_path_buf).unwrap_or_default(), Some(path.to_path_buf())),
+    };
+    let sources = match file {
+        Some(file) => read_data(&mut folder, &file, path.is_dir(), &Findings::default()).sources,
+        None => usual(&folder),
+    };
+    let mut places = vec![folder.join("classes.txt")];
+    for (source, _) in sources {
+        places.extend(
+            label_files(&source.join("x.txt")).iter().filter_map(|label| label.parent().map(Path::to_path_buf)),
+        );
+        places.push(source);
+    }
+    places
+}
+
+/// Where the labels of a picture may be looked for, by its name and by what that leads to.
+pub(super) fn label_files(image: &Path) -> Vec<PathBuf> {
+    let folder = image.parent().and_then(|folder| folder.canonicalize().ok());
+    let real = folder.zip(image.file_name()).map(|(folder, name)| label_file(&folder.join(name)));
+    real.into_iter().chain([label_file(image)]).collect()
+}
+
 /// Whether a folder lies around another: `train: /` means every picture of the machine.
 fn holds(outer: &Path, inner: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().ok();
