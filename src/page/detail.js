@@ -1,4 +1,4 @@
-// The panel of one row: its picture, its stats as bars, what is most like it, and all its columns.
+// The panel of one row: its picture, all its columns, its stats as bars, and what is most like it.
 "use strict";
 window.pokedex = window.pokedex || {};
 
@@ -15,7 +15,6 @@ window.pokedex = window.pokedex || {};
     const body = make("div", { class: "body" });
     panel.replaceChildren(closing, body);
     panel.hidden = false;
-    const similar = pokedex.source.similar(number, { top: SIMILAR }).catch((error) => ({ error }));
     let row;
     try {
       row = await pokedex.source.row(number);
@@ -25,23 +24,24 @@ window.pokedex = window.pokedex || {};
     }
     if (turn !== shown) return null;
     panel.setAttribute("aria-label", title(row));
-    const near = make("div", { class: "near" });
     body.append(
       face(row, 512, false),
       make("h2", { tabIndex: -1 }, title(row)),
       make("p", { class: "sub" }, [subtitle(row), row.genus].filter(Boolean).join(" · ")),
       make("div", { class: "badges" }, ...badges(row)),
       ...stats(row),
-      make("h3", {}, "Most like it"),
-      near,
-      make("h3", {}, "All columns"),
       ...columns(row),
     );
-    const answer = await similar;
-    if (turn !== shown) return row;
-    if (answer.error) near.replaceWith(trouble(answer.error));
-    else if (answer.hits.length) near.append(...answer.hits.map((hit) => link(hit, open)));
-    else near.append("nothing else is here");
+    const near = make("div", { class: "near" });
+    body.append(make("h3", {}, "Most like it"), near);
+    try {
+      const answer = await pokedex.source.similar(number, { top: SIMILAR });
+      if (turn !== shown) return row;
+      near.append(...answer.hits.map((hit) => link(hit, open)));
+      if (!answer.hits.length) near.append("nothing else is here");
+    } catch (error) {
+      if (turn === shown) near.replaceWith(trouble(error));
+    }
     return row;
   }
 

@@ -2,14 +2,12 @@
 //
 // Places are worked out, not measured: lines of equal height, in sections with a heading. A box cannot be higher than some
 // 2^24 pixels, so a longer grid is a box of HIGHEST, and `top` says where in the true one the window is: it moves with every
-// small scroll pixel by pixel, and with a large one, as when the scroll bar is dragged, by the share of the way. Within EDGE of
-// both ends the box is as long as the true one: a bar that ran ahead would be put back at an end, and scroll no further.
+// small scroll pixel by pixel, and by the share of the way with a large one, as when the scroll bar is dragged.
 "use strict";
 window.pokedex = window.pokedex || {};
 
 pokedex.Grid = class {
   static HIGHEST = 8_000_000;
-  static EDGE = 100_000;
   static HEADING = 44;
   static GAP = 12;
 
@@ -123,31 +121,11 @@ pokedex.Grid = class {
     this.render();
   }
 
-  /// Pixels of the true grid for one of the box, between its edges.
-  get scale() {
-    const edges = 2 * pokedex.Grid.EDGE;
-    return (this.furthest - edges) / (this.furthestScroll - edges);
-  }
-
-  /// Where the scroll bar is when the window is at `top`.
-  scrollOf(top) {
-    const { EDGE } = pokedex.Grid;
-    const below = this.furthest - top;
-    if (this.full === this.shown || top <= EDGE) return top;
-    return below <= EDGE ? this.furthestScroll - below : EDGE + (top - EDGE) / this.scale;
-  }
-
-  /// Where the window is when the scroll bar is at `scroll`.
-  topOf(scroll) {
-    const { EDGE } = pokedex.Grid;
-    const below = this.furthestScroll - scroll;
-    if (this.full === this.shown || scroll <= EDGE) return scroll;
-    return below <= EDGE ? this.furthest - below : EDGE + (scroll - EDGE) * this.scale;
-  }
-
   /// Puts the scroll bar where the window is.
   follow() {
-    this.box.scrollTop = this.scrollOf(this.top);
+    const share = this.furthest ? this.top / this.furthest : 0;
+    const scroll = this.full === this.shown ? this.top : share * this.furthestScroll;
+    this.box.scrollTop = scroll;
     this.scrolled = this.box.scrollTop;
   }
 
@@ -166,7 +144,7 @@ pokedex.Grid = class {
       if (end) this.follow();
       else this.still = setTimeout(() => this.follow() || this.render(), 200);
     } else {
-      this.top = this.topOf(now);
+      this.top = (now / this.furthestScroll) * this.furthest;
     }
     this.render();
   }

@@ -3,7 +3,7 @@
 window.pokedex = window.pokedex || {};
 
 (() => {
-  const { make, title, subtitle, badges, face, mark, said, cell, trouble } = pokedex.parts;
+  const { make, title, subtitle, badges, face, mark, said, trouble } = pokedex.parts;
   const by = (id) => document.getElementById(id);
   const MOST_OPTIONS = 30;
   const MOST_MARKS = 40;
@@ -84,20 +84,12 @@ window.pokedex = window.pokedex || {};
 
   // The list.
 
-  /// What a row is sorted by, in words.
-  function sortedBy(row) {
-    const column = (state.sort || "").replace(/^-/, "");
-    const isSaid = !column || ["key", "id", "label"].includes(column) || !(list instanceof pokedex.lists.Rows);
-    return isSaid ? "" : `${said(column)} ${cell(row[column]) || "–"}`;
-  }
-
   function fill(card, row) {
-    const sub = [subtitle(row), sortedBy(row)].filter(Boolean).join(" · ");
     const score = row.score === undefined ? null : make("span", { class: "score" }, row.score.toFixed(3));
     card.append(
       face(row, 256, false),
       make("span", { class: "title" }, title(row)),
-      ...(sub ? [make("span", { class: "sub" }, sub)] : []),
+      make("span", { class: "sub" }, subtitle(row)),
       ...badges(row).slice(0, 2),
       ...(score ? [score] : []),
     );
@@ -187,10 +179,7 @@ window.pokedex = window.pokedex || {};
   function markGroup(place) {
     const buttons = [...by("minimap").children];
     const current = buttons.findLast((button) => Number(button.dataset.from) <= place);
-    if (!current || current.hasAttribute("aria-current")) return;
     buttons.forEach((button) => button === current ? button.setAttribute("aria-current", "true") : button.removeAttribute("aria-current"));
-    // What is marked is wider, and may be out of sight.
-    current.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   // Selection.
@@ -260,30 +249,13 @@ window.pokedex = window.pokedex || {};
   const closeDetail = () => go({ row: undefined });
 
   function showHelp() {
-    const own = pokedex.about.pokedex;
-    const asking = [
-      ["fire dog", "what looks like these words"],
-      ["2:red + bird - tree", "terms joined; 2: lets one count twice"],
-      [own ? "id:25, key:pikachu" : "id:25, key:a/b.jpg", "a row, and what is like it"],
-      [own ? "hp > 100 and type1 = 'fire'" : "label = 'dog'", "in the second field: a condition, SQL over the columns"],
-    ];
-    const keys = [
-      ["/", "search"],
-      ["← ↑ ↓ →", "move; Page Up, Page Down, Home and End move further"],
-      ["Enter", "open"],
-      ["Space", "select, with Shift up to here; or Ctrl and a click, a click on a card's corner, a long touch"],
-      ["Ctrl A", "select what was found"],
-      ["Esc", "close"],
-      ["?", "this help"],
-    ];
-    const listed = (name, all) => make("dl", {}, ...all.flatMap(([key, does]) => [make("dt", {}, make(name, {}, key)), make("dd", {}, does)]));
+    const keys = [["/", "search"], ["← ↑ ↓ →", "move"], ["Enter", "open"], ["Space, Ctrl click", "select, as a click on a card's corner or a long touch does; with Shift up to here"], ["Ctrl A", "select what was found"], ["Home, End", "first, last"], ["Esc", "close"], ["?", "this help"]];
+    const words = "Words find what looks like them: fire dog. + and – join terms, 2: before one doubles it: 2:red bird + key:a/b.jpg - tree. id:25 and key:NAME are rows. A condition is SQL over the columns: hp > 100 and type1 = 'fire'.";
     by("help").replaceChildren(
       make("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => go({ view: undefined }) }, "×"),
       make("h2", { tabIndex: -1 }, "Help"),
-      make("h3", {}, "Asking"),
-      listed("code", asking),
-      make("h3", {}, "Keys"),
-      listed("kbd", keys),
+      make("p", {}, words),
+      make("dl", {}, ...keys.flatMap(([key, does]) => [make("dt", {}, key), make("dd", {}, does)])),
     );
     by("help").hidden = false;
     by("help").querySelector("h2").focus();
@@ -337,7 +309,7 @@ window.pokedex = window.pokedex || {};
     const numbers = new Set(ordered.filter((column) => column.type === "number").map((column) => column.name));
     const groups = ordered.filter((column) => column.name !== "key" && column.name !== "path");
     const option = (value, text) => make("option", { value }, text);
-    by("group").replaceChildren(option("", "no groups"), ...groups.map(({ name }) => option(name, said(name))));
+    by("group").replaceChildren(option("", "nothing"), ...groups.map(({ name }) => option(name, said(name))));
     // Of numbers people want the greatest first.
     const sorts = ordered.map(({ name }) => (numbers.has(name) && name !== "id" ? option("-" + name, said(name) + " ↓") : option(name, said(name))));
     by("sort").replaceChildren(option("", "as listed"), ...sorts);

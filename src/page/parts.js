@@ -83,23 +83,16 @@ window.pokedex = window.pokedex || {};
     return `polygon(${corners.join(",")})`;
   }
 
-  /// A hue for a text, always the same; those of texts that are alike lie apart.
-  const hue = (text) => ([...text].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 65521, 7) * 137) % 360;
-
   /// What stands for a row: its picture, or what can be drawn of it. `lazy` pictures come when they are seen.
   function face(row, size, lazy) {
-    const kind = pokedex.about.pokedex ? "drawn" : "photo";
-    const box = make("div", { class: `face ${kind} ground-${slug(String(row.color || "none"))} type-${slug(String(row.type1 || "none"))}` });
+    const box = make("div", { class: `face ground-${slug(String(row.color || "none"))} type-${slug(String(row.type1 || "none"))}` });
     const draw = () => {
       if (typeof row.hp === "number" && typeof row.speed === "number") {
         const shape = make("i", { class: "radar" });
         shape.style.clipPath = radar(row);
         box.append(shape);
       } else {
-        const name = typeof row.label === "string" && row.label ? row.label : title(row);
-        box.classList.add("tinted");
-        box.style.setProperty("--hue", hue(name));
-        box.append(make("i", { class: "letter", "aria-hidden": "true" }, ([...name][0] || "·").toUpperCase()));
+        box.append(make("i", { class: "letter", "aria-hidden": "true" }, (title(row)[0] || "·").toUpperCase()));
       }
     };
     const address = pokedex.about.pictures && pokedex.source.thumbnail(row, size);
