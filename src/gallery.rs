@@ -77,7 +77,8 @@ impl Options {
     pub fn table(&self) -> Result<Option<PathBuf>, Failure> {
         match self.index.as_deref() {
             None => Ok(None),
-            Some(path) if path == Path::new(species::TABLE_NAME) => Ok(None),
+            // An empty name, as of a variable that is set to nothing, is as good as none.
+            Some(path) if ["", species::TABLE_NAME].iter().any(|none| path.as_os_str() == *none) => Ok(None),
             Some(path) if path == Path::new("-") => Err(Failure::usage(
                 "-: what is looked at for long is a file, and no pipe",
                 "write it to a file first: … | pokedex index - -o photos.parquet",

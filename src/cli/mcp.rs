@@ -12,7 +12,7 @@ use crate::mcp::{Options, serve};
 use crate::model::Engine;
 use crate::progress::Progress;
 use crate::table::column;
-use crate::{gallery, query, species};
+use crate::{gallery, query};
 
 /// Answer agents: the Model Context Protocol over standard input and output
 ///
@@ -54,11 +54,9 @@ pub(super) struct Mcp {
 
 impl Mcp {
     pub(super) fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
-        // An empty POKEDEX_INDEX is as good as none.
-        let index = self.index.filter(|path| ["", species::TABLE_NAME].iter().all(|none| path.as_os_str() != *none));
         let query =
             query::Options { model: self.model, engine: self.engine, column: column::EMBEDDING.into(), annoy: None };
-        let gallery = gallery::Options { index, images: self.images, head: self.head, query };
+        let gallery = gallery::Options { index: self.index, images: self.images, head: self.head, query };
         if std::io::stdin().is_terminal() {
             ui.done("waiting for an agent's requests on standard input; Ctrl-D ends it");
         }

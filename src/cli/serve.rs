@@ -13,7 +13,7 @@ use crate::model::Engine;
 use crate::progress::Progress;
 use crate::serve::{Options, Stop, serve};
 use crate::table::column;
-use crate::{gallery, query, species};
+use crate::{gallery, query};
 
 /// Show an index in the browser, and answer programs over HTTP
 ///
@@ -105,11 +105,9 @@ impl Serve {
     }
 
     fn options(self) -> Options {
-        // An empty POKEDEX_INDEX is as good as none.
-        let index = self.index.filter(|path| ["", species::TABLE_NAME].iter().all(|none| path.as_os_str() != *none));
         let query = query::Options { model: self.model, engine: self.engine, column: self.vector_column, annoy: None };
         Options {
-            gallery: gallery::Options { index, images: self.images, head: self.head, query },
+            gallery: gallery::Options { index: self.index, images: self.images, head: self.head, query },
             listen: self.listen,
             port: self.port,
             token: self.token,
