@@ -273,7 +273,7 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -s p -l port -d '
 complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -l listen -d 'The address to listen at; beyond this machine --token is needed' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -l token -d 'What whoever asks has to say: as ?token= at the page\'s address, or as `Authorization: Bearer`' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -l host -d 'A name by which this machine is called, beside localhost and its addresses' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -l cors -d 'Let pages of this origin ask, as https://example.org' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -l cors -d 'Let pages of this origin ask (scheme and name, as a browser sends them)' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -l open-to-all -d 'Let anybody in the network look, without a token'
 complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -l open -d 'Open the page in the browser'
 complete -c pokedex -n "__fish_pokedex_using_subcommand serve" -s q -l quiet -d 'Say only why a command failed'

@@ -75,7 +75,7 @@ pub(super) struct Serve {
     #[arg(long, help_heading = "Network", value_name = "NAME")]
     host: Vec<String>,
 
-    /// Let pages of this origin ask, as https://example.org
+    /// Let pages of this origin ask (scheme and name, as a browser sends them)
     #[arg(long, help_heading = "Network", value_name = "ORIGIN")]
     cors: Vec<String>,
 
