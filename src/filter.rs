@@ -142,7 +142,7 @@ impl Error {
             ),
             Error::Unsupported { .. } => Some(
                 "there are: = <> < <= > >=, and, or, not, in, between, like, ilike, is null, + - * / %, lower, upper, \
-                 length, starts_with, ends_with, contains"
+                 length, starts_with, ends_with, contains, has_word, has_item"
                     .into(),
             ),
             Error::TooLarge { .. } => Some("a list is shorter: id in (1, 4, 7)".into()),

@@ -41,8 +41,8 @@ pub(crate) use nearest::{Nearest, Neighbours};
 pub(crate) use pack::{Check, Packer};
 pub use packed::Packed;
 pub(crate) use packed::PackedWriter;
-pub use pokedex::{Part, Pokedex};
-pub use search::{Found, Hit, QueryVector, Search, Stored};
+pub use pokedex::{Among, Part, Pokedex};
+pub use search::{Found, Hit, Order, QueryVector, Search, Stored};
 pub use terms::{Term, Weighted, parse_line, parse_terms};
 pub use unfit::Unfit;
 pub(crate) use unfit::one_model;
@@ -72,6 +72,8 @@ pub enum Error {
     OtherDimension { name: String, index: usize, query: String, dimension: usize },
     #[error("{name}: has no row with {what}")]
     NoSuchRow { name: String, what: String },
+    #[error("--sort: rows have no order by column `{column}`: {problem}")]
+    Order { column: String, problem: String },
     #[error("{name}: no row has a vector in column `{column}`")]
     NoVectors { name: String, column: String },
     #[error("{name}: {problem}")]
@@ -127,6 +129,7 @@ impl Error {
                 "embed the table by the model that embeds the query, or name the right one with --model".into()
             }
             Error::NoSuchRow { .. } => "`pokedex export INDEX --format csv` lists the rows".into(),
+            Error::Order { .. } => "numbers, texts and times can be ordered: --sort speed:desc".into(),
             Error::NoVectors { .. } => "`pokedex embed INPUT -o embeddings.parquet` makes sound vectors".into(),
             Error::Vectors { .. } => {
                 "vectors are a .npy file of float32 with a row each, or a table with a column of them".into()

@@ -21,6 +21,7 @@
 //! - [`query`], [`classify`], [`train`], [`evaluate`], [`indexing`], [`export`], [`check`], [`augment`], [`convert`]: stages, by
 //!   subject
 //! - [`scan`], [`split`], [`embed`]: stages of which others use a part
+//! - [`reading`]: what plain words ask of the built-in Pokédex
 //! - [`output`]: what a run may create and replace, and how results are shown
 //! - [`stage`]: the contract of a stage and the driver that runs any: rows in, rows out, in order, on several threads
 //! - [`index`], [`head`], [`runs`]: search, and the fused search of the built-in Pokédex; from vectors to probabilities of
@@ -65,6 +66,7 @@ pub mod output;
 mod page;
 pub mod progress;
 pub mod query;
+pub mod reading;
 pub mod runs;
 pub mod scan;
 pub mod serve;

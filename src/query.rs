@@ -55,12 +55,31 @@ pub struct Options {
     pub column: String,
     /// Of a file of Annoy by another program, the numbers in a vector, and what it was built with.
     pub annoy: Option<(usize, Metric)>,
+    /// Which rows the built-in Pokédex has beside the species.
+    pub forms: Forms,
+}
+
+/// Whether other forms of species than the usual, as Megas and those of regions, are rows of the built-in Pokédex.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forms {
+    /// There are none.
+    Never,
+    /// Those that a question asks for.
+    WhenNamed,
+    /// All of them.
+    All,
 }
 
 impl Default for Options {
     /// The model of the index, and the vectors of `embed`.
     fn default() -> Options {
-        Options { model: None, engine: Engine::Auto, column: column::EMBEDDING.into(), annoy: None }
+        Options {
+            model: None,
+            engine: Engine::Auto,
+            column: column::EMBEDDING.into(),
+            annoy: None,
+            forms: Forms::WhenNamed,
+        }
     }
 }
 
@@ -75,6 +94,8 @@ pub struct Question {
     pub vector: Option<Vec<f32>>,
     /// The model of the vector, if its file says so.
     pub model: Option<String>,
+    /// Whether words are only words: `gen 7 ghost` is no condition.
+    pub literal: bool,
 }
 
 /// A question as it was written, and its terms.
@@ -88,12 +109,22 @@ impl Question {
     pub fn of<S: AsRef<str>>(arguments: &[S]) -> Result<Question, Error> {
         let terms = parse_terms(arguments)?;
         let text = arguments.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(" ");
-        Ok(Question { text, terms, vector: None, model: None })
+        Ok(Question { text, terms, vector: None, model: None, literal: false })
+    }
+
+    /// No words at all: every row for which the condition holds is found, in the order that is asked for.
+    pub fn of_nothing() -> Question {
+        Question { text: String::new(), terms: Vec::new(), vector: None, model: None, literal: true }
     }
 
     /// A vector that somebody computed; it is compared with those of the index by its direction.
     pub fn of_vector(name: &str, vector: ArrayView1<f32>) -> Question {
-        Question { text: name.into(), terms: Vec::new(), vector: Some(vector.to_vec()), model: None }
+        Question { text: name.into(), terms: Vec::new(), vector: Some(vector.to_vec()), model: None, literal: false }
+    }
+
+    /// Whether it asks for all rows.
+    fn is_nothing(&self) -> bool {
+        self.terms.is_empty() && self.vector.is_none()
     }
 
     /// Whether something in it must be embedded.

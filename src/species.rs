@@ -1,8 +1,12 @@
 //! The 1025 species: their names by number, which say what a file called `0025_anything.png` shows, and the table
 //! of all that is known of them, which `pokedex:` names on the command line.
 
+mod written;
+
 use std::collections::HashMap;
 use std::sync::LazyLock;
+
+pub use written::{Language, Meaning, fold, in_language, nearly, written};
 
 /// Number of species; national Pokédex numbers run from 1 to this.
 pub const COUNT: i32 = 1025;
@@ -12,6 +16,10 @@ pub const TABLE_NAME: &str = "pokedex:";
 
 /// The built-in Pokédex, a Parquet file: one row a species, by number. Made by `training/`.
 pub static TABLE: &[u8] = include_bytes!("../assets/model/pokedex.parquet");
+
+/// The other forms of species, Megas and those of regions among them, in a table like [`TABLE`]: a form has the number of its
+/// species, and in the column `form` what it is.
+pub static FORMS: &[u8] = include_bytes!("../assets/model/forms.parquet");
 
 static NAMES: &str = include_str!("../assets/species.txt");
 
@@ -29,6 +37,16 @@ pub fn named(text: &str) -> Option<i32> {
     let find = |name: &str| NUMBERS.get(name).copied();
     // Several pictures of one are numbered.
     find(&own).or_else(|| find(own.trim_end_matches(|c: char| c.is_ascii_digit())))
+}
+
+/// The number of a species by its name in any language; the species of a form by the form's name.
+pub fn number_of(text: &str) -> Option<i32> {
+    let key = written(&fold(text)).find_map(|(meaning, _)| match meaning {
+        Meaning::Name(key) => Some(key),
+        _ => None,
+    })?;
+    let english = in_language(key, Language::of("en")?)?;
+    named(english)
 }
 
 /// What tells names from each other, however they are spelt in files.

@@ -254,7 +254,7 @@ def said(done):
 def check_words(checks, program, site, asked, index):
     lines = program.folder / "queries.txt"
     lines.write_text("".join(f"{query}\n" for query in asked))
-    done = program.run("query", "--queries", "queries.txt", "--top", str(TOP + 2), "--format", "json", *index)
+    done = program.run("query", "--literal", "--queries", "queries.txt", "--top", str(TOP + 2), "--format", "json", *index)
     theirs, answers = by_query(json.loads(done.stdout), asked), ask(site, [("search", {"q": query}) for query in asked])
     notes = []
     for query, answer in zip(asked, answers):
@@ -280,14 +280,14 @@ def check_limits(checks, program, site, index):
     answers = ask(site, [("search", {"q": query, **limits}) for query, limits, _ in cases])
     for (query, limits, flags), answer in zip(cases, answers):
         (program.folder / "query.txt").write_text(f"{query}\n")
-        done = program.run("query", "--queries", "query.txt", "--format", "json", *flags, *index)
+        done = program.run("query", "--literal", "--queries", "query.txt", "--format", "json", *flags, *index)
         theirs, what = json.loads(done.stdout), f"{query} {limits}"
         compare_hits(checks, what, answer["value"]["hits"], theirs)
         checks.equal([hit["rank"] for hit in answer["value"]["hits"]], [row["rank"] for row in theirs], what)
         checks.equal(answer["value"]["notes"], [line for line in said(done) if "read as" in line], what)
         checks.that(answer["value"]["weak"] or theirs, f"{what}: finds nothing, and does not say so")
     for query in ["fire -", "id:pikachu", "key:nobody", "id:9999", "fire - fire"]:
-        done = program.run("query", *query.split(" "), *index, code=None)
+        done = program.run("query", "--literal", *query.split(" "), *index, code=None)
         answer = ask(site, [("search", {"q": query})])[0]
         checks.equal(answer.get("message"), said(done)[0], query)
     for query in ["img:a.png", "./a.png", "vec:a.npy", "../a", "/a", "~/a"]:
@@ -300,7 +300,7 @@ def check_near(checks, program, site, species, index):
     rows = rng.sample(range(len(species)), 40)
     lines = [f"key:{species[row]['key']}" for row in rows]
     (program.folder / "near.txt").write_text("".join(f"{line}\n" for line in lines))
-    theirs = by_query(program.json("query", "--queries", "near.txt", "--top", "15", *index), lines)
+    theirs = by_query(program.json("query", "--literal", "--queries", "near.txt", "--top", "15", *index), lines)
     near = ask(site, [("similar", row, {"top": 12}) for row in rows])
     more = ask(site, [("similar", row, {"top": 15}) for row in rows])
     for line, first, all_ in zip(lines, near, more):

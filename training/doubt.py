@@ -16,17 +16,15 @@ picture's species is right, so that the probability is that; the threshold says 
 import argparse
 import csv
 import hashlib
-import random
 import subprocess
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-from PIL import Image
 
-from common import fraction, load_recipe
-from images import is_kept_out, open_rgba, over_white
+from common import load_recipe
+from images import is_fitted_on, is_kept_out, pasted
 
 THRESHOLD = 0.3
 FOLDERS = ["dreamworld", "front_sprites", "front_sprites_badcrc", "ingame_sprites", "box_icons"]
@@ -48,23 +46,10 @@ def digest(path):
 
 
 def paste(photos, sprites, folder, seed, copies=4):
-    rng = random.Random(seed)
     (folder / "pasted").mkdir(parents=True)
     (folder / "plain").mkdir()
-    for photo in photos:
-        scene = over_white(open_rgba(photo.read_bytes()))
-        scene.thumbnail((512, 512))
-        scene.save(folder / "plain" / f"{photo.stem}.png")
-        for copy in range(copies):
-            path = rng.choice(sprites)
-            sprite = open_rgba(path.read_bytes())
-            sprite = sprite.crop(sprite.getchannel("A").getbbox())
-            scale = rng.uniform(0.5, 0.9) * min(scene.width / sprite.width, scene.height / sprite.height)
-            size = (max(1, round(sprite.width * scale)), max(1, round(sprite.height * scale)))
-            sprite = sprite.resize(size, Image.BILINEAR)
-            both = scene.copy()
-            both.paste(sprite, (rng.randint(0, scene.width - sprite.width), rng.randint(0, scene.height - sprite.height)), sprite)
-            both.save(folder / "pasted" / f"{path.name[:4]}_{photo.stem}_{copy}.png")
+    for photo, copy, sprite, picture in pasted(photos, sprites, seed, copies):
+        picture.save(folder / (f"pasted/{sprite.name[:4]}_{photo.stem}_{copy}.png" if sprite else f"plain/{photo.stem}.png"))
 
 
 def scores(cosines, temperature, unknown):
@@ -93,6 +78,13 @@ def ece(score, right):
     return sum(abs(score[which == b].sum() - right[which == b].sum()) for b in range(15)) / len(score)
 
 
+def expected(score, draws=200):
+    """The calibration error that so many pictures of these probabilities would show were each right exactly so often: what
+    no probabilities can be expected to come below."""
+    rng = np.random.default_rng(0)
+    return np.mean([ece(score, rng.random(len(score)) < score) for _ in range(draws)])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--pokedex", default="target/release/pokedex")
@@ -115,7 +107,7 @@ def main():
         listed = [r for r in csv.DictReader(open(args.data / "photos_dev" / "captions.csv"))]
         kept = [r for r in listed if r["kind"] == "caption" or is_kept_out("photos_dev", 0, r["file"], 0)]
         for row in kept:
-            part = "fit" if row["kind"] != "caption" and fraction(f"doubt {row['file']}") < 0.5 else "rest"
+            part = "fit" if row["kind"] != "caption" and is_fitted_on(row["file"]) else "rest"
             (scratch / part / "plain" / row["file"]).symlink_to((args.data / "photos_dev" / row["file"]).resolve())
         pool = {name: embed(program, scratch / name) for name in ["fit/pasted", "fit/plain", "rest/plain", "seen/pasted"]}
         for folder in [*FOLDERS, "team_crops", "wild_a"]:
@@ -136,22 +128,20 @@ def main():
     temperature, unknown, threshold = export["sure_step"], export["sure_middle"], THRESHOLD
     print("best of a grid:", min((loss(known, truth, strangers, t, u), t, u) for t in np.geomspace(0.01, 0.2, 24) for u in np.linspace(0.0, 1.0, 51)))
     print(f"temperature: {temperature:.4f}, unknown: Some({unknown:.2f}), min_score: {threshold:.3f}\n")
-    groups = {"team_crops (fitted)": ["team_crops"], "wild_a": ["wild_a"], "sprites on photographs": ["seen/pasted"], "both": ["wild_a", "seen/pasted"]}
-    print("| pictures | n | right | kept of the right | right of the kept | ECE |\n| --- | ---: | ---: | ---: | ---: | ---: |")
+    groups = {"team_crops (fitted)": ["team_crops"], "sprites on photographs": ["seen/pasted"], "both": ["wild_a", "seen/pasted"]}
+    groups |= {folder: [folder] for folder in [*FOLDERS, "wild_a"]}
+    print("| pictures | n | right | kept of the right | right of the kept | ECE | expected | log loss |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for title, names in groups.items():
         c, y = np.concatenate([cosines[n] for n in names]), np.concatenate([ids[n] for n in names])
         s, right = scores(c, temperature, unknown), c.argmax(1) + 1 == y
         kept = s >= threshold
-        print(f"| {title} | {len(y)} | {right.mean():.3f} | {kept[right].mean():.3f} | {right[kept].mean():.3f} | {ece(s, right):.3f} |")
-    for folder in [*FOLDERS, "wild_a"]:
-        c, y = cosines[folder], ids[folder]
-        s, right = scores(c, temperature, unknown), c.argmax(1) + 1 == y
-        print(f"| {folder} | {len(y)} | {right.mean():.3f} | {(s >= threshold)[right].mean():.3f} | {right[s >= threshold].mean():.3f} | {ece(s, right):.3f} |")
+        log_loss = -np.log(np.where(right, s, 1 - s).clip(1e-6)).mean()
+        print(f"| {title} | {len(y)} | {right.mean():.3f} | {kept[right].mean():.3f} | {right[kept].mean():.3f} | {ece(s, right):.3f} | {expected(s):.3f} | {log_loss:.3f} |")
     nine = np.quantile(np.concatenate([scores(cosines[n], temperature, unknown)[cosines[n].argmax(1) + 1 == ids[n]] for n in ("wild_a", "seen/pasted")]), 0.1)
     print(f"at {nine:.3f} nine of ten right answers are kept, and of photographs pass {np.mean(scores(cosines['rest/plain'], temperature, unknown) >= nine):.3f}")
     for title, names in {"photographs (fitted)": ["fit/plain"], "photographs": ["rest/plain"]}.items():
         s = scores(np.concatenate([cosines[n] for n in names]), temperature, unknown)
-        print(f"{title}: {np.mean(s >= threshold):.3f} of {len(s)} pass")
+        print(f"{title}: {np.mean(s >= threshold):.4f} of {len(s)} pass, {np.mean(s >= 0.5):.4f} above 0.5")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Write the shipped files: model.json, image.safetensors, text.rten, vocab.txt, identity, pokedex.parquet, golden.json."""
+"""Write the shipped files: model.json, image.safetensors, text.rten, vocab.txt, identity, golden.json, and those of facts.py."""
 import argparse
 import hashlib
 import json
@@ -12,21 +12,23 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
+import torch.nn.functional as F
 from onnx import TensorProto, helper, numpy_helper
 
 from augment import MEAN, STD, normalise
-from common import HERE, Tokenizer, load_recipe, pad_batch, read_csv
+from common import Tokenizer, load_recipe, pad_batch, read_csv
 import colours
 import eye
+import facts
 import things
 from eye import quantise
+from images import framed, is_fitted_on, open_rgba, over_white, pasted
 from text import TextTower
-from tower import PHASES, Branch, embed, open_onnx, trunk_onnx
+from tower import PHASES, Branch
 
 SIZE = 192
+CROP = 0.08
 NAMED = ("model.json", "image.safetensors", "text.rten", "vocab.txt")
 GOLDEN_TEXTS = ["fire dog", "Small YELLOW electric mouse", "ghost that looks like a candle", "", "Pok\u00e9mon caf\u00e9, na\u00efve!",
                 "a blue-green turtle (with a shell)", "\U0001f525 dragon \U0001f409", "\u706b\u306e\u72ac", "jigglypuffian zzxqj",
@@ -109,50 +111,6 @@ def identity(folder):
     return h.hexdigest()
 
 
-def write_parquet(path, data, vectors, digest):
-    """The species table."""
-    facts = read_csv(f"{data}/facts.csv")
-    concepts = read_csv(HERE / "concepts.csv")
-    col = {}
-
-    def text(name, key, source=facts, sep=", "):
-        col[name] = pa.array([(r[key].replace("|", sep) or None) for r in source], pa.string())
-
-    def number(name, key, kind, factor=1):
-        col[name] = pa.array([(float(r[key]) * factor if kind == pa.float32() else int(r[key])) if r[key] else None for r in facts], kind)
-
-    text("key", "identifier")
-    number("id", "id", pa.int32())
-    text("label", "name")
-    text("genus", "genus")
-    number("generation", "generation", pa.int32())
-    for name in ("type1", "type2"):
-        text(name, name)
-    for name in ("hp", "attack", "defense", "special_attack", "special_defense", "speed"):
-        number(name, name, pa.int32())
-    number("height_m", "height_dm", pa.float32(), 0.1)
-    number("weight_kg", "weight_hg", pa.float32(), 0.1)
-    for name in ("color", "shape", "habitat", "egg_groups"):
-        text(name, name)
-    for name in ("is_legendary", "is_mythical", "is_baby"):
-        col[name] = pa.array([r[name] == "1" for r in facts], pa.bool_())
-    number("evolves_from_id", "evolves_from_id", pa.int32())
-    for name in ("looks_like", "features", "themes"):
-        text(name, name, concepts)
-    flat = pa.array(np.ascontiguousarray(vectors, np.float32).reshape(-1), pa.float32())
-    kind = pa.list_(pa.field("item", pa.float32()), vectors.shape[1])
-    col["embedding"] = pa.FixedSizeListArray.from_arrays(flat, type=kind)
-    col["embedding_model"] = pa.DictionaryArray.from_arrays(
-        pa.array(np.zeros(len(facts), np.int32)), pa.array([f"pokedex-mini@{digest[:16]}"]))
-    fields = [pa.field(k, v.type, nullable=k != "key") for k, v in col.items()]
-    meta = {"pokedex.schema": "index", "pokedex.schema_version": "1", "pokedex.model": f"pokedex-mini@{digest}",
-            "pokedex.dimension": str(vectors.shape[1]), "pokedex.metric": "cosine"}
-    table = pa.Table.from_arrays(list(col.values()), schema=pa.schema(fields, metadata=meta))
-    plain = [k for k in col if k != "embedding"]
-    pq.write_table(table, path, compression="snappy", use_dictionary=plain, row_group_size=len(facts),
-                   use_compliant_nested_type=False)
-
-
 def formula_image(a, b, c):
     """A synthetic picture given by a closed formula, uint8 [3, SIZE, SIZE]."""
     ch, y, x = np.meshgrid(np.arange(3), np.arange(SIZE), np.arange(SIZE), indexing="ij")
@@ -209,62 +167,102 @@ def rows_of(meta, folders, held):
     return [i for i, m in enumerate(meta) if m["folder"] in folders and m["held_out"] == held]
 
 
-def fit_known(work, meta, pixels, branch, anchors, scale):
-    """How much of a picture is a Pokémon, by the branch's logit and best cosine; and how likely its species is right, by
-    the log odds of the best in the look-up, too: two logistic regressions, weights and offset each.
+def fit_pictures(data, meta):
+    """What the doubts are fitted on, one group after another: number of the species (0: none) and picture over white.
+    Held-out pictures of each style and of team_crops; held-out sprites on half of the held-out photographs; and these
+    photographs. Not wild_a, nor the other photographs, which are for measuring."""
+    data = Path(data)
 
-    Fitted on the styles' held-out pictures and team_crops against held-out photographs, each folder counting the same; not
-    on wild_a, nor on the second half of the held-out photographs, which are for measuring."""
-    run = open_onnx(trunk_onnx(work, SIZE), 2)
-    groups = [rows_of(meta, [f], "1") for f in ("dreamworld", "front_sprites", "ingame_sprites", "box_icons", "team_crops")]
-    photos = rows_of(meta, ["photos", "photos_dev"], "1")[::2]
-    x, truth, right, weight = [], [], [], []
-    for rows, is_known in [*((g, 1.0) for g in groups), (photos, 0.0)]:
-        rows = rows[:: max(1, len(rows) // 150)]
-        v, k = embed(run, branch, pixels[rows])
-        scores = v @ torch.from_numpy(anchors).T
-        odds = torch.softmax(scale * scores, 1).max(1).values.clamp(1e-6, 1 - 1e-6).logit()
-        x.append(torch.stack([k, scores.max(1).values, odds, torch.ones(len(k))], 1))
-        right.append((scores.argmax(1) + 1 == torch.tensor([int(meta[i]["id"]) for i in rows])).float())
-        truth.append(torch.full((len(k),), is_known))
-        weight.append(torch.full((len(k),), (1 / len(groups) if is_known else 1.0) / len(k)))
-    x, truth, right, weight = (torch.cat(part).double() for part in (x, truth, right, weight))
+    def files(folder):
+        return [data / folder / meta[i]["file"] for i in rows_of(meta, [folder], "1")]
 
-    def fit(x, goal, weight):
-        w = torch.zeros(x.shape[1], dtype=torch.double, requires_grad=True)
-        opt = torch.optim.LBFGS([w], max_iter=300, line_search_fn="strong_wolfe")
+    def open_all(paths, known):
+        return [(int(path.name[:4]) if known else 0, over_white(open_rgba(path.read_bytes()))) for path in paths]
 
-        def loss():
+    for folder in ("dreamworld", "front_sprites", "ingame_sprites", "box_icons", "team_crops"):
+        yield open_all(files(folder), True)
+    unseen = files("photos")[::2]
+    sprites = [path for path in files("front_sprites") if "shiny" not in path.name]
+    yield [(int(sprite.name[:4]), picture) for _, _, sprite, picture in pasted(unseen, sprites, 4, 4) if sprite]
+    yield open_all(unseen + [path for path in files("photos_dev") if is_fitted_on(path.name)], False)
+
+
+def logistic(x, goal, weight):
+    """A logistic regression without penalty to speak of: weights of the columns of x [N, D] and, last, an offset."""
+    x = torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], 1)
+
+    def loss(w):
+        return (weight * F.binary_cross_entropy_with_logits(x @ w, goal, reduction="none")).sum() / weight.sum() + 1e-4 * w[:-1].pow(2).sum()
+
+    return least(loss, torch.zeros(x.shape[1], dtype=x.dtype))
+
+
+def least(loss, start):
+    """Where a loss of some numbers is least, from a start on."""
+    w = start.clone().requires_grad_(True)
+    for _ in range(4):
+        opt = torch.optim.LBFGS([w], max_iter=100, line_search_fn="strong_wolfe")
+
+        def step():
             opt.zero_grad()
-            value = (weight * torch.nn.functional.binary_cross_entropy_with_logits(x @ w, goal, reduction="none")).sum()
-            value = value / weight.sum() + 1e-4 * w[:-1].pow(2).sum()
+            value = loss(w)
             value.backward()
             return value
 
-        opt.step(loss)
-        return w.detach()
+        opt.step(step)
+    return w.detach()
 
-    known = fit(x[:, [0, 1, 3]], truth, weight)
+
+def fit_doubts(image, groups, anchors, shift):
+    """Sets the tower's `known` and `sure`: how much of a picture is a Pokémon, by the branch's logit and best cosine, made
+    more doubtful by `shift`; and how likely its species is right, by the log odds of the best in the look-up, too. Weights
+    and offset each, and each folder counts the same.
+
+    The first is a logistic regression. The second is fitted through all that comes after it, by the log loss of the
+    probability that `classify` reads off the vector: what a photograph's words take from a vector, the species lose."""
+    ids = torch.tensor([ident for group in groups for ident, _ in group])
+    squares = (torch.from_numpy(np.array(framed(picture, SIZE, CROP))) for group in groups for _, picture in group)
+    looks = [image.looks(normalise(square.permute(2, 0, 1)[None].float() / 255)) for square in squares]
+    x, known, thing = (torch.cat(part).double() for part in zip(*looks))
+    truth = (ids > 0).double()
+    shares = [1 / (len(groups) - 1)] * (len(groups) - 1) + [1.0]
+    weight = torch.cat([torch.full((len(group),), share / len(group)) for group, share in zip(groups, shares)]).double()
+    evidence = image.evidence(x, known)[0]
+    gain, slope, offset = logistic(evidence[:, :2], truth, weight).tolist()
+    image.number("known.gain known.slope known.offset", gain, slope, offset + shift)
     # Calibration is asked of pictures of Pokémon; strangers are few, but must not be sure.
-    sure = fit(x, right, weight * torch.where(truth == 1, 1.0, 0.2))
-    share, chance = torch.sigmoid(x[:, [0, 1, 3]] @ known), torch.sigmoid(x @ sure)
-    print("share of a Pokémon, photographs and pictures:", [round(share[truth == t].mean().item(), 3) for t in (0.0, 1.0)], known.tolist())
+    weight = weight * torch.where(truth == 1, 1.0, 0.2)
+    species = torch.from_numpy(anchors).double()
+    step, middle = image.value("sure.step"), image.value("sure.middle")
+
+    def chances(w):
+        """Of each picture's best species, as `classify` has it, and whether it is the right one."""
+        logits = image.mix(x, known, thing, evidence @ w[:-1] + w[-1]) @ species.T / step
+        best, which = logits.max(1)
+        total = F.pad(logits, (0, 1), value=middle / step).logsumexp(1)
+        return (best - total).exp().clamp(1e-6, 1 - 1e-6), (which + 1 == ids).double()
+
+    def loss(w):
+        return (weight * F.binary_cross_entropy(*chances(w), reduction="none")).sum() / weight.sum() + 1e-4 * w[:-1].pow(2).sum()
+
+    right = chances(torch.zeros(4, dtype=torch.double))[1]
+    sure = least(loss, logistic(evidence, right, weight))
+    image.number("sure.gain sure.slope sure.odds sure.offset", *sure.tolist())
+    share = torch.sigmoid(evidence[:, :2] @ torch.tensor([gain, slope], dtype=torch.double) + offset)
+    chance, right = chances(sure)
+    print("share of a Pokémon, photographs and pictures:", [round(share[truth == t].mean().item(), 3) for t in (0.0, 1.0)], gain, slope, offset)
     print("sure of the right, the wrong, photographs:", [round(chance[m].mean().item(), 3) for m in (right == 1, (right == 0) & (truth == 1), truth == 0)], sure.tolist())
-    return [float(v) for v in known], [float(v) for v in sure]
 
 
-def image_tower(work, recipe, text, branch, anchors, tok):
+def image_tower(data, work, recipe, text, branch, anchors, tok):
     """The image tower of a phase, ready to be written."""
     cfg = recipe["export"]
     meta = read_csv(work / "render" / "meta.csv")
     pixels = np.load(work / "render" / "test.npy", mmap_mode="r")
     words = things.class_words(text, tok)
     axis, directions = things.free_directions(anchors, things.everyday(text, tok, np.random.default_rng(recipe["seed"])), cfg["looks"])
-    (gain, slope, offset), sure = fit_known(work, meta, pixels, branch, anchors, cfg["readout_scale"])
     numbers = {"temperature": cfg["temperature"], "classes.best": cfg["classes"], "look.share": cfg["look_share"],
                "colours.share": cfg["colours_share"], "scene.doubt": cfg["scene_doubt"], "readout.scale": cfg["readout_scale"], "readout.keep": cfg["readout_keep"],
-               "known.gain": gain, "known.slope": slope, "known.offset": offset + cfg["known_shift"],
-               "sure.gain": sure[0], "sure.slope": sure[1], "sure.odds": sure[2], "sure.offset": sure[3],
                "sure.middle": cfg["sure_middle"], "sure.step": cfg["sure_step"]}
     looks, hues = things.looks(cfg["looks"]), things.colour_words(text, tok)
     none = np.zeros(looks.shape[1], np.float32), np.zeros(len(hues), np.float32), np.ones(len(hues), np.float32)
@@ -273,7 +271,9 @@ def image_tower(work, recipe, text, branch, anchors, tok):
     lessons = pixels[rows_of(meta, ["photos", "photos_dev"], "0")[::5]]
     amounts = colours.amounts(lessons)
     usual = np.mean([image.features(lessons[[i]])[0] for i in range(len(lessons))], 0), amounts.mean(0), amounts.std(0)
-    return eye.build(branch, anchors, words, looks, directions, axis, hues, usual, numbers)
+    image = eye.build(branch, anchors, words, looks, directions, axis, hues, usual, numbers)
+    fit_doubts(image, list(fit_pictures(data, meta)), anchors, cfg["known_shift"])
+    return image
 
 
 def export(data, work, out, recipe, phase, golden=None, image_out=None):
@@ -287,14 +287,14 @@ def export(data, work, out, recipe, phase, golden=None, image_out=None):
     tmp.mkdir(parents=True)
     graphs = work / f"onnx_{phase}"
     graphs.mkdir(exist_ok=True)
-    image = image_tower(work, recipe, text, branch, anchors, tok)
+    image = image_tower(data, work, recipe, text, branch, anchors, tok)
     image.save(tmp / "image.safetensors")
     text_onnx(text, graphs / "text.onnx")
     to_rten(graphs / "text.onnx", tmp / "text.rten")
     shutil.copy(work / "text" / "vocab.txt", tmp / "vocab.txt")
     spec = {
         "format": 1, "name": "pokedex-mini", "dimension": recipe["dimension"], "metric": "cosine",
-        "image": {"file": "image.safetensors", "input": "pixels", "output": "embedding", "size": SIZE, "fit": "pad", "crop": 0.08, "scene": "trim",
+        "image": {"file": "image.safetensors", "input": "pixels", "output": "embedding", "size": SIZE, "fit": "pad", "crop": CROP, "scene": "trim",
                   "filter": "bilinear", "background": "#ffffff", "mean": [round(v, 6) for v in MEAN.tolist()],
                   "std": [round(v, 6) for v in STD.tolist()]},
         "text": {"file": "text.rten", "input": "input_ids", "output": "embedding", "tokenizer": "wordpiece",
@@ -306,7 +306,7 @@ def export(data, work, out, recipe, phase, golden=None, image_out=None):
     (tmp / "identity").write_text(digest + "\n")
     run = Runner(graphs, image)
     check(run, text, tok)
-    write_parquet(tmp / "pokedex.parquet", data, anchors, digest)
+    facts.write(data, tmp, anchors, digest, text, tok)
     if golden:
         write_golden(Path(golden), run, tok)
     if image_out:

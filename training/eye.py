@@ -127,25 +127,40 @@ class Eye:
         return F.normalize(words + self.value("look.share") * look + self.value("colours.share") * self.colours(pixels), dim=-1)
 
     @torch.no_grad()
-    def vectors(self, pixels):
-        """Normalised pixels [N, 3, S, S] -> unit vectors [N, dimension]."""
+    def looks(self, pixels):
+        """Normalised pixels [N, 3, S, S] -> what both readings make of them: `creature`'s two, and `thing`."""
         fine, middle, coarse = self.seen(pixels)
-        x, known = self.creature(fine, middle, coarse)
-        species = self.weights["species"][0]
-        match = x @ species.T
-        best = match.max(1, keepdim=True).values
-        share = torch.sigmoid(self.value("known.gain") * known[:, None] + self.value("known.slope") * best + self.value("known.offset"))
+        return *self.creature(fine, middle, coarse), self.thing(coarse, pixels)
+
+    def evidence(self, x, known):
+        """What tells whether a picture's species is right: the branch's logit, its best cosine, and the log odds of the
+        best in the look-up [N, 3]; and the weights of the look-up [N, species]."""
+        match = x @ self.weights["species"][0].to(x.dtype).T
         weights = torch.softmax(self.value("readout.scale") * match, -1)
+        odds = weights.max(1).values.clamp(1e-6, 1 - 1e-6).logit()
+        return torch.stack([known, match.max(1).values, odds], 1), weights
+
+    def mix(self, x, known, thing, sure):
+        """Unit vectors [N, dimension] of pictures that are read so, and whose species is right by a logit of `sure` [N]."""
+        species, axis = self.weights["species"][0].to(x.dtype), torch.from_numpy(self.tensors["axis"]).to(x.dtype)
+        evidence, weights = self.evidence(x, known)
+        share = torch.sigmoid(self.value("known.gain") * known + self.value("known.slope") * evidence[:, 1] + self.value("known.offset"))[:, None]
         found = F.normalize(weights @ species + self.value("readout.keep") * x, dim=-1)
-        odds = weights.max(1, keepdim=True).values.clamp(1e-6, 1 - 1e-6).logit()
-        sure = self.value("sure.gain") * known[:, None] + self.value("sure.slope") * best + self.value("sure.odds") * odds + self.value("sure.offset")
-        wanted = (self.value("sure.middle") + self.value("sure.step") * sure).clamp(LEAST, 1)
+        wanted = (self.value("sure.middle") + self.value("sure.step") * sure[:, None]).clamp(LEAST, 1)
         ratio = (found @ species.T).max(1, keepdim=True).values / wanted
-        doubt = share * (ratio**2 - 1).clamp(min=0).sqrt() * (share >= NEGLIGIBLE)
+        # Not quite 0, where a root has no slope.
+        doubt = share * (ratio**2 - 1).clamp(min=1e-14).sqrt() * (share >= NEGLIGIBLE)
         rest = (1 - share) * (1 - share >= NEGLIGIBLE)
         doubt = doubt + rest * self.value("scene.doubt")
-        both = F.normalize(share * (share >= NEGLIGIBLE) * found + rest * self.thing(coarse, pixels), dim=-1)
-        return F.normalize(both + doubt * torch.from_numpy(self.tensors["axis"]), dim=-1)
+        both = F.normalize(share * (share >= NEGLIGIBLE) * found + rest * thing, dim=-1)
+        return F.normalize(both + doubt * axis, dim=-1)
+
+    @torch.no_grad()
+    def vectors(self, pixels):
+        """Normalised pixels [N, 3, S, S] -> unit vectors [N, dimension]."""
+        x, known, thing = self.looks(pixels)
+        numbers = torch.tensor([self.value(f"sure.{name}") for name in ("gain", "slope", "odds")])
+        return self.mix(x, known, thing, self.evidence(x, known)[0] @ numbers + self.value("sure.offset"))
 
     def save(self, path):
         """Write it as safetensors."""

@@ -2,6 +2,7 @@
 import argparse
 import hashlib
 import io
+import random
 import struct
 from pathlib import Path
 
@@ -46,6 +47,29 @@ def fit_pad(image, size, colour):
     return canvas.resize((size, size), Image.BILINEAR)
 
 
+def framed(image, size, margin):
+    """A picture over white in a square as the program prepares it (`Preprocess::fill`): cropped to what is not background
+    but for a margin; padded, or if its corners differ, with up to a quarter of its longer side cut away."""
+    pixels = np.asarray(image).astype(np.int16)
+    height, width = pixels.shape[:2]
+    differs = (np.abs(pixels - pixels[0, 0]) > 12).any(2)
+    left, top, right, bottom = 0, 0, width, height
+    if differs[[0, -1, -1], [-1, 0, -1]].any():
+        across, down = (max(height, 0.75 * width), height) if width > height else (width, max(width, 0.75 * height))
+        left, top, right, bottom = (width - across) / 2, (height - down) / 2, (width + across) / 2, (height + down) / 2
+    elif differs.any():
+        (xs,), (ys,) = differs.any(0).nonzero(), differs.any(1).nonzero()
+        more = int(np.float32(margin) * np.float32(max(np.ptp(xs), np.ptp(ys)) + 1))
+        left, top = max(xs[0] - more, 0), max(ys[0] - more, 0)
+        right, bottom = min(xs[-1] + 1 + more, width), min(ys[-1] + 1 + more, height)
+        image, left, top, right, bottom = image.crop((left, top, right, bottom)), 0, 0, right - left, bottom - top
+    sides = [max(1, int(side + 0.5)) for side in (right - left, bottom - top)]
+    inner = [min(size, max(1, int(side * (size / max(sides)) + 0.5))) for side in sides]
+    canvas = Image.new("RGB", (size, size), (255, 255, 255))
+    canvas.paste(image.resize(inner, Image.BILINEAR, (left, top, right, bottom)), ((size - inner[0]) // 2, (size - inner[1]) // 2))
+    return np.asarray(canvas)
+
+
 def over_white(image):
     """Composite RGBA over white."""
     base = Image.new("RGBA", image.size, (255, 255, 255, 255))
@@ -69,6 +93,31 @@ def is_kept_out(folder, position, name, count):
     if folder == "photos":
         return position >= count // 2
     return fraction(f"photograph {name}") < 0.5 if folder == "photos_dev" else folder in TEST_ONLY
+
+
+def is_fitted_on(name):
+    """Of the photographs of photos_dev that are kept out: may doubts be fitted on this file, or is it for measuring?"""
+    return fraction(f"doubt {name}") < 0.5
+
+
+def pasted(photos, sprites, seed, copies):
+    """Each photograph, no larger than 512 pixels, and so many copies of it with a sprite somewhere: photograph's path,
+    copy, sprite's path (None: without), picture."""
+    rng = random.Random(seed)
+    for photo in photos:
+        scene = over_white(open_rgba(photo.read_bytes()))
+        scene.thumbnail((512, 512))
+        yield photo, 0, None, scene
+        for copy in range(copies):
+            path = rng.choice(sprites)
+            sprite = open_rgba(path.read_bytes())
+            sprite = sprite.crop(sprite.getchannel("A").getbbox())
+            scale = rng.uniform(0.5, 0.9) * min(scene.width / sprite.width, scene.height / sprite.height)
+            size = (max(1, round(sprite.width * scale)), max(1, round(sprite.height * scale)))
+            sprite = sprite.resize(size, Image.BILINEAR)
+            both = scene.copy()
+            both.paste(sprite, (rng.randint(0, scene.width - sprite.width), rng.randint(0, scene.height - sprite.height)), sprite)
+            yield photo, copy, path, both
 
 
 def outline(premultiplied):

@@ -18,7 +18,7 @@ from common import append_log, load_recipe, read_csv, replacing, seed_all, trim_
 WEIGHT = {"artwork_256": 0.40, "dreamworld": 0.25, "front_sprites": 0.33, "front_sprites_badcrc": 0.02,
           "ingame_sprites": 0.15, "box_icons": 0.12}
 # Each goes on from the one before: without dreamworld (a style to test on), with it, and once more from a high rate.
-PHASES = ["a", "b", "c", "d"]
+PHASES = ["a", "b", "c", "d", "e"]
 # Blocks of the trunk, and where the branch looks at it: at a quarter, an eighth and a sixteenth of the picture's size.
 TRUNK = sum(repeats for *_, repeats in STAGES[:5])
 TAPS = (sum(repeats for *_, repeats in STAGES[:2]), sum(repeats for *_, repeats in STAGES[:3]), TRUNK)

@@ -54,8 +54,13 @@ pub(super) struct Mcp {
 
 impl Mcp {
     pub(super) fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
-        let query =
-            query::Options { model: self.model, engine: self.engine, column: column::EMBEDDING.into(), annoy: None };
+        let query = query::Options {
+            model: self.model,
+            engine: self.engine,
+            column: column::EMBEDDING.into(),
+            annoy: None,
+            forms: query::Forms::Never,
+        };
         let gallery = gallery::Options { index: self.index, images: self.images, head: self.head, query };
         if std::io::stdin().is_terminal() {
             ui.done("waiting for an agent's requests on standard input; Ctrl-D ends it");

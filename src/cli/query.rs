@@ -12,16 +12,16 @@ use super::args::default_format;
 use crate::cli::exit::Exit;
 use crate::failure::Failure;
 use crate::filter::Filter;
-use crate::index::Metric;
+use crate::index::{Metric, Order};
 use crate::io::{Sink, Target};
 use crate::model::Engine;
 use crate::output;
 use crate::output::format::Format;
 use crate::progress::Progress;
 use crate::query::{
-    Limits, Looks, Options, Question, Session, check_words, questions_in, with_directions, write_results,
+    Forms, Limits, Looks, Options, Question, Session, check_words, questions_in, with_directions, write_results,
 };
-use crate::species;
+use crate::species::{self, Language};
 use crate::table::column;
 
 /// Find what is nearest to words, pictures or stored rows
@@ -30,12 +30,19 @@ use crate::table::column;
 /// id:25 or key:NAME, a vector in a .npy file or a table when it is vec:FILE. + and - join terms, 2: before a term
 /// doubles its weight. Without --index (and without POKEDEX_INDEX) the built-in Pokédex answers. The score is the cosine;
 /// the Pokédex fuses it with the share of the words that a species' facts contain, and puts a species that is named first.
-/// A misspelt word is read as the known word that is one slip away (two from eight letters on), and a note says so.
+/// Of the Pokédex, names in ten languages, forms, families, regions, types and what they are weak to, numbers and comparisons
+/// are read as what they say; a note tells as what, in words to paste (docs/words.md). A misspelt word is read as the known
+/// word that is one slip away (two from eight letters on), and a note says so; words that are not known are named.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   pokedex query \"fire dog\" --top 5
   pokedex query ./drawing.png --format json
+  pokedex query \"gen 7 ghost but not flying\"
+  pokedex query \"what does magikarp evolve into\"
+  pokedex query \"fastest electric\" --columns rank,label,speed
+  pokedex query Glurak --lang de
+  pokedex query --where is_baby --sort weight_kg
   pokedex query --id 25 --top 6
   pokedex query 2:golden retriever + ./pool.jpg - fruit --index photos.parquet
   pokedex query \"red bird\" --index photos.parquet --preview
@@ -58,9 +65,13 @@ pub(super) struct Query {
     #[arg(short = 'n', long, help_heading = "Search", default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     top: u32,
 
-    /// Search by the stored rows of this class, as the term id:N
-    #[arg(long, help_heading = "Input", value_name = "N", conflicts_with = "queries")]
+    /// Search by the stored rows of this class, as the term id:N; a species' name is its number
+    #[arg(long, help_heading = "Input", value_name = "N|NAME", conflicts_with = "queries", value_parser = class)]
     id: Option<i32>,
+
+    /// Take words as they are: "gen 7 ghost" is no condition then, and "Glurak" no name
+    #[arg(long, help_heading = "Input")]
+    literal: bool,
 
     /// Many queries: one a line (- for standard input), or a table or .npy of vectors
     #[arg(long, help_heading = "Input", value_name = "FILE", conflicts_with = "terms")]
@@ -81,6 +92,14 @@ pub(super) struct Query {
     /// Find only rows for which this holds: SQL over the columns of the table
     #[arg(long = "where", help_heading = "Search", value_name = "CONDITION")]
     condition: Option<String>,
+
+    /// Order by a column; of what words find the best --top are ordered, without words all rows
+    #[arg(long, help_heading = "Search", value_name = "COLUMN[:desc]")]
+    sort: Option<Order>,
+
+    /// Search other forms of species, too: Megas, those of regions, Gigantamax
+    #[arg(long, help_heading = "Search")]
+    forms: bool,
 
     /// Leave out the first N of the result
     #[arg(long, help_heading = "Search", default_value_t = 0, hide_default_value = true, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
@@ -124,6 +143,10 @@ pub(super) struct Query {
     #[arg(long, help_heading = "Output", value_delimiter = ',', value_name = "NAMES")]
     columns: Vec<String>,
 
+    /// Show the names of species in this language, too, as `name`: de, en, es, fr, it, ja, ja-latn, ko, zh-hans, zh-hant
+    #[arg(long, help_heading = "Output", value_name = "LANGUAGE", value_parser = language)]
+    lang: Option<Language>,
+
     /// How to show the result [default: what the file's name says, else an aligned table on a terminal, else tsv]
     #[arg(long, help_heading = "Output", value_enum, value_name = "FORMAT")]
     format: Option<Format>,
@@ -154,13 +177,23 @@ impl Query {
         if format == Format::Paths && !self.columns.is_empty() {
             return Err(Failure::usage("--columns: does not suit --format paths", "--columns path --format tsv"));
         }
+        if self.forms && index.is_some() {
+            return Err(Failure::usage("--forms: only the built-in Pokédex has forms", "leave out --index"));
+        }
         let limits = self.limits()?;
         let sink = Sink::open(&target, format == Format::Parquet)?;
         let questions = self.questions(ui)?;
         let (session, questions) = self.session(index, questions, ui)?;
         let results = session.ask_all(&questions, &limits, ui)?;
-        let columns = (!self.columns.is_empty()).then(|| session.cells(&self.columns, &results)).transpose()?;
-        let looks = Looks { null: self.null, many: self.queries.is_some(), explain: self.explain, columns };
+        let columns =
+            (!self.columns.is_empty()).then(|| session.cells(&self.columns, self.lang, &results)).transpose()?;
+        let looks = Looks {
+            null: self.null,
+            many: self.queries.is_some(),
+            explain: self.explain,
+            language: self.lang,
+            columns,
+        };
         write_results(&results, format, &looks, sink)?;
         let shown = (self.output.is_some() || drawn.is_some()).then_some(format);
         self.pictures.show(&results, shown, index.is_some(), self.queries.is_some(), self.top, ui)?;
@@ -189,6 +222,7 @@ impl Query {
             min_score: self.min_score,
             diverse: self.diverse,
             filter: self.condition.as_deref().map(Filter::parse).transpose()?,
+            order: self.sort.clone(),
             explain: self.explain,
             exact: self.exact,
             search_k: self.search_k,
@@ -198,14 +232,21 @@ impl Query {
 
     fn questions(&self, ui: &dyn Progress) -> Result<Vec<Question>, Failure> {
         if let Some(file) = &self.queries {
-            return questions_in(file, &self.vector_column, self.model.is_some(), ui);
+            let questions = questions_in(file, &self.vector_column, self.model.is_some(), ui)?;
+            return Ok(questions
+                .into_iter()
+                .map(|question| Question { literal: question.literal || self.literal, ..question })
+                .collect());
         }
         let mut arguments = self.terms.clone();
         if let Some(id) = self.id {
             // `--id 25 + red` reads as `id:25 + red`.
             arguments.insert(0, format!("id:{id}"));
         }
-        let question = Question::of(&arguments)?;
+        if arguments.is_empty() && (self.condition.is_some() || self.sort.is_some()) {
+            return Ok(vec![Question::of_nothing()]);
+        }
+        let question = Question { literal: self.literal, ..Question::of(&arguments)? };
         check_words(&question.terms, &arguments, ui)?;
         Ok(vec![question])
     }
@@ -222,6 +263,7 @@ impl Query {
             engine: self.engine,
             column: self.vector_column.clone(),
             annoy: self.dim.map(|dimension| dimension as usize).zip(self.metric),
+            forms: if self.forms { Forms::All } else { Forms::WhenNamed },
         };
         // What has no direction can be compared by distance alone.
         let directions = |questions| match &self.queries {
@@ -241,4 +283,16 @@ impl Query {
 /// A number from 0 to 1.
 fn share(text: &str) -> Result<f32, String> {
     text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| "is no number from 0 to 1".into())
+}
+
+/// The number of a class, or of the species of a name in any language.
+fn class(text: &str) -> Result<i32, String> {
+    text.parse().ok().or_else(|| species::number_of(text)).ok_or_else(|| "is neither a number nor a species".into())
+}
+
+fn language(text: &str) -> Result<Language, String> {
+    Language::of(text).ok_or_else(|| {
+        let codes: Vec<&str> = Language::ALL.iter().map(|(code, _)| *code).collect();
+        format!("is none of {}", codes.join(", "))
+    })
 }

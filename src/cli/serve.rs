@@ -105,7 +105,13 @@ impl Serve {
     }
 
     fn options(self) -> Options {
-        let query = query::Options { model: self.model, engine: self.engine, column: self.vector_column, annoy: None };
+        let query = query::Options {
+            model: self.model,
+            engine: self.engine,
+            column: self.vector_column,
+            annoy: None,
+            forms: query::Forms::Never,
+        };
         Options {
             gallery: gallery::Options { index: self.index, images: self.images, head: self.head, query },
             listen: self.listen,

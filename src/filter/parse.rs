@@ -91,6 +91,8 @@ pub(super) enum Function {
     StartsWith,
     EndsWith,
     Contains,
+    HasWord,
+    HasItem,
 }
 
 impl Function {
@@ -102,6 +104,8 @@ impl Function {
             "starts_with" => (Function::StartsWith, 2),
             "ends_with" | "suffix" => (Function::EndsWith, 2),
             "contains" => (Function::Contains, 2),
+            "has_word" => (Function::HasWord, 2),
+            "has_item" => (Function::HasItem, 2),
             _ => return None,
         })
     }

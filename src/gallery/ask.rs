@@ -32,6 +32,8 @@ pub struct Ask {
     pub vector: Option<Vec<f32>>,
     /// The number of a row, which itself is not found.
     pub row: Option<u64>,
+    /// Whether words are only words, and no conditions in plain speech.
+    pub literal: bool,
     /// Only rows for which this holds are found, in SQL.
     pub condition: Option<String>,
     /// How many rows.
@@ -56,6 +58,7 @@ impl Default for Ask {
             picture: None,
             vector: None,
             row: None,
+            literal: false,
             condition: None,
             top: 10,
             offset: 0,
@@ -182,7 +185,7 @@ pub(super) fn read(
         None if terms.is_empty() => {
             return Err(Failure::usage("nothing is asked for", "q=fire+dog, a picture, a row or a vector"));
         }
-        None => Question { text, terms, vector: None, model: None },
+        None => Question { text, terms, vector: None, model: None, literal: ask.literal },
     };
     let limits = Limits {
         top: ask.top,

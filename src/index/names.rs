@@ -8,12 +8,16 @@ use crate::model::{Known, slips_forgiven};
 /// The score of a name that is the whole query, and of one that is part of it.
 const WHOLE: f32 = 1.0;
 const PART: f32 = 0.95;
-/// No name is more words than this ("Tapu Koko", "Iron Valiant", "Mr. Rime", with room for "nidoran the female").
+/// No name of a species is more words than this ("Tapu Koko", "Iron Valiant", "Mr. Rime", with room for "nidoran the female").
 const LONGEST_NAME: usize = 3;
 
 /// The names of all rows, folded for comparison.
 #[derive(Default)]
-pub(super) struct Names(Vec<Vec<Name>>);
+pub(super) struct Names {
+    rows: Vec<Vec<Name>>,
+    /// How many words the longest has.
+    longest: usize,
+}
 
 /// One spelling of a name.
 struct Name {
@@ -34,17 +38,20 @@ struct Spelling {
 
 impl Names {
     pub(super) fn new<'a>(names: impl Iterator<Item = &'a str>) -> Names {
-        Names(names.map(spellings_of).collect())
+        let mut longest = LONGEST_NAME;
+        let rows =
+            names.inspect(|name| longest = longest.max(name.split_whitespace().count())).map(spellings_of).collect();
+        Names { rows, longest }
     }
 
     /// For every row how well its name matches the query, in [0, 1]; 0 where it does not. `look_up` knows English.
     pub(super) fn scores<'a>(&self, query: &str, look_up: impl Fn(&str) -> Known<'a>) -> Vec<f32> {
-        let spellings = candidates(query, look_up);
-        let exact: Vec<f32> = self.0.iter().map(|names| best(&spellings, names, exact_score)).collect();
+        let spellings = candidates(query, self.longest, look_up);
+        let exact: Vec<f32> = self.rows.iter().map(|names| best(&spellings, names, exact_score)).collect();
         if exact.iter().any(|&score| score > 0.0) {
             return exact;
         }
-        self.0.iter().map(|names| best(&spellings, names, typo_score)).collect()
+        self.rows.iter().map(|names| best(&spellings, names, typo_score)).collect()
     }
 }
 
@@ -105,7 +112,7 @@ fn spellings_of(name: &str) -> Vec<Name> {
     spellings.into_iter().map(|folded| Name { folded, is_one_word }).collect()
 }
 
-fn candidates<'a>(query: &str, look_up: impl Fn(&str) -> Known<'a>) -> Vec<Spelling> {
+fn candidates<'a>(query: &str, longest: usize, look_up: impl Fn(&str) -> Known<'a>) -> Vec<Spelling> {
     let words: Vec<&str> = query.split_whitespace().collect();
     let folded: Vec<String> = words.iter().map(|word| fold(word)).collect();
     let slips: Vec<usize> = folded
@@ -117,7 +124,7 @@ fn candidates<'a>(query: &str, look_up: impl Fn(&str) -> Known<'a>) -> Vec<Spell
         })
         .collect();
     let mut spellings = Vec::new();
-    for length in 1..=LONGEST_NAME.min(words.len()) {
+    for length in 1..=longest.min(words.len()) {
         for (folded, slips) in folded.windows(length).zip(slips.windows(length)) {
             let folded = folded.concat();
             let slips_from_words = slips.iter().fold(0, |sum: usize, &slips| sum.saturating_add(slips));

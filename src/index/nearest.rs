@@ -100,8 +100,9 @@ mod tests {
         let stored = Pokedex::index().stored(&[&Term::Id(25)]).expect("Pikachu").remove(0);
         let parts = [(1.0, crate::index::Part::Vector(stored.vector))];
         let look_up = |_: &str| crate::model::Known::No;
-        let pokedex = Pokedex::open().expect("the Pokédex");
-        let found = pokedex.search(&parts, None, &stored.rows, 12, &look_up);
+        let pokedex = Pokedex::open(false).expect("the Pokédex");
+        let among = crate::index::Among { without: &stored.rows, ..Default::default() };
+        let found = pokedex.search(&parts, &among, 12, &look_up);
         let found: Vec<(u32, f32)> = found.iter().map(|hit| (hit.row as u32, hit.score)).collect();
         assert_eq!(rows.of(24, 12), Some(found));
     }

@@ -13,6 +13,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch};
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -21,7 +22,8 @@ use super::Error;
 use super::cosine::dot;
 use super::exact::Index;
 use super::names::Names;
-use super::search::Hit;
+use super::search::{Hit, Order, Stored};
+use super::terms::Term;
 use crate::filter::Filter;
 use crate::model::Known;
 use crate::species;
@@ -112,6 +114,17 @@ const STOP_WORDS: &[&str] = &[
     "there",
 ];
 
+/// Which rows may be found, and which of equals come first.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Among<'a> {
+    /// For each row whether it may; all must allow it.
+    pub passing: [Option<&'a BooleanBuffer>; 2],
+    /// For each row its place in an order.
+    pub places: Option<&'a [u32]>,
+    /// Rows that are not to be found again, by their numbers.
+    pub without: &'a [u32],
+}
+
 /// One term of a query, ready to be scored.
 #[derive(Debug)]
 pub enum Part {
@@ -148,30 +161,104 @@ impl Pokedex {
         Index::in_memory(Self::NAME, species::TABLE)
     }
 
-    /// How many species there are.
-    pub fn species(&self) -> usize {
+    /// The other forms of species as an index.
+    pub fn other_forms() -> Index {
+        Index::in_memory(Self::NAME, species::FORMS)
+    }
+
+    /// The tables that hold its rows, in their order.
+    fn tables(forms: bool) -> impl Iterator<Item = Index> {
+        std::iter::once(Self::index()).chain(forms.then(Self::other_forms))
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
         self.rows.len()
     }
 
-    /// For every species whether a condition holds for it.
+    /// The table of a row, and the row's number there.
+    fn at(row: &u64) -> (usize, u64) {
+        match row.checked_sub(species::COUNT as u64) {
+            None => (0, *row),
+            Some(form) => (1, form),
+        }
+    }
+
+    /// The cells of these columns in rows of these numbers, forms among them.
+    ///
+    /// # Errors
+    /// There is no such column.
+    pub fn cells(columns: &[String], rows: &[u64]) -> Result<RecordBatch, Error> {
+        let mut each = [Vec::new(), Vec::new()];
+        let places: Vec<(usize, usize)> = rows
+            .iter()
+            .map(|row| {
+                let (table, own) = Self::at(row);
+                each[table].push(own);
+                (table, each[table].len() - 1)
+            })
+            .collect();
+        let [species, forms] = each;
+        if forms.is_empty() {
+            return Self::index().cells(columns, &species);
+        }
+        let batches = [Self::index().cells(columns, &species)?, Self::other_forms().cells(columns, &forms)?];
+        let schema = batches[0].schema();
+        let cells = (0..columns.len()).map(|at| {
+            let arrays: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(at).as_ref()).collect();
+            arrow_select::interleave::interleave(&arrays, &places)
+        });
+        let cells = cells.collect::<Result<Vec<_>, _>>();
+        let batch = cells.and_then(|cells| RecordBatch::try_new(schema, cells));
+        batch.map_err(|e| Error::Vectors { name: Self::NAME.into(), problem: e.to_string() })
+    }
+
+    /// For every row its place in an order.
+    ///
+    /// # Errors
+    /// There is no such column, or it has no order.
+    pub fn places(order: &Order, forms: bool) -> Result<Vec<u32>, Error> {
+        let count = species::COUNT as u64 + if forms { Self::other_forms().count()? } else { 0 };
+        let cells = Self::cells(std::slice::from_ref(&order.column), &(0..count).collect::<Vec<_>>())?;
+        order.places(cells.column(0))
+    }
+
+    /// The stored rows of these terms, forms among them.
+    ///
+    /// # Errors
+    /// One of them does not exist.
+    pub fn stored(terms: &[&Term]) -> Result<Vec<Stored>, Error> {
+        let one = |term: &&Term| match Self::index().stored(&[term]) {
+            Err(Error::NoSuchRow { .. }) if matches!(term, Term::Key(_)) => {
+                let mut stored = Self::other_forms().stored(&[term])?;
+                stored[0].rows.iter_mut().for_each(|row| *row += species::COUNT as u32);
+                Ok(stored)
+            }
+            stored => stored,
+        };
+        match Self::index().stored(terms) {
+            Err(Error::NoSuchRow { .. }) => terms.iter().map(|term| Ok(one(term)?.remove(0))).collect(),
+            stored => stored,
+        }
+    }
+
+    /// For every species, and with `forms` for every other form, whether a condition holds for it.
     ///
     /// # Errors
     /// The condition does not suit the table.
-    pub fn passing(filter: &Filter) -> Result<BooleanBuffer, Error> {
-        let index = Self::index();
-        let bound = index.bind(filter)?;
+    pub fn passing(filter: &Filter, forms: bool) -> Result<BooleanBuffer, Error> {
         let mut passing = BooleanBufferBuilder::new(0);
-        for batch in index.read(&|name: &str| name == column::KEY || filter.needs(name))? {
-            passing.append_buffer(&bound.evaluate(&batch?)?);
+        for index in Self::tables(forms) {
+            passing.append_buffer(&index.passing(filter)?);
         }
         Ok(passing.finish())
     }
 
-    /// Reads the table in the binary.
+    /// Reads the tables in the binary: the species, and with `forms` their other forms after them.
     ///
     /// # Errors
-    /// It is damaged.
-    pub fn open() -> Result<Pokedex, Error> {
+    /// They are damaged.
+    pub fn open(forms: bool) -> Result<Pokedex, Error> {
         let facts = || FACT_COLUMNS.iter().map(|(name, _)| *name).chain(FLAG_COLUMNS.iter().map(|(name, _)| *name));
         let mut pokedex = Pokedex {
             rows: Vec::new(),
@@ -180,7 +267,8 @@ impl Pokedex {
             vectors: Vec::new(),
             dimension: 0,
         };
-        for batch in Self::index().scan(&|name| facts().any(|fact| fact == name))? {
+        let tables = Self::tables(forms).map(|index| index.scan(&|name| facts().any(|fact| fact == name)));
+        for batch in tables.collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
             let batch = batch?;
             let vectors = column::vectors(&batch, column::EMBEDDING, Self::NAME)?;
             pokedex.dimension = vectors.dimension;
@@ -217,15 +305,11 @@ impl Pokedex {
     }
 
     /// The `top` species for weighted parts, with what each part adds to the score; rows that do not pass, and those whose
-    /// numbers are in `without`, are left out. `look_up` knows English.
-    pub fn search(
-        &self,
-        parts: &[(f32, Part)],
-        passing: Option<&BooleanBuffer>,
-        without: &[u32],
-        top: usize,
-        look_up: &LookUp,
-    ) -> Vec<Hit> {
+    /// numbers are in `without`, are left out. Without parts all rows that pass score 1. Where `places` are given, those of
+    /// equal score come in their order. `look_up` knows English.
+    pub fn search(&self, parts: &[(f32, Part)], among: &Among, top: usize, look_up: &LookUp) -> Vec<Hit> {
+        let Among { passing, places, without } = *among;
+        let place = |row: usize| places.map_or(0, |places| places[row]);
         let total: f32 = parts.iter().map(|(weight, _)| weight.abs()).sum();
         let scores = parts.iter().map(|(weight, part)| {
             let scores = match part {
@@ -235,12 +319,15 @@ impl Pokedex {
             scores.into_iter().map(|score| weight / total * score).collect()
         });
         let scores: Vec<Vec<f32>> = scores.collect();
-        let sum = |row: usize| scores.iter().fold(0.0, |sum, part| sum + part[row]);
-        let passes = |row: &Row| passing.is_none_or(|passing| passing.value(row.hit.row as usize));
+        let sum = |row: usize| match scores.is_empty() {
+            true => 1.0,
+            false => scores.iter().fold(0.0, |sum, part| sum + part[row]),
+        };
+        let passes = |row: &Row| passing.iter().flatten().all(|passing| passing.value(row.hit.row as usize));
         let allowed = self.rows.iter().filter(|row| passes(row) && !without.contains(&(row.hit.row as u32)));
         let mut found: Vec<(f32, usize)> =
             allowed.map(|row| (sum(row.hit.row as usize), row.hit.row as usize)).collect();
-        found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        found.sort_by(|a, b| b.0.total_cmp(&a.0).then(place(a.1).cmp(&place(b.1))).then(a.1.cmp(&b.1)));
         found.truncate(top);
         let hit = |(score, row): (f32, usize)| Hit {
             score,
@@ -266,6 +353,16 @@ impl Pokedex {
             Known::Slips(..) if self.has_word(word) => Known::Whole,
             known => known,
         }
+    }
+
+    /// Whether a lower-case word stands in the facts, or says nothing anywhere.
+    pub fn knows(&self, word: &str) -> bool {
+        STOP_WORDS.contains(&word) || self.has_word(word)
+    }
+
+    /// Whether a lower-case word says nothing of a species.
+    pub fn is_stop_word(word: &str) -> bool {
+        STOP_WORDS.contains(&word)
     }
 
     fn has_word(&self, word: &str) -> bool {
@@ -319,7 +416,7 @@ impl Pokedex {
     }
 }
 
-fn missing(batch: &arrow_array::RecordBatch, name: &str) -> crate::table::Error {
+fn missing(batch: &RecordBatch, name: &str) -> crate::table::Error {
     column::missing(&batch.schema(), name, Pokedex::NAME)
 }
 
@@ -376,7 +473,7 @@ mod tests {
 
     #[test]
     fn the_pokedex_has_every_species_once_and_in_order() {
-        let pokedex = Pokedex::open().expect("a sound build");
+        let pokedex = Pokedex::open(false).expect("a sound build");
         let names: Vec<_> = pokedex.rows.iter().map(|row| row.hit.label.clone().expect("named")).collect();
         assert_eq!(names, crate::species::names().collect::<Vec<_>>());
         assert!(pokedex.rows.iter().zip(1..).all(|(row, id)| row.hit.id == Some(id)));

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::Error;
 use super::exact::Index;
+use super::search::{Facts, Hit};
 use crate::filter::Filter;
 use crate::table::column;
 
@@ -41,6 +42,31 @@ impl Index {
     /// Whether single rows can be read without all before them.
     pub fn is_packed(&self) -> bool {
         self.packed().is_some()
+    }
+
+    /// What there is to say of the rows of these numbers, in their order.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub fn hits(&self, rows: &[u64]) -> Result<Vec<Hit>, Error> {
+        let schema = self.table_schema()?;
+        let has = |name: &&str| schema.index_of(name).is_ok();
+        let batch = match has(&column::KEY) {
+            true => {
+                let names: Vec<String> =
+                    Facts::COLUMNS.iter().filter(|name| has(name)).map(|name| (*name).into()).collect();
+                self.cells(&names, rows)?
+            }
+            false => {
+                let names: Vec<&str> =
+                    Facts::COLUMNS.into_iter().filter(|name| *name == column::KEY || has(name)).collect();
+                let all = self.columns_of_all(&names)?;
+                let wanted: arrow_array::UInt64Array = rows.iter().copied().collect();
+                arrow_select::take::take_record_batch(&all, &wanted).map_err(|e| self.damaged(&e.to_string()))?
+            }
+        };
+        let facts = Facts::of(&batch)?;
+        Ok(rows.iter().enumerate().map(|(i, &row)| Hit { row, ..facts.hit(i) }).collect())
     }
 
     /// These columns of all rows, in order.

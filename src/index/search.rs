@@ -16,6 +16,58 @@ pub struct QueryVector {
     pub without: Vec<u32>,
 }
 
+/// In which order rows come: by the cells of a column; those without one last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// The name of the column.
+    pub column: String,
+    /// Whether the greatest comes first.
+    pub descending: bool,
+}
+
+impl std::str::FromStr for Order {
+    type Err = String;
+
+    /// Reads `speed`, `speed:asc` and `speed:desc`.
+    fn from_str(text: &str) -> Result<Order, String> {
+        let (column, descending) = match text.rsplit_once(':') {
+            Some((column, "desc")) => (column, true),
+            Some((column, "asc")) => (column, false),
+            _ => (text, false),
+        };
+        match column.trim() {
+            "" => Err("is no column; say speed or speed:desc".into()),
+            column => Ok(Order { column: column.into(), descending }),
+        }
+    }
+}
+
+impl std::fmt::Display for Order {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", self.column, if self.descending { ":desc" } else { "" })
+    }
+}
+
+impl Order {
+    /// For each cell its place: the smallest comes first, equal ones have the same.
+    ///
+    /// # Errors
+    /// Cells of this kind have no order.
+    pub fn places(&self, cells: &dyn Array) -> Result<Vec<u32>, Error> {
+        let options = arrow_schema::SortOptions { descending: self.descending, nulls_first: false };
+        let failed = |problem: arrow_schema::ArrowError| Error::Order {
+            column: self.column.clone(),
+            problem: problem.to_string(),
+        };
+        // Of words what a dictionary holds counts, and not where it stands there.
+        let plain = match cells.data_type() {
+            arrow_schema::DataType::Dictionary(_, values) => arrow_cast::cast(cells, values).map_err(failed)?,
+            _ => arrow_array::make_array(cells.to_data()),
+        };
+        arrow_ord::rank::rank(&plain, Some(options)).map_err(failed)
+    }
+}
+
 /// What a search is to find, and how.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Search<'a> {

@@ -1,5 +1,7 @@
 //! Misspelt words: the known word that was probably meant.
 
+use super::english;
+
 /// What a vocabulary makes of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known<'a> {
@@ -25,7 +27,8 @@ fn is_plain(word: &str) -> bool {
     word.len() >= 3 && word.bytes().all(|b| b.is_ascii_lowercase())
 }
 
-/// The word of a vocabulary of (word, rank) that an unknown lower-case word is nearest to; the lowest rank among equals.
+/// The word of a vocabulary of (word, rank) that an unknown lower-case word is nearest to: among equals the one that it is a
+/// plural of, then one of which a letter was left out, then one of which letters were swapped or doubled, then the lowest rank.
 /// Only words of three letters or more from a to z count, on both sides. The first letter must be right, which nearly
 /// every misspelling has: it keeps rare words from becoming others.
 pub(super) fn nearest<'a>(word: &str, vocabulary: impl Iterator<Item = (&'a str, i32)>) -> Known<'a> {
@@ -38,11 +41,48 @@ pub(super) fn nearest<'a>(word: &str, vocabulary: impl Iterator<Item = (&'a str,
         .filter(|(known, _)| is_plain(known))
         .map(|(known, rank)| {
             let is_plural = word.strip_suffix('s') == Some(known);
-            (strsim::osa_distance(word, known), !is_plural, rank, known)
+            (strsim::osa_distance(word, known), !is_plural, oddity(word, known), rank, known)
         })
         .min()
         .filter(|(distance, ..)| *distance <= slips)
         .map_or(Known::No, |(distance, .., known)| Known::Slips(distance, known))
+}
+
+/// What a vocabulary makes of a word, where a word of English is no slip: it is known as such, though the vocabulary lacks it.
+/// What is nearer to a word of English than to any of the vocabulary is none of its words either. But a plural is no word of
+/// its own, nor is one that is spelt otherwise elsewhere (`sabre`); and among other words (`beside`) a rare one is rather a
+/// common one that lacks a letter: a blue wale is a whale.
+pub fn among_english<'a>(word: &str, known: Known<'a>, beside: bool) -> Known<'a> {
+    match known {
+        Known::Slips(_, meant) if is_variant(word, meant) => known,
+        Known::Slips(1, meant) if beside && oddity(word, meant) <= 1 && english::is_rare(word) => known,
+        Known::Slips(..) | Known::No if english::has(word) => Known::Whole,
+        Known::Slips(slips, _) if slips > 1 && english::has_within(word, slips - 1) => Known::No,
+        known => known,
+    }
+}
+
+/// Whether two words are one: a plural, or letters in another order.
+fn is_variant(word: &str, meant: &str) -> bool {
+    let plural = ["s", "es"].iter().any(|end| word.strip_suffix(end) == Some(meant));
+    plural || word.len() == meant.len() && oddity(word, meant) == 1
+}
+
+/// How odd a slip is: letters are left out more often than swapped or doubled, and those more often than typed for others.
+fn oddity(word: &str, known: &str) -> u8 {
+    let letters = |word: &str| {
+        let mut letters: Vec<u8> = word.bytes().collect();
+        letters.sort_unstable();
+        letters
+    };
+    match word.len().cmp(&known.len()) {
+        std::cmp::Ordering::Less => 0,
+        std::cmp::Ordering::Greater => 1,
+        std::cmp::Ordering::Equal if letters(word) == letters(known) => 1,
+        // They sound alike.
+        std::cmp::Ordering::Equal if word.replace('c', "k") == known.replace('c', "k") => 1,
+        std::cmp::Ordering::Equal => 2,
+    }
 }
 
 /// A text whose misspelt words are put right, and what was changed: (as written, as read). No word is touched that
@@ -81,6 +121,21 @@ mod tests {
             assert!(matches!(look_up(word), Known::Slips(_, known) if known == meant), "{word}: {:?}", look_up(word));
         }
         assert_eq!(look_up("sword"), Known::Whole);
+    }
+
+    #[test]
+    fn words_of_english_are_no_slips() {
+        let words = ["flinch", "pie", "hand", "strong", "hound", "spanner", "stallion"];
+        let look_up = |word: &str| among_english(word, nearest(word, words.into_iter().zip(0..)), false);
+        for word in ["finch", "pier", "sarong", "hind"] {
+            assert_eq!(look_up(word), Known::Whole, "{word}");
+        }
+        let beside = |word: &str| among_english(word, nearest(word, ["whale", "skull"].into_iter().zip(0..)), true);
+        assert_eq!((beside("wale"), beside("scull")), (Known::Slips(1, "whale"), Known::Slips(1, "skull")));
+        assert_eq!(look_up("hounds"), Known::Slips(1, "hound"), "a plural is no word of its own");
+        assert_eq!(look_up("scallionn"), Known::No, "nearer to a scallion than to a stallion");
+        assert_eq!(look_up("hund"), Known::Slips(1, "hound"), "a letter is left out sooner than typed for another");
+        assert_eq!(look_up("strogn"), Known::Slips(1, "strong"));
     }
 
     #[test]

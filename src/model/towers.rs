@@ -112,6 +112,11 @@ impl TextTower {
         vector.map_err(|problem| Error::NoDirection { model, of: format!("\"{}\"", short(text)), problem })
     }
 
+    /// Whether the vocabulary is meant to hold all words, so that others say nothing to it.
+    pub fn knows_words(&self) -> bool {
+        self.corrects_spelling
+    }
+
     /// Whether the tower knows this lower-case word as a whole, or which word it may be a slip of; the latter only
     /// for models whose vocabulary is meant to hold all words.
     pub fn look_up(&self, word: &str) -> Known<'_> {

@@ -47,13 +47,15 @@
     ["ends_with", ["ends_with", 2]],
     ["suffix", ["ends_with", 2]],
     ["contains", ["contains", 2]],
+    ["has_word", ["has_word", 2]],
+    ["has_item", ["has_item", 2]],
   ]);
 
   const GRAMMAR =
     "text goes in single quotes ('fire'), and a column whose name is no plain word in double ones (\"sp. atk\")";
   const THERE_ARE =
     "there are: = <> < <= > >=, and, or, not, in, between, like, ilike, is null, + - * / %, lower, upper, length, " +
-    "starts_with, ends_with, contains";
+    "starts_with, ends_with, contains, has_word, has_item";
 
   /** The character, from 1, at which a place begins. */
   const character = (text, at) => [...text.slice(0, at)].length + 1;

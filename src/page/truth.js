@@ -439,6 +439,16 @@
     return c === "ß" ? "ẞ" : all.length === 1 ? all[0] : c;
   });
 
+  /** Whether a word stands in a text by itself, in any case, in the singular or with an `s`. */
+  function hasWord(text, word) {
+    const bare = (one) => one.replace(/s$/, "");
+    const wanted = bare(word.toLowerCase());
+    return text
+      .toLowerCase()
+      .split(/[^\p{Alphabetic}\p{N}']/u)
+      .some((own) => bare(own) === wanted);
+  }
+
   const FUNCTIONS = {
     lower: [TEXT, lower],
     upper: [TEXT, upper],
@@ -446,6 +456,15 @@
     starts_with: [BOOL, (text, part) => text.startsWith(part)],
     ends_with: [BOOL, (text, part) => text.endsWith(part)],
     contains: [BOOL, (text, part) => text.includes(part)],
+    has_word: [BOOL, hasWord],
+    has_item: [
+      BOOL,
+      (text, item) =>
+        text
+          .split(",")
+          .map((own) => own.trim())
+          .some((own) => own === item || own.startsWith(`${item} `) || own.endsWith(` ${item}`)),
+    ],
   };
 
   /** A pattern of SQL as a regular expression; null where it ends within an escape. */

@@ -10,9 +10,9 @@ use super::towers::{Lazy, Towers};
 use super::vectors::{Lengths, Resolved, Space, resolve};
 use super::{Asked, Options, Question};
 use crate::failure::Failure;
-use crate::index::{Index, QueryVector, Search};
+use crate::index::{Hit, Index, QueryVector, Search};
 use crate::progress::Progress;
-use crate::words::rows;
+use crate::words::rows as counted;
 
 /// An index, and the model that embeds questions for it.
 pub(super) struct Indexed {
@@ -76,16 +76,52 @@ impl Indexed {
         }
         if found.hits.iter().all(Vec::is_empty) {
             let which = if filter.is_some() { "no other row for which the condition holds" } else { "no other row" };
-            let of = index.rows()?.map(|count| format!(" (of {})", rows(count))).unwrap_or_default();
+            let of = index.rows()?.map(|count| format!(" (of {})", counted(count))).unwrap_or_default();
             progress.warn(&format!("{}: has {which}{of}", index.name()));
         }
         let groups = ready.iter().zip(found.hits).map(|((asked, resolved), mut hits)| {
             if limits.explain {
                 hits.iter_mut().for_each(|hit| hit.parts = resolved.parts(&hit.vector));
             }
-            limits.group(*asked, hits)
+            if let Some(order) = &limits.order {
+                let rows: Vec<u64> = hits.iter().map(|hit| hit.row).collect();
+                let places = order.places(index.cells(std::slice::from_ref(&order.column), &rows)?.column(0))?;
+                let mut placed: Vec<(u32, Hit)> = places.into_iter().zip(hits).collect();
+                placed.sort_by_key(|(place, _)| *place);
+                hits = placed.into_iter().map(|(_, hit)| hit).collect();
+            }
+            Ok(limits.group(*asked, hits))
         });
-        Ok(groups.collect())
+        groups.collect()
+    }
+
+    /// All rows for which the condition holds, in the order that is asked for; they score 1.
+    ///
+    /// # Errors
+    /// The table cannot be read, or has no such column.
+    pub(super) fn list(&self, limits: &Limits, progress: &dyn Progress) -> Result<Group, Failure> {
+        let index = &self.index;
+        let passing = limits.filter.as_ref().map(|filter| index.passing(filter)).transpose()?;
+        let count = match &passing {
+            Some(passing) => passing.len() as u64,
+            None => index.count()?,
+        };
+        let mut rows: Vec<u64> =
+            (0..count).filter(|&row| passing.as_ref().is_none_or(|passing| passing.value(row as usize))).collect();
+        if rows.is_empty() {
+            progress.warn(&format!(
+                "{}: has no row for which the condition holds (of {})",
+                index.name(),
+                counted(count)
+            ));
+        }
+        if let Some(order) = &limits.order {
+            let places = order.places(index.columns_of_all(&[order.column.as_str()])?.column(0))?;
+            rows.sort_by_key(|&row| (places[row as usize], row));
+        }
+        rows.truncate(limits.pool());
+        let hits = index.hits(&rows)?.into_iter().map(|hit| Hit { score: 1.0, ..hit }).collect();
+        Ok(limits.group(("", &[]), hits))
     }
 
     /// The model that made the vectors, where it is known, and their length.

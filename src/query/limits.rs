@@ -3,7 +3,7 @@
 use super::Asked;
 use super::results::Group;
 use crate::filter::Filter;
-use crate::index::{Hit, diverse};
+use crate::index::{Hit, Order, diverse};
 
 /// What is wanted of a search.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct Limits {
     pub diverse: Option<f32>,
     /// Only rows for which this holds are found.
     pub filter: Option<Filter>,
+    /// The order of the rows: of those that words find, of the `top` best; without words of all.
+    pub order: Option<Order>,
     /// Each hit says what the terms add to its score. Of the built-in Pokédex it always does.
     pub explain: bool,
     /// Trees and graphs are left aside: every row is compared.
@@ -37,6 +39,7 @@ impl Default for Limits {
             min_score: None,
             diverse: None,
             filter: None,
+            order: None,
             explain: false,
             exact: false,
             search_k: None,
@@ -63,6 +66,6 @@ impl Limits {
             hits = diverse(hits, diversity, offset + top);
         }
         let hits = hits.into_iter().skip(offset).take(top).collect();
-        Group { query: text.into(), terms: terms.to_vec(), first_rank: self.offset + 1, hits }
+        Group { query: text.into(), terms: terms.to_vec(), read_as: None, first_rank: self.offset + 1, hits }
     }
 }

@@ -57,11 +57,16 @@ impl Numbered {
     /// # Errors
     /// Something of that is wanted.
     pub(super) fn suits(&self, limits: &Limits) -> Result<(), Failure> {
-        match limits.filter.is_some() || limits.explain || limits.diverse.is_some() || limits.exact {
+        match limits.filter.is_some()
+            || limits.explain
+            || limits.diverse.is_some()
+            || limits.exact
+            || limits.order.is_some()
+        {
             false => Ok(()),
             true => Err(Failure::usage(
                 format!("{}: numbers its items and knows no more of them", self.annoy.name()),
-                "--where, --explain, --diverse and --exact need an index of pokedex",
+                "--where, --sort, --explain, --diverse and --exact need an index of pokedex",
             )),
         }
     }

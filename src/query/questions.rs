@@ -25,8 +25,13 @@ pub fn questions_in(file: &Path, column: &str, named: bool, progress: &dyn Progr
             notes::say("queries", format!("{}: {}", file.display(), left_out(vectors.without)));
         }
         let model = vectors.model;
-        let question =
-            |(text, vector)| Question { text, terms: Vec::new(), vector: Some(vector), model: model.clone() };
+        let question = |(text, vector)| Question {
+            text,
+            terms: Vec::new(),
+            vector: Some(vector),
+            model: model.clone(),
+            literal: true,
+        };
         let questions = vectors.rows.into_iter().map(question).collect();
         return sound(questions, file, |problem| problem != Unfit::ZERO);
     }
@@ -43,7 +48,7 @@ pub fn questions_in(file: &Path, column: &str, named: bool, progress: &dyn Progr
             let hint = e.hint().unwrap_or_default();
             Failure::usage(format!("{}: line {number}: {e}", file.display()), hint)
         })?;
-        questions.push(Question { text: line.to_string(), terms, vector: None, model: None });
+        questions.push(Question { text: line.to_string(), terms, vector: None, model: None, literal: false });
     }
     match questions.is_empty() {
         true => Err(Failure::usage(format!("{}: holds no query", file.display()), "one query a line")),

@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::index::{Hit, Weighted};
 use crate::io::Sink;
 use crate::output::format::{Format, number};
+use crate::species::{self, Language};
 use crate::table::cells::{Cells, showable};
 use crate::table::{Provenance, StreamFormat, Writer, column};
 use crate::words::{cell, printable};
@@ -25,6 +26,8 @@ pub struct Group {
     pub query: String,
     /// What it was made of.
     pub terms: Vec<Weighted>,
+    /// What it was read as, in the arguments of `query`, where plain words were more than words.
+    pub read_as: Option<String>,
     /// The rank of the first hit.
     pub first_rank: u32,
     /// The rows that were found, best first.
@@ -40,6 +43,8 @@ pub struct Looks {
     pub many: bool,
     /// Each row says what the terms add to its score.
     pub explain: bool,
+    /// Each row says what its species is called in this language, where it is one.
+    pub language: Option<Language>,
     /// The columns to show, where they are named.
     pub columns: Option<Columns>,
 }
@@ -59,6 +64,11 @@ impl Columns {
         OWN.contains(&name)
     }
 
+    /// Whether a column is the name in another language.
+    pub(super) fn is_name(name: &str) -> bool {
+        name == NAME
+    }
+
     /// A table without columns.
     pub(super) fn nothing(rows: usize) -> RecordBatch {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
@@ -70,6 +80,9 @@ const QUERY: &str = "query";
 const RANK: &str = "rank";
 const SCORE: &str = "score";
 const PARTS: &str = "parts";
+/// The name in another language; tables may have a column of this name, which is shown where it is asked for.
+const NAME: &str = "name";
+const READ_AS: &str = "read_as";
 const OWN: [&str; 8] = [QUERY, RANK, SCORE, column::ID, column::LABEL, column::KEY, column::PATH, PARTS];
 
 /// Writes all groups.
@@ -159,7 +172,8 @@ impl<'a> Shown<'a> {
         let Some(columns) = &looks.columns else {
             let query = looks.many.then_some(QUERY);
             let parts = looks.explain.then_some(PARTS);
-            let names = [RANK, SCORE, column::ID, column::LABEL, column::KEY];
+            let name = looks.language.map(|_| NAME);
+            let names = [RANK, SCORE, column::ID, column::LABEL].into_iter().chain(name).chain([column::KEY]);
             let names = query.into_iter().chain(names).chain(parts).map(str::to_string).collect();
             return Ok(Shown { looks, names, table: Vec::new() });
         };
@@ -189,6 +203,7 @@ impl<'a> Shown<'a> {
             column::KEY => hit.key.clone(),
             column::PATH => hit.path.clone().unwrap_or_default(),
             PARTS => row.why(),
+            NAME if self.looks.language.is_some() => self.name(row).unwrap_or_default().into(),
             other => self.cells(other).and_then(|cells| cells.text(row.at)).unwrap_or_default(),
         };
         self.names.iter().map(text).collect()
@@ -205,6 +220,7 @@ impl<'a> Shown<'a> {
             column::KEY => hit.key.clone().into(),
             column::PATH => hit.path.clone().into(),
             PARTS => row.parts().map(part).collect(),
+            NAME if self.looks.language.is_some() => self.name(row).into(),
             other => self.cells(other).map_or(Value::Null, |cells| cells.json(row.at)),
         };
         let mut object = Map::new();
@@ -215,7 +231,22 @@ impl<'a> Shown<'a> {
                 object.insert(column::PATH.into(), value(column::PATH));
             }
         }
+        if let (Some(read_as), None) = (&group.read_as, &self.looks.columns) {
+            object.insert(READ_AS.into(), read_as.clone().into());
+        }
         object
+    }
+
+    /// What the species of a row is called in the language that is asked for.
+    fn name(&self, row: Row) -> Option<&'static str> {
+        let language = self.looks.language?;
+        species::in_language(&row.hit.key, language).or_else(|| {
+            let label = species::fold(row.hit.label.as_deref()?);
+            species::written(&label).find_map(|(meaning, _)| match meaning {
+                species::Meaning::Name(key) => species::in_language(key, language),
+                _ => None,
+            })
+        })
     }
 
     /// Aligned columns.
@@ -281,6 +312,7 @@ fn parquet(shown: &Shown, groups: &[Group], sink: Sink) -> Result<(), Failure> {
                 (column::field(name, DataType::Int32), Arc::new(ids))
             }
             column::LABEL => text(name, hits().map(|hit| hit.label.as_deref()).collect()),
+            NAME if shown.looks.language.is_some() => text(name, rows(groups).map(|row| shown.name(row)).collect()),
             column::KEY => (column::key_field(), Arc::new(StringArray::from_iter_values(hits().map(|hit| &hit.key)))),
             column::PATH => text(name, hits().map(|hit| hit.path.as_deref()).collect()),
             PARTS => {

@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use arrow_buffer::BooleanBuffer;
-
 use super::indexed::Indexed;
 use super::limits::Limits;
 use super::numbered::Numbered;
@@ -14,6 +12,7 @@ use super::{Asked, Options, Question};
 use crate::failure::Failure;
 use crate::index::{ANNOY, GRAPH, Index, PACKED, Pokedex, Weighted};
 use crate::progress::Progress;
+use crate::species::Language;
 
 /// Something to search, opened once: the built-in Pokédex, an index, or a file of Annoy by another program.
 ///
@@ -45,20 +44,22 @@ pub struct Ready {
 enum Looked {
     Species(Sought),
     Rows(Resolved),
+    /// Every row.
+    All,
 }
 
 impl Ready {
     fn species(&self) -> Option<(Asked<'_>, &Sought)> {
         match &self.sought {
             Looked::Species(sought) => Some(((&self.text, &self.terms), sought)),
-            Looked::Rows(_) => None,
+            Looked::Rows(_) | Looked::All => None,
         }
     }
 
     fn rows(&self) -> Option<(Asked<'_>, &Resolved)> {
         match &self.sought {
             Looked::Rows(resolved) => Some(((&self.text, &self.terms), resolved)),
-            Looked::Species(_) => None,
+            Looked::Species(_) | Looked::All => None,
         }
     }
 }
@@ -133,16 +134,17 @@ impl Session {
         progress: &dyn Progress,
     ) -> Result<Vec<Group>, Failure> {
         // What is wrong with the limits is said before what is wrong with the questions.
-        let passing = match &self.0 {
-            Searched::Pokedex(pokedex) => pokedex.passing(limits, progress)?,
-            Searched::Annoy(annoy) => annoy.suits(limits).map(|()| None)?,
-            Searched::Index(_) => None,
-        };
+        match &self.0 {
+            Searched::Pokedex(_) => BuiltIn::suits(limits)?,
+            Searched::Annoy(annoy) => annoy.suits(limits)?,
+            Searched::Index(_) => {}
+        }
         let ready = self.prepare(questions, progress)?;
-        self.answer_of(&ready.iter().collect::<Vec<_>>(), passing.as_ref(), limits, progress)
+        self.answer(&ready.iter().collect::<Vec<_>>(), limits, progress)
     }
 
-    /// Makes questions ready: words and pictures are embedded, stored rows looked up. What is left is the search.
+    /// Makes questions ready: words and pictures are embedded, stored rows looked up. What is left is the search. Either all of
+    /// them ask for something, or all for nothing.
     ///
     /// # Errors
     /// As [`Session::ask_all`], but for the condition.
@@ -150,6 +152,9 @@ impl Session {
         let sought: Vec<Looked> = match &self.0 {
             Searched::Pokedex(pokedex) => {
                 pokedex.prepare(questions, progress)?.into_iter().map(Looked::Species).collect()
+            }
+            Searched::Index(_) if questions.iter().any(Question::is_nothing) => {
+                questions.iter().map(|_| Looked::All).collect()
             }
             Searched::Index(index) => index.prepare(questions, progress)?.into_iter().map(Looked::Rows).collect(),
             Searched::Annoy(annoy) => annoy.prepare(questions, progress)?.into_iter().map(Looked::Rows).collect(),
@@ -163,41 +168,32 @@ impl Session {
     /// # Errors
     /// The condition does not suit the table, or the table cannot be read.
     pub fn answer(&self, ready: &[&Ready], limits: &Limits, progress: &dyn Progress) -> Result<Vec<Group>, Failure> {
-        let passing = match &self.0 {
-            Searched::Pokedex(pokedex) => pokedex.passing(limits, progress)?,
-            _ => None,
-        };
-        self.answer_of(ready, passing.as_ref(), limits, progress)
-    }
-
-    fn answer_of(
-        &self,
-        ready: &[&Ready],
-        passing: Option<&BooleanBuffer>,
-        limits: &Limits,
-        progress: &dyn Progress,
-    ) -> Result<Vec<Group>, Failure> {
         let rows = || -> Vec<(Asked, &Resolved)> { ready.iter().filter_map(|ready| ready.rows()).collect() };
         match &self.0 {
             Searched::Pokedex(pokedex) => {
-                let species = ready.iter().filter_map(|ready| ready.species());
-                Ok(species.map(|(asked, sought)| pokedex.answer(asked, sought, passing, limits)).collect())
+                let species: Vec<_> = ready.iter().filter_map(|ready| ready.species()).collect();
+                pokedex.answer(&species, limits, progress)
             }
-            Searched::Index(index) => index.answer(&rows(), limits, progress),
+            Searched::Index(index) => match ready.first() {
+                Some(Ready { sought: Looked::All, .. }) => Ok(vec![index.list(limits, progress)?; ready.len()]),
+                _ => index.answer(&rows(), limits, progress),
+            },
             Searched::Annoy(annoy) => annoy.answer(&rows(), limits),
         }
     }
 
-    /// The columns of these names for all hits: those that results have themselves, and those of what was searched.
+    /// The columns of these names for all hits: those that results have themselves, and those of what was searched; where a
+    /// language is asked for, `name` is the name in it.
     ///
     /// # Errors
     /// There is no such column, or the table cannot be read.
-    pub fn cells(&self, names: &[String], groups: &[Group]) -> Result<Columns, Failure> {
-        let others: Vec<String> = names.iter().filter(|name| !Columns::is_own(name)).cloned().collect();
+    pub fn cells(&self, names: &[String], language: Option<Language>, groups: &[Group]) -> Result<Columns, Failure> {
+        let is_own = |name: &String| Columns::is_own(name) || language.is_some() && Columns::is_name(name);
+        let others: Vec<String> = names.iter().filter(|name| !is_own(name)).cloned().collect();
         let rows: Vec<u64> = groups.iter().flat_map(|group| &group.hits).map(|hit| hit.row).collect();
         let table = match (others.first(), &self.0) {
             (None, _) => Columns::nothing(rows.len()),
-            (Some(_), Searched::Pokedex(_)) => Pokedex::index().cells(&others, &rows)?,
+            (Some(_), Searched::Pokedex(_)) => Pokedex::cells(&others, &rows)?,
             (Some(_), Searched::Index(index)) => index.cells(&others, &rows)?,
             (Some(first), Searched::Annoy(annoy)) => return Err(annoy.lacks(first)),
         };

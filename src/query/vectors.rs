@@ -12,9 +12,10 @@ use super::towers::Towers;
 use crate::failure::Failure;
 use crate::index::{Error, QueryVector, Stored, Term, VectorFile, Weighted};
 use crate::matrix::dot;
-use crate::model::{Known, correct, normalise};
+use crate::model::{Known, among_english, correct, is_english, normalise};
 use crate::notes;
 use crate::progress::Progress;
+use crate::species::fold;
 
 /// A query whose terms are vectors.
 pub(super) struct Resolved {
@@ -96,7 +97,7 @@ pub(super) fn resolve(
             parts.push((1.0, space.brought(question, vector)?));
         }
         for Weighted { weight, term } in &question.terms {
-            parts.push((*weight, space.vector(term, &stored, &mut without, progress)?));
+            parts.push((*weight, space.vector(term, &stored, &mut without, question.literal, progress)?));
         }
         let mut sum = vec![0.0f32; parts.iter().map(|(_, vector)| vector.len()).max().unwrap_or(0)];
         for (weight, vector) in &parts {
@@ -128,6 +129,41 @@ pub(super) fn read<'a>(text: &str, look_up: impl Fn(&str) -> Known<'a>, progress
     text
 }
 
+/// A text without words of which nothing is known and that are not English, all of which are named; nothing where no word
+/// is known, which is said.
+pub(super) fn known_words(text: &str, is_known: &dyn Fn(&str) -> bool, progress: &dyn Progress) -> Option<String> {
+    let words: Vec<&str> =
+        text.split(|c: char| !(c.is_alphanumeric() || c == '\'')).filter(|word| !word.is_empty()).collect();
+    let unknown: Vec<&str> = words.iter().filter(|word| !is_known(&fold(word))).copied().collect();
+    if unknown.is_empty() && !words.is_empty() {
+        return Some(text.into());
+    }
+    let named = named(&unknown);
+    if unknown.len() == words.len() {
+        let what = if words.is_empty() { format!("\"{}\"", text.trim()) } else { named };
+        progress.warn(&format!("{what}: nothing of this is known"));
+        return None;
+    }
+    progress.warn(&format!("{named}: not {}", if unknown.len() == 1 { "a known word" } else { "known words" }));
+    // Parts of English words say a little all the same.
+    let stays = |word: &&str| !unknown.contains(word) || is_english(&word.to_lowercase());
+    Some(words.into_iter().filter(stays).collect::<Vec<_>>().join(" "))
+}
+
+/// The first words of some, in quotes, none of them longer than a line.
+fn named(words: &[&str]) -> String {
+    const MOST: usize = 8;
+    let short = |word: &&str| match word.char_indices().nth(40) {
+        Some((end, _)) => format!("\"{}…\"", &word[..end]),
+        None => format!("\"{word}\""),
+    };
+    let mut named: Vec<String> = words.iter().take(MOST).map(short).collect();
+    if words.len() > MOST {
+        named.push(format!("and {} more", words.len() - MOST));
+    }
+    named.join(", ")
+}
+
 /// The vectors that are searched, and how others are made that can be compared with them.
 pub(super) struct Space<'a> {
     /// What embeds words and pictures, if a question has any.
@@ -152,12 +188,18 @@ impl Space<'_> {
         term: &Term,
         stored: &HashMap<String, Stored>,
         without: &mut Vec<u32>,
+        literal: bool,
         progress: &dyn Progress,
     ) -> Result<Vec<f32>, Failure> {
         match term {
             Term::Text(text) => {
                 let tower = self.towers().text()?;
-                Ok(tower.embed(&read(text, |word| tower.look_up(word), progress))?)
+                let beside = text.contains(char::is_whitespace);
+                let look_up = |word: &str| match literal {
+                    true => tower.look_up(word),
+                    false => among_english(word, tower.look_up(word), beside),
+                };
+                Ok(tower.embed(&read(text, look_up, progress))?)
             }
             Term::Image(path) => self.image(path),
             Term::Id(_) | Term::Key(_) => {

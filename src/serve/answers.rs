@@ -75,8 +75,8 @@ pub(super) fn thumbnail(
 }
 
 /// What every search may be asked.
-const SEARCH: [&str; 11] =
-    ["q", "top", "offset", "where", "min_score", "diverse", "explain", "row", "vector", "index", "token"];
+const SEARCH: [&str; 12] =
+    ["q", "literal", "top", "offset", "where", "min_score", "diverse", "explain", "row", "vector", "index", "token"];
 
 /// `GET` and `POST /api/search`, and `GET /api/rows/N/similar`.
 pub(super) fn search(
@@ -104,6 +104,7 @@ pub(super) fn search(
             Some(row) => Some(row),
             None => parameters.number("row", 0, u64::MAX)?,
         },
+        literal: parameters.flag("literal")?,
         condition: parameters.owned("where"),
         top: parameters.number("top", 1, MOST_HITS)?.unwrap_or(10),
         offset: parameters.number("offset", 0, MOST_OFFSET)?.unwrap_or(0),

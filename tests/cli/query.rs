@@ -1,3 +1,4 @@
+mod plain;
 mod preview;
 
 use crate::workdir::{Workdir, pattern, png};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{ArrayRef, BooleanArray, Int64Array, StringArray, StringViewArray};
+use arrow_array::{Array, ArrayRef, BooleanArray, Datum, Int64Array, StringArray, StringViewArray};
 use arrow_schema::DataType;
 use arrow_string::like;
 
@@ -92,8 +92,47 @@ impl Binder<'_> {
                 };
                 self.binary(kernel, text, part, span)
             }
+            Function::HasWord => {
+                let (text, word) = (views(next()), views(next()));
+                self.binary(|a, b| Ok(has_word(a, b)), text, word, span)
+            }
+            Function::HasItem => {
+                let (text, item) = (views(next()), views(next()));
+                self.binary(|a, b| Ok(has_item(a, b)), text, item, span)
+            }
         }
     }
+}
+
+/// For each text whether a word stands in it by itself, in any case, in the singular or with an `s`.
+fn has_word(texts: &dyn Datum, words: &dyn Datum) -> ArrayRef {
+    let bare = |word: &str| word.strip_suffix('s').unwrap_or(word).to_string();
+    pairs(texts, words, |text, word| {
+        let (text, word) = (text.to_lowercase(), bare(&word.to_lowercase()));
+        text.split(|c: char| !(c.is_alphanumeric() || c == '\'')).any(|own| bare(own) == word)
+    })
+}
+
+/// For each text whether it is a list, of parts between commas, that has a part: alone, or as its first or last words.
+fn has_item(texts: &dyn Datum, items: &dyn Datum) -> ArrayRef {
+    pairs(texts, items, |text, item| {
+        text.split(',').map(str::trim).any(|own| {
+            let rest = own.strip_prefix(item).map(|rest| rest.starts_with(' '));
+            own == item || rest == Some(true) || own.strip_suffix(item).is_some_and(|rest| rest.ends_with(' '))
+        })
+    })
+}
+
+/// What holds of pairs of texts; null where one of them is.
+fn pairs(left: &dyn Datum, right: &dyn Datum, holds: impl Fn(&str, &str) -> bool) -> ArrayRef {
+    let ((left, one_left), (right, one_right)) = (left.get(), right.get());
+    let (left, right) = (left.as_string_view(), right.as_string_view());
+    let count = if one_left { right.len() } else { left.len() };
+    let truth = |i: usize| {
+        let (a, b) = (if one_left { 0 } else { i }, if one_right { 0 } else { i });
+        (left.is_valid(a) && right.is_valid(b)).then(|| holds(left.value(a), right.value(b)))
+    };
+    Arc::new((0..count).map(truth).collect::<BooleanArray>())
 }
 
 /// A pattern for Arrow's kernels, where `\` escapes; in SQL nothing does, unless `escape` says so.

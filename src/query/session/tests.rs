@@ -57,8 +57,8 @@ fn columns_of_results_and_of_the_table_go_together() {
     let two = Limits { top: 2, ..Limits::default() };
     let questions = [&["charmander"], &["squirtle"]].map(|arguments| Question::of(arguments).expect("a question"));
     let groups = session.ask_all(&questions, &two, &Heard::default()).expect("answers");
-    let columns = session.cells(&["rank".into(), "type1".into()], &groups).expect("columns");
+    let columns = session.cells(&["rank".into(), "type1".into()], None, &groups).expect("columns");
     assert_eq!((columns.names.len(), columns.table.num_columns(), columns.table.num_rows()), (2, 1, 4));
-    assert_eq!(session.cells(&["score".into()], &groups).expect("columns").table.num_rows(), 4);
-    assert!(session.cells(&["nothing".into()], &groups).is_err());
+    assert_eq!(session.cells(&["score".into()], None, &groups).expect("columns").table.num_rows(), 4);
+    assert!(session.cells(&["nothing".into()], None, &groups).is_err());
 }
