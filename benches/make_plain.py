@@ -4,7 +4,7 @@
     python make_plain.py --data FOLDER_WITH_POKEAPI --out plain_queries.csv
 
 FOLDER_WITH_POKEAPI holds PokéAPI's CSV tables (pokemon_species.csv, pokemon.csv, type_efficacy.csv, ...), or a folder
-`pokeapi` that does. Standard library only (no pandas needed). The output has the columns `query,style,language,accepted`;
+`pokeapi` that does. Needs nothing but Python. The output has the columns `query,style,language,accepted`;
 `accepted` holds identifiers joined by `|`: PokéAPI's species identifier for species (`giratina`, also where the default
 form has a longer identifier, `giratina-altered`), its pokemon identifier for forms (`charizard-mega-x`).
 

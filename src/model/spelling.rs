@@ -27,8 +27,7 @@ fn is_plain(word: &str) -> bool {
     word.len() >= 3 && word.bytes().all(|b| b.is_ascii_lowercase())
 }
 
-/// The word of a vocabulary of (word, rank) that an unknown lower-case word is nearest to: among equals the one that it is a
-/// plural of, then one of which a letter was left out, then one of which letters were swapped or doubled, then the lowest rank.
+/// The word of a vocabulary of (word, rank) that an unknown lower-case word is nearest to; the lowest rank among equals.
 /// Only words of three letters or more from a to z count, on both sides. The first letter must be right, which nearly
 /// every misspelling has: it keeps rare words from becoming others.
 pub(super) fn nearest<'a>(word: &str, vocabulary: impl Iterator<Item = (&'a str, i32)>) -> Known<'a> {
@@ -41,7 +40,7 @@ pub(super) fn nearest<'a>(word: &str, vocabulary: impl Iterator<Item = (&'a str,
         .filter(|(known, _)| is_plain(known))
         .map(|(known, rank)| {
             let is_plural = word.strip_suffix('s') == Some(known);
-            (strsim::osa_distance(word, known), !is_plural, oddity(word, known), rank, known)
+            (strsim::osa_distance(word, known), !is_plural, rank, known)
         })
         .min()
         .filter(|(distance, ..)| *distance <= slips)
@@ -57,6 +56,8 @@ pub fn among_english<'a>(word: &str, known: Known<'a>, beside: bool) -> Known<'a
         Known::Slips(_, meant) if is_variant(word, meant) => known,
         Known::Slips(1, meant) if beside && oddity(word, meant) <= 1 && english::is_rare(word) => known,
         Known::Slips(..) | Known::No if english::has(word) => Known::Whole,
+        // A short word alone in which one letter is quite another may be anything.
+        Known::Slips(1, meant) if !beside && word.len() <= 4 && oddity(word, meant) == 2 => Known::No,
         Known::Slips(slips, _) if slips > 1 && english::has_within(word, slips - 1) => Known::No,
         known => known,
     }
@@ -125,16 +126,16 @@ mod tests {
 
     #[test]
     fn words_of_english_are_no_slips() {
-        let words = ["flinch", "pie", "hand", "strong", "hound", "spanner", "stallion"];
+        let words = ["flinch", "pie", "hand", "strong", "spanner", "stallion"];
         let look_up = |word: &str| among_english(word, nearest(word, words.into_iter().zip(0..)), false);
         for word in ["finch", "pier", "sarong", "hind"] {
             assert_eq!(look_up(word), Known::Whole, "{word}");
         }
         let beside = |word: &str| among_english(word, nearest(word, ["whale", "skull"].into_iter().zip(0..)), true);
         assert_eq!((beside("wale"), beside("scull")), (Known::Slips(1, "whale"), Known::Slips(1, "skull")));
-        assert_eq!(look_up("hounds"), Known::Slips(1, "hound"), "a plural is no word of its own");
+        assert_eq!(look_up("spanners"), Known::Slips(1, "spanner"), "a plural is no word of its own");
         assert_eq!(look_up("scallionn"), Known::No, "nearer to a scallion than to a stallion");
-        assert_eq!(look_up("hund"), Known::Slips(1, "hound"), "a letter is left out sooner than typed for another");
+        assert_eq!(look_up("hund"), Known::No, "it may be anything");
         assert_eq!(look_up("strogn"), Known::Slips(1, "strong"));
     }
 

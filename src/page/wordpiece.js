@@ -32,14 +32,6 @@
     return all.filter((word) => word !== "");
   }
 
-  /** How odd a slip is: letters are left out more often than swapped or doubled, and those more often than typed for others. */
-  function oddity(word, known) {
-    const letters = (text) => [...text].sort().join("");
-    if (word.length !== known.length) return word.length < known.length ? 0 : 1;
-    const alike = letters(word) === letters(known) || word.replaceAll("c", "k") === known.replaceAll("c", "k");
-    return alike ? 1 : 2;
-  }
-
   class WordPiece {
     /** @param {string} vocabulary a piece a line @param {number} most ids of one text */
     constructor(vocabulary, most) {
@@ -101,11 +93,9 @@
         const count = slips(word, known);
         if (count > most) continue;
         const isPlural = word === `${known}s`;
-        const odd = oddity(word, known);
-        const order =
-          best === null ? -1 : count - best.slips || best.isPlural - isPlural || odd - best.odd || rank - best.rank;
+        const order = best === null ? -1 : count - best.slips || best.isPlural - isPlural || rank - best.rank;
         if (order < 0 || (order === 0 && byCharacters(known, best.meant) < 0)) {
-          best = { slips: count, isPlural, odd, rank, meant: known };
+          best = { slips: count, isPlural, rank, meant: known };
         }
       }
       return best === null ? none : { slips: best.slips, meant: best.meant };

@@ -11,6 +11,8 @@ use super::vectors::{Lengths, Resolved, Space, resolve};
 use super::{Asked, Options, Question};
 use crate::failure::Failure;
 use crate::index::{Hit, Index, QueryVector, Search};
+use crate::model::Model;
+use crate::page::WEAK_ROWS;
 use crate::progress::Progress;
 use crate::words::rows as counted;
 
@@ -74,12 +76,25 @@ impl Indexed {
         if let Some(unfit) = found.unfit.message() {
             progress.warn(&format!("{}: {unfit}", index.name()));
         }
-        if found.hits.iter().all(Vec::is_empty) {
+        let mut hits = found.hits;
+        let own = made_by == Some(Model::builtin().id().to_string().as_str());
+        for ((_, resolved), hits) in ready.iter().zip(&mut hits) {
+            if resolved.is_nothing {
+                hits.clear();
+            }
+            let best = hits.first().map_or(1.0, |hit| hit.score);
+            if own && resolved.is_words && limits.offset == 0 && best < WEAK_ROWS {
+                progress.warn(&format!(
+                    "nothing is much like this: the best score is {best:.2}, and words without sense get {WEAK_ROWS}"
+                ));
+            }
+        }
+        if hits.iter().all(Vec::is_empty) && !ready.iter().any(|(_, resolved)| resolved.is_nothing) {
             let which = if filter.is_some() { "no other row for which the condition holds" } else { "no other row" };
             let of = index.rows()?.map(|count| format!(" (of {})", counted(count))).unwrap_or_default();
             progress.warn(&format!("{}: has {which}{of}", index.name()));
         }
-        let groups = ready.iter().zip(found.hits).map(|((asked, resolved), mut hits)| {
+        let groups = ready.iter().zip(hits).map(|((asked, resolved), mut hits)| {
             if limits.explain {
                 hits.iter_mut().for_each(|hit| hit.parts = resolved.parts(&hit.vector));
             }

@@ -8,7 +8,7 @@ use arrow_buffer::BooleanBuffer;
 use super::limits::Limits;
 use super::results::Group;
 use super::towers::{Lazy, Towers};
-use super::vectors::{Lengths, Space, known_words, read, stored_rows};
+use super::vectors::{Heard, Lengths, Space, known_words, read, stored_rows};
 use super::{Asked, Forms, Options, Question};
 use crate::failure::Failure;
 use crate::filter::Filter;
@@ -302,7 +302,10 @@ impl BuiltIn {
                     let vector = tower.embed(&text)?;
                     Part::Text(text, vector)
                 }
-                other => Part::Vector(space.vector(other, stored, without, question.literal, progress)?),
+                other => {
+                    let mut heard = Heard { without, unknown: &mut 0, literal: question.literal };
+                    Part::Vector(space.vector(other, stored, &mut heard, progress)?)
+                }
             };
             parts.push((weighted.weight, part));
         }

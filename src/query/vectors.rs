@@ -23,6 +23,10 @@ pub(super) struct Resolved {
     parts: Vec<(f32, Vec<f32>)>,
     sum: Vec<f32>,
     without: Vec<u32>,
+    /// Whether it is words alone.
+    pub(super) is_words: bool,
+    /// Whether nothing in it is known, so that nothing is found.
+    pub(super) is_nothing: bool,
 }
 
 impl Resolved {
@@ -62,6 +66,16 @@ impl Lengths {
     }
 }
 
+/// What is noticed while the terms of a question become vectors.
+pub(super) struct Heard<'a> {
+    /// Rows that are not to be found again.
+    pub(super) without: &'a mut Vec<u32>,
+    /// How many terms are words of which nothing is known.
+    pub(super) unknown: &'a mut usize,
+    /// Whether words are taken as they are.
+    pub(super) literal: bool,
+}
+
 /// Looks up stored rows.
 type Lookup<'a> = dyn Fn(&[&Term]) -> Result<Vec<Stored>, Failure> + 'a;
 
@@ -96,9 +110,14 @@ pub(super) fn resolve(
         if let Some(vector) = &question.vector {
             parts.push((1.0, space.brought(question, vector)?));
         }
+        let mut unknown = 0;
         for Weighted { weight, term } in &question.terms {
-            parts.push((*weight, space.vector(term, &stored, &mut without, question.literal, progress)?));
+            let mut heard = Heard { without: &mut without, unknown: &mut unknown, literal: question.literal };
+            parts.push((*weight, space.vector(term, &stored, &mut heard, progress)?));
         }
+        let is_words = question.terms.iter().all(|weighted| matches!(weighted.term, Term::Text(_)));
+        let (is_words, is_nothing) =
+            (is_words && question.vector.is_none(), unknown > 0 && unknown == question.terms.len());
         let mut sum = vec![0.0f32; parts.iter().map(|(_, vector)| vector.len()).max().unwrap_or(0)];
         for (weight, vector) in &parts {
             sum.iter_mut().zip(vector).for_each(|(sum, x)| *sum += weight * x);
@@ -115,7 +134,7 @@ pub(super) fn resolve(
         parts.iter_mut().for_each(|(weight, _)| *weight /= length);
         without.sort_unstable();
         without.dedup();
-        Ok(Resolved { parts, sum, without })
+        Ok(Resolved { parts, sum, without, is_words, is_nothing })
     });
     resolved.collect()
 }
@@ -187,24 +206,31 @@ impl Space<'_> {
         &self,
         term: &Term,
         stored: &HashMap<String, Stored>,
-        without: &mut Vec<u32>,
-        literal: bool,
+        heard: &mut Heard,
         progress: &dyn Progress,
     ) -> Result<Vec<f32>, Failure> {
         match term {
             Term::Text(text) => {
                 let tower = self.towers().text()?;
                 let beside = text.contains(char::is_whitespace);
-                let look_up = |word: &str| match literal {
+                let look_up = |word: &str| match heard.literal {
                     true => tower.look_up(word),
                     false => among_english(word, tower.look_up(word), beside),
                 };
-                Ok(tower.embed(&read(text, look_up, progress))?)
+                let mut text = read(text, look_up, progress);
+                if tower.knows_words() && !heard.literal {
+                    let is_known = |word: &str| tower.look_up(word) == Known::Whole;
+                    match known_words(&text, &is_known, progress) {
+                        Some(known) => text = known,
+                        None => *heard.unknown += 1,
+                    }
+                }
+                Ok(tower.embed(&text)?)
             }
             Term::Image(path) => self.image(path),
             Term::Id(_) | Term::Key(_) => {
                 let stored = &stored[&term.to_string()];
-                without.extend(&stored.rows);
+                heard.without.extend(&stored.rows);
                 Ok(stored.vector.clone())
             }
             Term::Vector(path) => {

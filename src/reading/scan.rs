@@ -253,6 +253,11 @@ fn generation(words: &[&str]) -> Option<Found> {
     }
     let region =
         lexicon::REGIONS.into_iter().find(|region| region == &words[0]).or_else(|| Table::Adjective.find(words[0]))?;
+    // "alolan ice types" are the forms, "ice types from alola" the species.
+    let is_adjective = ["alola", "galar", "hisui", "paldea"].contains(&region) && Table::Adjective.has(words[0]);
+    if is_adjective && words.get(1).is_some_and(|word| lexicon::type_named(word).is_some()) {
+        return Some((1, Kind::Forms(regional(region)), Weight::Strong));
+    }
     let forms = ["form", "forms", "variant", "variants", "version", "versions"];
     if words.get(1).is_some_and(|word| forms.contains(word)) || words.get(1) == Some(&"regional") {
         let more = usize::from(words.get(2).is_some_and(|word| forms.contains(word)));
@@ -388,7 +393,9 @@ fn small(words: &[&str]) -> Option<Found> {
         "pokemon" | "pokemons" | "mon" | "mons" | "pkmn" | "pokedex" | "dex" | "species" => (1, Kind::Pokemon),
         // "every gen", "any type", "by height", "(attack stat)"
         "gen" | "gens" | "type" | "types" => (1, Kind::Filler),
-        "by" if Table::Stat.has(next) => (2, Kind::Filler),
+        "by" if longest(&words[1..], 3, Table::Stat).is_some() => {
+            (1 + longest(&words[1..], 3, Table::Stat).map_or(0, |(length, _)| length), Kind::Filler)
+        }
         word if Table::Stat.has(word) && ["stat", "stats"].contains(&next) => (2, Kind::Filler),
         "shiny" | "shinies" => (1, Kind::Shiny),
         word if Table::FormWord.has(word) => (1, Kind::FormWord { many: word.ends_with('s') }),

@@ -88,7 +88,7 @@ fn rows_can_be_listed_and_ordered_without_words() {
     let dir = Workdir::new();
     assert_eq!(names(&dir, &["--sort", "height_m:desc", "-n", "2"]), ["Eternatus", "Wailord"]);
     let babies = names(&dir, &["--where", "is_baby", "--sort", "weight_kg", "-n", "50"]);
-    assert_eq!(babies.len(), 18, "{babies:?}");
+    assert_eq!(babies.len(), 19, "{babies:?}");
     // Of what words find, the best are ordered.
     let dragons =
         dir.pokedex_args(&["query", "dragon", "--sort", "speed:desc", "-n", "5", "--columns", "speed"]).ok().text();
@@ -106,6 +106,17 @@ fn an_index_of_ones_own_is_listed_and_ordered_too() {
     assert_eq!(text, "label\tspeed\nVenusaur\t80\nCharmander\t65\nIvysaur\t60\nBulbasaur\t45\n");
     let text = dir.shell("pokedex query --index t.parquet --where 'speed < 61' --columns label").ok().text();
     assert_eq!(text, "label\nBulbasaur\nIvysaur\n");
+}
+
+#[test]
+fn an_index_of_ones_own_finds_nothing_for_words_that_nobody_knows() {
+    let dir = Workdir::new();
+    dir.shell("pokedex export pokedex: --where 'id < 5' -o t.parquet").ok();
+    let done = dir.pokedex("query zxqvkj --index t.parquet").ok();
+    assert_eq!(done.text().lines().count(), 1);
+    assert!(done.stderr.contains("nothing of this is known"), "{}", done.stderr);
+    let done = dir.pokedex("query zxqvkj --index t.parquet --literal").ok();
+    assert_eq!(done.text().lines().count(), 5);
 }
 
 #[test]
