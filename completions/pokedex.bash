@@ -923,7 +923,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__query)
-            opts="-n -o -0 -q -v -h --index --top --id --queries --model --engine --vector-column --where --offset --min-score --diverse --explain --exact --search-k --beam --dim --metric --columns --format --output --null --preview --open --quiet --verbose --help"
+            opts="-n -o -0 -q -v -h --index --top --id --literal --queries --model --engine --vector-column --where --sort --forms --offset --min-score --diverse --explain --exact --search-k --beam --dim --metric --columns --lang --format --output --null --preview --open --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -965,6 +965,10 @@ _pokedex() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --sort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --offset)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -994,6 +998,10 @@ _pokedex() {
                     return 0
                     ;;
                 --columns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lang)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

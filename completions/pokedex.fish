@@ -222,7 +222,7 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand index; and __fish_seen_s
 complete -c pokedex -n "__fish_pokedex_using_subcommand index; and __fish_seen_subcommand_from info" -s h -l help -d 'Print help'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l index -d 'The table to search, or a folder with one [default: the built-in Pokédex, pokedex:]; - for standard input' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s n -l top -d 'How many rows to show' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l id -d 'Search by the stored rows of this class, as the term id:N' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l id -d 'Search by the stored rows of this class, as the term id:N; a species\' name is its number' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l queries -d 'Many queries: one a line (- for standard input), or a table or .npy of vectors' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l model -d 'The model that embeds the query [default: the one that made the index]' -r -a '(pokedex model list 2>/dev/null | sed 1d | cut -f1)'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l engine -d 'What runs the model of an index; the built-in one always runs in rten [default: auto]' -r -f -a "auto\t'ONNX Runtime for many inputs where it is installed, else rten'
@@ -230,6 +230,7 @@ rten\t'The engine in the binary'
 ort\t'ONNX Runtime, a shared library that must be installed'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l vector-column -d 'The column that holds the vectors' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l where -d 'Find only rows for which this holds: SQL over the columns of the table' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l sort -d 'Order by a column; of what words find the best --top are ordered, without words all rows' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l offset -d 'Leave out the first N of the result' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l min-score -d 'Leave out rows with a lower score' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l diverse -d 'Avoid rows that are much like those before them; 0 not at all, 1 whatever their score [default without a value: 0.5]' -r
@@ -241,6 +242,7 @@ euclidean\t'The distance'
 manhattan\t'The sum of the differences'
 dot\t'The greatest inner product'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l columns -d 'Show only these columns, in this order: rank, score, query, parts and those of the table; names separated by commas' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l lang -d 'Show the names of species in this language, too, as `name`: de, en, es, fr, it, ja, ja-latn, ko, zh-hans, zh-hant' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l format -d 'How to show the result [default: what the file\'s name says, else an aligned table on a terminal, else tsv]' -r -f -a "table\t'Aligned columns, for people'
 tsv\t'Tab-separated, with a header'
 csv\t''
@@ -254,6 +256,8 @@ kitty\t''
 iterm2\t''
 sixel\t''
 blocks\t'Half blocks, in 24-bit colours if COLORTERM says so, else in 256'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l literal -d 'Take words as they are: "gen 7 ghost" is no condition then, and "Glurak" no name'
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l forms -d 'Search other forms of species, too: Megas, those of regions, Gigantamax'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l explain -d 'Show what each term adds to the score'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l exact -d 'Leave trees and graphs aside: every row is compared'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s 0 -l null -d 'Paths end with NUL bytes, for xargs -0'
