@@ -124,32 +124,46 @@ pub fn written(folded: &str) -> impl Iterator<Item = (Meaning, bool)> + use<> {
 }
 
 /// The names of species and forms that a folded text in Latin letters is nearest to, at most so many slips away: the keys, the
-/// number of slips, and whether English writes one of them so. Names of fewer than four letters are nobody's slip.
+/// number of slips, and whether English writes one of them so. Names of fewer than four letters are nobody's slip; of those as
+/// many slips away the ones count of which a letter was left out, rather than swapped or doubled, or typed for another.
 pub fn nearly(folded: &str, slips: usize) -> Option<(Vec<&'static str>, usize, bool)> {
-    let mut best: Option<(Vec<&'static str>, usize, bool)> = None;
+    let mut letters: Vec<u8> = folded.bytes().collect();
+    letters.sort_unstable();
+    let oddity = |name: &str| match folded.len().cmp(&name.len()) {
+        std::cmp::Ordering::Less => 0,
+        std::cmp::Ordering::Greater => 1,
+        std::cmp::Ordering::Equal => {
+            let mut own: Vec<u8> = name.bytes().collect();
+            own.sort_unstable();
+            if own == letters { 1 } else { 2 }
+        }
+    };
+    let mut best: Option<(Vec<&'static str>, (usize, u8), bool)> = None;
     for line in WRITTEN.lines().map(Line::of) {
         let comparable =
             line.folded.is_ascii() && line.folded.len() >= 4 && line.folded.len().abs_diff(folded.len()) <= slips;
         let Meaning::Name(key) = Meaning::of(line.meaning) else { continue };
+        let most = best.as_ref().map_or((slips, u8::MAX), |(_, most, _)| *most);
         if !comparable {
             continue;
         }
-        let most = best.as_ref().map_or(slips, |(_, most, _)| *most);
         let distance = strsim::osa_distance(folded, line.folded);
-        if distance > most {
+        if distance > most.0 {
             continue;
         }
+        let cost = (distance, oddity(line.folded));
         match &mut best {
-            Some((keys, most, english)) if *most == distance => {
+            Some((keys, most, english)) if *most == cost => {
                 if !keys.contains(&key) {
                     keys.push(key);
                 }
                 *english |= line.is_english();
             }
-            _ => best = Some((vec![key], distance, line.is_english())),
+            _ if cost < most => best = Some((vec![key], cost, line.is_english())),
+            _ => {}
         }
     }
-    best
+    best.map(|(keys, (distance, _), english)| (keys, distance, english))
 }
 
 /// The name of a species or form in a language, by its key.

@@ -94,7 +94,7 @@ fn rows_can_be_listed_and_ordered_without_words() {
         dir.pokedex_args(&["query", "dragon", "--sort", "speed:desc", "-n", "5", "--columns", "speed"]).ok().text();
     let speeds: Vec<i32> = dragons.lines().skip(1).map(|line| line.parse().expect("a number")).collect();
     assert!(speeds.is_sorted_by(|a, b| a >= b), "{speeds:?}");
-    dir.pokedex_args(&["query", "dragon", "--sort", "nothing"]).failed(2);
+    dir.pokedex_args(&["query", "dragon", "--sort", "nothing"]).failed(1);
     dir.pokedex_args(&["query", "dragon", "--sort", ":desc"]).failed(2);
 }
 
