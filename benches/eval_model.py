@@ -83,13 +83,13 @@ class Program:
             file.flush()
             asked = ["query", "--queries", file.name, "--top", top, "--format", "jsonl"]
             lines = self.run(*asked, *self.model, *(where or self.species)).splitlines()
-        groups = []
+        found = {}
         for hit in map(json.loads, lines):
             if hit["rank"] == 1:
-                groups.append([])
-            groups[-1].append(hit)
-        assert len(groups) == len(queries), (len(groups), len(queries))
-        return groups
+                found[hit["query"]] = []
+            found[hit["query"]].append(hit)
+        # Of a query of which nothing is known nothing is found.
+        return [found.get(query.strip(), []) for query in queries]
 
     def index(self, folder, out):
         """Make an index of a folder's pictures."""
@@ -223,7 +223,7 @@ def words_and_names(program, data, report):
     names = [line.split(",", 1)[1] for line in listed]
     rng = random.Random(0)
     for title, asked in [("names, exact", names), ("names, one typo", [typo(n, rng) for n in names])]:
-        first = [hits[0]["id"] for hits in program.ask(asked, 1)]
+        first = [hits[0]["id"] if hits else None for hits in program.ask(asked, 1)]
         report.add(title, len(names), {"top-1": sum(f == i for i, f in enumerate(first, 1)) / len(names)}, {})
 
 
