@@ -34,6 +34,7 @@
 //!   wrong and what to do about it; who watches; what was passed over; panics of other people's code, turned into errors; names
 //!   of files that stay apart on every file system; the 1025 names; products of matrices; figures of predictions; the files of
 //!   the page
+//! - [`sorted`]: texts of sorted lines, searched without being read
 
 #![warn(missing_docs, unreachable_pub, unnameable_types)]
 #![allow(rustdoc::private_intra_doc_links, reason = "the map names what is private, too")]
@@ -70,6 +71,7 @@ pub mod reading;
 pub mod runs;
 pub mod scan;
 pub mod serve;
+mod sorted;
 pub mod species;
 pub mod split;
 pub mod stage;

@@ -23,6 +23,7 @@ use crate::index::Order;
 use crate::model::Known;
 use conditions::holds_for_some;
 use forms::{forms_named, forms_of};
+pub(crate) use items::keys_are;
 use items::{Item, Kind, Weight};
 use lexicon::Table;
 use lore::Lore;
@@ -162,11 +163,11 @@ fn settle(rest: &[&Item], mut reading: Reading, tokens: &[Token]) -> Option<Read
     let sorted_by_looks = order.is_some() && names.is_empty() && !free.is_empty() && free.iter().all(pictured);
     // Of forms their species' names are known, and the words for the form.
     let several = forms_named(rest).len() > 1 || has(|kind| matches!(kind, Kind::FormWord { .. } | Kind::Forms(_)));
-    let asked_forms: Vec<i32> = names.iter().flat_map(|item| ids_of(&item.kind)).collect();
+    let species: Vec<i32> = names.iter().flat_map(|item| ids_of(&item.kind)).collect();
     if several
         && !is_family
         && !names.is_empty()
-        && let Some(reading) = forms_of(rest, &asked_forms, tokens)
+        && let Some(reading) = forms_of(rest, &species, tokens)
     {
         return Some(reading);
     }
@@ -183,7 +184,6 @@ fn settle(rest: &[&Item], mut reading: Reading, tokens: &[Token]) -> Option<Read
     if !is_asked || !(free.is_empty() || is_strong || sorted_by_looks) {
         return translated(rest, tokens);
     }
-    let species: Vec<i32> = names.iter().flat_map(|item| ids_of(&item.kind)).collect();
     if !is_family && !species.is_empty() {
         return forms_of(rest, &species, tokens).or_else(|| translated(rest, tokens));
     }

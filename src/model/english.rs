@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use crate::sorted;
+
 /// The words, sorted, one a line, rare ones with a question mark. Read when a word is first asked for that the model does not know.
 static WORDS: LazyLock<String> = LazyLock::new(|| {
     let words = zstd::decode_all(include_bytes!("../../assets/english.txt.zst").as_slice());
@@ -20,20 +22,8 @@ pub(super) fn is_rare(word: &str) -> bool {
 
 /// Whether a word is rare, where it is one.
 fn find(word: &str) -> Option<bool> {
-    let words = WORDS.as_str();
-    let (mut low, mut high) = (0, words.len());
-    while low < high {
-        let middle = low.midpoint(high);
-        let start = words[..middle].rfind('\n').map_or(0, |end| end + 1);
-        let end = words[start..].find('\n').map_or(words.len(), |length| start + length);
-        let line = &words[start..end];
-        match line.trim_end_matches('?').cmp(word) {
-            std::cmp::Ordering::Equal => return Some(line.ends_with('?')),
-            std::cmp::Ordering::Less => low = end + 1,
-            std::cmp::Ordering::Greater => high = start,
-        }
-    }
-    None
+    let line = sorted::from_line(&WORDS, |line| line.trim_end_matches('?') < word).lines().next()?;
+    (line.trim_end_matches('?') == word).then(|| line.ends_with('?'))
 }
 
 /// Whether one is so many slips away, or fewer, and begins alike.

@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use super::limits::Limits;
 use super::results::Group;
 use super::towers::{Lazy, Towers};
-use super::vectors::{Lengths, Resolved, Space, resolve};
+use super::vectors::{Lengths, Resolved, Space, resolve, say_weak};
 use super::{Asked, Options, Question};
 use crate::failure::Failure;
 use crate::index::{Hit, Index, QueryVector, Search};
@@ -84,9 +84,7 @@ impl Indexed {
             }
             let best = hits.first().map_or(1.0, |hit| hit.score);
             if own && resolved.is_words && limits.offset == 0 && best < WEAK_ROWS {
-                progress.warn(&format!(
-                    "nothing is much like this: the best score is {best:.2}, and words without sense get {WEAK_ROWS}"
-                ));
+                say_weak(best, WEAK_ROWS, progress);
             }
         }
         if hits.iter().all(Vec::is_empty) && !ready.iter().any(|(_, resolved)| resolved.is_nothing) {

@@ -8,12 +8,12 @@ use arrow_buffer::BooleanBuffer;
 use super::limits::Limits;
 use super::results::Group;
 use super::towers::{Lazy, Towers};
-use super::vectors::{Heard, Lengths, Space, known_words, read, stored_rows};
+use super::vectors::{Heard, Lengths, Space, known_words, looked_up, read, say_weak, stored_rows};
 use super::{Asked, Forms, Options, Question};
 use crate::failure::Failure;
 use crate::filter::Filter;
 use crate::index::{Among, Error, Order, Part, Pokedex, Stored, Term, Weighted};
-use crate::model::{Known, Model, TextTower, among_english};
+use crate::model::{Known, Model, among_english};
 use crate::page::WEAK_SPECIES;
 use crate::progress::Progress;
 use crate::reading::{self, Reading};
@@ -181,7 +181,7 @@ impl BuiltIn {
         let condition = reading.and_then(Reading::condition).map(|text| Filter::parse(&text)).transpose()?;
         let mut only = Self::passing(condition.as_ref(), forms, progress)?;
         if forms && !all {
-            let wanted = Pokedex::passing(&Filter::parse(&one_of(named))?, true)?;
+            let wanted = Pokedex::passing(&Filter::parse(&reading::keys_are(named))?, true)?;
             let own =
                 BooleanBuffer::collect_bool(wanted.len(), |row| row < species::COUNT as usize || wanted.value(row));
             only = Some(only.map_or(own.clone(), |only| &only & &own));
@@ -248,10 +248,7 @@ impl BuiltIn {
         let mut hits = self.rows(sought.forms)?.search(&sought.parts, &among, limits.pool(), &look_up);
         if let Some(best) = hits.first().filter(|hit| sought.is_words && hit.score < WEAK_SPECIES && limits.offset == 0)
         {
-            let best = best.score;
-            progress.warn(&format!(
-                "nothing is much like this: the best score is {best:.2}, and words without sense get {WEAK_SPECIES}"
-            ));
+            say_weak(best.score, WEAK_SPECIES, progress);
         }
         if let Some(places) = &places {
             hits.sort_by_key(|hit| places[hit.row as usize]);
@@ -318,19 +315,6 @@ impl BuiltIn {
             false => Ok(parts),
         }
     }
-}
-
-/// What is known of a word: in plain words those of English are no slips.
-fn looked_up<'a>(tower: &'a TextTower, word: &str, beside: bool, literal: bool) -> Known<'a> {
-    match literal {
-        true => tower.look_up(word),
-        false => among_english(word, tower.look_up(word), beside),
-    }
-}
-
-/// A condition that holds for rows of these keys.
-fn one_of(keys: &[&str]) -> String {
-    format!("key in ({})", keys.iter().map(|key| format!("'{key}'")).collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::towers::Towers;
 use crate::failure::Failure;
 use crate::index::{Error, QueryVector, Stored, Term, VectorFile, Weighted};
 use crate::matrix::dot;
-use crate::model::{Known, among_english, correct, is_english, normalise};
+use crate::model::{Known, TextTower, among_english, correct, is_english, normalise};
 use crate::notes;
 use crate::progress::Progress;
 use crate::species::fold;
@@ -148,6 +148,20 @@ pub(super) fn read<'a>(text: &str, look_up: impl Fn(&str) -> Known<'a>, progress
     text
 }
 
+/// What is known of a word: in plain words those of English are no slips.
+pub(super) fn looked_up<'a>(tower: &'a TextTower, word: &str, beside: bool, literal: bool) -> Known<'a> {
+    match literal {
+        true => tower.look_up(word),
+        false => among_english(word, tower.look_up(word), beside),
+    }
+}
+
+/// Says that the best score is one that words without sense get, too.
+pub(super) fn say_weak(best: f32, least: f32, progress: &dyn Progress) {
+    progress
+        .warn(&format!("nothing is much like this: the best score is {best:.2}, and words without sense get {least}"));
+}
+
 /// A text without words of which nothing is known and that are not English, all of which are named; nothing where no word
 /// is known, which is said.
 pub(super) fn known_words(text: &str, is_known: &dyn Fn(&str) -> bool, progress: &dyn Progress) -> Option<String> {
@@ -213,10 +227,7 @@ impl Space<'_> {
             Term::Text(text) => {
                 let tower = self.towers().text()?;
                 let beside = text.contains(char::is_whitespace);
-                let look_up = |word: &str| match heard.literal {
-                    true => tower.look_up(word),
-                    false => among_english(word, tower.look_up(word), beside),
-                };
+                let look_up = |word: &str| looked_up(tower, word, beside, heard.literal);
                 let mut text = read(text, look_up, progress);
                 if tower.knows_words() && !heard.literal {
                     let is_known = |word: &str| tower.look_up(word) == Known::Whole;

@@ -1,7 +1,7 @@
 //! From the parts of a text to conditions in SQL: what `not`, `or` and `and` make of them.
 
 use super::Reading;
-use super::items::{Item, Kind};
+use super::items::{Item, Kind, region_in};
 use super::lexicon::STARTER;
 use super::lore::Lore;
 use crate::filter::Filter;
@@ -133,7 +133,7 @@ pub(super) fn type_is(name: &str) -> String {
 }
 
 /// Two types are asked for at once where a species has both, and else one of them.
-pub(super) fn types_are(types: &[&str], either: bool) -> String {
+fn types_are(types: &[&str], either: bool) -> String {
     let each: Vec<String> = types.iter().map(|name| type_is(name)).collect();
     match types {
         [_] => each.concat(),
@@ -144,8 +144,7 @@ pub(super) fn types_are(types: &[&str], either: bool) -> String {
 
 /// A condition on where forms are from, as one on their species: a Mega of Kanto came with Kalos.
 fn of_species(condition: &str) -> String {
-    let region = condition.strip_prefix("region = '").and_then(|rest| rest.strip_suffix('\''));
-    let ids = region.map(|region| Lore::get().ids_of_region(region)).unwrap_or_default();
+    let ids = region_in(condition).map(|region| Lore::get().ids_of_region(region)).unwrap_or_default();
     match (ids.first(), ids.last()) {
         (Some(first), Some(last)) => format!("id between {first} and {last}"),
         _ => condition.into(),

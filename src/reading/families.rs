@@ -1,7 +1,7 @@
 //! Questions that name a species and ask for others: what it evolves into, what is like it, what is heavier.
 
 use super::Reading;
-use super::items::{Item, Kind, Weight};
+use super::items::{Item, Kind, Weight, keys_are, one_of_types};
 use super::lore::{Fact, Lore};
 use super::measures::plain;
 use crate::index::Order;
@@ -26,9 +26,7 @@ pub(super) fn read<'a>(items: &'a [Item], reading: &mut Reading) -> Option<Vec<&
         return None;
     }
     if let Some(at) = items.iter().position(|item| item.kind == Kind::Against).filter(|at| *at < name) {
-        let types: Vec<String> = fact.weak_to.split(", ").map(|name| format!("'{name}'")).collect();
-        let list = types.join(", ");
-        reading.conditions.push(format!("(type1 in ({list}) or type2 in ({list}))"));
+        reading.conditions.push(one_of_types(&fact.weak_to.split(", ").collect::<Vec<_>>()));
         return Some(without(items, |i, _| i == name || i == at));
     }
     let asked = relation(items, name)?;
@@ -42,7 +40,7 @@ pub(super) fn read<'a>(items: &'a [Item], reading: &mut Reading) -> Option<Vec<&
         Asked::All => format!("family = '{}'", fact.family),
         Asked::After if fact.stage == 1.0 && !stage => format!("family = '{}' and stage > 1", fact.family),
         Asked::After if stage => format!("family = '{}'", fact.family),
-        _ => format!("key in ({})", keys.iter().map(|key| format!("'{key}'")).collect::<Vec<_>>().join(", ")),
+        _ => keys_are(&keys),
     };
     // Of what does not evolve nothing comes.
     let nothing = keys.is_empty() && asked != Asked::All && !stage;

@@ -2,7 +2,7 @@
 
 use super::Reading;
 use super::conditions::{holds_for_some, type_is};
-use super::items::{Item, Kind, regional};
+use super::items::{Item, Kind, keys_are, region_in, regional};
 use super::lore::Lore;
 use super::tokens::Token;
 use crate::species::{Meaning, fold, written};
@@ -61,10 +61,7 @@ pub(super) fn forms_of(rest: &[&Item], species: &[i32], tokens: &[Token]) -> Opt
     let which = if species.len() == 1 { format!("id = {ids}") } else { format!("id in ({ids})") };
     let kind = rest.iter().find_map(|item| match &item.kind {
         Kind::Forms(condition) => Some(condition.clone()),
-        Kind::Condition(condition) => {
-            let region = condition.strip_prefix("region = '")?.strip_suffix('\'')?;
-            Some(regional(region))
-        }
+        Kind::Condition(condition) => region_in(condition).map(regional),
         _ => None,
     });
     if let Some(kind) = kind {
@@ -85,10 +82,6 @@ pub(super) fn forms_of(rest: &[&Item], species: &[i32], tokens: &[Token]) -> Opt
     }
     let all_known = rest.iter().all(|item| item.kind != Kind::Free);
     (many && all_known && named.is_empty()).then(|| reading(vec![which])).flatten()
-}
-
-fn keys_are(keys: &[&str]) -> String {
-    format!("key in ({})", keys.iter().map(|key| format!("'{key}'")).collect::<Vec<_>>().join(", "))
 }
 
 /// The other forms among the names.

@@ -93,6 +93,27 @@ pub(super) fn longest(words: &[&str], most: usize, table: Table) -> Option<(usiz
     })
 }
 
+/// That a row is one of these, by their keys.
+pub(crate) fn keys_are(keys: &[&str]) -> String {
+    format!("key in ({})", listed(keys))
+}
+
+/// That a row has one of these types.
+pub(super) fn one_of_types(types: &[&str]) -> String {
+    let list = listed(types);
+    format!("(type1 in ({list}) or type2 in ({list}))")
+}
+
+/// Texts as a list in SQL.
+fn listed(texts: &[&str]) -> String {
+    texts.iter().map(|text| format!("'{text}'")).collect::<Vec<_>>().join(", ")
+}
+
+/// The region that a condition asks for, where that is all it asks for.
+pub(super) fn region_in(condition: &str) -> Option<&str> {
+    condition.strip_prefix("region = '")?.strip_suffix('\'')
+}
+
 /// That a form is one of a region; Pikachu's cap of Alola is none.
 pub(super) fn regional(region: &str) -> String {
     let condition = format!("has_word(form, '{region}')");

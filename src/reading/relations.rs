@@ -1,6 +1,6 @@
 //! The type chart: weak to, resistant to, immune to, strong against.
 
-use super::items::{Found, Kind, Weight};
+use super::items::{Found, Kind, Weight, one_of_types};
 use super::lexicon::type_named;
 
 /// How types meet.
@@ -30,11 +30,10 @@ pub(super) fn recognise(words: &[&str]) -> Option<Found> {
     let only = words.starts_with(&["only", "weak"]);
     let (skipped, factor) = if only { (1, Factor::Any) } else { factor(words).unwrap_or((0, Factor::Any)) };
     let rest = words.get(skipped..).filter(|rest| !rest.is_empty())?;
-    let before = || with_type_before(rest);
     // Jackets are water resistant, too.
     let (found, weight) = match with_types_after(rest) {
         Some(found) => (found, Weight::Strong),
-        None => (before()?, Weight::Some),
+        None => (with_type_before(rest)?, Weight::Some),
     };
     let (length, relation, types, either) = found;
     let relation = if only { Relation::Only } else { relation };
@@ -70,9 +69,7 @@ fn condition(relation: Relation, factor: Factor, name: &str) -> String {
         (Relation::Immune, _) => format!("has_item(immune_to, '{name}')"),
         (Relation::Against, _) => {
             let strong = super::lore::STRONG_AGAINST.iter().find(|(own, _)| *own == name).map(|(_, types)| *types);
-            let types: Vec<String> = strong.unwrap_or_default().iter().map(|name| format!("'{name}'")).collect();
-            let list = types.join(", ");
-            format!("(type1 in ({list}) or type2 in ({list}))")
+            one_of_types(strong.unwrap_or_default())
         }
     }
 }

@@ -6,6 +6,8 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use crate::sorted;
+
 /// `folded TAB what it means TAB language=Name;language=Name`, sorted by bytes. Made by `training/facts.py`.
 static WRITTEN: &str = include_str!("../../assets/model/names.tsv");
 
@@ -107,18 +109,7 @@ impl Line {
 
 /// What a folded text means, as it is, and whether English writes it so; nothing where it is no name.
 pub fn written(folded: &str) -> impl Iterator<Item = (Meaning, bool)> + use<> {
-    // Lines are found by halving the text: the line that begins before a place is looked at.
-    let (mut low, mut high) = (0, WRITTEN.len());
-    while low < high {
-        let middle = WRITTEN.floor_char_boundary(low.midpoint(high));
-        let start = WRITTEN[..middle].rfind('\n').map_or(0, |end| end + 1);
-        let end = WRITTEN[start..].find('\n').map_or(WRITTEN.len(), |length| start + length + 1);
-        match Line::of(&WRITTEN[start..end]).folded < folded {
-            true => low = end,
-            false => high = start,
-        }
-    }
-    let lines = WRITTEN[low..].lines().map(Line::of);
+    let lines = sorted::from_line(WRITTEN, |line| Line::of(line).folded < folded).lines().map(Line::of);
     let wanted = folded.to_string();
     lines.take_while(move |line| line.folded == wanted).map(|line| (Meaning::of(line.meaning), line.is_english()))
 }
