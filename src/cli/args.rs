@@ -15,7 +15,7 @@ use crate::model::{Device, Engine};
 use crate::notes;
 use crate::output::ensure_parquet;
 use crate::stage::{self, Tally};
-use crate::table::{IdSource, Inputs, Provenance, StreamFormat, Writer};
+use crate::table::{IdSource, Inputs, Provenance, Shard, StreamFormat, Writer};
 use crate::words::printable;
 
 /// Where rows with images come from.
@@ -52,6 +52,21 @@ impl ImageInputs {
             nul_separated: self.null,
             ..Inputs::default()
         }
+    }
+}
+
+/// Which part of the rows a run is for.
+#[derive(Debug, Args)]
+pub(super) struct Part {
+    /// Only the rows of this shard, by a hash of their keys: `--shard 3/100` in the third of a hundred runs that share the input
+    #[arg(long, help_heading = "Input", value_name = "I/N")]
+    shard: Option<Shard>,
+}
+
+impl Part {
+    /// The inputs with only these rows.
+    pub(super) fn of(&self, inputs: Inputs) -> Inputs {
+        Inputs { shard: self.shard, ..inputs }
     }
 }
 

@@ -82,7 +82,7 @@ impl Images {
         }
         let path = self.path(i).ok_or("the row has neither an image nor a path")?;
         read_image(path).map(Cow::Owned).map_err(|e| {
-            if e.kind() == std::io::ErrorKind::NotFound {
+            if e.kind() == std::io::ErrorKind::NotFound && !path.contains("://") {
                 // A single one has vanished; where several are missing, the table may have moved.
                 notes::count("pictures that are not there", 1, Some(path), |count, named| match count {
                     1 => String::new(),
