@@ -15,11 +15,8 @@ a :class:`Table`; with ``output`` it writes the file that the command would writ
 
 from __future__ import annotations
 
-import json
 import os
-import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from collections.abc import Sequence
 
 from ._pokedex import (
     Classifier,
@@ -33,8 +30,12 @@ from ._pokedex import (
     run,
 )
 
+# What only some functions need they import themselves: `import pokedex` is to cost no more than the module.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import tempfile
+    from pathlib import Path
+    from typing import Any, Union
 
     from ._pokedex import ArrowStream
 
@@ -109,30 +110,24 @@ def train(table: Source, output: PathLike, **options: Option) -> Path:
     """Learn a head: from vectors to classes. Gives the path of the head."""
     with _Arguments(table) as arguments:
         _run("train", arguments, {**options, "output": output})
-    return Path(output)
+    return _path(output)
 
 
 def evaluate(predictions: Source, **options: Option) -> Any:
     """How good predictions are: what ``evaluate --format json`` prints."""
-    with _Arguments(predictions) as arguments, tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "evaluation.json")
-        _run("evaluate", arguments, {**options, "format": "json", "output": file})
-        return json.loads(file.read_text(encoding="utf-8"))
+    return _json("evaluate", predictions, options)
 
 
 def check(inputs: Source, **options: Option) -> Any:
     """What is wrong with a data set: what ``check --format json`` prints."""
-    with _Arguments(inputs) as arguments, tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "findings.json")
-        _run("check", arguments, {**options, "format": "json", "output": file})
-        return json.loads(file.read_text(encoding="utf-8"))
+    return _json("check", inputs, options)
 
 
 def export(table: Source, output: PathLike, **options: Option) -> Path:
     """Write a table in another format, or a data set for another program. Gives the path of it."""
     with _Arguments(table) as arguments:
         _run("export", arguments, {**options, "output": output})
-    return Path(output)
+    return _path(output)
 
 
 def query(*terms: Any, index: PathLike | None = None, **options: Any) -> Table:
@@ -158,13 +153,15 @@ class _Arguments:
     def __enter__(self) -> list[str]:
         if isinstance(self.source, (str, os.PathLike)):
             return [os.fspath(self.source)]
-        if isinstance(self.source, (list, tuple)):
+        if isinstance(self.source, Sequence):
             return [os.fspath(path) for path in self.source]
+        import tempfile
+
         table = Table.from_arrow(self.source)
         self.folder = tempfile.TemporaryDirectory()
-        file = Path(self.folder.name, "table.arrows")
+        file = os.path.join(self.folder.name, "table.arrows")
         table._spool(file)
-        return [str(file)]
+        return [file]
 
     def __exit__(self, *_: object) -> None:
         if self.folder is not None:
@@ -172,10 +169,29 @@ class _Arguments:
 
 
 def _table(command: str, inputs: Source, output: PathLike | None, options: dict[str, Option]) -> Table:
+    import tempfile
+
     with _Arguments(inputs) as arguments, tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "table.parquet") if output is None else output
+        file = os.path.join(folder, "table.parquet") if output is None else output
         _run(command, arguments, {**options, "output": file})
         return Table.open(file)
+
+
+def _json(command: str, inputs: Source, options: dict[str, Option]) -> Any:
+    import json
+    import tempfile
+
+    with _Arguments(inputs) as arguments, tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "answer.json")
+        _run(command, arguments, {**options, "format": "json", "output": file})
+        with open(file, encoding="utf-8") as answer:
+            return json.load(answer)
+
+
+def _path(path: PathLike) -> Path:
+    from pathlib import Path
+
+    return Path(path)
 
 
 def _run(command: str, arguments: list[str], options: dict[str, Option]) -> None:
@@ -191,8 +207,3 @@ def _run(command: str, arguments: list[str], options: dict[str, Option]) -> None
         else:
             flags.append(f"{flag}={os.fspath(value) if isinstance(value, os.PathLike) else value}")
     run([command, *flags, "--", *arguments])
-
-
-def _model(name: str, options: dict[str, Any]) -> Model:
-    """A model that came from another process."""
-    return Model(name, **options)

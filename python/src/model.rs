@@ -11,7 +11,7 @@ use pokedex::model::{Engine, Model as Loaded, Use};
 use pokedex::table::column;
 use pokedex::{Failure, Table, Work};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::pictures::{self, Picture};
 use crate::watch::{Watch, work};
@@ -125,19 +125,12 @@ impl Model {
         })
     }
 
-    fn __reduce__<'py>(slf: &Bound<'py, Model>) -> PyResult<Bound<'py, PyTuple>> {
-        let (py, own) = (slf.py(), slf.get());
+    /// What makes it again in another process.
+    fn __getnewargs_ex__<'py>(&self, py: Python<'py>) -> PyResult<((String,), Bound<'py, PyDict>)> {
         let options = PyDict::new(py);
-        options.set_item("threads", own.work.threads)?;
-        options.set_item("cache", own.cache)?;
-        let again = py.import("pokedex")?.getattr("_model")?;
-        PyTuple::new(
-            py,
-            [
-                again,
-                PyTuple::new(py, [own.asked.as_str().into_pyobject(py)?.into_any(), options.into_any()])?.into_any(),
-            ],
-        )
+        options.set_item("threads", self.work.threads)?;
+        options.set_item("cache", self.cache)?;
+        Ok(((self.asked.clone(),), options))
     }
 
     fn __repr__(&self) -> String {
@@ -171,7 +164,7 @@ impl Vectors {
             && column.null_count() == 0
         {
             let (list, dimension) = (column.as_fixed_size_list(), usize::try_from(*size).unwrap_or(0));
-            let from = usize::try_from(list.value_offset_at(0)).unwrap_or(0);
+            let from = list.value_offset_at(0);
             let numbers = list.values().as_primitive::<Float32Type>().slice(from, rows * dimension);
             return Ok(Vectors { numbers, dimension, errors: none, content_hashes: vec![None; rows] });
         }

@@ -55,7 +55,10 @@ pub(super) struct Account {
 }
 
 static AGENT: LazyLock<Result<Agent, String>> = LazyLock::new(agent);
-static ACCOUNTS: LazyLock<Mutex<HashMap<(Scheme, String), Arc<Account>>>> = LazyLock::new(Mutex::default);
+static ACCOUNTS: LazyLock<Mutex<Accounts>> = LazyLock::new(Mutex::default);
+
+/// Who asks each bucket.
+type Accounts = HashMap<(Scheme, String), Arc<Account>>;
 
 /// Where an address leads, by the environment.
 ///
