@@ -141,6 +141,7 @@ for wheel in "$dist"/pokedex-*.whl; do
     for file in "$temporary"/wheel/pokedex/*.so "$temporary"/wheel/pokedex-*.data/scripts/pokedex; do
         check_file "$name: $(basename "$file")" "$file"
     done
+    if grep -rqF "$PWD" "$temporary"/wheel; then bad "$name: names $PWD"; fi
     test -s "$(echo "$temporary"/wheel/pokedex-*.dist-info/licenses/THIRD-PARTY.txt)" || bad "$name: no THIRD-PARTY.txt"
     case $name in *_"$(uname -m)".whl) ;; *) left_out "$name: not installed, since this machine is $(uname -m)" && rm -r "$temporary/wheel" && continue ;; esac
     python3 -m venv "$temporary/venv"

@@ -252,6 +252,8 @@ step_wheel() {
         for file in LICENSE-APACHE LICENSE-MIT THIRD-PARTY.txt; do
             grep -qx "License-File: $file" "$info/METADATA" || sed -i "0,/^Version: /s/^Version: .*/&\nLicense-File: $file/" "$info/METADATA"
         done
+        # maturin's list of components names the folder that it was made in.
+        find "$info" -name '*.cyclonedx.json' -exec sed -i "s|$root|/pokedex|g" {} +
         find "$folder" -exec chmod u+rw,go=rX {} +
         "$tools/bin/python" -m wheel pack --dest-dir "$stage" "$folder" >/dev/null
         wheel=$(echo "$stage"/*.whl)
