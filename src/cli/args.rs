@@ -21,7 +21,8 @@ use crate::words::printable;
 /// Where rows with images come from.
 #[derive(Debug, Args)]
 pub(super) struct ImageInputs {
-    /// Image files, folders, tables, or - for standard input (a table or a list of paths)
+    /// Image files, folders, tables (or a pattern of their names), addresses (s3://, gs://, https://), or - for standard input (a
+    /// table or a list of paths)
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
 
@@ -73,7 +74,8 @@ impl Part {
 /// Where rows of a table come from.
 #[derive(Debug, Args)]
 pub(super) struct TableInputs {
-    /// Tables (Parquet or Arrow), - for standard input, or pokedex: for the built-in Pokédex
+    /// Tables (Parquet or Arrow; a folder or a pattern of names stands for all in it), addresses (s3://, gs://, https://), - for
+    /// standard input, or pokedex: for the built-in Pokédex
     #[arg(required = true, value_name = "TABLE")]
     inputs: Vec<PathBuf>,
 }

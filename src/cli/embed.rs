@@ -23,6 +23,7 @@ use crate::table::column;
 Examples:
   pokedex embed photos/ -o embeddings.parquet
   pokedex embed photos/ --model clip-vit-b32 -o embeddings.parquet
+  pokedex embed s3://bucket/photos/ --shard 3/100 -o s3://bucket/shards/3.parquet
   pokedex convert-rgb artwork/ | pokedex embed - -j 4 -o embeddings.parquet
   pokedex embed photos/ --model yolo11n.onnx --layer NAME --as yolo -o embeddings.parquet
   pokedex embed books.parquet --text title --as title_embedding -o books-embedded.parquet

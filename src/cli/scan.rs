@@ -24,6 +24,7 @@ use crate::table::{JoinOn, Metadata, OnDuplicate};
 Examples:
   pokedex scan artwork/ -o manifest.parquet
   pokedex scan artwork/ --meta pokemon.csv --on id -o manifest.parquet
+  pokedex scan s3://bucket/photos/ --shard 3/100 -o shards/3.parquet
   find photos -name '*.jpg' -print0 | pokedex scan -0 - | pokedex export - --format csv")]
 pub(super) struct Scan {
     #[command(flatten)]

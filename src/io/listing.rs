@@ -189,7 +189,7 @@ impl Listing {
         if root.address.is_some() {
             // What an object is called is no path of this machine: it stays as it is.
             let name = String::from_utf8_lossy(&entry.relative);
-            return escape_bytes(&root.prefix) + Address::without_scheme(&name).trim_start_matches('/');
+            return escape_bytes(&root.prefix) + Address::key(&name).trim_start_matches('/');
         }
         let mut key = String::with_capacity(root.prefix.len() + entry.relative.len());
         key.push_str(&escape_bytes(&root.prefix));

@@ -18,14 +18,21 @@ mod upload;
 
 pub(super) use address::Address;
 pub(crate) use address::is_address;
+pub(crate) use bucket::root_certificates;
 pub(super) use object::Object;
 pub(super) use upload::{Upload, abandon};
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// A longer object is no picture; see [`super::read_image`].
 const MAX_PICTURE: u64 = 1 << 30;
+
+/// A path as messages say it: of an address without what may be a signature.
+pub(crate) fn sayable(path: &str) -> Cow<'_, str> {
+    Address::parse(path).map_or(Cow::Borrowed(path), |address| Cow::Owned(address.to_string()))
+}
 
 /// The bytes of a whole object.
 ///

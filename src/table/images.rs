@@ -8,7 +8,7 @@ use arrow_array::{Array, BinaryArray, RecordBatch, StringArray};
 use super::types::conform;
 use super::{Error, column};
 use crate::image;
-use crate::io::read_image;
+use crate::io::{read_image, sayable};
 use crate::notes;
 
 /// Access to the images of a batch: the bytes in the table where there are some, else the file at the path beside them or
@@ -91,7 +91,7 @@ impl Images {
                     ),
                 });
             }
-            format!("cannot read {path}: {e}")
+            format!("cannot read {}: {e}", sayable(path))
         })
     }
 }

@@ -29,6 +29,36 @@ pub(super) fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     Ok(all)
 }
 
+impl Source {
+    /// As [`Source::open`]; all tables of a pattern or a folder are one, which is spooled.
+    ///
+    /// # Errors
+    /// As there; nothing has a name of the pattern, or the columns of the tables differ.
+    pub fn open_all(path: &Path, hint: &str) -> Result<Source, Error> {
+        as_one(path)?.map_or_else(|| Source::open(path, hint), |all| spooled(path, all))
+    }
+
+    /// As [`Source::open_or_csv`]; all tables of a pattern or a folder are one, which is spooled.
+    ///
+    /// # Errors
+    /// As there; nothing has a name of the pattern, or the columns of the tables differ.
+    pub fn open_all_or_csv(path: &Path, hint: &str) -> Result<Source, Error> {
+        as_one(path)?.map_or_else(|| Source::open_or_csv(path, hint), |all| spooled(path, all))
+    }
+}
+
+fn as_one(path: &Path) -> Result<Option<Table>, Error> {
+    match expand(&[path.to_path_buf()])?.as_slice() {
+        [one] if one == path => Ok(None),
+        all => Table::concatenate(all.iter().map(|table| in_turn(table, None)).collect::<Result<_, _>>()?).map(Some),
+    }
+}
+
+fn spooled(path: &Path, all: Table) -> Result<Source, Error> {
+    let file = all.spool_file(|_| Ok::<(), Error>(()))?;
+    Source::of(&path.display().to_string(), file, "")
+}
+
 fn matching(path: &Path, pattern: &str) -> Result<Vec<PathBuf>, Error> {
     let nothing = |problem: &str| {
         let source = std::io::Error::new(std::io::ErrorKind::NotFound, problem);

@@ -37,6 +37,9 @@ fn the_shards_of_a_folder_are_what_one_run_gives() {
         let answer = |index: &str| dir.pokedex(&format!("query red --index {index} --top 25")).ok().text();
         assert_eq!(answer("index.parquet"), answer("whole-index.parquet"), "{input}");
     }
+    let answer =
+        |index: &str| dir.pokedex_args(&["query", "red", "--index", index, "--top", "25", "--columns", "score,key"]);
+    assert_eq!(answer("shards/*.parquet").ok().text(), answer("whole.parquet").ok().text());
     dir.pokedex("split shards -o split.parquet").ok();
     assert_eq!(dir.keys("split.parquet").len(), 25);
     // Labels are those of the folders, whichever of them a shard has seen.

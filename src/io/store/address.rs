@@ -67,10 +67,27 @@ impl Address {
         whole.trim_end_matches('/').rsplit('/').next().unwrap_or(whole)
     }
 
-    /// The address without its scheme: the key of a row.
-    pub(crate) fn without_scheme(text: &str) -> &str {
-        text.split_once("://").map_or(text, |(_, rest)| rest)
+    /// The key of a row at an address of the web: without its scheme, and without a query that is a signature.
+    pub(crate) fn key(text: &str) -> &str {
+        let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+        rest.split_once('?').filter(|(_, query)| is_signed(query)).map_or(rest, |(page, _)| page)
     }
+}
+
+/// Whether a query lets whoever has it in.
+fn is_signed(query: &str) -> bool {
+    const SECRETS: [&str; 8] = [
+        "x-amz-signature",
+        "x-goog-signature",
+        "signature",
+        "sig",
+        "token",
+        "access_token",
+        "awsaccesskeyid",
+        "key-pair-id",
+    ];
+    let names = query.split('&').map(|part| part.split('=').next().unwrap_or(part).to_ascii_lowercase());
+    names.into_iter().any(|name| SECRETS.contains(&name.as_str()))
 }
 
 impl fmt::Display for Address {
@@ -101,5 +118,12 @@ mod tests {
         assert_eq!(key("gs://b/a//ü ?#%41/../x.png"), ("b".into(), "a//ü ?#%41/../x.png".into()));
         let web = Address::parse("https://host/a.png?signature=secret").expect("an address");
         assert_eq!((web.name(), web.to_string().as_str()), ("a.png", "https://host/a.png"));
+        for (address, key) in [
+            ("https://h/a.png?X-Amz-Date=1&X-Amz-Signature=2", "h/a.png"),
+            ("https://h/a.png?width=3", "h/a.png?width=3"),
+            ("sub/c.png", "sub/c.png"),
+        ] {
+            assert_eq!(Address::key(address), key);
+        }
     }
 }

@@ -94,18 +94,22 @@ fn setting(names: &[&str]) -> Option<String> {
     names.iter().find_map(value)
 }
 
+/// Whose word counts for who a server is: those of `$SSL_CERT_FILE`, else Mozilla's.
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn root_certificates() -> Result<tls::RootCerts, (PathBuf, io::Error)> {
+    let Some(path) = setting(&["SSL_CERT_FILE"]).map(PathBuf::from) else { return Ok(tls::RootCerts::WebPki) };
+    let pem = std::fs::read(&path).map_err(|e| (path, e))?;
+    let certificates = tls::parse_pem(&pem).filter_map(|item| match item {
+        Ok(tls::PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    });
+    Ok(tls::RootCerts::from(certificates))
+}
+
 fn agent() -> Result<Agent, String> {
-    let roots = match setting(&["SSL_CERT_FILE"]).map(PathBuf::from) {
-        Some(path) => {
-            let pem = std::fs::read(&path).map_err(|e| format!("$SSL_CERT_FILE: {}: {e}", path.display()))?;
-            let certificates = tls::parse_pem(&pem).filter_map(|item| match item {
-                Ok(tls::PemItem::Certificate(certificate)) => Some(certificate),
-                _ => None,
-            });
-            tls::RootCerts::from(certificates)
-        }
-        None => tls::RootCerts::WebPki,
-    };
+    let roots = root_certificates().map_err(|(path, e)| format!("$SSL_CERT_FILE: {}: {e}", path.display()))?;
     let config = Agent::config_builder()
         .tls_config(tls::TlsConfig::builder().root_certs(roots).build())
         .user_agent(concat!("pokedex/", env!("CARGO_PKG_VERSION")))
