@@ -42,7 +42,7 @@ fn assemble(root: &Path, binary: &Path) -> PathBuf {
     let target: OsString = binary.parent().and_then(Path::parent).expect("target/PROFILE/pokedex").into();
     let built = Command::new(env!("CARGO"))
         .current_dir(root)
-        .args(["build", "-q", "-p", "pokedex-python", "--profile", profile, "--target-dir"])
+        .args(["build", "-q", "-p", "pokedex", "-p", "pokedex-python", "--profile", profile, "--target-dir"])
         .arg(&target)
         .status();
     assert!(built.is_ok_and(|status| status.success()), "the module builds");

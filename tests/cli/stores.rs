@@ -142,6 +142,11 @@ fn a_bucket_is_a_folder() {
     for secret in ["TOP-SECRET", "X-Amz", "KEY"] {
         assert!(!table.windows(secret.len()).any(|part| part == secret.as_bytes()), "{secret}");
     }
+    bucket.run(&dir, &["query", "s3://b/a.png", "--top", "1"]).ok();
+    let said = bucket.run(&dir, &["convert-rgb", "s3://b/sub/", "-o", "s3://b/rgb/"]).failed(1);
+    assert!(said.contains("a bucket takes tables"), "{said}");
+    let said = bucket.run(&dir, &["serve", "--index", "s3://b/e.parquet"]).failed(2);
+    assert!(said.contains("hint: bring it here first: pokedex index s3://b/e.parquet"), "{said}");
     bucket.run(&dir, &["scan", "s3://b/", "-o", "s3://b/out/m.parquet"]).ok();
     assert_eq!(bucket.put.lock().expect("no panic").get("/b/out/m.parquet"), Some(&1));
 }
