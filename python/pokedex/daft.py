@@ -116,7 +116,7 @@ def classify(
 
     Args:
         column, key, urls, io_config, max_connections, batch_size: as of `embed`.
-        model: what `pokedex.Classifier` takes: a head that `pokedex train` made, a table, an `.onnx` file; the 1025 Pokémon where
+        model: a head that `pokedex train` made, or an `.onnx` file with classes of its own; the 1025 Pokémon where
             it is left out. Files must be on every host.
         top: how many classes a row gets, from 1 to 5.
 
@@ -212,7 +212,7 @@ def _classify_batch(
     pictures: Series, source: Series | None, keys: Series | None, dtype: DataType, model: str | None, top: int
 ) -> Series:
     images = _images(pictures)
-    rows: list[dict[str, Any]] = _classifier(model).classify(images)
+    rows: list[dict[str, Any]] = _classifier(model).classify(images).to_pylist()
     errors = _errors([row.get("error") for row in rows], images, source)
     columns = {}
     for place in range(1, top + 1):
@@ -281,4 +281,9 @@ def _load_model(model: str, threads: int) -> pokedex.Model:
 
 @functools.cache
 def _load_classifier(model: str | None) -> pokedex.Classifier:
-    return pokedex.Classifier() if model is None else pokedex.Classifier(model)
+    # One thread: a call computes on the thread that it is made from.
+    if model is None:
+        return pokedex.Classifier(top=MOST_CLASSES, threads=1)
+    if model.endswith(".onnx"):
+        return pokedex.Classifier(model=model, top=MOST_CLASSES, threads=1)
+    return pokedex.Classifier(head=model, top=MOST_CLASSES, threads=1)

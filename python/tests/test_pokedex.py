@@ -171,7 +171,7 @@ def test_other_libraries_read_and_give_tables(photos: Path) -> None:
     frame = pandas.DataFrame.from_arrow(table) if hasattr(pandas.DataFrame, "from_arrow") else arrow.to_pandas()
     assert list(frame["key"]) == table.column("key")
     duckdb = pytest.importorskip("duckdb")
-    assert duckdb.sql("select count(*), max(key) from arrow").fetchone()[0] == 12
+    assert duckdb.sql("select count(*), max(key) from arrow").fetchall()[0][0] == 12
 
 
 def test_the_lock_is_given_back(photos: Path) -> None:
