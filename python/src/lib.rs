@@ -2,7 +2,7 @@
 //!
 //! Hides: how Python's objects become tables and tables Python's objects, who holds the interpreter's lock, and how Ctrl-C
 //! reaches a stage. Promises: every function gives the lock back while it works; what fails is an exception that carries the
-//! hint; what a run says goes to the logger `pokedex`. The functions of the stages are written in Python over [`run`]: they take
+//! hint; what a run says goes to the logger `pokedex`. The functions of the stages are written in Python over `run`: they take
 //! the options of the command line, and do what it does.
 
 mod arrow;
