@@ -29,6 +29,13 @@ generate:
     target/release/pokedex completions zsh > completions/_pokedex
     target/release/pokedex completions fish > completions/pokedex.fish
 
+# The packages of this commit, in dist/ (docs/releasing.md), and checks of them (needs root and debootstrap)
+release *arguments:
+    packaging/release.sh {{arguments}}
+
+check-release:
+    packaging/check.sh dist
+
 # Every error, warning and hint that the program can say, side by side
 messages:
     cargo test --release --test cli messages -- --nocapture

@@ -301,7 +301,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__classify)
-            opts="-0 -n -o -j -q -v -h --ids --root --null --head --labels --prompt --scale --index --neighbours --model --confidence --iou --boxes --vector-column --top --min-score --min-margin --engine --device --no-cache --record-time --format --output --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-0 -n -o -j -q -v -h --ids --root --null --shard --head --labels --prompt --scale --index --neighbours --model --confidence --iou --boxes --vector-column --top --min-score --min-margin --engine --device --no-cache --record-time --format --output --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -312,6 +312,10 @@ _pokedex() {
                     return 0
                     ;;
                 --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shard)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -421,7 +425,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__convert__subcmd__rgb)
-            opts="-0 -o -j -q -v -h --ids --root --null --output --stdout-format --background --size --encode --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-0 -o -j -q -v -h --ids --root --null --shard --output --stdout-format --background --size --encode --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -432,6 +436,10 @@ _pokedex() {
                     return 0
                     ;;
                 --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shard)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -475,7 +483,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__embed)
-            opts="-0 -o -j -q -v -h --ids --root --null --model --layer --text --as --batch --engine --device --keep-images --no-cache --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-0 -o -j -q -v -h --ids --root --null --shard --model --layer --text --as --batch --engine --device --keep-images --no-cache --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -486,6 +494,10 @@ _pokedex() {
                     return 0
                     ;;
                 --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shard)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1029,7 +1041,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__scan)
-            opts="-0 -o -j -q -v -h --ids --root --null --meta --on --on-duplicate --verify --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-0 -o -j -q -v -h --ids --root --null --shard --meta --on --on-duplicate --verify --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1040,6 +1052,10 @@ _pokedex() {
                     return 0
                     ;;
                 --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shard)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

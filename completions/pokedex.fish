@@ -52,6 +52,7 @@ name\t'From the file\'s name: a number at its beginning, or the name of a specie
 dir\t'From the folder\'s name: a number at its beginning, or the name of a species'
 none\t'No class numbers'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l root -d 'Make the keys of a list of paths relative to this folder, and look for the files of a table below it first' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l shard -d 'Only the rows of this shard, by a hash of their keys: `--shard 3/100` in the third of a hundred runs that share the input' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l meta -d 'Join the columns of this CSV, or TSV' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l on -d 'The column that the CSV is joined on' -r -f -a "id\t''
 label\t''
@@ -75,6 +76,7 @@ name\t'From the file\'s name: a number at its beginning, or the name of a specie
 dir\t'From the folder\'s name: a number at its beginning, or the name of a species'
 none\t'No class numbers'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l root -d 'Make the keys of a list of paths relative to this folder, and look for the files of a table below it first' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l shard -d 'Only the rows of this shard, by a hash of their keys: `--shard 3/100` in the third of a hundred runs that share the input' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -s o -l output -d 'Write to this table, or to this folder when it ends in / or exists [default: a table on standard output]' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
 arrow\t'An IPC stream'"
@@ -173,6 +175,7 @@ name\t'From the file\'s name: a number at its beginning, or the name of a specie
 dir\t'From the folder\'s name: a number at its beginning, or the name of a species'
 none\t'No class numbers'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l root -d 'Make the keys of a list of paths relative to this folder, and look for the files of a table below it first' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l shard -d 'Only the rows of this shard, by a hash of their keys: `--shard 3/100` in the third of a hundred runs that share the input' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l model -d 'A model\'s name, or its folder (with a slash), and perhaps a variant (clip:int8); or an .onnx file; see `pokedex model`' -r -a '(pokedex model list 2>/dev/null | sed 1d | cut -f1)'
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l layer -d 'The output of an .onnx file, or a value inside its graph, that is the vector; the mean of one with a height and a width (the same as FILE.onnx#NAME)' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l text -d 'Embed this text column instead of images' -r
@@ -326,6 +329,7 @@ name\t'From the file\'s name: a number at its beginning, or the name of a specie
 dir\t'From the folder\'s name: a number at its beginning, or the name of a species'
 none\t'No class numbers'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l root -d 'Make the keys of a list of paths relative to this folder, and look for the files of a table below it first' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l shard -d 'Only the rows of this shard, by a hash of their keys: `--shard 3/100` in the third of a hundred runs that share the input' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l head -d 'A head that `train` made' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l labels -d 'A file with one label a line, to compare images with (of an ONNX classifier: the names of its classes)' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l prompt -d 'What to say of a label, {} being the label; of several the mean counts [default: {}]' -r

@@ -23,6 +23,7 @@ mod split;
 mod train;
 mod ui;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -90,7 +91,7 @@ pub fn main() -> ExitCode {
     }
     guard::install(io::abandon_unfinished);
     args::outlive_signals_of_files();
-    let cli = match parse() {
+    let cli = match parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(e) => {
             // Help and version are answers, not failures; a closed pipe is neither.
@@ -144,10 +145,10 @@ const OTHER_NAMES: &[(&[&str], &str)] = &[
     (&["server", "web", "http", "browse", "gui", "ui"], "serve"),
 ];
 
-fn parse() -> Result<Cli, clap::Error> {
+fn parse<A: Into<OsString> + Clone>(arguments: impl Iterator<Item = A>) -> Result<Cli, clap::Error> {
     use clap::FromArgMatches;
     use clap::error::{ContextKind, ContextValue, ErrorKind};
-    let matches = numbers_may_be_negative(Cli::command()).try_get_matches().map_err(|mut error| {
+    let matches = numbers_may_be_negative(Cli::command()).try_get_matches_from(arguments).map_err(|mut error| {
         let named = match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
             (ErrorKind::InvalidSubcommand, Some(ContextValue::String(named))) => named.to_lowercase(),
             _ => return error,
@@ -180,6 +181,42 @@ fn numbers_may_be_negative(command: clap::Command) -> clap::Command {
 
 fn run(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
     match command {
+        Command::Serve(c) => c.run(ui),
+        Command::Mcp(c) => c.run(ui),
+        Command::Model(c) => c.run(ui),
+        Command::Completions(c) => c.run(),
+        Command::Man(c) => c.run(),
+        Command::Schema(c) => c.run(),
+        stage => run_stage(stage, ui),
+    }
+}
+
+/// Runs a subcommand inside another process, with the arguments of the command line: what a stage does, reads and writes is the
+/// same, what it says goes to `progress`, and nothing ends the process. Gives the exit code that the program would have.
+///
+/// What was passed over is left in [`notes`] for the caller. Servers and what only prints are of no use here.
+///
+/// # Errors
+/// As the subcommand; the arguments are wrong, or name none of a stage.
+pub fn call(arguments: &[String], progress: &mut dyn Progress) -> Result<u8, Failure> {
+    let program = std::iter::once("pokedex").chain(arguments.iter().map(String::as_str));
+    let cli = parse(program).map_err(|e| {
+        let text = e.to_string();
+        let problem = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        Failure::usage(problem, "pokedex COMMAND --help tells all options")
+    })?;
+    let command = cli.command.ok_or_else(|| Failure::usage("no command is named", "pokedex --help"))?;
+    notes::forgive();
+    let result = run_stage(command, progress);
+    progress.finish();
+    Ok(match result? {
+        Exit::Done if notes::is_left_out() => Exit::Skipped as u8,
+        exit => exit as u8,
+    })
+}
+
+fn run_stage(command: Command, ui: &mut dyn Progress) -> Result<Exit, Failure> {
+    match command {
         Command::Scan(c) => c.run(ui),
         Command::ConvertRgb(c) => c.run(ui),
         Command::Split(c) => c.run(ui),
@@ -188,17 +225,17 @@ fn run(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Embed(c) => c.run(ui),
         Command::Index(c) => c.run(ui),
         Command::Query(c) => c.run(ui),
-        Command::Serve(c) => c.run(ui),
-        Command::Mcp(c) => c.run(ui),
         Command::Train(c) => c.run(ui),
         Command::Classify(c) => c.run(ui),
         Command::Evaluate(c) => c.run(ui),
         Command::Export(c) => c.run(ui),
-        Command::Model(c) => c.run(ui),
         Command::Cache(c) => c.run(ui),
-        Command::Completions(c) => c.run(),
-        Command::Man(c) => c.run(),
-        Command::Schema(c) => c.run(),
+        Command::Serve(_)
+        | Command::Mcp(_)
+        | Command::Model(_)
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::Schema(_) => Err(Failure::usage("this subcommand is for a shell", "run it there: pokedex COMMAND")),
     }
 }
 

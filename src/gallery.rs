@@ -42,6 +42,7 @@ use serde_json::{Map, Value};
 use crate::failure::{Failure, Kind};
 use crate::image::Flaw;
 use crate::index;
+use crate::io::is_address;
 use crate::progress::Progress;
 use crate::query::{self, Session, table_of};
 use crate::species;
@@ -82,6 +83,10 @@ impl Options {
             Some(path) if path == Path::new("-") => Err(Failure::usage(
                 "-: what is looked at for long is a file, and no pipe",
                 "write it to a file first: … | pokedex index - -o photos.parquet",
+            )),
+            Some(path) if is_address(path) => Err(Failure::usage(
+                format!("{}: what is looked at for long is a file, and no object of a bucket", path.display()),
+                format!("bring it here first: pokedex index {} -o index.parquet", path.display()),
             )),
             Some(path) => table_of(path).map(Some),
         }

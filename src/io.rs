@@ -1,6 +1,6 @@
 //! Bytes in and out of the process, modelled once.
 //!
-//! Hides: what `-` means, where a pipe that must be seekable is spooled, how a file appears whole or not at all,
+//! Hides: what `-` means, what lies in a bucket and not on a disk, where a pipe that must be seekable is spooled, how a file appears whole or not at all,
 //! what a run may touch in a folder that it writes, and how a folder becomes a sorted list of image files. Promises: a
 //! [`Sink`] that is dropped, or a process that is interrupted, leaves no half-written file behind; a [`Folder`] replaces
 //! and removes nothing but what it made; a [`Listing`] has the same order on every machine.
@@ -13,16 +13,18 @@ mod paths;
 mod shown;
 mod sink;
 mod spool;
+mod store;
 
 pub use folder::Digest;
 pub(crate) use folder::{Folder, JOURNAL, Record, Within, lies_below};
 pub(crate) use listing::{Entry, Listing};
 pub(crate) use map::{map, map_file};
-pub(crate) use paths::{escape_bytes, exists, find_image, read_image};
+pub(crate) use paths::{escape_bytes, exists, find_image, has_image_extension as is_picture_name, read_image};
 pub(crate) use shown::{cell, printable};
 pub use sink::{Sink, Target};
 pub(crate) use sink::{abandon_unfinished, reader_closed, write_file};
 pub(crate) use spool::{At, Input, decode, open, open_file, read_text, seekable, spool, text_of};
+pub(crate) use store::{is_address, matching, root_certificates, sayable};
 
 use std::path::{Path, PathBuf};
 
@@ -154,8 +156,8 @@ impl Error {
 
 /// What helps who named a file that is not there: the first folder of its path that is missing, or a look around.
 fn what_is_there(path: &Path) -> String {
-    if path.to_str().is_some_and(|path| path.starts_with("https:") || path.starts_with("http:")) {
-        return format!("nothing is fetched from the network; get it first: curl -LO {}", path.display());
+    if is_address(path) {
+        return "check the spelling, and AWS_ENDPOINT_URL where the bucket is not Amazon's".into();
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     match folder.and_then(|folder| folder.ancestors().filter(|f| !f.as_os_str().is_empty() && !f.exists()).last()) {

@@ -29,7 +29,7 @@
 //! - [`model`], [`duplicates`], [`terminal`], [`words`]: towers, their identity, engines, the cache of vectors; near copies;
 //!   pictures as what a terminal shows; how counts are said
 //! - [`table`]: Parquet and Arrow, the columns and their meaning
-//! - [`filter`], [`image`], [`io`]: conditions in SQL; pictures; `-`, files, folders, atomic writes
+//! - [`filter`], [`image`], [`io`]: conditions in SQL; pictures; `-`, files, folders, buckets, atomic writes
 //! - [`failure`], [`progress`], [`notes`], [`guard`], [`names`], [`species`], [`matrix`], [`metrics`], [`page`]: what was
 //!   wrong and what to do about it; who watches; what was passed over; panics of other people's code, turned into errors; names
 //!   of files that stay apart on every file system; the 1025 names; products of matrices; figures of predictions; the files of

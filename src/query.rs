@@ -35,7 +35,7 @@ mod vectors;
 pub use arguments::check_words;
 pub use limits::Limits;
 pub use questions::{questions_in, with_directions};
-pub use results::{Columns, Group, Looks, write_results};
+pub use results::{Columns, Group, Looks, as_batch, write_results};
 pub use session::{Ready, Session, table_of};
 
 use ndarray::ArrayView1;

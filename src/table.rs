@@ -24,6 +24,8 @@ pub mod meanings;
 mod messages;
 mod metadata;
 mod read;
+mod shard;
+mod shards;
 mod source;
 pub mod split;
 mod spool;
@@ -37,6 +39,7 @@ pub use images::Images;
 pub use inputs::Inputs;
 pub use metadata::{JoinOn, Metadata, MetadataReport, OnDuplicate};
 pub use read::Table;
+pub use shard::Shard;
 pub use source::{Source, is_table};
 pub use write::{StreamFormat, Writer, unwritable};
 
@@ -95,6 +98,8 @@ pub enum Error {
     StdinBesideOthers,
     #[error("{}: a run was not finished here", folder.display())]
     Unfinished { folder: PathBuf },
+    #[error("{name}: was changed while it was read")]
+    Changed { name: String },
     #[error("{name}: no image found")]
     NoImages { name: String },
     #[error("{name}: this command reads a table, and this is {found}")]
@@ -129,6 +134,7 @@ impl Error {
                 "run that command again, or delete {} to read the files as they are",
                 folder.join(crate::io::JOURNAL).display()
             )),
+            Error::Changed { .. } => Some("run this again when nobody writes there".into()),
             Error::NoImages { .. } => Some(
                 "hidden files and files without an image extension are skipped; name such a file itself to read it"
                     .into(),

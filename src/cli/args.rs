@@ -15,13 +15,14 @@ use crate::model::{Device, Engine};
 use crate::notes;
 use crate::output::ensure_parquet;
 use crate::stage::{self, Tally};
-use crate::table::{IdSource, Inputs, Provenance, StreamFormat, Writer};
+use crate::table::{IdSource, Inputs, Provenance, Shard, StreamFormat, Writer};
 use crate::words::printable;
 
 /// Where rows with images come from.
 #[derive(Debug, Args)]
 pub(super) struct ImageInputs {
-    /// Image files, folders, tables, or - for standard input (a table or a list of paths)
+    /// Image files, folders, tables (or a pattern of their names), addresses (s3://, gs://, https://), or - for standard input (a
+    /// table or a list of paths)
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
 
@@ -55,10 +56,26 @@ impl ImageInputs {
     }
 }
 
+/// Which part of the rows a run is for.
+#[derive(Debug, Args)]
+pub(super) struct Part {
+    /// Only the rows of this shard, by a hash of their keys: `--shard 3/100` in the third of a hundred runs that share the input
+    #[arg(long, help_heading = "Input", value_name = "I/N")]
+    shard: Option<Shard>,
+}
+
+impl Part {
+    /// The inputs with only these rows.
+    pub(super) fn of(&self, inputs: Inputs) -> Inputs {
+        Inputs { shard: self.shard, ..inputs }
+    }
+}
+
 /// Where rows of a table come from.
 #[derive(Debug, Args)]
 pub(super) struct TableInputs {
-    /// Tables (Parquet or Arrow), - for standard input, or pokedex: for the built-in Pokédex
+    /// Tables (Parquet or Arrow; a folder or a pattern of names stands for all in it), addresses (s3://, gs://, https://), - for
+    /// standard input, or pokedex: for the built-in Pokédex
     #[arg(required = true, value_name = "TABLE")]
     inputs: Vec<PathBuf>,
 }

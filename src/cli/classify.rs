@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::args::{Engines, ImageInputs, Work, default_format, number};
+use super::args::{Engines, ImageInputs, Part, Work, default_format, number};
 use crate::classify::{self, Classes, Options, Predictions};
 use crate::cli::exit::Exit;
 use crate::failure::Failure;
@@ -42,6 +42,9 @@ Examples:
 pub(super) struct Classify {
     #[command(flatten)]
     inputs: ImageInputs,
+
+    #[command(flatten)]
+    part: Part,
 
     /// A head that `train` made
     #[arg(long, help_heading = "Model", value_name = "HEAD", conflicts_with_all = ["labels", "index"])]
@@ -126,7 +129,7 @@ impl Classify {
     pub(super) fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let target = Target::parse(self.output.as_deref());
         let format = self.format(&target)?;
-        let inputs = self.inputs.to_inputs();
+        let inputs = self.part.of(self.inputs.to_inputs());
         let others = [&self.head, &self.labels, &self.index].into_iter().flatten().map(|path| &**path);
         ensure_no_input(self.output.as_deref(), others, "predictions")?;
         if format != Format::Parquet {

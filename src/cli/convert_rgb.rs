@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::args::{ImageInputs, Size, Work};
+use super::args::{ImageInputs, Part, Size, Work};
 use crate::cli::exit::Exit;
 use crate::convert::{self, Recipe};
 use crate::failure::Failure;
@@ -35,6 +35,9 @@ Examples:
 pub(super) struct ConvertRgb {
     #[command(flatten)]
     inputs: ImageInputs,
+
+    #[command(flatten)]
+    part: Part,
 
     /// Write to this table, or to this folder when it ends in / or exists [default: a table on standard output]
     #[arg(short, long, help_heading = "Output", value_name = "FILE|DIR/")]
@@ -66,11 +69,12 @@ impl ConvertRgb {
         let recipe = Recipe { background: self.background, size, encoding: self.encode };
         let target = Target::parse(self.output.as_deref());
         if let Target::Directory(folder) = &target {
-            let tally = convert::into_folder(recipe, self.inputs.to_inputs(), folder, &self.work.work(), ui)?;
+            let tally =
+                convert::into_folder(recipe, self.part.of(self.inputs.to_inputs()), folder, &self.work.work(), ui)?;
             return Ok(self.work.exit(&tally));
         }
         ensure_parquet(&target)?;
-        let inputs = self.inputs.to_inputs();
+        let inputs = self.part.of(self.inputs.to_inputs());
         let table = inputs.images()?.with_unique_keys();
         let (output, paths) = (self.output.as_deref(), &inputs.paths);
         ensure_whole_in_place(output, paths, &table.schema, &recipe.schema(&table.schema))?;

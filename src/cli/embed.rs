@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::args::{Engines, ImageInputs, TableOutput, Work};
+use super::args::{Engines, ImageInputs, Part, TableOutput, Work};
 use crate::cli::exit::Exit;
 use crate::embed::{self, Embedder, Options};
 use crate::failure::Failure;
@@ -23,6 +23,7 @@ use crate::table::column;
 Examples:
   pokedex embed photos/ -o embeddings.parquet
   pokedex embed photos/ --model clip-vit-b32 -o embeddings.parquet
+  pokedex embed s3://bucket/photos/ --shard 3/100 -o s3://bucket/shards/3.parquet
   pokedex convert-rgb artwork/ | pokedex embed - -j 4 -o embeddings.parquet
   pokedex embed photos/ --model yolo11n.onnx --layer NAME --as yolo -o embeddings.parquet
   pokedex embed books.parquet --text title --as title_embedding -o books-embedded.parquet
@@ -30,6 +31,9 @@ Examples:
 pub(super) struct Embed {
     #[command(flatten)]
     inputs: ImageInputs,
+
+    #[command(flatten)]
+    part: Part,
 
     /// A model's name, or its folder (with a slash), and perhaps a variant (clip:int8); or an .onnx file; see
     /// `pokedex model`
@@ -78,7 +82,7 @@ impl Embed {
         if let Some(note) = model.note() {
             ui.warn(&format!("{}: {note}", model.id()));
         }
-        let inputs = self.inputs.to_inputs();
+        let inputs = self.part.of(self.inputs.to_inputs());
         let table = match &self.text {
             None => inputs.images()?,
             Some(_) => inputs.rows(|_| "`--text` embeds a column of a table; without it images are embedded".into())?,

@@ -26,7 +26,7 @@ use crate::table::column;
 
 /// Find what is nearest to words, pictures or stored rows
 ///
-/// Words join with spaces. An argument is a picture when it starts with ./ ../ / ~/ or img:, a stored row when it is
+/// Words join with spaces. An argument is a picture when it starts with ./ ../ / ~/ img: s3:// or https://, a stored row when it is
 /// id:25 or key:NAME, a vector in a .npy file or a table when it is vec:FILE. + and - join terms, 2: before a term
 /// doubles its weight. Without --index (and without POKEDEX_INDEX) the built-in Pokédex answers. The score is the cosine;
 /// the Pokédex fuses it with the share of the words that a species' facts contain, and puts a species that is named first.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::args::{ImageInputs, TableOutput, Work};
+use super::args::{ImageInputs, Part, TableOutput, Work};
 use crate::cli::exit::Exit;
 use crate::failure::Failure;
 use crate::output::ensure_whole_in_place;
@@ -24,10 +24,14 @@ use crate::table::{JoinOn, Metadata, OnDuplicate};
 Examples:
   pokedex scan artwork/ -o manifest.parquet
   pokedex scan artwork/ --meta pokemon.csv --on id -o manifest.parquet
+  pokedex scan s3://bucket/photos/ --shard 3/100 -o shards/3.parquet
   find photos -name '*.jpg' -print0 | pokedex scan -0 - | pokedex export - --format csv")]
 pub(super) struct Scan {
     #[command(flatten)]
     inputs: ImageInputs,
+
+    #[command(flatten)]
+    part: Part,
 
     /// Join the columns of this CSV, or TSV
     #[arg(long, help_heading = "Input", value_name = "CSV")]
@@ -56,7 +60,7 @@ impl Scan {
     pub(super) fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let mut metadata =
             self.meta.as_deref().map(|csv| Metadata::read(csv, self.on, self.on_duplicate)).transpose()?;
-        let inputs = self.inputs.to_inputs();
+        let inputs = self.part.of(self.inputs.to_inputs());
         let table = inputs.images()?.with_unique_keys();
         let sink = self.output.open()?;
         let stage = Arc::new(scan::Scan { verify: self.verify });

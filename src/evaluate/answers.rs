@@ -25,7 +25,7 @@ const MOST: usize = 5;
 /// It cannot be read, or is no table.
 pub(super) fn open(path: &Path) -> Result<Source, Failure> {
     let hint = format!("pokedex classify {} --format parquet | pokedex evaluate -", path.display());
-    Ok(Source::open_or_csv(path, &hint)?)
+    Ok(Source::open_all_or_csv(path, &hint)?)
 }
 
 /// Which columns say what.

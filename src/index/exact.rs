@@ -33,7 +33,7 @@ impl Index {
     /// # Errors
     /// It cannot be read or is no table.
     pub fn open(path: PathBuf, column: &str) -> Result<(Index, Vec<Error>), Error> {
-        let source = Source::open(&path, &format!("pokedex embed {} -o embeddings.parquet", path.display()))?;
+        let source = Source::open_all(&path, &format!("pokedex embed {} -o embeddings.parquet", path.display()))?;
         let mut index = Index { source, column: column.into(), beside: None, schema: OnceLock::new() };
         if column != column::EMBEDDING || !path.is_file() {
             return Ok((index, Vec::new()));

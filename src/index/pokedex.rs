@@ -11,6 +11,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
@@ -143,6 +144,9 @@ pub struct Pokedex {
     names: Names,
     /// The words of all facts in the singular, collected when a word is first asked for.
     words: OnceLock<HashSet<String>>,
+    /// How often its facts were asked for, and the rows and weights of each of their words, once it is more than once.
+    asked: AtomicU64,
+    sorted: OnceLock<HashMap<String, Vec<(usize, f32)>>>,
     vectors: Vec<f32>,
     dimension: usize,
 }
@@ -264,6 +268,8 @@ impl Pokedex {
             rows: Vec::new(),
             names: Names::default(),
             words: OnceLock::new(),
+            asked: AtomicU64::new(0),
+            sorted: OnceLock::new(),
             vectors: Vec::new(),
             dimension: 0,
         };
@@ -389,9 +395,27 @@ impl Pokedex {
             words(text).filter(|w| !STOP_WORDS.contains(&&**w)).map(|w| singular(&w)).collect();
         wanted.sort();
         wanted.dedup();
+        // Who asks once reads the facts; who asks again has them sorted by words first.
+        let found = match self.asked.fetch_add(1, Ordering::Relaxed) {
+            0 => self.facts_with(&wanted),
+            _ => self.facts_sorted(&wanted),
+        };
+        let species = self.rows.len() as f32;
+        let rarity: Vec<f32> = (0..wanted.len())
+            .map(|word| (species / (1.0 + found.iter().filter(|f| f[word] > 0.0).count() as f32)).ln())
+            .collect();
+        let total: f32 = rarity.iter().sum();
+        let share =
+            |weights: Vec<f32>| weights.iter().zip(&rarity).map(|(w, r)| w * r).sum::<f32>() / total.max(f32::EPSILON);
+        found.into_iter().map(share).collect()
+    }
+}
+
+impl Pokedex {
+    /// For every row how much each word counts in its facts, read now.
+    fn facts_with(&self, wanted: &[String]) -> Vec<Vec<f32>> {
         let place: HashMap<&str, usize> = wanted.iter().enumerate().map(|(i, w)| (w.as_str(), i)).collect();
-        let mut found: Vec<Vec<f32>> = Vec::with_capacity(self.rows.len());
-        for row in &self.rows {
+        let weights = self.rows.iter().map(|row| {
             let mut weights = vec![0.0f32; wanted.len()];
             for (text, weight) in &row.facts {
                 for word in words(text) {
@@ -403,16 +427,29 @@ impl Pokedex {
                     }
                 }
             }
-            found.push(weights);
+            weights
+        });
+        weights.collect()
+    }
+
+    /// The same, from the rows of each word.
+    fn facts_sorted(&self, wanted: &[String]) -> Vec<Vec<f32>> {
+        let sorted = self.sorted.get_or_init(|| {
+            let mut sorted: HashMap<String, Vec<(usize, f32)>> = HashMap::new();
+            for (at, row) in self.rows.iter().enumerate() {
+                for (text, weight) in &row.facts {
+                    words(text).for_each(|word| sorted.entry(singular(&word)).or_default().push((at, *weight)));
+                }
+            }
+            sorted
+        });
+        let mut found = vec![vec![0.0f32; wanted.len()]; self.rows.len()];
+        for (at, word) in wanted.iter().enumerate() {
+            for (row, weight) in sorted.get(word).into_iter().flatten() {
+                found[*row][at] = found[*row][at].max(*weight);
+            }
         }
-        let species = self.rows.len() as f32;
-        let rarity: Vec<f32> = (0..wanted.len())
-            .map(|word| (species / (1.0 + found.iter().filter(|f| f[word] > 0.0).count() as f32)).ln())
-            .collect();
-        let total: f32 = rarity.iter().sum();
-        let share =
-            |weights: Vec<f32>| weights.iter().zip(&rarity).map(|(w, r)| w * r).sum::<f32>() / total.max(f32::EPSILON);
-        found.into_iter().map(share).collect()
+        found
     }
 }
 
@@ -468,6 +505,17 @@ mod tests {
             ("mice", "mouse"),
         ] {
             assert_eq!(singular(plural), one);
+        }
+    }
+
+    #[test]
+    fn facts_sorted_by_words_say_what_the_facts_say() {
+        let pokedex = Pokedex::open(true).expect("the built-in Pokédex");
+        for text in ["fire dog", "a blue bird", "wolves and mice", "legendary", "nothing like this", ""] {
+            let mut wanted: Vec<String> = words(text).map(|word| singular(&word)).collect();
+            wanted.sort();
+            wanted.dedup();
+            assert_eq!(pokedex.facts_with(&wanted), pokedex.facts_sorted(&wanted), "{text}");
         }
     }
 

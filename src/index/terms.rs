@@ -41,7 +41,7 @@ impl std::fmt::Display for Term {
 }
 
 /// Reads the arguments of one query. Bare words join with spaces; an argument is an image when it starts with `./`,
-/// `../`, `/`, `~/` or `img:`, a stored row when it is `id:N` or starts with `key:`, a file with a vector when it starts
+/// `../`, `/`, `~/`, `img:` or as an address (`s3://`, `gs://`, `https://`), a stored row when it is `id:N` or starts with `key:`, a file with a vector when it starts
 /// with `vec:`; `+` and `-` on their own join
 /// terms, and `2:` before a term doubles its weight. Terms that follow each other without a sign are added.
 ///
@@ -134,7 +134,8 @@ fn special(argument: &str) -> Result<Option<Term>, Error> {
     if let (Some(rest), Some(home)) = (argument.strip_prefix("~/"), std::env::var_os("HOME")) {
         return Ok(Some(Term::Image(PathBuf::from(home).join(rest))));
     }
-    let is_path = ["./", "../", "/"].iter().any(|start| argument.starts_with(start));
+    let is_path =
+        ["./", "../", "/", "s3://", "gs://", "https://", "http://"].iter().any(|start| argument.starts_with(start));
     Ok(is_path.then(|| Term::Image(argument.into())))
 }
 

@@ -71,13 +71,14 @@ impl Maker {
             table.require(name)?;
         }
         let file = match Target::parse(output) {
+            Target::File(path) if io::is_address(&path) => None,
             Target::File(path) if path.metadata().map_or(true, |about| about.is_file()) => Some(path),
             _ => None,
         };
         if file.is_none() && options.kind.is_some_and(|kind| kind != Kind::Table) {
             return Err(Failure::usage(
-                "an index of this kind is several files, and standard output is one",
-                "-o INDEX.parquet; or --kind table",
+                "an index of this kind is several files, and standard output or an object of a bucket is one",
+                "-o INDEX.parquet on a disk; or --kind table",
             ));
         }
         Ok(Maker { options, table, sources: sources.to_vec(), output: output.map(Path::to_path_buf), file })

@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::sink::Seal;
-use super::{Error, Sink};
+use super::{Error, Sink, is_address};
 use earlier::Earlier;
 pub(crate) use files::lies_below;
 use files::{digest_of, hash, parent, start};
@@ -101,6 +101,10 @@ impl Folder {
         record: &mut dyn Record,
     ) -> Result<Folder, Error> {
         let fail = |source| Error::Write { path: path.to_path_buf(), source };
+        if is_address(path) {
+            let why = "a bucket takes tables, and this is a folder of files: write it here and copy it there";
+            return Err(fail(std::io::Error::new(std::io::ErrorKind::Unsupported, why)));
+        }
         let missing = path.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists());
         let mut before = Before { made: missing.map(Path::to_path_buf).collect(), ..Before::default() };
         fs::create_dir_all(path).map_err(fail)?;

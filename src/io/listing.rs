@@ -10,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::Error;
 use super::paths::{bytes_to_path, escape_bytes, has_image_extension, local, unescape};
+use super::store::{self, Address};
 use crate::notes;
 use passed_over::PassedOver;
 
@@ -29,6 +30,8 @@ struct Root {
     prefix: Vec<u8>,
     /// For lists of paths: the absolute folder that keys are relative to.
     below: Option<PathBuf>,
+    /// For objects of a bucket or the web: what comes before the relative name in the address.
+    address: Option<String>,
 }
 
 /// The image files that the arguments name, in bytewise order of their keys within each argument.
@@ -79,14 +82,18 @@ impl Listing {
         for input in inputs {
             let read = |source| Error::Read { path: input.clone(), source };
             let root = u32::try_from(listing.roots.len()).expect("fewer than 2^32 arguments");
+            if let Some(address) = Address::of(input) {
+                listing.objects(root, &address, several).map_err(read)?;
+                continue;
+            }
             if std::fs::metadata(input).map_err(read)?.is_dir() {
                 let prefix = if several { component_prefix(input) } else { Vec::new() };
-                listing.roots.push(Root { base: input.clone(), prefix, below: None });
+                listing.roots.push(Root { base: input.clone(), prefix, below: None, address: None });
                 listing.walk(root, input, &mut Vec::new()).map_err(read)?;
             } else {
                 let name = input.file_name().unwrap_or(input.as_os_str());
                 let base = input.parent().map(Path::to_path_buf).unwrap_or_default();
-                listing.roots.push(Root { base, prefix: Vec::new(), below: None });
+                listing.roots.push(Root { base, prefix: Vec::new(), below: None, address: None });
                 listing.entries.push(Entry { root, relative: name.as_encoded_bytes().into() });
             }
         }
@@ -122,7 +129,10 @@ impl Listing {
         let mark = if start.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         list.consume(mark);
         let below = absolute(root.unwrap_or(Path::new("")));
-        listing.roots.push(Root { base: PathBuf::new(), prefix: Vec::new(), below: Some(below) });
+        listing.roots.push(Root { base: PathBuf::new(), prefix: Vec::new(), below: Some(below), address: None });
+        // Addresses among the paths have names of their own.
+        let web = Root { base: PathBuf::new(), prefix: Vec::new(), below: None, address: Some(String::new()) };
+        listing.roots.push(web);
         let separator = if nul_separated { 0 } else { b'\n' };
         let mut line = Vec::new();
         loop {
@@ -143,11 +153,19 @@ impl Listing {
             if !line.is_empty() {
                 let uri = std::str::from_utf8(&line).ok().filter(|line| line.starts_with("file://"));
                 let path = uri.map(|uri| unescape(local(uri)));
-                listing.entries.push(Entry { root: 0, relative: path.as_deref().unwrap_or(&line).into() });
+                let root = u32::from(std::str::from_utf8(&line).is_ok_and(|line| Address::parse(line).is_some()));
+                listing.entries.push(Entry { root, relative: path.as_deref().unwrap_or(&line).into() });
             }
         }
         listing.refuse_equal_keys()?;
         Ok(listing)
+    }
+
+    /// Leaves out the files whose keys are not wanted.
+    pub(crate) fn keep(&mut self, wanted: impl Fn(&str) -> bool) {
+        let wanted: Vec<bool> = self.entries.iter().map(|entry| wanted(&self.key(entry))).collect();
+        let mut wanted = wanted.into_iter();
+        self.entries.retain(|_| wanted.next().unwrap_or(false));
     }
 
     /// Number of files.
@@ -168,6 +186,11 @@ impl Listing {
     /// The row's name: prefix and relative name, `/`-separated, never absolute, valid UTF-8.
     pub(crate) fn key(&self, entry: &Entry) -> String {
         let root = &self.roots[entry.root as usize];
+        if root.address.is_some() {
+            // What an object is called is no path of this machine: it stays as it is.
+            let name = String::from_utf8_lossy(&entry.relative);
+            return escape_bytes(&root.prefix) + Address::key(&name).trim_start_matches('/');
+        }
         let mut key = String::with_capacity(root.prefix.len() + entry.relative.len());
         key.push_str(&escape_bytes(&root.prefix));
         let given = bytes_to_path(&entry.relative);
@@ -194,6 +217,9 @@ impl Listing {
 
     /// Where to open the file.
     pub(crate) fn path(&self, entry: &Entry) -> PathBuf {
+        if let Some(before) = &self.roots[entry.root as usize].address {
+            return bytes_to_path(&[before.as_bytes(), &entry.relative].concat());
+        }
         self.roots[entry.root as usize].base.join(bytes_to_path(&entry.relative))
     }
 
@@ -206,11 +232,54 @@ impl Listing {
             }
             None => {
                 let root = &self.roots[entry.root as usize];
+                if let Some(before) = &root.address {
+                    let folder = before.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+                    return (folder.to_string(), key);
+                }
                 let base = absolute(root.below.as_ref().unwrap_or(&root.base));
                 let folder = base.file_name().map(|n| escape_bytes(n.as_encoded_bytes())).unwrap_or_default();
                 (folder, key)
             }
         }
+    }
+
+    /// Lists the objects below a prefix, or one object.
+    fn objects(&mut self, root: u32, address: &Address, several: bool) -> io::Result<()> {
+        let mut push = |relative: &str| self.entries.push(Entry { root, relative: relative.as_bytes().into() });
+        let (shown, name) = (address.to_string(), address.name());
+        let is_one = matches!(address, Address::Web(_)) || !address.is_folder() && has_image_extension(name.as_ref());
+        if is_one {
+            let (before, relative) = match address {
+                // Its whole address, with what Display leaves out.
+                Address::Web(url) => (String::new(), url.as_str()),
+                Address::Object { .. } => (shown[..shown.len() - name.len()].to_string(), name),
+            };
+            push(relative);
+            self.roots.push(Root { base: PathBuf::new(), prefix: Vec::new(), below: None, address: Some(before) });
+            return Ok(());
+        }
+        let folder = address.folder();
+        let (mut listed, mut others) = (0, 0u64);
+        for key in store::list(&folder)? {
+            match has_image_extension(key.rsplit('/').next().unwrap_or(&key).as_ref()) {
+                true => push(&key),
+                false => others += 1,
+            }
+            listed += 1;
+        }
+        if listed == 0 {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "there is no object below it"));
+        }
+        if others > 0 {
+            notes::count("objects that are no pictures", others, None, |count, _| match count {
+                1 => "passed over an object whose name is not that of a picture".into(),
+                count => format!("passed over {count} objects whose names are not those of pictures"),
+            });
+        }
+        let prefix = if several { format!("{name}/").into_bytes() } else { Vec::new() };
+        let before = Some(folder.to_string());
+        self.roots.push(Root { base: PathBuf::new(), prefix, below: None, address: before });
+        Ok(())
     }
 
     fn walk(&mut self, root: u32, folder: &Path, relative: &mut Vec<u8>) -> io::Result<()> {
@@ -304,6 +373,9 @@ fn children(folder: &Path, passed_over: &mut PassedOver) -> io::Result<Vec<Child
 }
 
 fn is_one_file(a: &Path, b: &Path) -> bool {
+    if let (Some(a), Some(b)) = (Address::of(a), Address::of(b)) {
+        return a == b;
+    }
     absolute(a) == absolute(b) || a.canonicalize().ok().zip(b.canonicalize().ok()).is_some_and(|(a, b)| a == b)
 }
 

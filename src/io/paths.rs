@@ -6,6 +6,8 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
+use super::store::{self, Address};
+
 /// Extensions that are taken for images when a folder is walked, whether or not this build can decode them: a file
 /// that claims to be an image and cannot be read must be named, not skipped.
 const IMAGE_EXTENSIONS: &[&str] = &[
@@ -15,11 +17,14 @@ const IMAGE_EXTENSIONS: &[&str] = &[
 /// A longer file is no image that anybody wants to search.
 const MAX_FILE: u64 = 1 << 30;
 
-/// Reads an image file, whose path may stand as in a table.
+/// Reads an image file, whose path may stand as in a table, or an object of a bucket or the web.
 ///
 /// # Errors
 /// It cannot be read, is too long, or is a folder, a pipe or a device (opening which could block for ever).
 pub(crate) fn read_image(path: &str) -> io::Result<Vec<u8>> {
+    if let Some(address) = Address::parse(path) {
+        return store::read(&address);
+    }
     if std::fs::metadata(local(path)).is_ok_and(|m| !m.is_file()) {
         return Err(io::Error::other("not a regular file"));
     }
@@ -116,7 +121,7 @@ pub(super) fn local(path: &str) -> &str {
     rest.filter(|rest| rest.starts_with('/')).unwrap_or(path)
 }
 
-pub(super) fn has_image_extension(name: &OsStr) -> bool {
+pub(crate) fn has_image_extension(name: &OsStr) -> bool {
     Path::new(name)
         .extension()
         .and_then(OsStr::to_str)

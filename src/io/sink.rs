@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex};
 
 use super::shown::Shown;
+use super::store::{self, Address, Upload};
 use super::{Error, part};
 
 const BUFFER: usize = 1 << 16;
@@ -50,6 +51,7 @@ pub(crate) fn abandon_unfinished() {
     for path in unfinished.iter() {
         let _ = std::fs::remove_file(path);
     }
+    store::abandon();
     std::mem::forget(unfinished);
 }
 
@@ -65,6 +67,8 @@ enum Inner {
     Stdout(BufWriter<io::Stdout>),
     Terminal(BufWriter<Shown<io::Stdout>>),
     File(Output),
+    /// An object of a bucket, and its address.
+    Object(Upload, PathBuf),
 }
 
 /// A file that is being written.
@@ -122,6 +126,9 @@ impl Sink {
     /// The folder is missing or not writable, or `path` is a folder or write-protected.
     pub fn create(path: &Path) -> Result<Sink, Error> {
         let fail = |source| Error::Write { path: path.to_path_buf(), source };
+        if let Some(address) = Address::of(path) {
+            return Ok(Sink(Inner::Object(Upload::start(&address).map_err(fail)?, path.into())));
+        }
         // Through a link to the file it names; into a pipe or a device at once, since it cannot be replaced.
         let path = &match path.canonicalize() {
             Ok(path) => path,
@@ -179,6 +186,7 @@ impl Sink {
     pub(crate) fn failure(&self) -> impl Fn(io::Error) -> Error + use<> {
         let path = match &self.0 {
             Inner::File(output) => Some(output.path.clone()),
+            Inner::Object(_, path) => Some(path.clone()),
             Inner::Stdout(_) | Inner::Terminal(_) => None,
         };
         move |source| match &path {
@@ -216,6 +224,9 @@ impl Sink {
         // Held to the end, so that an interrupt finds either all named or none.
         let mut unfinished = UNFINISHED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         for sink in &mut sinks {
+            if let Inner::Object(upload, path) = &mut sink.0 {
+                upload.finish().map_err(|source| Error::Write { path: path.clone(), source })?;
+            }
             let Inner::File(Output { writer, part, path, old, seal }) = &mut sink.0 else { continue };
             let Some(part) = part.take() else { continue };
             let fail = |source| Error::Write { path: path.clone(), source };
@@ -241,6 +252,9 @@ impl Sink {
             Inner::File(Output { writer, path, .. }) => {
                 super::map_file(writer.get_ref()).map_err(|source| Error::Read { path: path.clone(), source })
             }
+            Inner::Object(_, path) => {
+                Err(Error::Read { path: path.clone(), source: io::ErrorKind::Unsupported.into() })
+            }
             Inner::Stdout(_) | Inner::Terminal(_) => Err(Error::Stdout(io::ErrorKind::Unsupported.into())),
         }
     }
@@ -250,6 +264,7 @@ impl Sink {
         match &self.0 {
             Inner::Stdout(_) | Inner::Terminal(_) => "standard output".into(),
             Inner::File(output) => output.path.display().to_string(),
+            Inner::Object(_, path) => path.display().to_string(),
         }
     }
 }
@@ -289,6 +304,7 @@ impl Write for Sink {
                 }
                 Ok(written)
             }
+            Inner::Object(upload, _) => upload.write(bytes),
         }
     }
 
@@ -297,6 +313,7 @@ impl Write for Sink {
             Inner::Stdout(writer) => writer.flush().map_err(note_closed),
             Inner::Terminal(writer) => writer.flush().map_err(note_closed),
             Inner::File(output) => output.writer.flush(),
+            Inner::Object(upload, _) => upload.flush(),
         }
     }
 }

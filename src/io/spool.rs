@@ -7,12 +7,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Error;
+use super::store::{self, Address, Object};
 
 /// What a name leads to.
 pub(crate) enum Input {
     Folder,
-    /// A file, which can be read at any place.
-    File(File),
+    /// A file or an object, which can be read at any place.
+    File(At),
     /// Standard input, a named pipe, `<(…)`: can be read once, from its beginning.
     Pipe(Box<dyn Read + Send>),
 }
@@ -30,12 +31,25 @@ pub(crate) fn open(path: &Path) -> Result<Input, Error> {
         };
     }
     let read = |source| Error::Read { path: path.to_path_buf(), source };
+    if let Some(address) = Address::of(path) {
+        if address.is_folder() {
+            return Ok(Input::Folder);
+        }
+        return match Object::open(&address) {
+            // Nothing has this name, and something may lie below it.
+            Err(e) if e.kind() == io::ErrorKind::NotFound && store::is_prefix(&address) => Ok(Input::Folder),
+            object => Ok(Input::File(At::of(object.map_err(read)?))),
+        };
+    }
     let about = std::fs::metadata(path).map_err(read)?;
     if about.is_dir() {
         return Ok(Input::Folder);
     }
     let file = File::open(path).map_err(read)?;
-    Ok(if about.is_file() { Input::File(file) } else { Input::Pipe(Box::new(file)) })
+    match about.is_file() {
+        true => At::new(file).map(Input::File).map_err(read),
+        false => Ok(Input::Pipe(Box::new(file))),
+    }
 }
 
 /// Opens a file that was found in a folder or named by one: a pipe or a device there, which could be waited for for ever,
@@ -56,7 +70,10 @@ pub(crate) fn open_file(path: &Path) -> io::Result<File> {
 /// It cannot be read, or is a folder; there is no room in `TMPDIR`.
 pub(crate) fn seekable(path: &Path) -> Result<File, Error> {
     match open(path)? {
-        Input::File(file) => Ok(file),
+        Input::File(At { bytes: Bytes::File(file), .. }) => {
+            file.try_clone().map_err(|source| Error::Read { path: path.into(), source })
+        }
+        Input::File(object) => spool(object),
         Input::Pipe(pipe) => spool(pipe),
         Input::Folder => {
             Err(Error::Read { path: path.to_path_buf(), source: io::Error::from(io::ErrorKind::IsADirectory) })
@@ -134,20 +151,30 @@ pub(crate) fn spool(mut input: impl Read) -> Result<File, Error> {
     spool().map_err(Error::temporary)
 }
 
-/// A file that several may read at once, each from a place of its own.
+/// A file, or an object of a bucket, that several may read at once, each from a place of its own.
 #[derive(Debug, Clone)]
 pub(crate) struct At {
-    file: Arc<File>,
+    bytes: Bytes,
     place: u64,
     length: u64,
 }
 
+#[derive(Debug, Clone)]
+enum Bytes {
+    File(Arc<File>),
+    Object(Object),
+}
+
 impl At {
+    fn of(object: Object) -> At {
+        At { place: 0, length: object.len(), bytes: Bytes::Object(object) }
+    }
+
     /// # Errors
     /// Its length cannot be found out.
     pub(crate) fn new(file: File) -> io::Result<At> {
         let length = file.metadata()?.len();
-        Ok(At { file: Arc::new(file), place: 0, length })
+        Ok(At { bytes: Bytes::File(Arc::new(file)), place: 0, length })
     }
 
     /// Number of bytes.
@@ -165,6 +192,9 @@ impl At {
     /// # Errors
     /// They cannot be read.
     pub(crate) fn part(&self, place: u64, length: usize) -> io::Result<Vec<u8>> {
+        if let Bytes::Object(object) = &self.bytes {
+            return object.part(place, length as u64);
+        }
         let there = usize::try_from(self.length.saturating_sub(place)).unwrap_or(usize::MAX);
         let mut bytes = Vec::with_capacity(length.min(there));
         self.from(place).take(length as u64).read_to_end(&mut bytes)?;
@@ -174,7 +204,10 @@ impl At {
 
 impl Read for At {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read_at(buffer, self.place)?;
+        let read = match &self.bytes {
+            Bytes::File(file) => file.read_at(buffer, self.place)?,
+            Bytes::Object(object) => object.read_at(buffer, self.place)?,
+        };
         self.place += read as u64;
         Ok(read)
     }

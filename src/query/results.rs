@@ -294,6 +294,23 @@ fn part((weighted, adds): (&Weighted, f32)) -> Value {
 }
 
 fn parquet(shown: &Shown, groups: &[Group], sink: Sink) -> Result<(), Failure> {
+    let batch = batch(shown, groups);
+    let mut provenance = Provenance::default();
+    provenance.set("schema", "hits");
+    let mut writer = Writer::new(sink, batch.schema_ref(), &provenance, StreamFormat::Parquet)?;
+    writer.write(&batch)?;
+    Ok(writer.finish()?)
+}
+
+/// All groups as a table: a row a hit, with the columns of Parquet results.
+///
+/// # Errors
+/// A named column cannot be shown.
+pub fn as_batch(groups: &[Group], looks: &Looks) -> Result<RecordBatch, Failure> {
+    Ok(batch(&Shown::of(groups, looks)?, groups))
+}
+
+fn batch(shown: &Shown, groups: &[Group]) -> RecordBatch {
     let hits = || rows(groups).map(|row| row.hit);
     let text = |name: &str, array: StringArray| (column::field(name, DataType::Utf8), Arc::new(array) as ArrayRef);
     let column = |name: &str| -> (Field, ArrayRef) {
@@ -335,10 +352,5 @@ fn parquet(shown: &Shown, groups: &[Group], sink: Sink) -> Result<(), Failure> {
         names.insert(after, column::PATH);
     }
     let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = names.into_iter().map(column).unzip();
-    let schema = Arc::new(Schema::new(fields));
-    let mut provenance = Provenance::default();
-    provenance.set("schema", "hits");
-    let mut writer = Writer::new(sink, &schema, &provenance, StreamFormat::Parquet)?;
-    writer.write(&RecordBatch::try_new(schema, arrays).expect("columns of the schema"))?;
-    Ok(writer.finish()?)
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).expect("columns of the schema")
 }

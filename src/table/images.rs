@@ -8,7 +8,7 @@ use arrow_array::{Array, BinaryArray, RecordBatch, StringArray};
 use super::types::conform;
 use super::{Error, column};
 use crate::image;
-use crate::io::read_image;
+use crate::io::{read_image, sayable};
 use crate::notes;
 
 /// Access to the images of a batch: the bytes in the table where there are some, else the file at the path beside them or
@@ -82,7 +82,7 @@ impl Images {
         }
         let path = self.path(i).ok_or("the row has neither an image nor a path")?;
         read_image(path).map(Cow::Owned).map_err(|e| {
-            if e.kind() == std::io::ErrorKind::NotFound {
+            if e.kind() == std::io::ErrorKind::NotFound && !path.contains("://") {
                 // A single one has vanished; where several are missing, the table may have moved.
                 notes::count("pictures that are not there", 1, Some(path), |count, named| match count {
                     1 => String::new(),
@@ -91,7 +91,7 @@ impl Images {
                     ),
                 });
             }
-            format!("cannot read {path}: {e}")
+            format!("cannot read {}: {e}", sayable(path))
         })
     }
 }

@@ -11,6 +11,8 @@ use arrow_schema::{DataType, Schema};
 use super::findings::{Fault, Findings};
 use super::ids::IdSource;
 use super::layout;
+use super::shard::Shard;
+use super::shards;
 use super::source::{Found, Source};
 use super::{Error, Table, column, dataset, foreign};
 use crate::io::{self, Listing};
@@ -31,11 +33,16 @@ pub struct Inputs {
     pub root: Option<PathBuf>,
     /// Lists of paths are separated by NUL bytes instead of newlines.
     pub nul_separated: bool,
+    /// Only the rows of this shard.
+    pub shard: Option<Shard>,
     /// A folder that is being written: what it holds is passed over where a folder around it is read.
     pub except: Option<PathBuf>,
     /// Folders that cannot be read are told here, where they do not end the run.
     pub passed_over: Option<Findings>,
 }
+
+/// So many tables are open at once, where there are more.
+const MOST_OPEN: usize = 16;
 
 /// What the arguments lead to.
 enum Given {
@@ -54,7 +61,7 @@ impl Inputs {
     /// Nothing is found, an input cannot be read, or tables and image files are mixed.
     pub fn images(&self) -> Result<Table, Error> {
         let table = match self.tables()? {
-            Some(table) => table,
+            Some(table) => self.sharded(table),
             None => return self.pictures(),
         };
         if !table.has(column::PATH) && !table.has(column::IMAGE) {
@@ -69,8 +76,16 @@ impl Inputs {
     /// Nothing is found, an input cannot be read, or tables and image files are mixed.
     pub fn images_or_vectors(&self) -> Result<Table, Error> {
         match self.tables()? {
-            Some(table) => Ok(table),
+            Some(table) => Ok(self.sharded(table)),
             None => self.pictures(),
+        }
+    }
+
+    /// The rows of the shard that is asked for.
+    fn sharded(&self, table: Table) -> Table {
+        match self.shard {
+            Some(shard) => shard.of(table),
+            None => table,
         }
     }
 
@@ -80,7 +95,7 @@ impl Inputs {
         if let [path] = self.paths.as_slice()
             && let Some(table) = layout::find(path, self.ids, except, &found)?
         {
-            return Ok(table);
+            return Ok(self.sharded(table));
         }
         let (listing, unreadable) = Listing::of_readable(&self.paths, except)?;
         for (path, problem) in unreadable {
@@ -167,33 +182,41 @@ impl Inputs {
         }
         let mut tables = Vec::new();
         let mut others = None;
-        for path in &self.paths {
+        let paths = shards::expand(&self.paths)?;
+        let many = paths.len() > MOST_OPEN;
+        for path in &paths {
             if path == Path::new("-") && self.paths.len() > 1 {
                 return Err(Error::StdinBesideOthers);
             }
             match Source::find(path, self.root.as_deref())? {
+                // A hundred shards are a hundred open files, unless each is opened when it is its turn.
+                Found::Table(_) if many => tables.push(shards::in_turn(path, self.root.as_deref())?),
                 Found::Table(source) => tables.push(source.table(None)?),
                 Found::Stream(table) => tables.push(table),
-                Found::Pipe(list) if self.paths.len() == 1 => return Ok(Given::List(list)),
+                Found::Pipe(list) if paths.len() == 1 => return Ok(Given::List(list)),
                 Found::Pipe(_) => return Err(Error::MixedInputs { path: path.clone() }),
-                Found::Folder => others = others.or(Some((path, None))),
-                Found::File(start) => others = others.or(Some((path, Some(start)))),
+                Found::Folder => others = others.or(Some((path.clone(), None))),
+                Found::File(start) => others = others.or(Some((path.clone(), Some(start)))),
             }
         }
         match others {
             None => Table::concatenate(tables).map(Given::Table),
             Some((_, start)) if tables.is_empty() => Ok(Given::Files(start)),
-            Some((path, _)) => Err(Error::MixedInputs { path: path.clone() }),
+            Some((path, _)) => Err(Error::MixedInputs { path }),
         }
     }
 
-    fn list(&self, listing: Listing) -> Result<Table, Error> {
+    fn list(&self, mut listing: Listing) -> Result<Table, Error> {
         let name = self.paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(" ");
         if listing.is_empty() {
             return Err(Error::NoImages { name });
         }
         let ids = self.ids.resolve(&listing)?;
         let folders = matches!(ids, IdSource::None) && several_folders(&listing);
+        // What is said of a row by all others is decided by now.
+        if let Some(shard) = self.shard {
+            listing.keep(|key| shard.has(key));
+        }
         let schema = Arc::new(Schema::new(vec![
             column::key_field(),
             column::field(column::PATH, DataType::Utf8),

@@ -83,7 +83,6 @@ impl Source {
         match io::open(path)? {
             Input::Folder => Ok(Found::Folder),
             Input::File(file) => {
-                let file = At::new(file).map_err(read)?;
                 let start = file.part(0, LOOK).map_err(read)?;
                 Ok(match Format::of(&start) {
                     Some(format) => Found::Table(Source { name, bytes: Bytes::File(file), format, anchor }),
@@ -148,7 +147,7 @@ impl Source {
         let file = match io::open(path)? {
             Input::Folder => return Err(Error::NeedsTable { name, found: "a folder".into(), hint: hint.into() }),
             Input::File(file) => file,
-            Input::Pipe(pipe) => io::spool(pipe)?,
+            Input::Pipe(pipe) => At::new(io::spool(pipe)?).map_err(io::Error::temporary)?,
         };
         let anchor = Some(Anchor::new(path.parent().filter(|_| !stdin), None));
         Ok(Source { anchor, ..Self::of_file(&name, file, hint, csv)? })
@@ -159,12 +158,12 @@ impl Source {
     /// # Errors
     /// As [`Source::open`].
     pub fn of(name: &str, file: File, hint: &str) -> Result<Source, Error> {
-        Self::of_file(name, file, hint, false)
+        let read = |source| Error::Io(io::Error::Read { path: name.into(), source });
+        Self::of_file(name, At::new(file).map_err(read)?, hint, false)
     }
 
-    fn of_file(name: &str, file: File, hint: &str, csv: bool) -> Result<Source, Error> {
+    fn of_file(name: &str, mut file: At, hint: &str, csv: bool) -> Result<Source, Error> {
         let read = |source| Error::Io(io::Error::Read { path: name.into(), source });
-        let mut file = At::new(file).map_err(read)?;
         let mut start = file.part(0, LOOK).map_err(read)?;
         // What Excel calls Unicode text.
         if csv && (start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff])) {

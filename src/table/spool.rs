@@ -17,14 +17,30 @@ impl Table {
     ///
     /// # Errors
     /// The table cannot be read, `look` fails, or there is no room in `TMPDIR`.
-    pub fn spool<E: From<Error>>(self, mut look: impl FnMut(&RecordBatch) -> Result<(), E>) -> Result<Table, E> {
+    pub fn spool<E: From<Error>>(self, look: impl FnMut(&RecordBatch) -> Result<(), E>) -> Result<Table, E> {
+        let (name, rows, provenance) = (self.name.clone(), self.rows, self.provenance.clone());
+        let file = self.spool_file(look)?;
+        let mut table = Table::spooled(&name, BufReader::with_capacity(1 << 16, file))?;
+        (table.rows, table.provenance) = (rows, provenance);
+        Ok(table)
+    }
+
+    /// Streams the table to an unlinked temporary file, with its footer, showing every batch to `look` on the way.
+    ///
+    /// # Errors
+    /// As [`Table::spool`].
+    pub(super) fn spool_file<E: From<Error>>(
+        self,
+        mut look: impl FnMut(&RecordBatch) -> Result<(), E>,
+    ) -> Result<File, E> {
         let full = |source| Error::Io(crate::io::Error::temporary(source));
         let broken = |source: ArrowError| match source {
             ArrowError::IoError(_, source) => full(source),
             source => Error::Arrow { name: "temporary file".into(), source },
         };
-        let (name, rows, provenance, schema) =
-            (self.name.clone(), self.rows, self.provenance.clone(), self.schema.clone());
+        let footer: arrow_schema::Metadata =
+            self.provenance.0.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        let schema = Schema::new_with_metadata(self.schema.fields().clone(), footer);
         let file = tempfile::tempfile().map_err(full)?;
         let mut writer = StreamWriter::try_new(BufWriter::with_capacity(1 << 16, file), &schema).map_err(broken)?;
         for batch in self {
@@ -37,9 +53,7 @@ impl Table {
         buffer.flush().map_err(full)?;
         let mut file: File = buffer.into_inner().map_err(|e| full(e.into_error()))?;
         file.rewind().map_err(full)?;
-        let mut table = Table::spooled(&name, BufReader::with_capacity(1 << 16, file))?;
-        (table.rows, table.provenance) = (rows, provenance);
-        Ok(table)
+        Ok(file)
     }
 
     /// Reads back the Arrow stream that this program wrote to a temporary file.

@@ -159,7 +159,6 @@ fn hints_about_files_that_are_not_there_fit_every_command() {
         ("embed nowhere", "hint: check the spelling: ls ."),
         ("scan pics/nowhere.png", "hint: check the spelling: ls pics"),
         ("check no/such/folder", "hint: there is no folder no\n"),
-        ("embed https://example.org/a.jpg", "hint: nothing is fetched from the network; get it first: curl -LO https:"),
         ("query x --index nowhere.parquet", "hint: check the spelling: ls ."),
         ("query ./no/picture.png", "hint: there is no folder ./no\n"),
         ("classify pics --labels nowhere", "hint: check the spelling: ls ."),

@@ -1,5 +1,6 @@
 //! The real binary, in a clean folder and a clean environment: one file a subcommand, and what they have in common.
 
+mod server;
 mod workdir;
 
 mod augment;
@@ -33,7 +34,9 @@ mod readme;
 mod scan;
 mod schema;
 mod serve;
+mod shards;
 mod site;
 mod split;
+mod stores;
 mod tables;
 mod train;

@@ -1,8 +1,6 @@
 //! The hub's protocol: listings, redirects, tokens and ranges.
 
-use std::fs;
 use std::io::Read;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -11,13 +9,14 @@ use ureq::http::{Response, Uri};
 use ureq::{Agent, Body, tls};
 
 use super::address::{escape, host, join, next_page, origin};
-use super::environment::{setting, text_setting};
+use super::environment::text_setting;
 use super::error::Error;
 use super::part::Part;
 use super::patience::{Patience, Trouble};
 use super::repo::{Repo, is_below, is_hash};
 use super::store::CachedRepo;
 use super::{Hub, Remote, Watch};
+use crate::io;
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// A connection that sends nothing for so long is given up, unless $HF_HUB_DOWNLOAD_TIMEOUT says otherwise.
@@ -237,17 +236,7 @@ struct Answer {
 }
 
 pub(super) fn agent() -> Result<Agent, Error> {
-    let roots = match setting("SSL_CERT_FILE").map(PathBuf::from) {
-        Some(path) => {
-            let pem = fs::read(&path).map_err(Error::disk(&path))?;
-            let certificates = tls::parse_pem(&pem).filter_map(|item| match item {
-                Ok(tls::PemItem::Certificate(certificate)) => Some(certificate),
-                _ => None,
-            });
-            tls::RootCerts::from(certificates)
-        }
-        None => tls::RootCerts::WebPki,
-    };
+    let roots = io::root_certificates().map_err(|(path, source)| Error::disk(&path)(source))?;
     let seconds = text_setting("HF_HUB_DOWNLOAD_TIMEOUT").and_then(|seconds| seconds.parse().ok());
     let config = Agent::config_builder()
         .tls_config(tls::TlsConfig::builder().root_certs(roots).build())

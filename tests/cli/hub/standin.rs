@@ -1,135 +1,17 @@
 //! A hub that is part of the test: two web servers, one of which keeps the large files, as the real one does.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use serde_json::json;
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
+pub(super) use crate::server::{Reply, Request, Server};
 use crate::workdir::{Run, Workdir};
 
 pub(super) const REPO: &str = "acme/clip";
 pub(super) const COMMIT: &str = "1111111111111111111111111111111111111111";
-
-/// One request, as it arrived.
-#[derive(Debug, Clone)]
-pub(super) struct Request {
-    pub(super) path: String,
-    pub(super) headers: BTreeMap<String, String>,
-    /// How many came for this path before.
-    pub(super) nth: usize,
-}
-
-impl Request {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(String::as_str)
-    }
-
-    /// The byte at which the file is to begin.
-    pub(super) fn from(&self) -> usize {
-        let range = self.header("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
-        range.map_or(0, |from| from.parse().expect("a number"))
-    }
-}
-
-/// What is answered.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Vec<u8>,
-    /// The connection ends after so many bytes of the body, …
-    pub(super) cut: Option<usize>,
-    /// … or only falls silent.
-    pub(super) silent: bool,
-}
-
-impl Reply {
-    pub(super) fn new(status: u16, body: impl Into<Vec<u8>>) -> Reply {
-        Reply { status, body: body.into(), ..Reply::default() }
-    }
-
-    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Reply {
-        self.headers.push((name, value.into()));
-        self
-    }
-
-    /// A file or its end, as servers that know ranges send it.
-    pub(super) fn file(request: &Request, bytes: &[u8]) -> Reply {
-        let from = request.from();
-        match from {
-            0 => Reply::new(200, bytes),
-            _ if from >= bytes.len() => Reply::new(416, ""),
-            _ => Reply::new(206, &bytes[from..])
-                .with("Content-Range", format!("bytes {from}-{}/{}", bytes.len() - 1, bytes.len())),
-        }
-    }
-}
-
-pub(super) type Answer = dyn Fn(&Request) -> Reply + Send + Sync;
-
-/// A web server with a port of its own, which closes each connection after one request.
-pub(super) struct Server {
-    pub(super) url: String,
-    pub(super) seen: Arc<Mutex<Vec<Request>>>,
-}
-
-impl Server {
-    pub(super) fn start(answer: Arc<Answer>) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("a port"));
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let log = seen.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (answer, log) = (answer.clone(), log.clone());
-                // A client that is killed or has enough closes the connection, which is no failure.
-                std::thread::spawn(move || converse(stream, &*answer, &log).ok());
-            }
-        });
-        Server { url, seen }
-    }
-
-    pub(super) fn seen(&self) -> Vec<Request> {
-        self.seen.lock().expect("no panic").clone()
-    }
-
-    pub(super) fn paths(&self) -> Vec<String> {
-        self.seen().into_iter().map(|request| request.path).collect()
-    }
-}
-
-fn converse(mut stream: TcpStream, answer: &Answer, log: &Mutex<Vec<Request>>) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream.try_clone()?).lines();
-    let first = lines.next().expect("a request")?;
-    let path = first.split(' ').nth(1).expect("a path").to_string();
-    let mut headers = BTreeMap::new();
-    for line in lines {
-        let line = line?;
-        let Some((name, value)) = line.split_once(':') else { break };
-        headers.insert(name.to_lowercase(), value.trim().to_string());
-    }
-    let request = {
-        let mut log = log.lock().expect("no panic");
-        let nth = log.iter().filter(|earlier| earlier.path == path).count();
-        log.push(Request { path, headers, nth });
-        log.last().expect("just pushed").clone()
-    };
-    let reply = answer(&request);
-    let mut head = format!("HTTP/1.1 {} Status\r\nConnection: close\r\n", reply.status);
-    head.push_str(&format!("Content-Length: {}\r\n", reply.body.len()));
-    reply.headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
-    stream.write_all(format!("{head}\r\n").as_bytes())?;
-    stream.write_all(&reply.body[..reply.cut.unwrap_or(reply.body.len())])?;
-    if reply.silent {
-        std::thread::sleep(Duration::from_secs(20));
-    }
-    Ok(())
-}
 
 pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
