@@ -145,29 +145,14 @@ def query(arguments) -> None:
     if arguments.resumable:
         # "overwrite" would remove the files of the run that is being resumed, whose rows are not computed again.
         store = daft.CheckpointStore(f"s3://checkpoints/{arguments.name}", config)
-        checkpoint, mode = daft.CheckpointConfig(store=store, on="key"), "append"
+        # By default what looks up the keys takes whole processors, and on workers of one slot nothing is left for Daft's actors.
+        settings = daft.KeyFilteringSettings(num_workers=1, cpus_per_worker=0.1)
+        checkpoint, mode = daft.CheckpointConfig(store=store, on="key", settings=settings), "append"
     lists = daft.read_parquet("s3://lists/*.parquet", io_config=config, checkpoint=checkpoint)
     table = lists.select(embed("url", key="key", model=arguments.model, urls=True, io_config=config, batch_size=BATCH).unnest())
     began = time.monotonic()
     table.write_parquet(f"s3://tables/{arguments.name}", write_mode=mode, write_success_file=True, io_config=config)
     print(json.dumps({"query": time.monotonic() - began, "start": began - started}), flush=True)
-
-
-def actors(arguments) -> None:
-    """Kills Daft's actor on the host of each address that is read, by Ray's own means."""
-    import ray
-    from ray._private.worker import global_worker
-
-    ray.init(address=arguments.address, log_to_driver=False, logging_level="ERROR")
-    for line in sys.stdin:
-        found = [
-            actor for actor in ray._private.state.actors().values()
-            if actor["State"] == "ALIVE" and actor["ActorClassName"] == "RaySwordfishActor"
-            and actor["Address"]["IPAddress"] == line.strip()
-        ]  # fmt: skip
-        for actor in found:
-            global_worker.core_worker.kill_actor(ray.ActorID.from_hex(actor["ActorID"]), True)
-        print("killed" if found else "none", flush=True)
 
 
 def plain(arguments) -> None:
@@ -244,7 +229,7 @@ def verify(arguments) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["store", "prepare", "query", "actors", "plain", "verify"])
+    parser.add_argument("what", choices=["store", "prepare", "query", "plain", "verify"])
     parser.add_argument("--data", nargs="+")
     parser.add_argument("--pictures", type=int)
     parser.add_argument("--task", type=int)

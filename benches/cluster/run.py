@@ -14,7 +14,8 @@ calm      The query reads a list of keys and the pictures from s3://, embeds, an
 waiting   The same with a model that only waits (--ms-per-picture): what the engine costs, where the processors of this machine
           are not the limit. Overhead: how much longer than one process of as many threads as the cluster has slots, that
           reads local files.
-kills     Queries during which, at random moments (--seed), a worker process, an actor or a raylet is killed, --kills in all.
+kills     Queries during which, at random moments (--seed), a worker process is killed, an actor is ended in order (SIGTERM), or
+          a raylet is killed and started again, --kills in all.
           Nothing may be lost, twice or wrong, no file be visible before it is whole, and nothing change after `_SUCCESS`.
 resume    The process that asked is killed at a random moment, and asks again with Daft's checkpoint.
 
@@ -176,10 +177,6 @@ class Killer:
     def __init__(self, cluster: Cluster, chance: random.Random, left: int, pause: tuple[float, float]):
         self.cluster, self.chance, self.left, self.pause = cluster, chance, left, pause
         self.counts = dict.fromkeys(self.KINDS, 0)
-        self.actors = cluster.head.start(
-            [sys.executable, INSIDE, "actors", "--address", f"{cluster.head.address}:{PORT}"],
-            cluster.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
 
     def watch(self, query: subprocess.Popen, began: float) -> None:
         while self.left:
@@ -195,23 +192,22 @@ class Killer:
                 print(f"    {time.monotonic() - began:6.1f} s  {kind} on {host.name} killed", flush=True)
 
     def kill(self, kind: str, host: Host) -> bool:
-        if kind == "actor":
-            self.actors.stdin.write(f"{host.address}\n")
-            self.actors.stdin.flush()
-            return self.actors.stdout.readline().strip() == "killed"
-        # Ray's names of processes: "ray::RaySwordfishActor" computes; the raylet is the host's own daemon.
-        victims = host.processes("ray::RaySwordfishActor" if kind == "worker" else "raylet/raylet")
-        for victim in victims:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(victim, signal.SIGKILL)
-        if victims and kind == "raylet":
+        # Ray's names of processes: "ray::RaySwordfishActor" is Daft's actor, which computes; the raylet is the host's daemon.
+        words = "raylet/raylet" if kind == "raylet" else "ray::RaySwordfishActor"
+        killed = self.signal(host, words, signal.SIGTERM if kind == "actor" else signal.SIGKILL)
+        if killed and kind == "raylet":
             # As a supervisor would: what is left of it is ended, and it is started again.
             time.sleep(2)
-            for process in host.processes("ray"):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGKILL)
+            self.signal(host, "ray", signal.SIGKILL)
             self.cluster.join(host)
-        return bool(victims)
+        return killed
+
+    def signal(self, host: Host, words: str, number: int) -> bool:
+        processes = host.processes(words)
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
+        return bool(processes)
 
 
 class Bench:
@@ -302,6 +298,7 @@ class Bench:
 
     def calm(self, kind: str, environment: dict[str, str]) -> None:
         alone = self.alone[kind]
+        self.figure(f"{kind}: load of this machine before", f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
         with Cluster(self.network, self.arguments, environment) as cluster:
             self.figure(f"{kind}: hosts and Ray started", f"{cluster.seconds:.1f} s")
             for run in range(2):
@@ -340,7 +337,6 @@ class Bench:
                     query.kill()
                     self.wrong.append(f"{name}: no end within {self.arguments.patience} s")
                 thread.join()
-                killer.actors.kill()
                 seconds, here = time.monotonic() - began, left - killer.left
                 left = killer.left
                 for kind, count in killer.counts.items():
