@@ -146,7 +146,7 @@ pub struct Pokedex {
     words: OnceLock<HashSet<String>>,
     /// How often its facts were asked for, and the rows and weights of each of their words, once it is more than once.
     asked: AtomicU64,
-    sorted: OnceLock<HashMap<String, Vec<(usize, f32)>>>,
+    sorted: OnceLock<HashMap<String, Vec<Fact>>>,
     vectors: Vec<f32>,
     dimension: usize,
 }
@@ -411,6 +411,18 @@ impl Pokedex {
     }
 }
 
+/// A word in the facts of a row.
+struct Fact {
+    row: usize,
+    weight: f32,
+    beginning: Option<[u8; 2]>,
+}
+
+/// What a word and its singular share, but for those as feet and mice, which are no plurals here.
+fn beginning(word: &str) -> Option<[u8; 2]> {
+    word.as_bytes().first_chunk().copied()
+}
+
 impl Pokedex {
     /// For every row how much each word counts in its facts, read now.
     fn facts_with(&self, wanted: &[String]) -> Vec<Vec<f32>> {
@@ -420,7 +432,7 @@ impl Pokedex {
             for (text, weight) in &row.facts {
                 for word in words(text) {
                     // Most words share no beginning with the query's, and need not be put in the singular.
-                    if wanted.iter().any(|w| w.as_bytes().get(..2) == word.as_bytes().get(..2))
+                    if wanted.iter().any(|w| beginning(w) == beginning(&word))
                         && let Some(&at) = place.get(singular(&word).as_str())
                     {
                         weights[at] = weights[at].max(*weight);
@@ -435,18 +447,22 @@ impl Pokedex {
     /// The same, from the rows of each word.
     fn facts_sorted(&self, wanted: &[String]) -> Vec<Vec<f32>> {
         let sorted = self.sorted.get_or_init(|| {
-            let mut sorted: HashMap<String, Vec<(usize, f32)>> = HashMap::new();
+            let mut sorted: HashMap<String, Vec<Fact>> = HashMap::new();
             for (at, row) in self.rows.iter().enumerate() {
                 for (text, weight) in &row.facts {
-                    words(text).for_each(|word| sorted.entry(singular(&word)).or_default().push((at, *weight)));
+                    words(text).for_each(|word| {
+                        let fact = Fact { row: at, weight: *weight, beginning: beginning(&word) };
+                        sorted.entry(singular(&word)).or_default().push(fact);
+                    });
                 }
             }
             sorted
         });
         let mut found = vec![vec![0.0f32; wanted.len()]; self.rows.len()];
         for (at, word) in wanted.iter().enumerate() {
-            for (row, weight) in sorted.get(word).into_iter().flatten() {
-                found[*row][at] = found[*row][at].max(*weight);
+            let facts = sorted.get(word).into_iter().flatten();
+            for fact in facts.filter(|fact| wanted.iter().any(|w| beginning(w) == fact.beginning)) {
+                found[fact.row][at] = found[fact.row][at].max(fact.weight);
             }
         }
         found
@@ -511,7 +527,16 @@ mod tests {
     #[test]
     fn facts_sorted_by_words_say_what_the_facts_say() {
         let pokedex = Pokedex::open(true).expect("the built-in Pokédex");
-        for text in ["fire dog", "a blue bird", "wolves and mice", "legendary", "nothing like this", ""] {
+        for text in [
+            "fire dog",
+            "a blue bird",
+            "wolves and mice",
+            "legendary",
+            "people with feet",
+            "feet, few of them",
+            "a",
+            "",
+        ] {
             let mut wanted: Vec<String> = words(text).map(|word| singular(&word)).collect();
             wanted.sort();
             wanted.dedup();
