@@ -20,7 +20,7 @@ kills     Queries during which, at random moments (--seed), a worker process is 
 resume    The process that asked is killed at a random moment, and asks again with Daft's checkpoint.
 
 Takes about as long as embedding the pictures eight times on two processors: for 20,000 of them an hour. Try --pictures 500
---kills 3 first. Ends with 1 where anything was wrong. Nothing is left behind: when this process dies, however it dies, all hosts do.
+--kills 3 first. Ends with 1 where anything was wrong. When this process ends, however it ends, all hosts do, with what was on them.
 """
 
 import argparse
@@ -270,11 +270,15 @@ class Bench:
         return words or ""
 
     def ask(self, what: str, *options: str, environment=None) -> dict:
-        return json.loads(self.finish(self.at_store(what, *options, environment=environment, stdout=subprocess.PIPE)).splitlines()[-1])
+        return json.loads(
+            self.finish(self.at_store(what, *options, environment=environment, stdout=subprocess.PIPE)).splitlines()[-1]
+        )
 
     def watched(self) -> dict:
         curl = "import urllib.request; print(urllib.request.urlopen('http://10.77.0.1:9000/watch').read().decode())"
-        done = subprocess.run(["ip", "netns", "exec", "pkx-store", sys.executable, "-c", curl], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            ["ip", "netns", "exec", "pkx-store", sys.executable, "-c", curl], capture_output=True, text=True, check=True
+        )
         return json.loads(done.stdout)
 
     def figure(self, name: str, value: str) -> None:
@@ -294,7 +298,9 @@ class Bench:
         options = ["--threads", str(self.slots), "--output", self.expected(kind), "--model", self.arguments.model]
         alone = self.ask("plain", *options, environment=environment)
         self.alone[kind] = alone["seconds"]
-        self.figure(f"{kind}: one plain process, {self.slots} threads", f"{alone['seconds']:.1f} s, {alone['failed']} rows with errors")
+        self.figure(
+            f"{kind}: one plain process, {self.slots} threads", f"{alone['seconds']:.1f} s, {alone['failed']} rows with errors"
+        )
 
     def calm(self, kind: str, environment: dict[str, str]) -> None:
         alone = self.alone[kind]
@@ -394,7 +400,9 @@ class Bench:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", nargs="+", required=True, help="folders of pictures; they come again under other keys if they are few")
+    parser.add_argument(
+        "--data", nargs="+", required=True, help="folders of pictures; they come again under other keys if they are few"
+    )
     parser.add_argument("--pictures", type=int, default=20_000)
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--ms-per-picture", type=float, default=10.0)
