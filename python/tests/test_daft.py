@@ -23,7 +23,7 @@ pytest.importorskip("daft")
 import daft  # noqa: E402
 import pokedex  # noqa: E402
 import pokedex.daft as adapter  # noqa: E402
-from daft import DataType, col  # noqa: E402
+from daft import DataType  # noqa: E402
 from pokedex.daft import classify, embed  # noqa: E402
 
 
