@@ -43,9 +43,7 @@ class Store:
         from moto.server import DomainDispatcherApplication, create_backend_app
 
         self.moto = DomainDispatcherApplication(create_backend_app)
-        self.pictures = {
-            f"/pictures/{key}": content(number, file) for number, (key, file) in enumerate(rows) if file is not None
-        }
+        self.pictures = {f"/pictures/{key}": content(number, file) for number, (key, file) in enumerate(rows) if file is not None}
         self.lock = threading.Lock()
         self.marked: set[str] = set()
         self.faults: list[str] = []

@@ -20,7 +20,7 @@ kills     Queries during which, at random moments (--seed), a worker process is 
 resume    The process that asked is killed at a random moment, and asks again with Daft's checkpoint.
 
 Takes about as long as embedding the pictures eight times on two processors: for 20,000 of them an hour. Try --pictures 500
---kills 3 first. Ends with 1 where anything was wrong. Nothing is left behind: when this process dies, however it dies, all hosts do.
+--kills 3 first. Ends with 1 where anything was wrong. When this process ends, however it ends, all hosts do, with what was on them.
 """
 
 import argparse
@@ -30,6 +30,7 @@ import importlib.util
 import json
 import os
 import random
+import re
 import secrets
 import shutil
 import signal
@@ -42,7 +43,6 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 INSIDE = str(HERE / "inside.py")
-BRIDGE = "pkx-bridge"
 PORT = 6379
 TOKEN = secrets.token_hex(32)
 PARTS = ("calm", "waiting", "kills", "resume")
@@ -57,40 +57,51 @@ def sh(*command: str, check: bool = True) -> None:
 
 
 class Network:
-    """A bridge in a namespace of its own; nothing of it is seen from outside."""
+    """A bridge in a namespace of its own; nothing of it is seen from outside. Several runs do not see one another."""
+
+    def __init__(self):
+        self.bridge = self.name("bridge")
+
+    @staticmethod
+    def name(kind: str) -> str:
+        return f"pokedex-{os.getpid()}-{kind}"
 
     def __enter__(self):
         self.clear()
-        sh("ip", "netns", "add", BRIDGE)
-        sh("ip", "-n", BRIDGE, "link", "add", "bridge", "type", "bridge")
-        sh("ip", "-n", BRIDGE, "link", "set", "bridge", "up")
+        sh("ip", "netns", "add", self.bridge)
+        sh("ip", "-n", self.bridge, "link", "add", "bridge", "type", "bridge")
+        sh("ip", "-n", self.bridge, "link", "set", "bridge", "up")
         return self
 
     def __exit__(self, *_):
         self.clear()
 
     def clear(self) -> None:
+        """Removes the names of this run's namespaces, and those of runs that were killed."""
         names = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout.split()
         for name in names:
-            if name.startswith("pkx-"):
+            found = re.fullmatch(r"pokedex-(\d+)-\w+", name)
+            if found and (int(found[1]) == os.getpid() or not Path("/proc", found[1]).exists()):
                 sh("ip", "netns", "delete", name, check=False)
 
-    def join(self, name: str, address: str) -> None:
+    def join(self, kind: str, address: str) -> str:
+        name = self.name(kind)
         sh("ip", "netns", "add", name)
-        sh("ip", "-n", name, "link", "add", "eth0", "type", "veth", "peer", "name", name, "netns", BRIDGE)
-        sh("ip", "-n", BRIDGE, "link", "set", name, "master", "bridge", "up")
+        sh("ip", "-n", name, "link", "add", "eth0", "type", "veth", "peer", "name", kind, "netns", self.bridge)
+        sh("ip", "-n", self.bridge, "link", "set", kind, "master", "bridge", "up")
         sh("ip", "-n", name, "address", "add", f"{address}/24", "dev", "eth0")
         for link in ("lo", "eth0"):
             sh("ip", "-n", name, "link", "set", link, "up")
+        return name
 
 
 class Host:
     """Namespaces of network, mounts, processes and shared memory. They end with this object, and with this process."""
 
     def __init__(self, network: Network, number: int, kind: str, hidden: list[str]):
-        self.name, self.address = f"pkx-{kind}", f"10.77.0.{number}"
-        network.join(self.name, self.address)
-        setup = [f"hostname {self.name}", "mount -o remount,bind,ro /"]
+        self.kind, self.address = kind, f"10.77.0.{number}"
+        self.name = network.join(kind, self.address)
+        setup = [f"hostname {kind}", "mount -o remount,bind,ro /"]
         setup += [f"mount -t tmpfs tmpfs {place}" for place in ("/tmp", "/var/tmp", "/dev/shm", *hidden)]
         setup += ["echo ready", "exec sleep infinity"]
         self.process = subprocess.Popen(
@@ -99,7 +110,7 @@ class Host:
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=die_with_parent,
         )  # fmt: skip
         if self.process.stdout.readline() != "ready\n":
-            raise RuntimeError(f"{self.name} did not start")
+            raise RuntimeError(f"{kind} did not start")
         self.init = int(Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()[0])
 
     def start(self, command: list[str], environment: dict[str, str], **options) -> subprocess.Popen:
@@ -153,7 +164,7 @@ class Cluster:
         done = host.start(command, self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         words, _ = done.communicate(timeout=120)
         if done.returncode:
-            raise RuntimeError(f"{host.name}: {words}")
+            raise RuntimeError(f"{host.kind}: {words}")
 
     def join(self, host: Host) -> None:
         self.ray(host, f"--address={self.head.address}:{PORT}", f"--num-cpus={self.arguments.slots}")
@@ -189,7 +200,7 @@ class Killer:
             if self.kill(kind, host):
                 self.left -= 1
                 self.counts[kind] += 1
-                print(f"    {time.monotonic() - began:6.1f} s  {kind} on {host.name} killed", flush=True)
+                print(f"    {time.monotonic() - began:6.1f} s  {kind} on {host.kind} killed", flush=True)
 
     def kill(self, kind: str, host: Host) -> bool:
         # Ray's names of processes: "ray::RaySwordfishActor" is Daft's actor, which computes; the raylet is the host's daemon.
@@ -231,7 +242,7 @@ class Bench:
     def run(self) -> int:
         arguments = self.arguments
         network = self.network
-        network.join("pkx-store", "10.77.0.1")
+        network.join("store", "10.77.0.1")
         server = self.at_store("store", stdout=subprocess.PIPE)
         try:
             if server.stdout.readline() != "ready\n":
@@ -259,7 +270,7 @@ class Bench:
 
     def at_store(self, what: str, *options: str, environment=None, **popen) -> subprocess.Popen:
         """A process on the store's host, which sees all files."""
-        command = ["ip", "netns", "exec", "pkx-store", sys.executable, INSIDE, what, "--data", *self.arguments.data,
+        command = ["ip", "netns", "exec", self.network.name("store"), sys.executable, INSIDE, what, "--data", *self.arguments.data,
                    "--pictures", str(self.arguments.pictures), *options]  # fmt: skip
         return subprocess.Popen(command, env=environment or self.environment, text=True, preexec_fn=die_with_parent, **popen)
 
@@ -270,11 +281,18 @@ class Bench:
         return words or ""
 
     def ask(self, what: str, *options: str, environment=None) -> dict:
-        return json.loads(self.finish(self.at_store(what, *options, environment=environment, stdout=subprocess.PIPE)).splitlines()[-1])
+        return json.loads(
+            self.finish(self.at_store(what, *options, environment=environment, stdout=subprocess.PIPE)).splitlines()[-1]
+        )
 
     def watched(self) -> dict:
         curl = "import urllib.request; print(urllib.request.urlopen('http://10.77.0.1:9000/watch').read().decode())"
-        done = subprocess.run(["ip", "netns", "exec", "pkx-store", sys.executable, "-c", curl], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            ["ip", "netns", "exec", self.network.name("store"), sys.executable, "-c", curl],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         return json.loads(done.stdout)
 
     def figure(self, name: str, value: str) -> None:
@@ -294,7 +312,9 @@ class Bench:
         options = ["--threads", str(self.slots), "--output", self.expected(kind), "--model", self.arguments.model]
         alone = self.ask("plain", *options, environment=environment)
         self.alone[kind] = alone["seconds"]
-        self.figure(f"{kind}: one plain process, {self.slots} threads", f"{alone['seconds']:.1f} s, {alone['failed']} rows with errors")
+        self.figure(
+            f"{kind}: one plain process, {self.slots} threads", f"{alone['seconds']:.1f} s, {alone['failed']} rows with errors"
+        )
 
     def calm(self, kind: str, environment: dict[str, str]) -> None:
         alone = self.alone[kind]
@@ -394,7 +414,9 @@ class Bench:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", nargs="+", required=True, help="folders of pictures; they come again under other keys if they are few")
+    parser.add_argument(
+        "--data", nargs="+", required=True, help="folders of pictures; they come again under other keys if they are few"
+    )
     parser.add_argument("--pictures", type=int, default=20_000)
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--ms-per-picture", type=float, default=10.0)

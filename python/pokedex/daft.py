@@ -1,6 +1,6 @@
 """Vectors and classes of pictures as Daft expressions, on one machine or on a Ray cluster.
 
-    pip install daft==0.7.26            # on a cluster: "daft[ray]==0.7.26", and pokedex, on every host
+    pip install "pokedex[daft]"         # on a cluster: pokedex "daft[ray]==0.7.26" numpy, on every host
 
     >>> import daft
     >>> from pokedex.daft import embed
@@ -33,9 +33,7 @@ try:
     import pyarrow  # type: ignore[import-untyped, unused-ignore]
     from daft import DataType, Series
 except ModuleNotFoundError as missing:
-    raise ImportError(
-        f"pokedex.daft needs {missing.name}, which is not installed: pip install daft==0.7.26 numpy"
-    ) from missing
+    raise ImportError(f"pokedex.daft needs {missing.name}, which is not installed: pip install daft==0.7.26 numpy") from missing
 
 import pokedex
 
@@ -44,9 +42,6 @@ if TYPE_CHECKING:
     from daft.io import IOConfig
 
 __all__ = ["classify", "embed"]
-
-#: How many classes a row can have, as `pokedex classify` gives by default.
-MOST_CLASSES = 5
 
 _loading = threading.Lock()
 
@@ -106,19 +101,24 @@ def classify(
     key: str | Expression | None = None,
     model: str | None = None,
     *,
-    top: int = MOST_CLASSES,
+    head: str | None = None,
+    labels: str | None = None,
+    index: str | None = None,
+    top: int = 5,
+    neighbours: int = 10,
     urls: bool = False,
     io_config: IOConfig | None = None,
     max_connections: int = 32,
     batch_size: int = 32,
+    threads: int = 1,
 ) -> Expression:
     """The best classes of each picture in a column.
 
     Args:
-        column, key, urls, io_config, max_connections, batch_size: as of `embed`.
-        model: a head that `pokedex train` made, or an `.onnx` file with classes of its own; the 1025 Pokémon where
-            it is left out. Files must be on every host.
-        top: how many classes a row gets, from 1 to 5.
+        column, key, urls, io_config, max_connections, batch_size, threads: as of `embed`.
+        model, head, labels, index, neighbours: where the classes come from, as of `pokedex.Classifier`; the 1025 Pokémon where
+            nothing is given. Files must be on every host.
+        top: how many classes a row gets.
 
     Returns:
         A struct of `key` (only where one was asked for), `prediction_1` (text), `score_1` (float32) and so on up to `top`, null
@@ -132,9 +132,12 @@ def classify(
     >>> row["key"], row["prediction_1"], row["rejected"], row["error"] is not None
     ('text', None, True, True)
     """
-    if not 1 <= top <= MOST_CLASSES:
-        raise ValueError(f"top: {top} is not from 1 to {MOST_CLASSES}")
-    _classifier(model)
+    if top < 1:
+        raise ValueError(f"top: {top} is less than 1")
+    options = {
+        "model": model, "head": head, "labels": labels, "index": index, "top": top, "neighbours": neighbours, "threads": threads,
+    }  # fmt: skip
+    planned = _classifier(options)
     fields = {} if key is None else {"key": DataType.string()}
     for place in range(1, top + 1):
         fields[f"prediction_{place}"] = DataType.string()
@@ -143,7 +146,7 @@ def classify(
     fields["error"] = DataType.string()
     return _expression(
         _classify_batch, DataType.struct(fields), column, key, urls, io_config, max_connections, batch_size,
-        model=model, top=top,
+        options=options, identity=planned.name,
     )  # fmt: skip
 
 
@@ -188,11 +191,7 @@ def _embed_batch(
 ) -> Series:
     images = _images(pictures)
     loaded = _model(model, threads)
-    if loaded.name != identity:
-        raise ValueError(
-            f"{model}: this host has {loaded.name}, and the query was planned with {identity}: "
-            "install the same pokedex and the same files on every host"
-        )
+    _compare(loaded.name, identity)
     vectors = loaded.embed(images)
     errors = _errors(list(vectors.errors), images, source)
     absent = numpy.array([error is not None for error in errors], dtype=bool)
@@ -209,22 +208,34 @@ def _embed_batch(
 
 
 def _classify_batch(
-    pictures: Series, source: Series | None, keys: Series | None, dtype: DataType, model: str | None, top: int
+    pictures: Series,
+    source: Series | None,
+    keys: Series | None,
+    dtype: DataType,
+    options: dict[str, Any],
+    identity: str,
 ) -> Series:
     images = _images(pictures)
-    rows: list[dict[str, Any]] = _classifier(model).classify(images).to_pylist()
-    errors = _errors([row.get("error") for row in rows], images, source)
+    classifier = _classifier(options)
+    _compare(classifier.name, identity)
+    rows = classifier.classify(images).to_pylist()
+    errors = _errors([row["error"] for row in rows], images, source)
     columns = {}
-    for place in range(1, top + 1):
+    for place in range(1, options["top"] + 1):
         for name, kind in ((f"prediction_{place}", pyarrow.large_string()), (f"score_{place}", pyarrow.float32())):
-            columns[name] = pyarrow.array(
-                [None if error else row.get(name) for row, error in zip(rows, errors, strict=True)], kind
-            )
-    columns["rejected"] = pyarrow.array(
-        [error is not None or bool(row["rejected"]) for row, error in zip(rows, errors, strict=True)], pyarrow.bool_()
-    )
+            # Fewer classes than were asked for: there is no such column.
+            columns[name] = pyarrow.array([row.get(name) for row in rows], kind)
+    columns["rejected"] = pyarrow.array([row["rejected"] for row in rows], pyarrow.bool_())
     columns["error"] = pyarrow.array(errors, pyarrow.large_string())
     return _struct(columns, keys, dtype, len(images))
+
+
+def _compare(here: str, planned: str) -> None:
+    if here != planned:
+        raise ValueError(
+            f"this host has {here}, and the query was planned with {planned}: "
+            "install the same pokedex and the same files on every host"
+        )
 
 
 def _images(pictures: Series) -> list[bytes | None]:
@@ -269,9 +280,9 @@ def _model(model: str, threads: int) -> pokedex.Model:
         return _load_model(model, threads)
 
 
-def _classifier(model: str | None) -> pokedex.Classifier:
+def _classifier(options: dict[str, Any]) -> pokedex.Classifier:
     with _loading:
-        return _load_classifier(model)
+        return _load_classifier(**options)
 
 
 @functools.cache
@@ -280,10 +291,5 @@ def _load_model(model: str, threads: int) -> pokedex.Model:
 
 
 @functools.cache
-def _load_classifier(model: str | None) -> pokedex.Classifier:
-    # One thread: a call computes on the thread that it is made from.
-    if model is None:
-        return pokedex.Classifier(top=MOST_CLASSES, threads=1)
-    if model.endswith(".onnx"):
-        return pokedex.Classifier(model=model, top=MOST_CLASSES, threads=1)
-    return pokedex.Classifier(head=model, top=MOST_CLASSES, threads=1)
+def _load_classifier(**options: Any) -> pokedex.Classifier:
+    return pokedex.Classifier(**options)
