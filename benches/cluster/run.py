@@ -87,6 +87,8 @@ class Network:
     def join(self, kind: str, address: str) -> str:
         name = self.name(kind)
         sh("ip", "netns", "add", name)
+        # The kernel takes its time to remove the link of a host of this kind that is gone.
+        sh("ip", "-n", self.bridge, "link", "delete", kind, check=False)
         sh("ip", "-n", name, "link", "add", "eth0", "type", "veth", "peer", "name", kind, "netns", self.bridge)
         sh("ip", "-n", self.bridge, "link", "set", kind, "master", "bridge", "up")
         sh("ip", "-n", name, "address", "add", f"{address}/24", "dev", "eth0")
