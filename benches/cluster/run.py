@@ -121,13 +121,13 @@ class Host:
             env=environment, preexec_fn=die_with_parent, **options,
         )  # fmt: skip
 
-    def processes(self, words: str) -> list[int]:
-        """Processes of this host whose command line holds the words."""
+    def processes(self, fits) -> list[int]:
+        """Processes of this host whose command line fits."""
         mine, found = os.readlink(f"/proc/{self.init}/ns/pid"), []
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
                 if entry.name.isdigit() and os.readlink(entry / "ns/pid") == mine:
-                    if words in (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"):
+                    if fits((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")):
                         found.append(int(entry.name))
         return found
 
@@ -205,22 +205,30 @@ class Killer:
                 print(f"    {time.monotonic() - began:6.1f} s  {kind} on {host.kind} killed", flush=True)
 
     def kill(self, kind: str, host: Host) -> bool:
-        # Ray's names of processes: "ray::RaySwordfishActor" is Daft's actor, which computes; the raylet is the host's daemon.
-        words = "raylet/raylet" if kind == "raylet" else "ray::RaySwordfishActor"
-        killed = self.signal(host, words, signal.SIGTERM if kind == "actor" else signal.SIGKILL)
+        # A process of Daft's actor has the name of the query's steps while it computes ("ray::PhysicalScan->…"), else the actor's.
+        fits = raylet if kind == "raylet" else actor
+        killed = self.signal(host, fits, signal.SIGTERM if kind == "actor" else signal.SIGKILL)
         if killed and kind == "raylet":
             # As a supervisor would: what is left of it is ended, and it is started again.
             time.sleep(2)
-            self.signal(host, "ray", signal.SIGKILL)
+            self.signal(host, lambda line: "ray" in line, signal.SIGKILL)
             self.cluster.join(host)
         return killed
 
-    def signal(self, host: Host, words: str, number: int) -> bool:
-        processes = host.processes(words)
+    def signal(self, host: Host, fits, number: int) -> bool:
+        processes = host.processes(fits)
         for process in processes:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, number)
         return bool(processes)
+
+
+def raylet(line: str) -> bool:
+    return "raylet/raylet" in line
+
+
+def actor(line: str) -> bool:
+    return line.startswith("ray::") and ("->" in line or "RaySwordfishActor" in line)
 
 
 class Bench:
@@ -387,7 +395,7 @@ class Bench:
             while query.poll() is None and self.watched()["reads"] - before < moment:
                 time.sleep(0.5)
             query.kill()
-            for process in cluster.head.processes("inside.py query"):
+            for process in cluster.head.processes(lambda line: "inside.py query" in line):
                 os.kill(process, signal.SIGKILL)
             query.communicate()
             # Ray needs a while until it has ended what the dead process had asked for.
