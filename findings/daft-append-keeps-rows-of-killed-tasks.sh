@@ -4,9 +4,9 @@
 # One would guess: when a worker dies, Daft gives its task to another one, and a folder that `write_parquet` has finished, with
 # `write_success_file=True` even with `_SUCCESS` in it, holds every row once.
 # Instead: files that the killed task had finished stay beside those of its retry. In the default mode, "append", every row in them
-# is there twice, and `_SUCCESS` as well (on a disk sometimes a torn file, too); only the frame that `write_parquet` returns names the right files. With
-# `write_mode="overwrite"` they are removed before `_SUCCESS` is written, so the folder is right. So `benches/cluster/` and
-# `docs/cluster.md` write with "overwrite", each query to a prefix of its own.
+# is there twice, and `_SUCCESS` as well (on a disk sometimes a torn file, too); only the frame that `write_parquet` returns names
+# the right files. With `write_mode="overwrite"` the others are removed before `_SUCCESS` is written, so the folder is right. So
+# `benches/cluster/` and `docs/cluster.md` write with "overwrite", each query to a prefix of its own.
 # Seen with Daft 0.7.26 on Ray 2.59.0; fails when that changes.
 set -eu
 folder=$(mktemp -d)

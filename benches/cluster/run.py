@@ -19,7 +19,7 @@ kills     Queries during which, at random moments (--seed), a worker process is 
           Nothing may be lost, twice or wrong, no file be visible before it is whole, and nothing change after `_SUCCESS`.
 resume    The process that asked is killed at a random moment, and asks again with Daft's checkpoint.
 
-For 20,000 pictures it took 45 minutes on two busy processors, most of it for the built-in model. Try --pictures 500
+For 20,000 pictures it took about 40 minutes on two busy processors, most of it for the built-in model. Try --pictures 500
 --kills 3 first. Ends with 1 where anything was wrong. When this process ends, however it ends, all hosts do, with what was on them.
 """
 
