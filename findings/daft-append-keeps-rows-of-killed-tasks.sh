@@ -25,7 +25,7 @@ home = Path(mode).resolve()
 (home / "in").mkdir(parents=True)
 for part in range(4):
     pq.write_table(pa.table({"n": list(range(part * 1000, part * 1000 + 1000))}), home / "in" / f"{part}.parquet")
-ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False)
+ray.init(address="local", num_cpus=2, log_to_driver=False, include_dashboard=False)
 daft.set_runner_ray()
 # Small files, so that a task of a thousand rows writes some; with the defaults a task must be larger for it.
 daft.set_execution_config(parquet_target_filesize=2000, parquet_target_row_group_size=2000)

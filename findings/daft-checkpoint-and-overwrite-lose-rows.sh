@@ -21,7 +21,7 @@ import daft, pyarrow as pa, pyarrow.parquet as pq, ray
 mode = sys.argv[1]
 home = Path(mode).resolve()
 (home / "in").mkdir(parents=True)
-ray.init(num_cpus=4, log_to_driver=False, include_dashboard=False)
+ray.init(address="local", num_cpus=4, log_to_driver=False, include_dashboard=False)
 daft.set_runner_ray()
 found = []
 for run in range(3):
