@@ -67,7 +67,7 @@ class Program:
     def __init__(self, path, model):
         self.path = str(path)
         self.model = ["--model", str(model)] if model else []
-        self.species = ["--index", str(Path(model) / "pokedex.parquet")] if model else []
+        self.species = ["--index", str(Path(model) / "pokedex.arrow")] if model else []
 
     def run(self, *arguments):
         """Standard output; standard error is shown if it fails."""
@@ -356,7 +356,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pokedex", default="target/release/pokedex")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--model", type=Path, help="folder of another model, with its pokedex.parquet")
+    parser.add_argument("--model", type=Path, help="folder of another model, with its pokedex.arrow")
     parser.add_argument("--unseen", nargs="*", default=[], help="folders of which that model saw no picture")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()

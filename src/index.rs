@@ -25,6 +25,7 @@ mod search;
 mod terms;
 mod unfit;
 mod vectors;
+mod wording;
 
 pub use annoy::{Annoy, Metric};
 pub use beside::Kind;

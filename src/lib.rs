@@ -34,11 +34,12 @@
 //!   wrong and what to do about it; who watches; what was passed over; panics of other people's code, turned into errors; names
 //!   of files that stay apart on every file system; the 1025 names; products of matrices; figures of predictions; the files of
 //!   the page
-//! - [`sorted`]: texts of sorted lines, searched without being read
+//! - [`sorted`], [`aligned`]: texts of sorted lines, searched without being read; files within the program
 
 #![warn(missing_docs, unreachable_pub, unnameable_types)]
 #![allow(rustdoc::private_intra_doc_links, reason = "the map names what is private, too")]
 
+mod aligned;
 pub mod augment;
 pub mod check;
 pub mod classify;

@@ -6,6 +6,7 @@ mod written;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use crate::aligned::Aligned;
 pub use written::{Language, Meaning, fold, in_language, nearly, written};
 
 /// Number of species; national Pokédex numbers run from 1 to this.
@@ -14,12 +15,16 @@ pub const COUNT: i32 = 1025;
 /// The argument that stands for the built-in Pokédex where a table is expected.
 pub const TABLE_NAME: &str = "pokedex:";
 
-/// The built-in Pokédex, a Parquet file: one row a species, by number. Made by `training/`.
-pub static TABLE: &[u8] = include_bytes!("../assets/model/pokedex.parquet");
+static ROWS: &Aligned<[u8]> = &Aligned(*include_bytes!("../assets/model/pokedex.arrow"));
+static OTHER_ROWS: &Aligned<[u8]> = &Aligned(*include_bytes!("../assets/model/forms.arrow"));
+
+/// The built-in Pokédex, an Arrow IPC file whose columns are read where they lie: one row a species, by number. Made by
+/// `training/`.
+pub static TABLE: &[u8] = ROWS.bytes();
 
 /// The other forms of species, Megas and those of regions among them, in a table like [`TABLE`]: a form has the number of its
 /// species, and in the column `form` what it is.
-pub static FORMS: &[u8] = include_bytes!("../assets/model/forms.parquet");
+pub static FORMS: &[u8] = OTHER_ROWS.bytes();
 
 static NAMES: &str = include_str!("../assets/species.txt");
 

@@ -88,13 +88,13 @@ def expected(score, draws=200):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--pokedex", default="target/release/pokedex")
-    parser.add_argument("--model", type=Path, help="folder of a model with its pokedex.parquet, else the built-in one")
+    parser.add_argument("--model", type=Path, help="folder of a model with its pokedex.arrow, else the built-in one")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     args = parser.parse_args()
     held = {row["sha256"] for row in csv.DictReader(open(Path(__file__).parent / "held_out.csv"))}
     with tempfile.TemporaryDirectory() as scratch:
         scratch = Path(scratch)
-        table = args.model / "pokedex.parquet" if args.model else "pokedex:"
+        table = args.model / "pokedex.arrow" if args.model else "pokedex:"
         program = [args.pokedex, "embed", *(["--model", str(args.model)] if args.model else [])]
         subprocess.run([args.pokedex, "export", "-q", str(table), "--format", "npy", "-o", str(scratch / "s.npy")], check=True)
         species = np.load(scratch / "s.npy").astype("f8")

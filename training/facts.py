@@ -1,4 +1,4 @@
-"""Write what the built-in Pokédex knows: pokedex.parquet, forms.parquet and names.tsv, from PokéAPI's tables and concepts.csv.
+"""Write what the built-in Pokédex knows: pokedex.arrow, forms.arrow and names.tsv, from PokéAPI's tables and concepts.csv.
 
     python training/facts.py --data ../shared/data --work WORK --out assets/model
 
@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 from common import HERE, Tokenizer, pad_batch, read_csv
@@ -215,8 +214,9 @@ def write_table(path, rows, vectors, digest):
     meta = {"pokedex.schema": "index", "pokedex.schema_version": "1", "pokedex.model": f"pokedex-mini@{digest}",
             "pokedex.dimension": str(vectors.shape[1]), "pokedex.metric": "cosine"}
     table = pa.Table.from_arrays(list(columns.values()), schema=pa.schema(fields, metadata=meta))
-    plain = [name for name in columns if name != "embedding"]
-    pq.write_table(table, path, compression="snappy", use_dictionary=plain, row_group_size=len(rows), use_compliant_nested_type=False)
+    # As it is mapped and read in the program: nothing compressed, all rows in one batch.
+    with pa.ipc.new_file(path, table.schema) as out:
+        out.write_table(table)
 
 
 def form_vectors(tables, vectors, text, tok):
@@ -319,9 +319,9 @@ def write(data, out, vectors, digest, text, tok):
     """The three files, for these vectors of the species and the model of this digest."""
     tables, out = Tables(data), Path(out)
     concepts = {int(r["id"]): {n: r[n].replace("|", ", ") or None for n in ("looks_like", "features", "themes")} for r in read_csv(HERE / "concepts.csv")}
-    write_table(out / "pokedex.parquet", [tables.row(tables.default[i], concepts) for i in sorted(tables.species)], vectors, digest)
+    write_table(out / "pokedex.arrow", [tables.row(tables.default[i], concepts) for i in sorted(tables.species)], vectors, digest)
     forms = form_vectors(tables, vectors, text, tok)
-    write_table(out / "forms.parquet", [tables.row(form, concepts) for form in tables.others], forms, digest)
+    write_table(out / "forms.arrow", [tables.row(form, concepts) for form in tables.others], forms, digest)
     write_names(out / "names.tsv", tables)
 
 
@@ -334,12 +334,12 @@ def main():
     saved = torch.load(Path(args.work) / "text" / "aligned_b.pt")
     text = TextTower(saved["tower"]["table.weight"], saved["tower"]["up.weight"].shape[0])
     text.load_state_dict(saved["tower"])
-    table = pq.read_table(Path(args.out) / "pokedex.parquet")
+    table = pa.ipc.open_file(Path(args.out) / "pokedex.arrow").read_all()
     vectors = np.stack(table["embedding"].to_numpy(zero_copy_only=False)).astype(np.float32)
     digest = table.schema.metadata[b"pokedex.model"].decode().split("@")[1]
     tok = Tokenizer.load(Path(args.work) / "text" / "vocab.txt")
     write(args.data, args.out, vectors, digest, text.eval(), tok)
-    for name in ("pokedex.parquet", "forms.parquet", "names.tsv"):
+    for name in ("pokedex.arrow", "forms.arrow", "names.tsv"):
         print(name, (Path(args.out) / name).stat().st_size)
 
 

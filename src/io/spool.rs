@@ -163,9 +163,16 @@ pub(crate) struct At {
 enum Bytes {
     File(Arc<File>),
     Object(Object),
+    /// Part of the program.
+    Own(&'static [u8]),
 }
 
 impl At {
+    /// What is part of the program.
+    pub(crate) fn own(bytes: &'static [u8]) -> At {
+        At { bytes: Bytes::Own(bytes), place: 0, length: bytes.len() as u64 }
+    }
+
     fn of(object: Object) -> At {
         At { place: 0, length: object.len(), bytes: Bytes::Object(object) }
     }
@@ -200,6 +207,23 @@ impl At {
         self.from(place).take(length as u64).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
+
+    /// As [`At::part`]; what is in memory is not copied.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub(crate) fn shared(&self, place: u64, length: usize) -> io::Result<bytes::Bytes> {
+        match &self.bytes {
+            Bytes::Own(bytes) => Ok(bytes::Bytes::from_static(part_of(bytes, place, length))),
+            _ => self.part(place, length).map(Into::into),
+        }
+    }
+}
+
+/// So many bytes from a place on, or fewer where they end.
+fn part_of(bytes: &[u8], place: u64, length: usize) -> &[u8] {
+    let rest = usize::try_from(place).ok().and_then(|place| bytes.get(place..)).unwrap_or_default();
+    &rest[..length.min(rest.len())]
 }
 
 impl Read for At {
@@ -207,6 +231,7 @@ impl Read for At {
         let read = match &self.bytes {
             Bytes::File(file) => file.read_at(buffer, self.place)?,
             Bytes::Object(object) => object.read_at(buffer, self.place)?,
+            Bytes::Own(bytes) => part_of(bytes, self.place, buffer.len()).read(buffer)?,
         };
         self.place += read as u64;
         Ok(read)

@@ -2,16 +2,7 @@
 
 pub(super) use pokedex_eye::IMAGE;
 
-/// Bytes at an address that is a multiple of 64. `include_bytes!` promises no alignment, and rten silently copies
-/// weights that are not aligned.
-#[repr(C, align(64))]
-pub(super) struct Aligned<T: ?Sized>(T);
-
-impl Aligned<[u8]> {
-    pub(super) const fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
+use crate::aligned::Aligned;
 
 pub(super) static CONFIG: &[u8] = include_bytes!("../../assets/model/model.json");
 pub(super) static IDENTITY: &str = include_str!("../../assets/model/identity");

@@ -10,7 +10,7 @@ use super::layout::{Part, Vocabulary, Words};
 use super::tokenizer::Tokenizer;
 use super::towers::{ImageTower, TextTower};
 use super::trial::{self, Sample};
-use super::{Location, Model, builtin, configuration, eye, prepare, rten};
+use super::{Location, Model, TextWeights, builtin, configuration, eye, prepare, rten};
 use crate::matrix;
 
 /// Tokens of the text that a text tower is tried with.
@@ -25,7 +25,7 @@ impl Model {
         let (part, preprocess) = self.found.image.as_ref().ok_or_else(|| self.lacks("image"))?;
         let (height, width) = (preprocess.height as usize, preprocess.width as usize);
         let sample = Sample::Pixels(part.form.shape(self.at_once().unwrap_or(1), height, width));
-        let tower = self.tower(part, builtin::IMAGE, sample, use_, device)?;
+        let tower = self.tower(part, sample, use_, device)?;
         let (id, dimension) = (self.id.clone(), self.found.dimension);
         Ok(ImageTower { id, dimension, preprocess: *preprocess, form: part.form, tower })
     }
@@ -36,13 +36,16 @@ impl Model {
     /// It has none, its weights or its vocabulary are damaged, or the engine is not there.
     pub fn text_tower(&self, use_: Use, device: Device) -> Result<TextTower, Error> {
         let (part, words) = self.found.text.as_ref().ok_or_else(|| self.lacks("text"))?;
-        let (tower, tokenizer) = std::thread::scope(|scope| {
+        let tokens = if words.length.padded { words.length.most } else { words.length.most.min(SAMPLE_TOKENS) };
+        let tower = || self.tower(part, Sample::Tokens([1, tokens]), use_, device);
+        let (tower, tokenizer) = match self.location {
+            Location::Binary => (tower(), self.tokenizer(words)),
             // A vocabulary of 50,000 words takes longer than mapped weights.
-            let tokenizer = scope.spawn(|| self.tokenizer(words));
-            let tokens = if words.length.padded { words.length.most } else { words.length.most.min(SAMPLE_TOKENS) };
-            let tower = self.tower(part, builtin::TEXT.bytes(), Sample::Tokens([1, tokens]), use_, device);
-            (tower, tokenizer.join().unwrap_or_else(|_| Err("the tokenizer gave up on it".into())))
-        });
+            Location::Folder(_) => std::thread::scope(|scope| {
+                let tokenizer = scope.spawn(|| self.tokenizer(words));
+                (tower(), tokenizer.join().unwrap_or_else(|_| Err("the tokenizer gave up on it".into())))
+            }),
+        };
         let tokenizer = tokenizer.map_err(|problem| self.load_error(&words.file, problem))?;
         let tower = tower?;
         let (id, dimension) = (self.id.clone(), self.found.dimension);
@@ -61,14 +64,7 @@ impl Model {
         Error::Load { file: file.display().to_string(), problem }
     }
 
-    fn tower(
-        &self,
-        part: &Part,
-        builtin: &'static [u8],
-        sample: Sample,
-        use_: Use,
-        device: Device,
-    ) -> Result<Box<dyn Tower>, Error> {
+    fn tower(&self, part: &Part, sample: Sample, use_: Use, device: Device) -> Result<Box<dyn Tower>, Error> {
         let choice = Choice { engine: self.engine, device, use_ };
         let is_a = |kind: &str| part.file.extension().is_some_and(|extension| extension == kind);
         let own = is_a("rten") || is_a(eye::FILES);
@@ -76,12 +72,12 @@ impl Model {
             _ if own && (self.engine == Engine::Ort || device != Device::Cpu) => {
                 Err("its weights are in a format that only the engine in the binary reads".into())
             }
-            Location::Binary if is_a(eye::FILES) => eye::load(builtin, use_),
+            Location::Binary if is_a(eye::FILES) => eye::load(builtin::IMAGE, use_),
+            Location::Binary => TextWeights::builtin().map(|tower| Box::new(tower) as _).map_err(|e| e.to_string()),
             Location::Folder(folder) if is_a(eye::FILES) => {
                 let bytes = crate::io::map(&folder.join(&part.file)).map_err(|e| e.to_string());
                 bytes.and_then(|bytes| eye::load(&bytes, use_))
             }
-            Location::Binary => rten::load_static(builtin, &part.ends),
             Location::Folder(folder) if own => {
                 let (file, mark) = (folder.join(&part.file), prepare::place(&self.id.digest));
                 let choice = Choice { engine: Engine::Rten, ..choice };

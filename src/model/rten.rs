@@ -28,6 +28,7 @@ enum Threads {
 }
 
 /// Loads a tower whose weights are viewed in place; `bytes` must be aligned to 64.
+#[cfg(test)]
 pub(super) fn load_static(bytes: &'static [u8], ends: &Ends) -> Result<Box<dyn Tower>, String> {
     let model = ModelOptions::with_all_ops().load_static_slice(bytes);
     tower(model.map_err(|e| e.to_string())?, ends, Use::Bulk { calls: 1 })
@@ -63,12 +64,14 @@ fn tower(model: Model, ends: &Ends, use_: Use) -> Result<Box<dyn Tower>, String>
 }
 
 /// The numbers of a constant.
+#[cfg(test)]
 pub(super) enum Numbers {
     Float32(Vec<f32>),
     Int8(Vec<i8>),
 }
 
 /// The constants of these names in a graph, as they are stored; `bytes` must be aligned to 64.
+#[cfg(test)]
 pub(super) fn constants(bytes: &'static [u8], names: &[&str]) -> Result<Vec<Numbers>, String> {
     let mut options = ModelOptions::with_all_ops();
     // What is joined or worked out beforehand has other names.

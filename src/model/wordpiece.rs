@@ -3,7 +3,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
+use memchr::{memchr_iter, memmem};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -16,21 +20,70 @@ const UNKNOWN: i32 = 1;
 /// A longer word is unknown; it is no word, and looking for its pieces would take quadratic time.
 const LONGEST_WORD: usize = 100;
 
+/// So many pieces are looked for in the text of a vocabulary before it is worth a table: one takes some ten
+/// microseconds, the table as long as a hundred.
+const FEW: usize = 64;
+
 /// A tokenizer over a vocabulary of one piece a line, where the line number is the id.
-pub(super) struct WordPiece {
-    ids: HashMap<Cow<'static, str>, i32>,
+pub(super) struct WordPiece(Pieces);
+
+enum Pieces {
+    /// Of the program: a text that is searched as it lies there, until somebody asks for many.
+    Own { text: &'static str, asked: AtomicUsize, ids: OnceLock<HashMap<&'static str, i32>> },
+    /// Of a file.
+    Read(HashMap<String, i32>),
+}
+
+impl Pieces {
+    fn get(&self, piece: &str) -> Option<i32> {
+        match self {
+            Pieces::Read(ids) => ids.get(piece).copied(),
+            Pieces::Own { text, asked, ids } => {
+                if asked.load(Relaxed) < FEW {
+                    asked.fetch_add(1, Relaxed);
+                    return line_of(text, piece);
+                }
+                ids.get_or_init(|| text.lines().zip(0..).collect()).get(piece).copied()
+            }
+        }
+    }
+
+    fn all(&self) -> Box<dyn Iterator<Item = (&str, i32)> + '_> {
+        match self {
+            Pieces::Read(ids) => Box::new(ids.iter().map(|(piece, id)| (piece.as_str(), *id))),
+            Pieces::Own { text, .. } => Box::new(text.lines().zip(0..)),
+        }
+    }
+}
+
+/// The number of a line of a text.
+fn line_of(text: &str, line: &str) -> Option<i32> {
+    if line.contains('\n') {
+        return None;
+    }
+    let ends_before = |at: usize| at == 0 || text.as_bytes()[at - 1] == b'\n';
+    let at = match memmem::find(text.as_bytes(), format!("\n{line}\n").as_bytes()) {
+        Some(before) => before + 1,
+        None if text.split('\n').next() == Some(line) => 0,
+        None => {
+            text.len()
+                - text
+                    .strip_suffix(line)
+                    .filter(|rest| !line.is_empty() && ends_before(rest.len()))
+                    .map(|_| line.len())?
+        }
+    };
+    i32::try_from(memchr_iter(b'\n', &text.as_bytes()[..at]).count()).ok()
 }
 
 impl WordPiece {
     pub(super) fn new(vocabulary: Cow<'static, str>) -> Result<WordPiece, String> {
-        // One allocation for the whole table: building it is a good part of a short query's time.
-        let mut ids: HashMap<Cow<'static, str>, i32> = HashMap::with_capacity(vocabulary.len() / 7);
-        match vocabulary {
-            Cow::Borrowed(text) => ids.extend(text.lines().map(Cow::Borrowed).zip(0..)),
-            Cow::Owned(text) => ids.extend(text.lines().map(|line| Cow::Owned(line.to_string())).zip(0..)),
-        }
-        match (ids.get("[PAD]"), ids.get("[UNK]")) {
-            (Some(&PAD), Some(&UNKNOWN)) => Ok(WordPiece { ids }),
+        let pieces = match vocabulary {
+            Cow::Borrowed(text) => Pieces::Own { text, asked: AtomicUsize::new(0), ids: OnceLock::new() },
+            Cow::Owned(text) => Pieces::Read(text.lines().map(str::to_string).zip(0..).collect()),
+        };
+        match (pieces.get("[PAD]"), pieces.get("[UNK]")) {
+            (Some(PAD), Some(UNKNOWN)) => Ok(WordPiece(pieces)),
             _ => Err("does not begin with [PAD] and [UNK]".into()),
         }
     }
@@ -46,9 +99,9 @@ impl WordPiece {
 
     /// Whether this lower-case word is one piece, or which one it may be a slip of.
     pub(super) fn look_up(&self, word: &str) -> Known<'_> {
-        match self.ids.contains_key(word) {
-            true => Known::Whole,
-            false => spelling::nearest(word, self.ids.iter().map(|(word, id)| (word.as_ref(), *id))),
+        match self.0.get(word) {
+            Some(_) => Known::Whole,
+            None => spelling::nearest(word, self.0.all()),
         }
     }
 
@@ -62,7 +115,7 @@ impl WordPiece {
                 piece.clear();
                 piece.push_str(if start > 0 { "##" } else { "" });
                 piece.push_str(&word[start..end]);
-                self.ids.get(piece.as_str()).map(|&id| (id, end))
+                self.0.get(&piece).map(|id| (id, end))
             });
             let Some((id, end)) = longest else { break };
             ids.push(id);
@@ -105,6 +158,19 @@ mod tests {
 
     fn tokenizer() -> WordPiece {
         WordPiece::new(Cow::Borrowed("[PAD]\n[UNK]\nfire\ndog\n##s\nun\n##aff\n##able\n-\nho\noh")).expect("valid")
+    }
+
+    #[test]
+    fn a_piece_has_one_id_whether_it_is_looked_for_or_looked_up() {
+        let text = "[PAD]\n[UNK]\nfire\ndog\n##s\nlast\n";
+        let own = WordPiece::new(Cow::Borrowed(text)).expect("valid");
+        let read = WordPiece::new(Cow::Owned(text.into())).expect("valid");
+        for _ in 0..FEW {
+            for piece in ["[PAD]", "fire", "dog", "##s", "last", "fir", "ire", "s", "", "dog\n##s"] {
+                assert_eq!(own.0.get(piece), read.0.get(piece), "{piece}");
+            }
+        }
+        assert!(matches!(own.0, Pieces::Own { ids, .. } if ids.get().is_some()));
     }
 
     #[test]

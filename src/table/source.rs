@@ -30,17 +30,10 @@ type Wanted<'w> = Option<&'w dyn Fn(&str) -> bool>;
 pub struct Source {
     /// What to call it in a message.
     pub name: String,
-    bytes: Bytes,
+    file: At,
     format: Format,
     /// Where its pictures may be, other than where their paths say.
     anchor: Option<Anchor>,
-}
-
-#[derive(Debug, Clone)]
-enum Bytes {
-    File(At),
-    /// Part of the program.
-    Own(&'static [u8]),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +78,7 @@ impl Source {
             Input::File(file) => {
                 let start = file.part(0, LOOK).map_err(read)?;
                 Ok(match Format::of(&start) {
-                    Some(format) => Found::Table(Source { name, bytes: Bytes::File(file), format, anchor }),
+                    Some(format) => Found::Table(Source { name, file, format, anchor }),
                     None => Found::File(start),
                 })
             }
@@ -110,16 +103,16 @@ impl Source {
                     }
                     Some(format) => {
                         let file = At::new(io::spool(whole)?).map_err(io::Error::temporary)?;
-                        Found::Table(Source { name, bytes: Bytes::File(file), format, anchor })
+                        Found::Table(Source { name, file, format, anchor })
                     }
                 })
             }
         }
     }
 
-    /// A table that is part of the program.
+    /// A table that is part of the program, as an Arrow IPC file.
     pub fn own(name: &str, bytes: &'static [u8]) -> Source {
-        Source { name: name.into(), bytes: Bytes::Own(bytes), format: Format::Parquet, anchor: None }
+        Source { name: name.into(), file: At::own(bytes), format: Format::ArrowFile, anchor: None }
     }
 
     /// Opens a table; a pipe is spooled.
@@ -174,7 +167,7 @@ impl Source {
         }
         let format = Format::of(&start).or_else(|| Format::delimited(&start).filter(|_| csv));
         let format = format.ok_or_else(|| foreign::not_a_table(name, &start, hint))?;
-        Ok(Source { name: name.into(), bytes: Bytes::File(file), format, anchor: None })
+        Ok(Source { name: name.into(), file, format, anchor: None })
     }
 
     /// As it is: its paths are not looked for elsewhere.
@@ -188,10 +181,7 @@ impl Source {
     /// It is damaged, or a column's name occurs twice.
     pub fn table(&self, wanted: Wanted) -> Result<Table, Error> {
         let (name, anchor) = (self.name.clone(), self.anchor.clone());
-        let file = match &self.bytes {
-            Bytes::Own(bytes) => return parquet(name, bytes::Bytes::from_static(bytes), wanted, anchor),
-            Bytes::File(file) => file.from(0),
-        };
+        let file = self.file.from(0);
         match self.format {
             Format::Parquet => {
                 let checked = guard::catch(|| Chunks::new(file)).unwrap_or_else(|| Err(gave_up()));

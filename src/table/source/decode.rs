@@ -137,12 +137,12 @@ pub(super) fn arrow_file(name: String, file: At, wanted: Wanted, anchor: Option<
             let whole = |n: i64| u64::try_from(n).map_err(|_| short());
             let length =
                 whole(block.metaDataLength().into())?.checked_add(whole(block.bodyLength())?).ok_or_else(short)?;
-            let bytes = file.part(whole(block.offset())?, usize::try_from(length).map_err(|_| short())?)?;
+            let bytes = file.shared(whole(block.offset())?, usize::try_from(length).map_err(|_| short())?)?;
             if bytes.len() as u64 != length {
                 return Err(short());
             }
             limits::check_message(&bytes, block.metaDataLength()).map_err(|what| ArrowError::IpcError(what.into()))?;
-            Ok(Buffer::from_vec(bytes))
+            Ok(bytes.into())
         };
         for block in footer.dictionaries().into_iter().flatten() {
             decoder.read_dictionary(block, &read(block)?)?;
