@@ -165,7 +165,8 @@ pub(super) fn stop_when_interrupted(stop: impl Fn() + Send + 'static) {
 /// Calls this for every signal that ends a process, unless the process was started to ignore it.
 fn when_interrupted(act: impl Fn(i32) + Send + 'static) {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let signals = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal));
+    let ignored = ignored();
+    let signals = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| ignored & (1 << (signal - 1)) == 0);
     let Ok(mut signals) = signal_hook::iterator::Signals::new(signals) else { return };
     std::thread::spawn(move || signals.forever().for_each(act));
 }
@@ -191,12 +192,11 @@ pub(super) fn outlive_signals_of_files() {
     let _ = unsafe { signal_hook::low_level::register(SIGBUS, say) };
 }
 
-/// Whether the process was started to ignore a signal, as `nohup` does; then it goes on being ignored.
-fn is_ignored(signal: i32) -> bool {
+/// The signals, a bit each, that the process was started to ignore, as `nohup` does; they go on being ignored.
+fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-    mask & (1 << (signal - 1)) != 0
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
 /// What to do about inputs that cannot be processed, and on how many threads.

@@ -26,6 +26,7 @@ use super::identity::ModelId;
 use crate::notes;
 use database::{PAGE, PATIENCE, merge_journal, open};
 use limit::limit;
+pub(super) use limit::room;
 use part::Part;
 use place::Place;
 use problem::Problem;

@@ -14,6 +14,8 @@ pub(super) struct Choice {
     pub engine: Engine,
     pub device: Device,
     pub use_: Use,
+    /// Whether what an engine makes of a tower may be kept, for it was made ready in the cache and has run.
+    pub keep: bool,
 }
 
 impl Choice {
@@ -38,7 +40,7 @@ pub(super) fn load(path: &Path, ends: &Ends, choice: Choice) -> Result<Box<dyn T
         (_, Device::Cuda) => Err("rten computes on processors only; --engine ort".into()),
         _ => rten::load_file(path, ends, choice.use_),
     };
-    let by_ort = || ort::load(path, ends, choice.use_, choice.device);
+    let by_ort = || ort::load(path, ends, choice);
     let other = choice.engine == Engine::Auto && choice.device == Device::Cpu && ends.needs_ort.is_none();
     match choice.first(ends) {
         Engine::Ort if other => by_ort().or_else(|problem| by_rten().map_err(|_| problem)),

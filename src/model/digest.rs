@@ -50,7 +50,8 @@ fn memo_of(path: &Path) -> Option<PathBuf> {
     Kind::Digests.folder().map(|folder| folder.join(name))
 }
 
-fn key_of(facts: &Metadata) -> String {
+/// What a file's content is known by, without reading it.
+pub(super) fn key_of(facts: &Metadata) -> String {
     format!(
         "{} {} {}.{} {}.{}",
         facts.ino(),

@@ -65,7 +65,7 @@ impl Model {
     }
 
     fn tower(&self, part: &Part, sample: Sample, use_: Use, device: Device) -> Result<Box<dyn Tower>, Error> {
-        let choice = Choice { engine: self.engine, device, use_ };
+        let choice = Choice { engine: self.engine, device, use_, keep: false };
         let is_a = |kind: &str| part.file.extension().is_some_and(|extension| extension == kind);
         let own = is_a("rten") || is_a(eye::FILES);
         let tower = match &self.location {
@@ -97,14 +97,15 @@ impl Model {
         let Location::Folder(folder) = &self.location else {
             return Tokenizer::wordpiece(Cow::Borrowed(builtin::VOCABULARY), words.length.most);
         };
-        let bytes = configuration::read(&folder.join(&words.file)).map_err(|e| e.to_string())?;
+        let file = folder.join(&words.file);
+        let read = || configuration::read(&file).map_err(|e| e.to_string());
         match words.vocabulary {
             Vocabulary::WordPiece => {
-                let text = String::from_utf8(bytes).map_err(|e| e.to_string())?;
+                let text = String::from_utf8(read()?).map_err(|e| e.to_string())?;
                 Tokenizer::wordpiece(Cow::Owned(text), words.length.most)
             }
-            Vocabulary::Json => Tokenizer::from_json(&bytes, words.length, words.pad.as_deref(), words.cleaning),
-            Vocabulary::Merges => Tokenizer::from_merges(&bytes, words.length, words.cleaning),
+            Vocabulary::Json => Tokenizer::from_json(&read()?, words.length, words.pad.as_deref(), words.cleaning),
+            Vocabulary::Merges => Tokenizer::from_merges(&file, words.length, words.cleaning),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! ONNX Runtime: found on the machine, loaded when it is first asked for. Only home of `ort`.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 
@@ -10,8 +11,10 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session, SessionInputValue};
 use ort::value::{Tensor, TensorElementType, ValueType};
 
+use super::choice::Choice;
 use super::engine::{Batch, Device, Ends, Output, Role, Tower, Use, bytes_of};
 use super::onnx::Kind;
+use super::packed::Packed;
 use crate::guard;
 
 /// The shared library, loaded.
@@ -115,6 +118,8 @@ fn file_name(path: &Path) -> String {
 /// A tower's file, and how it is to be run.
 struct Plan {
     path: PathBuf,
+    /// Whether the file is what the library made of another.
+    packed: bool,
     ends: Ends,
     use_: Use,
     device: Device,
@@ -184,9 +189,14 @@ impl Sessions {
 }
 
 /// Loads an ONNX file. The sessions beyond the first are made at the same time.
-pub(super) fn load(path: &Path, ends: &Ends, use_: Use, device: Device) -> Result<Box<dyn Tower>, String> {
+pub(super) fn load(path: &Path, ends: &Ends, choice: Choice) -> Result<Box<dyn Tower>, String> {
     let library = library().map_err(|problem| format!("{problem}; {}", how_to_install()))?;
-    let plan = Arc::new(Plan { path: path.into(), ends: ends.clone(), use_, device, library });
+    let Choice { use_, device, .. } = choice;
+    let mut plan = Plan { path: path.into(), packed: false, ends: ends.clone(), use_, device, library };
+    if choice.keep && device == Device::Cpu {
+        plan.pack();
+    }
+    let plan = Arc::new(plan);
     let sessions = Arc::new(Sessions::default());
     let calls = match (use_, device) {
         (Use::Bulk { calls }, Device::Cpu) => calls.max(1),
@@ -212,22 +222,59 @@ pub(super) fn load(path: &Path, ends: &Ends, use_: Use, device: Device) -> Resul
     Ok(Box::new(Ort { _makers: makers, plan, sessions }))
 }
 
+fn said(error: ort::Error<SessionBuilder>) -> String {
+    error.to_string()
+}
+
 impl Plan {
+    /// Takes the tower as the library packs it, where that is kept; for many inputs it is made first. It computes the same.
+    fn pack(&mut self) {
+        let engine = format!("onnxruntime {} {}", self.library.version, self.ends.keeps_borders);
+        let Some(packed) = Packed::of(&self.path, &engine) else { return };
+        let make = || {
+            let save = |graph: &Path, weights: &str| self.save(graph, weights).map_err(io::Error::other);
+            (self.use_ != Use::Once).then(|| packed.make(save).ok())?
+        };
+        if let Some(graph) = packed.graph().or_else(make) {
+            (self.path, self.packed) = (graph, true);
+        }
+    }
+
+    /// Writes what the library makes of the tower: the graph, and the weights to a file beside it.
+    fn save(&self, graph: &Path, weights: &str) -> Result<(), String> {
+        let kept = [
+            ("session.optimized_model_external_initializers_file_name", weights),
+            ("session.optimized_model_external_initializers_min_size_in_bytes", "1024"),
+            ("session.save_external_prepacked_constant_initializers", "1"),
+        ];
+        self.build(&|builder| {
+            let builder = builder.with_optimized_model_path(graph).map_err(said)?;
+            kept.iter().try_fold(builder, |builder, (key, value)| builder.with_config_entry(key, value).map_err(said))
+        })
+        .map(drop)
+    }
+
     fn session(&self) -> Result<Session, String> {
+        self.build(&Ok)
+    }
+
+    /// Loads the tower, with what is set beside the plan.
+    fn build(&self, set: &dyn Fn(SessionBuilder) -> Result<SessionBuilder, String>) -> Result<Session, String> {
+        // What was packed is worked out already.
+        let level = if self.packed { GraphOptimizationLevel::Disable } else { GraphOptimizationLevel::All };
         let build = || -> Result<Session, String> {
-            let say = |e: ort::Error<SessionBuilder>| e.to_string();
             let mut builder = Session::builder(&self.library.environment)
                 .map_err(|e| e.to_string())?
-                .with_optimization_level(GraphOptimizationLevel::All)
-                .map_err(say)?
+                .with_optimization_level(level)
+                .map_err(said)?
                 .with_intra_op_spinning(false)
-                .map_err(say)?;
+                .map_err(said)?;
             if self.use_ != Use::Once && self.device == Device::Cpu {
-                builder = builder.with_intra_threads(1).map_err(say)?;
+                builder = builder.with_intra_threads(1).map_err(said)?;
             }
             if self.ends.keeps_borders {
                 let key = "optimization.disable_specified_optimizers";
-                builder = builder.with_config_entry(key, "Pad_Fusion").map_err(say)?;
+                builder = builder.with_config_entry(key, "Pad_Fusion").map_err(said)?;
             }
             if self.device == Device::Cuda {
                 let cuda = ep::CUDA::default().build().error_on_failure();
@@ -238,7 +285,7 @@ impl Plan {
                     )
                 })?;
             }
-            builder.commit_from_file(&self.path).map_err(|e| e.to_string())
+            set(builder)?.commit_from_file(&self.path).map_err(|e| e.to_string())
         };
         guard::catch(build).unwrap_or_else(|| Err("the engine gave up on it".into()))
     }

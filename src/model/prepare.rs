@@ -29,7 +29,7 @@ pub(super) fn load(folder: &Path, part: &Part, choice: Choice, sample: Sample) -
     let original = folder.join(&part.file);
     let load = |graph: &Path, folder: Option<&Path>| {
         trial::pass(graph, &part.ends, choice, sample, folder)?;
-        choice::load(graph, &part.ends, choice)
+        choice::load(graph, &part.ends, Choice { keep: folder.is_some(), ..choice })
     };
     match prepared(&original, part) {
         Ok(folder) => load(&folder.join(GRAPH), Some(&folder)),

@@ -4,15 +4,15 @@
 //! implementation's, but for mojibake, which OpenCLIP's cleaning repairs and this does not.
 
 use std::borrow::Cow;
-use std::io::Read;
+use std::path::Path;
 
-use tokenizers::models::bpe::BPE;
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{AddedToken, PreTokenizerWrapper, SplitDelimiterBehavior, TruncationParams};
+use tokenizers::{
+    OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, SplitDelimiterBehavior, TruncationParams,
+};
 use unicode_normalization::UnicodeNormalization;
 
+use super::merges::{self, Merges};
 use super::spelling::Known;
 use super::wordpiece::WordPiece;
 use crate::guard;
@@ -52,11 +52,11 @@ pub(super) struct Tokenizer {
 
 enum Method {
     /// Of the models that are made by this project.
-    WordPiece(WordPiece),
+    WordPiece(Box<WordPiece>),
+    /// Of OpenCLIP's. Between a start and an end, whose ids follow those of the pieces, stand the pieces of the words.
+    Merges { merges: Box<Merges>, places: Box<[u8; 256]>, split: Box<Split> },
     Library {
         tokenizer: Box<tokenizers::Tokenizer>,
-        /// What stands before and after every text, where the tokenizer does not add it itself.
-        around: Option<(i32, i32)>,
         /// After the first of these nothing counts. CLIP's towers take the first end-of-text token for the whole.
         end: Option<i32>,
     },
@@ -65,7 +65,7 @@ enum Method {
 impl Tokenizer {
     /// Over a vocabulary of this project's models.
     pub(super) fn wordpiece(vocabulary: Cow<'static, str>, most: usize) -> Result<Tokenizer, String> {
-        let method = Method::WordPiece(WordPiece::new(vocabulary)?);
+        let method = Method::WordPiece(Box::new(WordPiece::new(vocabulary)?));
         let length = Length { most, padded: false, padding: None };
         Ok(Tokenizer { method, cleaning: Cleaning::None, length, padding: 0 })
     }
@@ -89,47 +89,19 @@ impl Tokenizer {
         let truncation = TruncationParams { max_length: length.most, ..TruncationParams::default() };
         let truncate = || tokenizer.with_truncation(Some(truncation)).map(|_| ()).map_err(|e| e.to_string());
         guard::catch(truncate).unwrap_or_else(|| Err(format!("adds more than {} tokens", length.most)))?;
-        let method = Method::Library { tokenizer: Box::new(tokenizer), around: None, end };
+        let method = Method::Library { tokenizer: Box::new(tokenizer), end };
         Ok(Tokenizer { method, cleaning, length, padding })
     }
 
-    /// From OpenAI's `bpe_simple_vocab_16e6.txt.gz`: a line of no meaning, then one merge a line.
-    pub(super) fn from_merges(gz: &[u8], length: Length, cleaning: Cleaning) -> Result<Tokenizer, String> {
-        const MERGES: usize = 49152 - 256 - 2;
-        let mut text = String::new();
-        let mut reader = flate2::read::GzDecoder::new(gz).take(1 << 26);
-        reader.read_to_string(&mut text).map_err(|e| e.to_string())?;
-        let merges = text.split('\n').skip(1).take(MERGES);
-        let merges: Vec<(String, String)> = merges
-            .filter_map(|line| line.split_once(' '))
-            .map(|(a, b)| (a.to_string(), b.trim().to_string()))
-            .collect();
-        let bytes = byte_letters();
-        let mut pieces: Vec<String> = bytes.iter().map(|c| c.to_string()).collect();
-        pieces.extend(bytes.iter().map(|c| format!("{c}</w>")));
-        pieces.extend(merges.iter().map(|(a, b)| format!("{a}{b}")));
-        let specials = ["<start_of_text>", "<end_of_text>"];
-        let first = i32::try_from(pieces.len()).map_err(|_| "has too many lines")?;
-        pieces.extend(specials.map(String::from));
-        let vocabulary: Vec<(String, u32)> = pieces.into_iter().zip(0..).collect();
-        let build = || {
-            let bpe = BPE::builder()
-                .vocab_and_merges(vocabulary.into_iter().collect::<tokenizers::models::bpe::Vocab>(), merges)
-                .end_of_word_suffix("</w>".into())
-                .build();
-            bpe.map_err(|e| e.to_string())
-        };
-        let bpe = guard::catch(build).unwrap_or_else(|| Err("it is damaged".into()))?;
-        let mut tokenizer = tokenizers::Tokenizer::new(bpe);
-        let pattern = r"(?i)'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
-        let split = Split::new(SplitPattern::Regex(pattern.into()), SplitDelimiterBehavior::Removed, true);
-        tokenizer.with_pre_tokenizer(Some(Sequence::new(vec![
-            PreTokenizerWrapper::Split(split.map_err(|e| e.to_string())?),
-            PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, false, false)),
-        ])));
-        tokenizer.add_special_tokens(&specials.map(|name| AddedToken::from(name, true)));
-        let method =
-            Method::Library { tokenizer: Box::new(tokenizer), around: Some((first, first + 1)), end: Some(first + 1) };
+    /// From OpenAI's `bpe_simple_vocab_16e6.txt.gz`.
+    pub(super) fn from_merges(file: &Path, length: Length, cleaning: Cleaning) -> Result<Tokenizer, String> {
+        Self::of_merges(Merges::open(file)?, length, cleaning)
+    }
+
+    fn of_merges(merges: Merges, length: Length, cleaning: Cleaning) -> Result<Tokenizer, String> {
+        let split = Split::new(SplitPattern::Regex(WORDS.into()), SplitDelimiterBehavior::Removed, true);
+        let split = Box::new(split.map_err(|e| e.to_string())?);
+        let method = Method::Merges { merges: Box::new(merges), places: Box::new(merges::places()), split };
         Ok(Tokenizer { method, cleaning, length, padding: length.padding.unwrap_or(0) })
     }
 
@@ -142,19 +114,19 @@ impl Tokenizer {
         let most = self.length.most;
         let mut ids = match &self.method {
             Method::WordPiece(wordpiece) => wordpiece.encode(&text),
-            Method::Library { tokenizer, around, end } => {
-                let encode = || tokenizer.encode_fast(text.as_ref(), around.is_none()).map_err(|e| e.to_string());
+            Method::Merges { merges, places, split } => {
+                let start = merges.pieces as i32;
+                let mut ids = vec![start];
+                let encode = || encode_words(&text, merges, places, split, &mut ids);
+                guard::catch(encode).unwrap_or_else(|| Err("the tokenizer gave up on it".into()))?;
+                ids.truncate(most.saturating_sub(1));
+                ids.push(start + 1);
+                up_to(ids, Some(start + 1))
+            }
+            Method::Library { tokenizer, end } => {
+                let encode = || tokenizer.encode_fast(text.as_ref(), true).map_err(|e| e.to_string());
                 let encoding = guard::catch(encode).unwrap_or_else(|| Err("the tokenizer gave up on it".into()))?;
-                let mut ids: Vec<i32> = encoding.get_ids().iter().map(|&id| id as i32).collect();
-                if let Some((start, end)) = around {
-                    ids.truncate(most.saturating_sub(2));
-                    ids.insert(0, *start);
-                    ids.push(*end);
-                }
-                if let Some(first) = end.and_then(|end| ids.iter().position(|&id| id == end)) {
-                    ids.truncate(first + 1);
-                }
-                ids
+                up_to(encoding.get_ids().iter().map(|&id| id as i32).collect(), *end)
             }
         };
         ids.truncate(most);
@@ -171,17 +143,46 @@ impl Tokenizer {
     pub(super) fn look_up(&self, word: &str) -> Known<'_> {
         match &self.method {
             Method::WordPiece(wordpiece) => wordpiece.look_up(word),
-            Method::Library { .. } => Known::No,
+            Method::Merges { .. } | Method::Library { .. } => Known::No,
         }
     }
 }
 
-/// The letters that stand for the 256 bytes in GPT-2's and CLIP's vocabularies, in the order of the vocabulary:
-/// printable ones for themselves, the others from U+0100 on.
-fn byte_letters() -> Vec<char> {
-    let printable = (0x21..=0x7eu32).chain(0xa1..=0xac).chain(0xae..=0xff);
-    let others = 0x100..0x100 + 68;
-    printable.chain(others).filter_map(char::from_u32).collect()
+/// What CLIP takes for words.
+const WORDS: &str = r"(?i)'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+/// What stands for the start and the end of a text, and whoever writes it into one means that.
+const MARKS: [&str; 2] = ["<start_of_text>", "<end_of_text>"];
+
+/// The pieces of a text's words.
+fn encode_words(
+    text: &str,
+    merges: &Merges,
+    places: &[u8; 256],
+    split: &Split,
+    ids: &mut Vec<i32>,
+) -> Result<(), String> {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let marks = MARKS.iter().zip(merges.pieces..).filter_map(|(mark, id)| Some((rest.find(mark)?, mark.len(), id)));
+        let first = marks.min();
+        let mut words = PreTokenizedString::from(&rest[..first.map_or(rest.len(), |(at, ..)| at)]);
+        split.pre_tokenize(&mut words).map_err(|e| e.to_string())?;
+        for (word, ..) in words.get_splits(OffsetReferential::Normalized, OffsetType::None) {
+            merges.encode(word, places, ids);
+        }
+        let Some((at, length, id)) = first else { break };
+        ids.push(id as i32);
+        rest = &rest[at + length..];
+    }
+    Ok(())
+}
+
+/// Up to the first end of a text: after it nothing counts.
+fn up_to(mut ids: Vec<i32>, end: Option<i32>) -> Vec<i32> {
+    if let Some(first) = end.and_then(|end| ids.iter().position(|&id| id == end)) {
+        ids.truncate(first + 1);
+    }
+    ids
 }
 
 /// OpenCLIP's cleaning (`open_clip.tokenizer`), with those of ftfy's repairs that concern single characters.
@@ -225,6 +226,14 @@ fn repair(c: char) -> impl Iterator<Item = char> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+    use std::path::PathBuf;
+
+    use tokenizers::models::bpe::BPE;
+    use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+    use tokenizers::pre_tokenizers::sequence::Sequence;
+    use tokenizers::{AddedToken, PreTokenizerWrapper};
+
     use super::*;
 
     #[test]
@@ -236,13 +245,81 @@ mod tests {
         assert_eq!(clean(" A &amp; B ", Cleaning::None), " A &amp; B ");
     }
 
+    /// What the library makes of such a file.
+    fn by_library(gz: &[u8]) -> tokenizers::Tokenizer {
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(gz).read_to_string(&mut text).expect("a text");
+        let pairs: Vec<(String, String)> = text
+            .lines()
+            .skip(1)
+            .take(48894)
+            .filter_map(|line| line.split_once(' '))
+            .map(|(a, b)| (a.into(), b.into()))
+            .collect();
+        let letters = merges::letters();
+        let mut pieces: Vec<String> = letters.iter().map(char::to_string).collect();
+        pieces.extend(letters.iter().map(|letter| format!("{letter}</w>")));
+        pieces.extend(pairs.iter().map(|(a, b)| format!("{a}{b}")));
+        pieces.extend(MARKS.map(String::from));
+        let vocabulary: tokenizers::models::bpe::Vocab = pieces.into_iter().zip(0..).collect();
+        let bpe = BPE::builder().vocab_and_merges(vocabulary, pairs).end_of_word_suffix("</w>".into());
+        let mut tokenizer = tokenizers::Tokenizer::new(bpe.build().expect("a vocabulary"));
+        let split = Split::new(SplitPattern::Regex(WORDS.into()), SplitDelimiterBehavior::Removed, true);
+        tokenizer.with_pre_tokenizer(Some(Sequence::new(vec![
+            PreTokenizerWrapper::Split(split.expect("a pattern")),
+            PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, false, false)),
+        ])));
+        tokenizer.add_special_tokens(&MARKS.map(|name| AddedToken::from(name, true)));
+        tokenizer
+    }
+
     #[test]
-    fn every_byte_has_a_letter_of_its_own() {
-        let mut letters = byte_letters();
-        assert_eq!(letters.len(), 256);
-        letters.sort_unstable();
-        letters.dedup();
-        assert_eq!(letters.len(), 256);
+    fn pieces_of_words_are_those_that_the_library_makes() {
+        let mut files = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models/openclip")];
+        // One as OpenAI publishes it.
+        files.extend(std::env::var_os("POKEDEX_MERGES").map(PathBuf::from));
+        for file in files.into_iter().map(|file| file.join("bpe_simple_vocab_16e6.txt.gz")) {
+            let gz = std::fs::read(&file).expect("a vocabulary");
+            let library = by_library(&gz);
+            let length = Length { most: usize::MAX, padded: false, padding: None };
+            let own =
+                Tokenizer::of_merges(Merges::read(&gz).expect("a vocabulary"), length, Cleaning::None).expect("own");
+            let words = [
+                "the",
+                "then",
+                "inning",
+                "a",
+                "photo",
+                "don't",
+                "I'LL",
+                "42",
+                "...",
+                "größe",
+                "火の犬",
+                "<end_of_text>",
+                "🔥!",
+                "\u{0}",
+                "rereread",
+                "\n",
+                "aaaaaaaaaaaaaaaaaaaa",
+            ];
+            let mut state = 7u64;
+            for count in 0..400 {
+                let text: String = (0..count % 12)
+                    .map(|_| {
+                        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                        let word = words[(state >> 33) as usize % words.len()];
+                        if state >> 60 > 8 { word.to_string() } else { format!(" {word}") }
+                    })
+                    .collect();
+                let its = library.encode_fast(text.as_str(), false).expect("encoded");
+                let mut its: Vec<i32> = its.get_ids().iter().map(|&id| id as i32).collect();
+                let start = library.token_to_id(MARKS[0]).expect("a mark") as i32;
+                its.insert(0, start);
+                its.push(start + 1);
+                assert_eq!(own.encode(&text).expect("encoded").ids, up_to(its, Some(start + 1)), "{text:?}");
+            }
+        }
     }
 
     #[test]
@@ -250,7 +327,7 @@ mod tests {
         let length = Length { most: 8, padded: false, padding: None };
         for bytes in [&b""[..], b"{}", b"{\"model\":{\"type\":\"BPE\"}}", b"\x1f\x8b"] {
             assert!(Tokenizer::from_json(bytes, length, None, Cleaning::None).is_err());
-            assert!(Tokenizer::from_merges(bytes, length, Cleaning::Lower).is_err());
+            assert!(Merges::read(bytes).is_err());
         }
     }
 }

@@ -183,7 +183,7 @@ fn heard(told: &Value) -> Option<(Ends, Choice, Sample)> {
     };
     // The engine that is tried first depends on the use.
     let use_ = if told["once"].as_bool()? { Use::Once } else { Use::Bulk { calls: 1 } };
-    Some((ends, Choice { engine, device: Device::Cpu, use_ }, sample))
+    Some((ends, Choice { engine, device: Device::Cpu, use_, keep: false }, sample))
 }
 
 /// Makes the first run of a graph that another process asked for, if this process is such a child. To be called before anything else.

@@ -56,6 +56,41 @@ fn the_bytes_depend_neither_on_threads_nor_on_what_was_cached() {
 }
 
 #[test]
+fn what_the_engine_packed_is_kept_until_it_changes_and_computes_the_same() {
+    if !has_onnx_runtime() {
+        return;
+    }
+    let dir = Workdir::new();
+    dir.pictures("in", 5);
+    dir.model("clip", "clip");
+    let embed = |limit: &str, output: &str| {
+        let line = format!(
+            "POKEDEX_CACHE_LIMIT={limit} pokedex embed in --model ./clip --engine ort -j 2 --no-cache -o {output}"
+        );
+        dir.shell(&line).ok();
+        dir.read(output)
+    };
+    let packed = || -> Vec<String> {
+        let files = dir.files(".cache");
+        files.iter().filter(|file| file.ends_with("tried-packed")).map(|file| format!(".cache/{file}")).collect()
+    };
+    let without = embed("0", "without.parquet");
+    assert_eq!(packed(), [""; 0], "nothing is to be kept");
+    assert!(embed("1G", "made.parquet") == without);
+    let [stamp] = &packed()[..] else { panic!("{:?}", packed()) };
+    let weights = dir.path(&stamp.replace("tried-packed", "tower.onnx_data"));
+    let made = std::fs::metadata(&weights).expect("there").modified().expect("a time");
+    assert!(embed("1G", "found.parquet") == without);
+    assert_eq!(std::fs::metadata(&weights).expect("there").modified().expect("a time"), made, "made once");
+    let half = std::fs::read(&weights).expect("readable");
+    std::fs::write(&weights, &half[..half.len() / 2]).expect("cut short");
+    assert!(embed("1G", "renewed.parquet") == without);
+    assert!(std::fs::read(&weights).expect("readable") == half, "made again");
+    dir.pokedex("cache clear").ok();
+    assert_eq!(packed(), [""; 0]);
+}
+
+#[test]
 fn what_a_second_run_computed_and_what_it_found_is_told() {
     let dir = Workdir::new();
     dir.pictures("in", 9);

@@ -82,18 +82,18 @@ pub(super) fn text(tower: &TextWeights) -> Vec<u8> {
     let bytes = |numbers: &[i8]| base64(numbers.iter().map(|x| x.cast_unsigned()).collect::<Vec<u8>>());
     let linear = |weights: &Weights| {
         json!({
-            "numbers": bytes(&weights.numbers),
-            "scales": floats(&weights.scales),
-            "bias": floats(&weights.bias),
+            "numbers": bytes(weights.numbers),
+            "scales": floats(weights.scales),
+            "bias": floats(weights.bias),
         })
     };
     let tower = json!({
         "vocabulary": tower.vocabulary,
         "most": tower.most_tokens,
         "dimension": tower.dimension,
-        "table": bytes(&tower.table.numbers),
-        "scales": floats(&tower.table.scales),
-        "bias": floats(&tower.table.bias),
+        "table": bytes(tower.table.numbers),
+        "scales": floats(tower.table.scales),
+        "bias": floats(tower.table.bias),
         "up": linear(&tower.up),
         "down": linear(&tower.down),
     });

@@ -1,4 +1,9 @@
-//! How large the database may become: `$POKEDEX_CACHE_LIMIT`.
+//! How large the database may become, and what else is kept: `$POKEDEX_CACHE_LIMIT`.
+
+use std::io;
+use std::path::Path;
+
+use super::own::Kind;
 
 /// Bytes that the database may take where `$POKEDEX_CACHE_LIMIT` says nothing else.
 pub(super) const DEFAULT_LIMIT: u64 = 10 << 30;
@@ -11,6 +16,16 @@ pub(super) fn limit(trouble: &mut Vec<String>) -> u64 {
         trouble.push(format!("POKEDEX_CACHE_LIMIT: `{text}` is no size (500M, 10G, 0 to keep nothing); 10G is used"));
         DEFAULT_LIMIT
     })
+}
+
+/// Bytes that may still be kept of towers in their folder: those below the limit, and no more than half of what the disk has
+/// left.
+pub(in crate::model) fn room(towers: &Path) -> io::Result<u64> {
+    let files = towers.parent().map(|cache| Kind::Towers.own(cache)).unwrap_or_default();
+    let kept: u64 = files.iter().filter_map(|file| file.metadata().ok()).map(|about| about.len()).sum();
+    let disk = rustix::fs::statvfs(towers)?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    Ok(limit(&mut Vec::new()).saturating_sub(kept).min(free / 2))
 }
 
 /// `500M`, `10G`: a number of bytes, and a power of 1024.

@@ -33,19 +33,22 @@ pub enum Kind {
     Towers,
     /// Trainings that can go on: `HEX.json`.
     Training,
+    /// Vocabularies in the order in which they are searched: `HEX`.
+    Vocabularies,
 }
 
 /// Hex digits of a name.
 const DIGITS: usize = 32;
 
 impl Kind {
-    pub(super) const ALL: [Kind; 3] = [Kind::Digests, Kind::Towers, Kind::Training];
+    pub(super) const ALL: [Kind; 4] = [Kind::Digests, Kind::Towers, Kind::Training, Kind::Vocabularies];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Kind::Digests => "digests",
             Kind::Towers => "towers",
             Kind::Training => "training",
+            Kind::Vocabularies => "vocabularies",
         }
     }
 
@@ -91,7 +94,9 @@ impl Kind {
                     own.extend(files.map(|file| file.path()).filter(|file| is_file(file)));
                     own.push(path);
                 }
-                Kind::Digests | Kind::Training if is(std::fs::FileType::is_file) && self.is_entry(&name) => {
+                Kind::Digests | Kind::Training | Kind::Vocabularies
+                    if is(std::fs::FileType::is_file) && self.is_entry(&name) =>
+                {
                     own.push(path)
                 }
                 _ => {}
@@ -160,6 +165,9 @@ mod tests {
 
     const DIGEST: &str = "0123456789abcdef0123456789abcdef";
 
+    const OTHERS: [&str; 5] =
+        ["digests/notes.txt", "training/train.py", "training/run.json", "towers/a/tower.onnx", "vocabularies/mine"];
+
     #[test]
     fn only_what_has_the_programs_names_is_its_own() {
         let cache = tempfile::tempdir().expect("a folder");
@@ -173,9 +181,10 @@ mod tests {
             format!("training/{DIGEST}.json"),
             format!("towers/{DIGEST}/tower.onnx"),
             format!("towers/{DIGEST}/tower.onnx_data"),
+            format!("vocabularies/{DIGEST}"),
         ];
         own.iter().for_each(|name| write(name));
-        for name in ["digests/notes.txt", "training/train.py", "training/run.json", "towers/a/tower.onnx"] {
+        for name in OTHERS {
             write(name);
         }
         write(&format!("towers/{DIGEST}/mine"));
@@ -188,7 +197,7 @@ mod tests {
             assert!(kind.clear(cache.path()).expect("cleared"), "{kind:?}");
         }
         assert!(own.iter().all(|name| !cache.path().join(name).exists()));
-        for name in ["digests/notes.txt", "training/train.py", "training/run.json", "towers/a/tower.onnx"] {
+        for name in OTHERS {
             assert!(cache.path().join(name).exists(), "{name}");
         }
         assert!(cache.path().join(format!("towers/{DIGEST}/mine")).exists());
