@@ -56,6 +56,11 @@ server:
     python3 benches/serve_load.py target/release/pokedex
     python3 benches/peers/serve.py target/release/pokedex
 
+# The comparisons with other programs that docs/performance.md shows (each says what it needs); fails where one got slower
+bench-peers models rclip:
+    cargo build --release
+    python3 benches/peers/performance.py target/release/pokedex --models {{models}} --rclip {{rclip}}
+
 # Licences and advisories of the dependencies (needs cargo-deny)
 deny:
     cargo deny check

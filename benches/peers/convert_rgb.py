@@ -18,6 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from figures import record
+
 MOST_DIFFERENCE = 1
 MOST_BYTES = 1.1
 LEAST_SPEED = 4.0
@@ -110,6 +112,8 @@ def main():
     print(f"\n{'':31} {'found':>7} {'bar':>13}")
     for what, found, bar, met in bars:
         print(f"{what:31} {found:>7} {bar:>13}  {'ok' if met else 'MISSED'}")
+    record("convert-rgb, RGBA artworks to PNG", speed, 9, against="Pillow", ours=wall["pokedex"], theirs=wall["pillow"])
+    record("convert-rgb: bytes", growth, MOST_BYTES, most=True, against="Pillow")
     return 0 if all(met for *_, met in bars) else 1
 
 

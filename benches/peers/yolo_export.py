@@ -20,6 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from figures import record
+
 LEAST_SPEED = 1.5
 MOST_BYTES = 1.1
 MOST_LOSS = 0.5
@@ -156,6 +158,7 @@ def main():
         chosen = getattr(Image, args.filter)
         quality = psnr([p for p, _ in some], [a[n] for _, n in some], [b[n] for _, n in some], chosen)
 
+    record(f"export yolo, {args.images} pictures", ratio, 2.5, against="a pool of Pillow", ours=walls["pokedex"], theirs=walls["pillow"])
     bars = [
         ("speed", ratio >= LEAST_SPEED, f"{ratio:.2f} times as fast"),
         ("bytes", sizes[0] <= MOST_BYTES * sizes[1], f"{sizes[0] / sizes[1]:.3f} times as many"),

@@ -45,7 +45,11 @@ pub(super) fn load(path: &Path, ends: &Ends, choice: Choice) -> Result<Box<dyn T
     match choice.first(ends) {
         Engine::Ort if other => by_ort().or_else(|problem| by_rten().map_err(|_| problem)),
         Engine::Ort => by_ort(),
-        _ if other && ort::library().is_ok() => by_rten().or_else(|problem| by_ort().map_err(|_| problem)),
+        // The library is looked for, and loaded, only where it is needed: that takes longer than many a tower.
+        _ if other => by_rten().or_else(|problem| match ort::library() {
+            Ok(_) => by_ort().map_err(|_| problem),
+            Err(_) => Err(problem),
+        }),
         _ => by_rten(),
     }
 }
