@@ -36,10 +36,13 @@ fn main() {
         start.elapsed().as_secs_f64() * 1e3 / few.len() as f64
     };
     let batch = || {
-        ask(&queries);
-        let start = Instant::now();
-        drop(black_box(ask(&queries)));
-        start.elapsed().as_secs_f64()
+        // The quickest of some: what else runs on the machine is not what is asked.
+        let seconds = (0..10).map(|_| {
+            let start = Instant::now();
+            drop(black_box(ask(&queries)));
+            start.elapsed().as_secs_f64()
+        });
+        seconds.fold(f64::INFINITY, f64::min)
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
     let (one, one_batch) = pool.install(|| (single(), batch()));

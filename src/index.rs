@@ -20,6 +20,7 @@ mod nearest;
 mod pack;
 mod packed;
 mod pokedex;
+mod promising;
 mod rows;
 mod search;
 mod terms;

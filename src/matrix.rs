@@ -10,6 +10,12 @@ use rten_simd::{Isa, SimdOp};
 use rten_tensor::{Matrix, NdTensorView};
 use rten_vecmath::Softmax;
 
+thread_local! {
+    /// Which kernel suits the processor is asked once a thread: a virtual machine takes some ten microseconds to answer.
+    static FLOATS: GemmExecutor<f32> = GemmExecutor::new();
+    static BYTES: GemmExecutor<u8, i8, i32> = GemmExecutor::new();
+}
+
 /// A single row would go through another kernel, with other roundings.
 const LEAST_ROWS: usize = 8;
 /// Sums of a dot product in single precision.
@@ -21,8 +27,8 @@ fn view(numbers: &[f32], columns: usize) -> Matrix<'_, f32> {
 
 fn product(a: Matrix<'_, f32>, b: Matrix<'_, f32>, beta: f32, out: &mut [f32]) {
     let options = GemmOptions { beta, ..GemmOptions::default() };
-    GemmExecutor::<f32>::new()
-        .gemm(out, GemmInputA::Unpacked(a), GemmInputB::Unpacked(b), options)
+    FLOATS
+        .with(|gemm| gemm.gemm(out, GemmInputA::Unpacked(a), GemmInputB::Unpacked(b), options))
         .expect("the sizes were made to fit");
 }
 
@@ -52,7 +58,7 @@ pub(crate) struct Packed {
 impl Packed {
     /// Of `b` [m, inner].
     pub(crate) fn transposed(b: &[f32], inner: usize) -> Packed {
-        Packed { matrix: GemmExecutor::<f32>::new().prepack_b(view(b, inner).transposed()), inner }
+        Packed { matrix: FLOATS.with(|gemm| gemm.prepack_b(view(b, inner).transposed())), inner }
     }
 
     /// `a · bᵀ + bias` of `a` [n, inner] and a `bias` of m numbers, as [n, m].
@@ -64,8 +70,8 @@ impl Packed {
         assert!(a.len() == n * self.inner && out.len() == n * m, "an output of the product's size");
         let product = |a: Matrix<'_, f32>, out: &mut [f32]| {
             let options = GemmOptions { bias: Some(BiasVector::Row(bias)), ..GemmOptions::default() };
-            GemmExecutor::<f32>::new()
-                .gemm(out, GemmInputA::Unpacked(a), GemmInputB::Packed(&self.matrix), options)
+            FLOATS
+                .with(|gemm| gemm.gemm(out, GemmInputA::Unpacked(a), GemmInputB::Packed(&self.matrix), options))
                 .expect("the sizes were made to fit");
         };
         if n >= LEAST_ROWS {
@@ -79,26 +85,38 @@ impl Packed {
     }
 }
 
-/// `(a - zero) · bᵀ` of bytes, `a` [n, inner] and `b` [m, inner], as [n, m] without rounding, where the zero is that of
-/// [`byte_zero`].
-///
-/// Exact where every byte of `a` is less than twice the zero, and none of `b` is -128.
-pub(crate) fn bytes_by_transposed(a: &[u8], b: &[i8], inner: usize, out: &mut [i32]) {
-    let (n, m) = (a.len() / inner, b.len() / inner);
-    assert_eq!(out.len(), n * m, "an output of the product's size");
-    let zeros = vec![byte_zero(); n];
-    let options = GemmOptions { a_quant: Some(QuantParams { zero_point: &zeros }), ..GemmOptions::default() };
-    GemmExecutor::<u8, i8, i32>::new()
-        .gemm(
-            out,
-            GemmInputA::Unpacked(NdTensorView::from_data([n, inner], a)),
-            GemmInputB::Unpacked(NdTensorView::from_data([m, inner], b).transposed()),
-            options,
-        )
-        .expect("the sizes were made to fit");
+/// Bytes `bᵀ` that others are multiplied with many times, in the order in which they are read.
+pub(crate) struct PackedBytes {
+    matrix: PackedBMatrix<i8>,
+    inner: usize,
 }
 
-/// Which byte stands for 0 in [`bytes_by_transposed`]: 64 on processors that add two products of the bytes as they are in
+impl PackedBytes {
+    /// Of `b` [m, inner].
+    pub(crate) fn transposed(b: &[i8], inner: usize) -> PackedBytes {
+        let b = NdTensorView::from_data([b.len() / inner, inner], b).transposed();
+        PackedBytes { matrix: BYTES.with(|gemm| gemm.prepack_b(b)), inner }
+    }
+
+    /// `(a - zero) · bᵀ` of `a` [n, inner], as [n, m] without rounding, where the zero is that of [`byte_zero`].
+    ///
+    /// Exact where every byte of `a` is less than twice the zero, and none of `b` is -128.
+    ///
+    /// # Panics
+    /// A size does not fit.
+    pub(crate) fn product(&self, a: &[u8], out: &mut [i32]) {
+        let n = a.len() / self.inner;
+        assert!(a.len() == n * self.inner && out.len() == n * self.matrix.cols(), "an output of the product's size");
+        let zeros = vec![byte_zero(); n];
+        let options = GemmOptions { a_quant: Some(QuantParams { zero_point: &zeros }), ..GemmOptions::default() };
+        let a = GemmInputA::Unpacked(NdTensorView::from_data([n, self.inner], a));
+        BYTES
+            .with(|gemm| gemm.gemm(out, a, GemmInputB::Packed(&self.matrix), options))
+            .expect("the sizes were made to fit");
+    }
+}
+
+/// Which byte stands for 0 in [`PackedBytes::product`]: 64 on processors that add two products of the bytes as they are in
 /// 16 bits (those without VNNI): of bytes up to 127 the sum fits, of greater ones it is cut off. Else 128.
 pub(crate) fn byte_zero() -> u8 {
     if bytes_are_exact() { 128 } else { 64 }
@@ -106,7 +124,7 @@ pub(crate) fn byte_zero() -> u8 {
 
 /// Whether products of bytes are exact whatever the bytes are.
 pub fn bytes_are_exact() -> bool {
-    !GemmExecutor::<u8, i8, i32>::new().may_saturate()
+    !BYTES.with(GemmExecutor::may_saturate)
 }
 
 /// Adds `aᵀ · b` of `a` [n, columns] and `b` [n, inner] to `out` [columns, inner].
@@ -356,14 +374,14 @@ mod tests {
     #[test]
     fn products_of_bytes_are_exact_on_every_processor() {
         let zero = byte_zero();
-        for (n, m, inner) in [(1, 3, 4), (7, 33, 24), (40, 65, 129)] {
+        for (n, m, inner) in [(1, 3, 4), (7, 33, 24), (40, 65, 129), (70, 300, 2100)] {
             // The greatest bytes, then all there are.
             for spread in [1, 7] {
                 let a: Vec<u8> =
                     (0..n * inner).map(|i| zero - 1 + zero - (i % spread * 18 % zero as usize) as u8).collect();
                 let b: Vec<i8> = (0..m * inner).map(|i| [127, -127, 127, 126][i / spread % 4]).collect();
                 let mut out = vec![0; n * m];
-                bytes_by_transposed(&a, &b, inner, &mut out);
+                PackedBytes::transposed(&b, inner).product(&a, &mut out);
                 for (i, row) in out.chunks_exact(m).enumerate() {
                     for (j, x) in row.iter().enumerate() {
                         let pairs = a[i * inner..(i + 1) * inner].iter().zip(&b[j * inner..(j + 1) * inner]);

@@ -38,7 +38,8 @@ pub fn encode(image: &Rgb, encoding: Encoding) -> Result<Vec<u8>, Error> {
     let (pixels, width, height, rgb) = (&image.pixels, image.width, image.height, ExtendedColorType::Rgb8);
     let result = match encoding {
         Encoding::Png => {
-            let (compression, filter) = (png::CompressionType::Level(4), png::FilterType::Adaptive);
+            // A twentieth more bytes than level 4, for a tenth less time; level 1 makes a third more.
+            let (compression, filter) = (png::CompressionType::Level(2), png::FilterType::Adaptive);
             png::PngEncoder::new_with_quality(&mut out, compression, filter).write_image(pixels, width, height, rgb)
         }
         Encoding::Jpeg => return encode_jpeg(image, JPEG_QUALITY),

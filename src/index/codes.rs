@@ -61,17 +61,18 @@ pub struct Chunk<'a> {
     pub errors: &'a [f32],
 }
 
-impl Chunk<'_> {
+impl<'a> Chunk<'a> {
     /// Number of rows.
     pub(super) fn len(&self) -> usize {
         self.scales.len()
     }
 
-    /// What the dot product of a query and a row can be at most.
-    pub(super) fn most(&self, row: usize, query: &Query) -> f32 {
-        let width = query.numbers.len();
-        let sum = dot(&query.numbers, &self.codes[row * width..(row + 1) * width]);
-        query.scale * self.scales[row] * sum as f32 + query.bound(self.errors[row])
+    /// Its rows, so many at a time.
+    pub(super) fn tiles(self, rows: usize) -> impl Iterator<Item = Chunk<'a>> {
+        let width = self.codes.len() / self.len();
+        let parts = self.codes.chunks(rows * width).zip(self.scales.chunks(rows)).zip(self.errors.chunks(rows));
+        let tile = move |(i, ((codes, scales), errors))| Chunk { first: self.first + i * rows, codes, scales, errors };
+        parts.enumerate().map(tile)
     }
 }
 
@@ -114,7 +115,8 @@ impl Query {
 
     fn within(query: &[f32], scale: f32) -> Query {
         let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-        let numbers: Vec<i16> = query.iter().map(|x| (x * inverse).round_ties_even() as i16).collect();
+        let mut numbers = vec![0; query.len()];
+        round(query, inverse, &mut numbers);
         let (mut length, mut error) = (0.0f64, 0.0f64);
         for (x, n) in query.iter().zip(&numbers) {
             let kept = f64::from(scale) * f64::from(*n);
@@ -128,6 +130,14 @@ impl Query {
     /// rounding took from the row.
     pub(super) fn bound(&self, lost: f32) -> f32 {
         self.length * lost + self.error * (1.0 + ROUNDING) + ROUNDING
+    }
+}
+
+/// Rounds every number times `inverse` to a whole one.
+#[multiversion(targets("x86_64+avx2"))]
+fn round(numbers: &[f32], inverse: f32, out: &mut [i16]) {
+    for (x, out) in numbers.iter().zip(out) {
+        *out = (x * inverse).round_ties_even() as i16;
     }
 }
 

@@ -3,6 +3,8 @@
 //! Promises: the rows and scores are those that looking at every vector gives, to the last bit, however many threads
 //! there are; a row is left out only where the bound of [`super::codes`] proves that it is not among the best.
 
+use std::ops::Range;
+
 use arrow_buffer::BooleanBuffer;
 use multiversion::multiversion;
 use rayon::prelude::*;
@@ -10,8 +12,9 @@ use rayon::prelude::*;
 use super::best::Best;
 use super::codes::{Chunk, Codes, Query, dot};
 use super::cosine::{cosine, norm};
+use super::promising::{Promising, Reaching};
 use super::{Chunked, Error};
-use crate::matrix;
+use crate::matrix::{self, PackedBytes};
 
 /// From this many queries on, a product of matrices scores them all at once; fewer are scored row by row.
 const MANY: usize = 16;
@@ -19,8 +22,13 @@ const MANY: usize = 16;
 const ROOM: usize = 16 << 20;
 /// Rows whose codes stay in a processor's nearest cache while every query looks at them.
 const NEAR: usize = 32;
-/// Queries that are scored at once: their scores for a chunk of 8192 rows take 8 MB.
-const BLOCK: usize = 256;
+/// Of many queries, how many a thread scores at once, and for how many rows: the scores take 128 KB and stay in its cache.
+const BLOCK: usize = 64;
+const TILE: usize = 512;
+/// Rows that a query looks at first, while it knows no score that others must reach.
+const START: usize = 64;
+/// What the codes that are packed at once may take, in bytes.
+const PACKED: usize = 64 << 20;
 
 /// What is searched.
 pub(super) struct Flat<'a> {
@@ -46,6 +54,49 @@ pub(super) struct Wanted<'a> {
     pub allowed: Allowed<'a>,
 }
 
+impl Allowed<'_> {
+    /// Whether a row may be found.
+    fn allows(&self, row: u32) -> bool {
+        self.filter.is_none_or(|filter| filter.value(row as usize)) && self.without.binary_search(&row).is_err()
+    }
+
+    /// Whether some row of these may be found.
+    fn allows_some(&self, rows: &Chunk) -> bool {
+        self.filter.is_none_or(|filter| filter.slice(rows.first, rows.len()).count_set_bits() > 0)
+    }
+}
+
+/// Queries that are scored at once.
+struct Block<'a> {
+    wanted: &'a [Wanted<'a>],
+    coded: Vec<Query>,
+    /// The numbers of all, as products take them.
+    bytes: Vec<u8>,
+}
+
+impl<'a> Block<'a> {
+    fn new(wanted: &'a [Wanted<'a>]) -> Block<'a> {
+        let zero = matrix::byte_zero();
+        let reach = (zero - 1) as i8;
+        let coded: Vec<Query> = wanted.iter().map(|wanted| Query::in_bytes(wanted.vector, reach)).collect();
+        let numbers = coded.iter().flat_map(|query| &query.numbers);
+        let bytes = numbers.map(|x| (x + i16::from(zero)) as u8).collect();
+        Block { wanted, coded, bytes }
+    }
+}
+
+/// Rows whose codes are packed for products.
+struct Tile<'a> {
+    rows: Chunk<'a>,
+    packed: PackedBytes,
+}
+
+impl<'a> Tile<'a> {
+    fn new(rows: Chunk<'a>) -> Tile<'a> {
+        Tile { rows, packed: PackedBytes::transposed(rows.codes, rows.codes.len() / rows.len()) }
+    }
+}
+
 impl Flat<'_> {
     /// The `top` rows with the greatest cosine to each query, best first, the first of equals before the others.
     ///
@@ -60,8 +111,7 @@ impl Flat<'_> {
             let groups = queries.chunks(at_once).map(|few| self.search_few(few, top));
             return Ok(groups.collect::<Result<Vec<_>, _>>()?.concat());
         }
-        let blocks = queries.chunks(BLOCK).map(|block| self.search_block(block, top));
-        Ok(blocks.collect::<Result<Vec<_>, _>>()?.concat())
+        self.search_many(queries, top)
     }
 
     /// Few queries: the threads share the chunks, whose codes are read once for all; then, for each query, of all rows those
@@ -99,7 +149,7 @@ impl Flat<'_> {
             let mut own = Best::new(top);
             let done = first.iter().filter_map(|(_, row)| row.checked_sub(chunk.first));
             done.filter(|row| *row < chunk.len()).for_each(|row| most[row] = f32::NEG_INFINITY);
-            self.rank(chunk.first, &most, |_| f32::INFINITY, bar, query, &mut own)?;
+            self.rank(chunk.first, &most, bar, query, &mut own)?;
             Ok(own)
         });
         for other in others.collect::<Result<Vec<_>, Error>>()? {
@@ -108,54 +158,73 @@ impl Flat<'_> {
         Ok(best.into_rows())
     }
 
-    /// Many queries: a product of matrices for every chunk of rows, then the threads share the queries.
-    fn search_block(&self, queries: &[Wanted], top: usize) -> Result<Vec<Vec<(u32, f32)>>, Error> {
-        let zero = matrix::byte_zero();
-        let reach = (zero - 1) as i8;
-        let coded: Vec<Query> = queries.par_iter().map(|query| Query::in_bytes(query.vector, reach)).collect();
-        let fine: Vec<Query> = queries.par_iter().map(|query| Query::new(query.vector)).collect();
-        let bytes: Vec<u8> =
-            coded.iter().flat_map(|query| &query.numbers).map(|x| (x + i16::from(zero)) as u8).collect();
-        let mut found: Vec<Best<()>> = queries.iter().map(|_| Best::new(top)).collect();
-        let mut sums = Vec::new();
-        for chunk in self.codes.chunks() {
-            sums.resize(queries.len() * chunk.len(), 0);
-            matrix::bytes_by_transposed(&bytes, chunk.codes, self.vectors.width(), &mut sums);
-            let sums = sums.par_chunks_exact(chunk.len());
-            let work = found.par_iter_mut().zip(sums).zip(queries.par_iter().zip(coded.par_iter().zip(&fine)));
-            work.try_for_each(|((best, sums), (wanted, (query, fine)))| {
-                let mut most = promises(&chunk, sums, query, &wanted.allowed);
-                if best.worst().is_none() {
-                    for row in foremost(&most, top) {
-                        self.compare(chunk.first + row, wanted.vector, best)?;
-                        most[row] = f32::NEG_INFINITY;
-                    }
-                }
-                // Bytes promise much; what is left is asked again in 16 bits before its vector is looked at.
-                let promise = |row: usize| chunk.most(row, fine);
-                self.rank(chunk.first, &most, promise, LEAST, wanted.vector, best)
-            })?;
+    /// Many queries: the threads share blocks of queries and chunks of rows, so many chunks at a time that none is idle; what
+    /// was found in those before sets what a row must reach.
+    fn search_many(&self, queries: &[Wanted], top: usize) -> Result<Vec<Vec<(u32, f32)>>, Error> {
+        let blocks: Vec<Block> = queries.par_chunks(BLOCK).map(Block::new).collect();
+        let mut found: Vec<Vec<Best<()>>> =
+            blocks.iter().map(|block| block.wanted.iter().map(|_| Best::new(top)).collect()).collect();
+        let chunks: Vec<Chunk> = self.codes.chunks().collect();
+        let room = PACKED / chunks.iter().map(|chunk| chunk.codes.len()).max().unwrap_or(1);
+        let at_once = (2 * rayon::current_num_threads()).div_ceil(blocks.len()).min(room).max(1);
+        for chunks in chunks.chunks(at_once) {
+            // A product by codes in their own order would pack them for every block anew.
+            let chunks: Vec<Vec<Tile>> =
+                chunks.par_iter().map(|chunk| chunk.tiles(TILE).map(Tile::new).collect()).collect();
+            let tasks: Vec<(usize, &Vec<Tile>)> =
+                (0..blocks.len()).flat_map(|block| chunks.iter().map(move |tiles| (block, tiles))).collect();
+            let search =
+                |(block, tiles): &(usize, &Vec<Tile>)| self.search_tiles(tiles, &blocks[*block], &found[*block], top);
+            let all = tasks.par_iter().map(search).collect::<Result<Vec<_>, Error>>()?;
+            for ((block, _), all) in tasks.iter().zip(all) {
+                found[*block].iter_mut().zip(all).for_each(|(found, best)| found.merge(best));
+            }
         }
-        Ok(found.into_iter().map(Best::into_rows).collect())
+        Ok(found.into_iter().flatten().map(Best::into_rows).collect())
     }
 
-    /// Compares those rows, from `first` on, that can be among the best and reach `bar`; `most` and `promise` are what the
-    /// score of each can be at most.
-    fn rank(
+    /// The best rows of these for each query of a block, as far as they are not worse than those `before`.
+    fn search_tiles(
         &self,
-        first: usize,
-        most: &[f32],
-        promise: impl Fn(usize) -> f32,
-        bar: f32,
-        query: &[f32],
-        best: &mut Best<()>,
-    ) -> Result<(), Error> {
+        tiles: &[Tile],
+        block: &Block,
+        before: &[Best<()>],
+        top: usize,
+    ) -> Result<Vec<Best<()>>, Error> {
+        let bars = before.iter().map(|best| best.worst().unwrap_or(LEAST));
+        let mut found: Vec<Promising> = bars.map(|bar| Promising::new(top, bar)).collect();
+        let (mut sums, mut reaching) = (Vec::new(), vec![Reaching::default(); TILE + 1]);
+        for Tile { rows, packed } in tiles {
+            let some = |wanted: &Wanted| wanted.allowed.allows_some(rows);
+            if !block.wanted.iter().any(some) {
+                continue;
+            }
+            sums.resize(block.wanted.len() * rows.len(), 0);
+            packed.product(&block.bytes, &mut sums);
+            let queries = block.wanted.iter().zip(&block.coded).zip(sums.chunks_exact(rows.len())).zip(&mut found);
+            for (((wanted, query), sums), found) in queries.filter(|(((wanted, _), _), _)| some(wanted)) {
+                let mut from = 0;
+                while from < rows.len() {
+                    let step = if found.bar() <= LEAST { START } else { TILE };
+                    let part = from..rows.len().min(from + step);
+                    from = part.end;
+                    let count = that_reach(rows, part, sums, query, found.bar(), &mut reaching);
+                    let offered = reaching[..count].iter().filter(|reaching| wanted.allowed.allows(reaching.row));
+                    found.offer(offered.copied(), |row, next| self.score_before(row, next, wanted.vector))?;
+                }
+            }
+        }
+        let found = found.into_iter().zip(block.wanted);
+        found.map(|(found, wanted)| found.finish(|row, next| self.score_before(row, next, wanted.vector))).collect()
+    }
+
+    /// Compares those rows, from `first` on, that can be among the best and reach `bar`; `most` is what the score of each can
+    /// be at most.
+    fn rank(&self, first: usize, most: &[f32], bar: f32, query: &[f32], best: &mut Best<()>) -> Result<(), Error> {
         let (mut from, mut reach) = (0, best.worst().unwrap_or(bar).max(bar));
         while let Some(row) = next_that_reaches(most, from, reach) {
-            if promise(row) >= reach {
-                self.compare(first + row, query, best)?;
-                reach = best.worst().unwrap_or(bar).max(bar);
-            }
+            self.compare(first + row, query, best)?;
+            reach = best.worst().unwrap_or(bar).max(bar);
             from = row + 1;
         }
         Ok(())
@@ -163,14 +232,26 @@ impl Flat<'_> {
 
     /// Compares a row by its vector.
     fn compare(&self, row: usize, query: &[f32], best: &mut Best<()>) -> Result<(), Error> {
+        best.offer(self.score(row, query)?, row as u64, || ());
+        Ok(())
+    }
+
+    /// The score of a row, of which another comes next.
+    fn score_before(&self, row: u32, next: Option<u32>, query: &[f32]) -> Result<f32, Error> {
+        if let Some(next) = next {
+            matrix::prefetch(self.vectors.row(next as usize));
+        }
+        self.score(row as usize, query)
+    }
+
+    fn score(&self, row: usize, query: &[f32]) -> Result<f32, Error> {
         let vector = self.vectors.row(row);
         let length = norm(vector);
         if !(0.99..1.01).contains(&length) {
             let problem = format!("is damaged: the vector of row {row} is not of length 1");
             return Err(Error::Beside { name: self.name.into(), problem });
         }
-        best.offer(cosine(query, vector, length), row as u64, || ());
-        Ok(())
+        Ok(cosine(query, vector, length))
     }
 }
 
@@ -241,6 +322,46 @@ fn bounds(sums: &[i32], scales: &[f32], errors: &[f32], query: &Query, most: &mu
     }
 }
 
+/// Writes those rows of a part of a tile that can score at least `bar`; gives how many there are.
+///
+/// `out` has room for one more than the part has rows.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
+fn that_reach(rows: &Chunk, part: Range<usize>, sums: &[i32], query: &Query, bar: f32, out: &mut [Reaching]) -> usize {
+    const LANES: usize = 16;
+    let (scale, length, constant) = (query.scale, query.bound(1.0) - query.bound(0.0), query.bound(0.0));
+    let (mut count, mut row) = (0, (rows.first + part.start) as u32);
+    let (sums, last_sums) = sums[part.clone()].as_chunks::<LANES>();
+    let (scales, last_scales) = rows.scales[part.clone()].as_chunks::<LANES>();
+    let (errors, last_errors) = rows.errors[part].as_chunks::<LANES>();
+    for ((sums, scales), errors) in sums.iter().zip(scales).zip(errors) {
+        // All lanes are looked at, without a branch: so they become a few vector instructions.
+        let (mut most, mut bound, mut any) = ([0.0; LANES], [0.0; LANES], false);
+        for lane in 0..LANES {
+            bound[lane] = length * errors[lane] + constant;
+            most[lane] = scale * scales[lane] * sums[lane] as f32 + bound[lane];
+            any |= most[lane] >= bar;
+        }
+        if any {
+            // Which of them reach it cannot be foreseen: each is written, and the next one over it where it does not.
+            for (most, bound) in most.into_iter().zip(bound) {
+                out[count] = Reaching { row, most, least: most - 2.0 * bound };
+                count += usize::from(most >= bar);
+                row += 1;
+            }
+        } else {
+            row += LANES as u32;
+        }
+    }
+    for ((sum, of), error) in last_sums.iter().zip(last_scales).zip(last_errors) {
+        let bound = length * error + constant;
+        let most = scale * of * *sum as f32 + bound;
+        out[count] = Reaching { row, most, least: most - 2.0 * bound };
+        count += usize::from(most >= bar);
+        row += 1;
+    }
+    count
+}
+
 /// The rows of the `top` greatest numbers; those that may not be found are not among them.
 fn foremost(most: &[f32], top: usize) -> Vec<usize> {
     let mut best = Best::new(top);
@@ -289,6 +410,36 @@ mod tests {
         all
     }
 
+    const CHUNK: usize = 1 << 13;
+
+    /// The codes of vectors.
+    struct Coded {
+        codes: Vec<i8>,
+        scales: Vec<f32>,
+        errors: Vec<f32>,
+    }
+
+    impl Coded {
+        fn new(numbers: &[f32], width: usize) -> Coded {
+            let mut codes = vec![0; numbers.len()];
+            let coded = numbers.chunks_exact(width).zip(codes.chunks_exact_mut(width)).map(|(v, c)| encode(v, c));
+            let (scales, errors): (Vec<f32>, Vec<f32>) = coded.unzip();
+            Coded { codes, scales, errors }
+        }
+
+        fn flat<'a>(&'a self, numbers: &'a [f32], width: usize) -> Flat<'a> {
+            Flat {
+                name: "test",
+                vectors: Chunked::new(numbers.chunks(CHUNK * width).collect(), width, 13).expect("whole"),
+                codes: Codes {
+                    codes: Chunked::new(self.codes.chunks(CHUNK * width).collect(), width, 13).expect("whole"),
+                    scales: Chunked::new(self.scales.chunks(CHUNK).collect(), 1, 13).expect("whole"),
+                    errors: Chunked::new(self.errors.chunks(CHUNK).collect(), 1, 13).expect("whole"),
+                },
+            }
+        }
+    }
+
     #[test]
     fn the_result_is_that_of_looking_at_every_vector() {
         let (rows, width) = (20_000, 40);
@@ -296,19 +447,8 @@ mod tests {
         // Equal rows: the first of them must come first.
         numbers.copy_within(5 * width..6 * width, 9_000 * width);
         numbers.copy_within(5 * width..6 * width, 19_999 * width);
-        let mut codes = vec![0; numbers.len()];
-        let coded = numbers.chunks_exact(width).zip(codes.chunks_exact_mut(width)).map(|(v, c)| encode(v, c));
-        let (scales, errors): (Vec<f32>, Vec<f32>) = coded.unzip();
-        let chunk = 1 << 13;
-        let flat = Flat {
-            name: "test",
-            vectors: Chunked::new(numbers.chunks(chunk * width).collect(), width, 13).expect("whole"),
-            codes: Codes {
-                codes: Chunked::new(codes.chunks(chunk * width).collect(), width, 13).expect("whole"),
-                scales: Chunked::new(scales.chunks(chunk).collect(), 1, 13).expect("whole"),
-                errors: Chunked::new(errors.chunks(chunk).collect(), 1, 13).expect("whole"),
-            },
-        };
+        let coded = Coded::new(&numbers, width);
+        let flat = coded.flat(&numbers, width);
         let third: BooleanBuffer = (0..rows).map(|row| row % 3 == 0).collect();
         let few: BooleanBuffer = (0..rows).map(|row| row % 997 == 5).collect();
         let none: BooleanBuffer = (0..rows).map(|_| false).collect();
@@ -340,6 +480,24 @@ mod tests {
                         assert_eq!(flat.search(&wanted[..few], top).expect("sound"), plain[..few]);
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn many_queries_on_any_number_of_threads_find_what_few_do() {
+        let width = 8;
+        let (numbers, queries) = (clustered(17_001, width, 3), clustered(70, width, 4));
+        let coded = Coded::new(&numbers, width);
+        let flat = coded.flat(&numbers, width);
+        let half: BooleanBuffer = (0..17_001).map(|row| row % 2 == 1 && row > 9_000).collect();
+        for filter in [None, Some(&half)] {
+            let allowed = Allowed { filter, without: &[7, 9_001] };
+            let wanted: Vec<Wanted> = queries.chunks(width).map(|vector| Wanted { vector, allowed }).collect();
+            let few: Vec<_> = wanted.chunks(7).flat_map(|few| flat.search(few, 10).expect("sound")).collect();
+            for threads in [1, 3] {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+                assert_eq!(pool.install(|| flat.search(&wanted, 10)).expect("sound"), few, "{threads} threads");
             }
         }
     }

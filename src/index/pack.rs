@@ -128,7 +128,8 @@ impl Packer {
         Packer { name: table.name.clone(), column: column.into(), dimension, model, schema }
     }
 
-    /// Hands on all rows that have a sound vector in the order of their keys, scaled to length 1.
+    /// Hands on all rows that have a sound vector in the order of their keys, scaled to length 1. While some are written, the
+    /// next are read.
     ///
     /// Rows that are not sorted yet cost memory for everything but their vectors, which wait in a temporary file.
     ///
@@ -138,15 +139,22 @@ impl Packer {
         &self,
         table: Table,
         sorted: bool,
-        mut write: impl FnMut(RecordBatch) -> Result<(), E>,
+        mut write: impl FnMut(RecordBatch) -> Result<(), E> + Send,
     ) -> Result<(), E>
     where
-        E: From<Error>,
+        E: From<Error> + Send,
     {
         if sorted {
-            for batch in table {
-                let (facts, numbers) = self.rows(&batch.map_err(Error::from)?)?;
-                write(self.assemble(&facts, numbers))?;
+            let mut batches = table.map(|batch| -> Result<RecordBatch, Error> {
+                let (facts, numbers) = self.rows(&batch?)?;
+                Ok(self.assemble(&facts, numbers))
+            });
+            let mut next = batches.next();
+            while let Some(batch) = next {
+                let batch = batch?;
+                let written;
+                (next, written) = rayon::join(|| batches.next(), || write(batch));
+                written?;
             }
             return Ok(());
         }

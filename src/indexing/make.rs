@@ -127,8 +127,9 @@ impl Maker {
         packer.pack(table, check.sorted, |batch| {
             go_on(progress)?;
             progress.advance(batch.num_rows() as u64);
-            writer.write(&batch)?;
-            files.as_mut().map_or(Ok(()), |files| files.write(&batch))
+            let Some(files) = &mut files else { return Ok(writer.write(&batch)?) };
+            let (table, beside) = rayon::join(|| writer.write(&batch), || files.write(&batch));
+            table.map_err(Failure::from).and(beside)
         })?;
         progress.finish();
         let kind = match files {
