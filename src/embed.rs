@@ -114,7 +114,7 @@ impl Embedder {
     pub fn batch_of(model: &Model) -> usize {
         match model.at_once() {
             Some(fixed) => fixed,
-            None if model.is_quantised() || model.is_small() => 1,
+            None if model.rounds_by_batch() || model.is_small() => 1,
             None => 4,
         }
     }

@@ -18,8 +18,8 @@
 //! - [`cli`]: a door: one file a subcommand, its arguments and its help; the only part that knows the terminal
 //! - [`serve`], [`mcp`]: doors: HTTP and the page; agents
 //! - [`gallery`]: what pages, servers and agents look at and ask of an index
-//! - [`query`], [`classify`], [`train`], [`evaluate`], [`indexing`], [`export`], [`check`], [`augment`], [`convert`]: stages, by
-//!   subject
+//! - [`query`], [`classify`], [`train`], [`evaluate`], [`indexing`], [`export`], [`check`], [`augment`], [`convert`], [`quantise`]:
+//!   stages, by subject
 //! - [`scan`], [`split`], [`embed`]: stages of which others use a part
 //! - [`reading`]: what plain words ask of the built-in Pokédex
 //! - [`output`]: what a run may create and replace, and how results are shown
@@ -67,6 +67,7 @@ pub mod notes;
 pub mod output;
 mod page;
 pub mod progress;
+pub mod quantise;
 pub mod query;
 pub mod reading;
 pub mod runs;

@@ -31,6 +31,7 @@ mod packed;
 mod prepare;
 mod preprocess;
 mod processor;
+mod quantised;
 mod rten;
 mod spelling;
 mod text_weights;
@@ -49,7 +50,9 @@ pub use find::models_folder;
 pub use fixed::Fixed;
 pub use identity::{ModelId, short_id};
 pub use info::Info;
+pub use onnx::Scales;
 pub use preprocess::Preprocess;
+pub use quantised::{Draft, Making, RECORD, Ranges, Watch};
 pub use spelling::{Known, among_english, correct, slips_forgiven};
 pub use text_weights::{TextWeights, Weights};
 pub use towers::{ImageTower, TextTower, normalise};
@@ -76,6 +79,8 @@ pub struct Model {
     found: Found,
     location: Location,
     engine: Engine,
+    /// The one that was asked for, which computes what is not made of 8-bit integers.
+    asked: Engine,
     /// What had to be assumed, where nothing told it.
     note: Option<String>,
 }
@@ -97,15 +102,18 @@ impl Model {
         if !folder.is_dir() {
             return Err(fail("there is no such folder".into()));
         }
+        if quantised::is_unfinished(folder) {
+            return Err(fail("it is being written, or was left by a run that was killed".into()));
+        }
         let found = layout::recognise(folder, variant).map_err(fail)?;
-        let engine = settled(engine, found.quantised);
-        let mut name = name_of(folder);
+        let (asked, engine) = (engine, settled(engine, found.quantised));
+        let mut name = quantised::name(folder, name_of(folder));
         if let Some(variant) = variant.filter(|variant| found.variants.first() != Some(variant)) {
             name = format!("{name}:{variant}");
         }
         let digest = identity(folder, &found, engine).map_err(|e| fail(e.to_string()))?;
         let id = ModelId { name, digest };
-        Ok(Model { id, found, location: Location::Folder(folder.to_path_buf()), engine, note: None })
+        Ok(Model { id, found, location: Location::Folder(folder.to_path_buf()), engine, asked, note: None })
     }
 
     /// The model that is one ONNX file, whatever it was made for: its vector is an output or a value inside the graph
@@ -156,12 +164,13 @@ impl Model {
             image: Some((part, preprocess)),
             text: None,
             quantised: graph.quantised,
+            by_batch: graph.by_batch,
             variants: Vec::new(),
             license: None,
         };
-        let engine = settled(engine, found.quantised);
+        let (asked, engine) = (engine, settled(engine, found.quantised));
         let digest = identity(&folder, &found, engine).map_err(|e| e.to_string())?;
-        Ok(Model { id: ModelId { name, digest }, found, location: Location::Folder(folder), engine, note })
+        Ok(Model { id: ModelId { name, digest }, found, location: Location::Folder(folder), engine, asked, note })
     }
 
     /// Its identity.
@@ -184,10 +193,14 @@ impl Model {
         self.found.dimension
     }
 
-    /// Does it compute with 8-bit integers? Then a batch of several images is quantised as a whole, and an image's
-    /// vector depends on its neighbours.
+    /// Does it compute with 8-bit integers?
     pub fn is_quantised(&self) -> bool {
         self.found.quantised
+    }
+
+    /// Is a batch of several images quantised as a whole, so that an image's vector would depend on its neighbours?
+    pub fn rounds_by_batch(&self) -> bool {
+        self.found.by_batch
     }
 
     /// For how many images at once its graph is made, where it is not made for any number.

@@ -135,8 +135,8 @@ impl Embed {
     /// How many images go through the model at once.
     fn batch_size(&self, model: &Model) -> Result<usize, Failure> {
         match (self.batch.map(usize::from), model.at_once()) {
-            (Some(2..), _) if model.is_quantised() => Err(Failure::usage(
-                "a model of 8-bit integers rounds a batch as a whole: an image's vector would depend on its neighbours",
+            (Some(2..), _) if model.rounds_by_batch() => Err(Failure::usage(
+                "this model of 8-bit integers rounds a batch as a whole: an image's vector would depend on its neighbours",
                 "--batch 1",
             )),
             (Some(batch), Some(fixed)) if batch != fixed => Err(Failure::usage(

@@ -1,5 +1,7 @@
 //! `model`: which models there are, what they are, and how more of them come here.
 
+mod quantize;
+
 use std::path::Path;
 
 use clap::{Args, Subcommand};
@@ -14,6 +16,7 @@ use crate::model::{self, models_folder};
 use crate::progress::Progress;
 use crate::table::Table;
 use crate::words::{bytes, printable};
+use quantize::Quantize;
 
 /// List models, explain them, and get more of them
 ///
@@ -49,6 +52,7 @@ enum Command {
         model: String,
     },
     Pull(Pull),
+    Quantize(Quantize),
     Remove(Remove),
 }
 
@@ -115,6 +119,7 @@ impl Model {
                 print(info(&model::Model::find(&model, model::Engine::Auto)?.info()).as_bytes())?
             }
             Command::Pull(pull) => pull.run(ui)?,
+            Command::Quantize(quantize) => return quantize.run(ui),
             Command::Remove(remove) => remove.run(ui)?,
         }
         Ok(Exit::Done)
@@ -261,6 +266,9 @@ fn info(info: &model::Info) -> String {
     say("text", info.text.clone().unwrap_or_else(none));
     say("licence", info.license.clone().unwrap_or_else(|| "not stated".into()));
     say("engine", info.engines.to_string());
+    for (name, value) in &info.quantised {
+        say(name, value.clone());
+    }
     for (file, bytes) in &info.files {
         say("file", format!("{file}, {bytes} bytes"));
     }

@@ -22,6 +22,8 @@ pub enum Error {
     NoTower { model: String, tower: &'static str },
     #[error("model {model}: {problem}")]
     Run { model: String, problem: String },
+    #[error("model {model}: cannot be quantised: {problem}")]
+    Quantise { model: String, problem: String },
     #[error("model {model}: its vector of {of} {problem}")]
     NoDirection { model: String, of: String, problem: &'static str },
 }

@@ -17,7 +17,7 @@ impl Model {
     pub fn find(name: &str, engine: Engine) -> Result<Model, Error> {
         let builtin = Model::builtin();
         if name == builtin.id.name || name == "builtin" {
-            return Ok(Model { engine, ..builtin });
+            return Ok(Model { engine, asked: engine, ..builtin });
         }
         if let Some((file, layer)) = split_layer(name) {
             return Model::open_file(Path::new(file), layer, engine);

@@ -104,7 +104,7 @@ pub struct Pulled {
 }
 
 /// What an installed model has beside its files.
-const ORIGIN: &str = "hub.json";
+pub(super) const ORIGIN: &str = "hub.json";
 
 /// Where an installed model comes from: `hub.json` beside its files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

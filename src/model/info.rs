@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::identity::ModelId;
 use super::layout::Found;
-use super::{Location, Model, builtin, eye, how_to_install, ort};
+use super::{Location, Model, builtin, eye, how_to_install, ort, quantised};
 
 /// Facts about a model, for people.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub struct Info {
     pub license: Option<String>,
     /// Which engine would run it, for many pictures and for one query.
     pub engines: String,
+    /// What was done to a model that was quantised: names and facts.
+    pub quantised: Vec<(&'static str, String)>,
     /// Bytes of each file.
     pub files: Vec<(String, u64)>,
 }
@@ -53,6 +57,10 @@ impl Model {
             variants: self.found.variants.clone(),
             license: self.found.license.clone(),
             engines: self.engines(),
+            quantised: match &self.location {
+                Location::Folder(folder) => quantised::record(folder).map_or(Vec::new(), |record| told(&record)),
+                Location::Binary => Vec::new(),
+            },
             files,
         }
     }
@@ -75,6 +83,25 @@ impl Model {
             Err(problem) => format!("{rten}; {problem}: {}", how_to_install()),
         }
     }
+}
+
+/// What the record of a quantised model says, for people.
+fn told(record: &Value) -> Vec<(&'static str, String)> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), String::from);
+    let mut facts = Vec::new();
+    let mut say = |name, value: Option<&Value>| facts.extend(value.map(|value| (name, text(value))));
+    say("made from", record.get("made_from"));
+    say("method", record.get("method"));
+    say("scales", record.get("scales_of_weights"));
+    for (name, of) in [("calibration", "/gate/calibration"), ("others", "/gate/others")] {
+        if let Some(Value::Object(figures)) = record.pointer(of) {
+            let figures = figures.iter().filter(|(_, value)| !value.is_null());
+            let figures: Vec<String> =
+                figures.map(|(name, value)| format!("{} {value}", name.replace('_', " "))).collect();
+            facts.push((name, figures.join(", ")));
+        }
+    }
+    facts
 }
 
 /// Files of a model, relative to its folder.

@@ -36,6 +36,8 @@ pub(super) struct Part {
     pub shared: bool,
     /// Files beside it that hold its weights.
     pub external: Vec<String>,
+    /// Does it compute with 8-bit integers?
+    pub quantised: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +83,8 @@ pub(crate) struct Found {
     pub text: Option<(Part, Words)>,
     /// Does it compute with 8-bit integers?
     pub quantised: bool,
+    /// Is the scale of those found out anew for each batch?
+    pub by_batch: bool,
     /// The kinds of numbers that its weights are there in: fp32, fp16, int8.
     pub variants: Vec<&'static str>,
     pub license: Option<String>,
@@ -198,7 +202,8 @@ fn part(file: &Path, graph: &Graph, role: Role) -> Result<Option<Part>, String> 
         Role::Pixels => Form::of(&input).map_err(|problem| format!("{}: {problem}", file.display()))?,
         _ => Form::USUAL,
     };
-    Ok(Some(Part { file: file.into(), ends, input, form, output: output.clone(), shared, external }))
+    let (output, quantised) = (output.clone(), graph.quantised);
+    Ok(Some(Part { file: file.into(), ends, input, form, output, shared, external, quantised }))
 }
 
 fn one_dimension(widths: impl Iterator<Item = Option<usize>>) -> Result<usize, String> {

@@ -52,7 +52,7 @@ impl Model {
         Ok(TextTower { id, dimension, corrects_spelling: words.corrects_spelling, tokenizer, tower })
     }
 
-    fn lacks(&self, tower: &'static str) -> Error {
+    pub(super) fn lacks(&self, tower: &'static str) -> Error {
         Error::NoTower { model: self.id.to_string(), tower }
     }
 
@@ -65,7 +65,9 @@ impl Model {
     }
 
     fn tower(&self, part: &Part, sample: Sample, use_: Use, device: Device) -> Result<Box<dyn Tower>, Error> {
-        let choice = Choice { engine: self.engine, device, use_, keep: false };
+        // Only what computes with 8-bit integers is bound to the engine that is part of the identity.
+        let engine = if part.quantised { self.engine } else { self.asked };
+        let choice = Choice { engine, device, use_, keep: false };
         let is_a = |kind: &str| part.file.extension().is_some_and(|extension| extension == kind);
         let own = is_a("rten") || is_a(eye::FILES);
         let tower = match &self.location {
@@ -84,7 +86,7 @@ impl Model {
                 let tried = trial::pass(&file, &part.ends, choice, sample, mark.as_deref());
                 tried.and_then(|()| rten::load_file(&file, &part.ends, use_))
             }
-            Location::Folder(_) if self.found.quantised && choice.engine != Engine::Ort && !matrix::bytes_are_exact() => Err(
+            Location::Folder(_) if part.quantised && choice.engine != Engine::Ort && !matrix::bytes_are_exact() => Err(
                 "rten rounds 8-bit products on this processor, which has no instructions for them; ONNX Runtime does not"
                     .into(),
             ),

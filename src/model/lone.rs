@@ -114,7 +114,8 @@ impl Lone {
         // An engine shows only what a graph ends with: for a value inside another graph must be made.
         let shared = self.graph.output(&output.name).is_none();
         let external = self.graph.external.iter().cloned().collect();
-        Part { file: self.file.clone(), ends, input: self.input.clone(), form: self.form, output, shared, external }
+        let (file, input, quantised) = (self.file.clone(), self.input.clone(), self.graph.quantised);
+        Part { file, ends, input, form: self.form, output, shared, external, quantised }
     }
 
     /// Where pixels go, and in which order.

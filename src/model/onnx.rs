@@ -9,6 +9,7 @@ mod extract;
 mod graph;
 mod port;
 mod proto;
+mod quantise;
 mod shape;
 mod tensor;
 mod values;
@@ -17,6 +18,8 @@ mod wire;
 pub(super) use extract::extract;
 pub(super) use graph::Graph;
 pub(super) use port::{Kind, Port};
+pub use quantise::Scales;
+pub(super) use quantise::{Layer, RANGES, Weights, layers, quantised, weights, with_ranges};
 pub(super) use shape::{inner_shapes, with_shape};
 pub(super) use values::{Ending, ending, value, values_like};
 

@@ -272,6 +272,8 @@ impl Plan {
             if self.use_ != Use::Once && self.device == Device::Cpu {
                 builder = builder.with_intra_threads(1).map_err(said)?;
             }
+            // Signed 8-bit weights saturate on processors without VNNI; with this they are computed exactly there, too.
+            builder = builder.with_config_entry("session.x64quantprecision", "1").map_err(said)?;
             if self.ends.keeps_borders {
                 let key = "optimization.disable_specified_optimizers";
                 builder = builder.with_config_entry(key, "Pad_Fusion").map_err(said)?;

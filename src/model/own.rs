@@ -88,7 +88,7 @@ impl Model {
         let digest = parse_digest(builtin::IDENTITY).expect("the shipped identity is 64 hex digits");
         let id = ModelId { name: config.name.clone(), digest };
         let found = config.found().expect("the shipped configuration is valid");
-        Model { id, found, location: Location::Binary, engine: Engine::Rten, note: None }
+        Model { id, found, location: Location::Binary, engine: Engine::Rten, asked: Engine::Rten, note: None }
     }
 
     /// A model of this project, in a folder.
@@ -109,7 +109,7 @@ impl Model {
             }
         }
         let id = ModelId { name: config.name.clone(), digest: hasher.finalize().into() };
-        Ok(Model { id, found, location: Location::Folder(folder.to_path_buf()), engine, note: None })
+        Ok(Model { id, found, location: Location::Folder(folder.to_path_buf()), engine, asked: engine, note: None })
     }
 }
 
@@ -126,7 +126,7 @@ impl Config {
             let port = |name: &str| Port { name: name.into(), kind: Kind::Float32, shape: Vec::new() };
             let ends = Ends::single(input, role, output);
             let (file, input, output) = (file.into(), port(input), port(output));
-            Part { file, ends, input, form: Form::USUAL, output, shared: false, external: Vec::new() }
+            Part { file, ends, input, form: Form::USUAL, output, shared: false, external: Vec::new(), quantised: false }
         };
         let image = self.image.as_ref().map(|image| {
             if image.size == 0 || image.size > 4096 {
@@ -160,6 +160,7 @@ impl Config {
             image: image.transpose()?,
             text,
             quantised: false,
+            by_batch: false,
             variants: Vec::new(),
             license: self.license.clone(),
         })

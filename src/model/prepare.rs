@@ -16,8 +16,8 @@ use super::trial::{self, Sample};
 use super::{digest, onnx};
 use crate::io::map;
 
-const GRAPH: &str = TOWER[0];
-const DATA: &str = TOWER[1];
+pub(super) const GRAPH: &str = TOWER[0];
+pub(super) const DATA: &str = TOWER[1];
 /// What is made of the same file has changed so often.
 const FORMAT: u8 = 2;
 
@@ -105,7 +105,11 @@ fn prepared(original: &Path, part: &Part) -> io::Result<PathBuf> {
     Ok(folder)
 }
 
-fn write(original: &Path, part: &Part, folder: &Path) -> io::Result<()> {
+/// Writes a tower that can be mapped into a folder: [`GRAPH`] and [`DATA`].
+///
+/// # Errors
+/// The original is damaged, or the folder cannot be written.
+pub(super) fn write(original: &Path, part: &Part, folder: &Path) -> io::Result<()> {
     let bytes = map(original)?;
     let mut others = Vec::new();
     for name in &part.external {

@@ -29,6 +29,7 @@ mod model;
 mod onnx;
 mod outputs;
 mod pipes;
+mod quantize;
 mod query;
 mod readme;
 mod scan;

@@ -17,12 +17,13 @@ pub(super) fn hugging_face(
     variants: Vec<&'static str>,
 ) -> Result<Found, String> {
     let config = json(folder, "config.json")?.unwrap_or_default();
-    let mut quantised = false;
+    let (mut quantised, mut by_batch) = (false, false);
     let mut tower = |file: &Option<PathBuf>, role: Role| -> Result<Option<Part>, String> {
         let Some(file) = file.as_ref().or(both.as_ref()) else { return Ok(None) };
         let graph = graph(folder, file)?;
         let found = part(file, &graph, role)?;
         quantised |= found.is_some() && graph.quantised;
+        by_batch |= found.is_some() && graph.by_batch;
         Ok(found)
     };
     let vision = tower(&vision, Role::Pixels)?;
@@ -42,7 +43,7 @@ pub(super) fn hugging_face(
         Ok::<_, String>((part, words))
     });
     let (image, text) = (image.transpose()?, text.transpose()?);
-    Ok(Found { kind: "Hugging Face ONNX", dimension, image, text, quantised, variants, license: None })
+    Ok(Found { kind: "Hugging Face ONNX", dimension, image, text, quantised, by_batch, variants, license: None })
 }
 
 /// The length of a tower's vectors: as the graph says, else as `config.json` says.

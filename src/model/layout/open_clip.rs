@@ -52,13 +52,14 @@ pub(super) fn open_clip(folder: &Path, variant: Option<&str>, places: &Places) -
     // immich's files have the model's part alone, or what OpenCLIP has.
     let model = config.get("model_cfg").unwrap_or(&config);
     let at = |path: &str| model.pointer(path).filter(|value| !value.is_null());
-    let mut quantised = false;
+    let (mut quantised, mut by_batch) = (false, false);
     let mut tower = |file: &str, role: Role| -> Result<Option<Part>, String> {
         if !folder.join(file).is_file() {
             return Ok(None);
         }
         let graph = graph(folder, Path::new(file))?;
         quantised |= graph.quantised;
+        by_batch |= graph.by_batch;
         let part = part(Path::new(file), &graph, role)?;
         part.map(Some).ok_or_else(|| format!("{file}: has no input of the kind that such a tower has"))
     };
@@ -115,5 +116,6 @@ pub(super) fn open_clip(folder: &Path, variant: Option<&str>, places: &Places) -
             Some((part, Words { vocabulary, file, cleaning, length, pad, corrects_spelling: false }))
         }
     };
-    Ok(Found { kind: places.kind, dimension, image, text, quantised, variants: vec!["fp32"], license: None })
+    let variants = vec!["fp32"];
+    Ok(Found { kind: places.kind, dimension, image, text, quantised, by_batch, variants, license: None })
 }

@@ -20,6 +20,8 @@ pub(crate) struct Graph {
     pub outputs: Vec<Port>,
     /// Does it compute with 8-bit integers? Then engines differ by more than rounding.
     pub quantised: bool,
+    /// Is the scale of its integers found out anew for each batch? Then an input's result depends on its neighbours.
+    pub by_batch: bool,
     /// What rten 0.27 computes otherwise than ONNX says, without saying so.
     pub not_for_rten: Option<&'static str>,
     /// Is a border laid around the input of a `MaxPool`, as in YOLOv3-tiny? ONNX Runtime 1.31 makes one step of the two,
@@ -50,6 +52,7 @@ impl Graph {
             match field? {
                 (NODE, Value::Bytes(node)) => {
                     found.quantised |= is_integer_arithmetic(node)?;
+                    found.by_batch |= name_of(node, 4)?.starts_with(b"DynamicQuantize");
                     match name_of(node, 4)? {
                         // As DINOv2 does with its positions.
                         b"Resize" if has_word(node, b"mode", b"cubic")? => found.not_for_rten = Some(CUBIC),
@@ -125,7 +128,7 @@ fn is_integer_arithmetic(node: &[u8]) -> Result<bool, String> {
 }
 
 /// The version of the operators without a domain.
-fn opset_of(bytes: &[u8]) -> Result<u64, String> {
+pub(super) fn opset_of(bytes: &[u8]) -> Result<u64, String> {
     let mut version = 1;
     for field in Fields(bytes) {
         if let (8, Value::Bytes(operators)) = field?
