@@ -40,7 +40,7 @@ pub(super) fn load(path: &Path, ends: &Ends, choice: Choice) -> Result<Box<dyn T
         (_, Device::Cuda) => Err("rten computes on processors only; --engine ort".into()),
         _ => rten::load_file(path, ends, choice.use_),
     };
-    let by_ort = || ort::load(path, ends, choice);
+    let by_ort = || ort::load(path, ends, choice.use_, choice.device, choice.keep);
     let other = choice.engine == Engine::Auto && choice.device == Device::Cpu && ends.needs_ort.is_none();
     match choice.first(ends) {
         Engine::Ort if other => by_ort().or_else(|problem| by_rten().map_err(|_| problem)),

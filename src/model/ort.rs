@@ -11,7 +11,6 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session, SessionInputValue};
 use ort::value::{Tensor, TensorElementType, ValueType};
 
-use super::choice::Choice;
 use super::engine::{Batch, Device, Ends, Output, Role, Tower, Use, bytes_of};
 use super::onnx::Kind;
 use super::packed::Packed;
@@ -188,12 +187,12 @@ impl Sessions {
     }
 }
 
-/// Loads an ONNX file. The sessions beyond the first are made at the same time.
-pub(super) fn load(path: &Path, ends: &Ends, choice: Choice) -> Result<Box<dyn Tower>, String> {
+/// Loads an ONNX file. The sessions beyond the first are made at the same time. With `keep` what the library makes of it may be
+/// kept, for it was made ready in the cache and has run.
+pub(super) fn load(path: &Path, ends: &Ends, use_: Use, device: Device, keep: bool) -> Result<Box<dyn Tower>, String> {
     let library = library().map_err(|problem| format!("{problem}; {}", how_to_install()))?;
-    let Choice { use_, device, .. } = choice;
     let mut plan = Plan { path: path.into(), packed: false, ends: ends.clone(), use_, device, library };
-    if choice.keep && device == Device::Cpu {
+    if keep && device == Device::Cpu {
         plan.pack();
     }
     let plan = Arc::new(plan);

@@ -60,34 +60,36 @@ fn what_the_engine_packed_is_kept_until_it_changes_and_computes_the_same() {
     if !has_onnx_runtime() {
         return;
     }
-    let dir = Workdir::new();
-    dir.pictures("in", 5);
-    dir.model("clip", "clip");
-    let embed = |limit: &str, output: &str| {
-        let line = format!(
-            "POKEDEX_CACHE_LIMIT={limit} pokedex embed in --model ./clip --engine ort -j 2 --no-cache -o {output}"
-        );
-        dir.shell(&line).ok();
-        dir.read(output)
-    };
-    let packed = || -> Vec<String> {
-        let files = dir.files(".cache");
-        files.iter().filter(|file| file.ends_with("tried-packed")).map(|file| format!(".cache/{file}")).collect()
-    };
-    let without = embed("0", "without.parquet");
-    assert_eq!(packed(), [""; 0], "nothing is to be kept");
-    assert!(embed("1G", "made.parquet") == without);
-    let [stamp] = &packed()[..] else { panic!("{:?}", packed()) };
-    let weights = dir.path(&stamp.replace("tried-packed", "tower.onnx_data"));
-    let made = std::fs::metadata(&weights).expect("there").modified().expect("a time");
-    assert!(embed("1G", "found.parquet") == without);
-    assert_eq!(std::fs::metadata(&weights).expect("there").modified().expect("a time"), made, "made once");
-    let half = std::fs::read(&weights).expect("readable");
-    std::fs::write(&weights, &half[..half.len() / 2]).expect("cut short");
-    assert!(embed("1G", "renewed.parquet") == without);
-    assert!(std::fs::read(&weights).expect("readable") == half, "made again");
-    dir.pokedex("cache clear").ok();
-    assert_eq!(packed(), [""; 0]);
+    for model in ["clip", "clip_int8", "dinov2"] {
+        let dir = Workdir::new();
+        dir.pictures("in", 5);
+        dir.model(model, "model");
+        let embed = |limit: &str, output: &str| {
+            let line = format!(
+                "POKEDEX_CACHE_LIMIT={limit} pokedex embed in --model ./model --engine ort -j 2 --no-cache -o {output}"
+            );
+            dir.shell(&line).ok();
+            dir.read(output)
+        };
+        let packed = || -> Vec<String> {
+            let files = dir.files(".cache");
+            files.iter().filter(|file| file.ends_with("tried-packed")).map(|file| format!(".cache/{file}")).collect()
+        };
+        let without = embed("0", "without.parquet");
+        assert_eq!(packed(), [""; 0], "nothing is to be kept");
+        assert!(embed("1G", "made.parquet") == without, "{model}");
+        let [stamp] = &packed()[..] else { panic!("{:?}", packed()) };
+        let graph = dir.path(&stamp.replace("tried-packed", "tower.onnx"));
+        let made = std::fs::metadata(&graph).expect("there").modified().expect("a time");
+        assert!(embed("1G", "found.parquet") == without, "{model}");
+        assert_eq!(std::fs::metadata(&graph).expect("there").modified().expect("a time"), made, "made once");
+        let whole = std::fs::read(&graph).expect("readable");
+        std::fs::write(&graph, &whole[..whole.len() / 2]).expect("cut short");
+        assert!(embed("1G", "renewed.parquet") == without, "{model}");
+        assert!(std::fs::read(&graph).expect("readable").len() == whole.len(), "made again");
+        dir.pokedex("cache clear").ok();
+        assert_eq!(packed(), [""; 0]);
+    }
 }
 
 #[test]
