@@ -2,7 +2,12 @@
 //!
 //! `zune-jpeg` is quick, and right for what cameras and programs write: all components in one scan, or progressive, the
 //! colours at the resolution of the brightness or a half. Of the rest it makes stripes without a word; that goes to
-//! `jpeg-decoder`, which also decodes at a half, a quarter, an eighth. What neither can is said by name.
+//! `jpeg-decoder`. At a quarter and an eighth `reduced` decodes the usual ones, as libjpeg-turbo does; the rest, and at a half
+//! all, go to `jpeg-decoder`. What none can is said by name.
+
+mod dct;
+mod huffman;
+mod reduced;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -14,6 +19,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
+use self::reduced::Reduced;
 use super::colour::{inks_to_rgb, of_channels};
 use super::{Error, Flaw, Format, Frame, Header, LARGE, Opened, orientation};
 
@@ -210,6 +216,17 @@ impl<'a> Jpeg<'a> {
         })
     }
 
+    /// By our own decoder, at the size that `jpeg-decoder` would choose. `None`: it is not for it, or not sound; or it is a half,
+    /// which takes it longer.
+    fn decode_reduced(&self, (width, height): (u16, u16)) -> Option<DynamicImage> {
+        let enough = |size: &u32| {
+            (self.width * size).div_ceil(8) >= width.into() || (self.height * size).div_ceil(8) >= height.into()
+        };
+        let size = [1, 2].into_iter().find(enough).filter(|_| self.is_usual())?;
+        let Reduced { width, height, channels, pixels } = reduced::decode(self.bytes, size as usize)?;
+        Some(of_channels(width as u32, height as u32, channels, pixels))
+    }
+
     /// As [`Jpeg::decode_usual`], for the others. What is cut short is read as if it went on with nothing.
     fn decode_other(&self) -> Result<DynamicImage, Error> {
         self.decode_unusual(&self.with_end(), None).map_err(|e| self.problem(&e))
@@ -284,7 +301,8 @@ impl Opened for Jpeg<'_> {
     fn frame(self: Box<Self>, edge: Option<u32>) -> Result<Frame, Error> {
         let reduced = edge.and_then(|edge| self.reduced_size(edge)).filter(|_| self.has_end());
         // What goes wrong at a smaller size is told of when all of it is decoded.
-        let reduced = reduced.and_then(|size| self.decode_unusual(self.bytes, Some(size)).ok());
+        let reduced = reduced
+            .and_then(|size| self.decode_reduced(size).or_else(|| self.decode_unusual(self.bytes, Some(size)).ok()));
         let (image, flaw) = match reduced {
             Some(image) => (image, None),
             None if self.is_usual() => self.decode_usual()?,
