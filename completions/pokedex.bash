@@ -91,6 +91,9 @@ _pokedex() {
             pokedex__subcmd__model,pull)
                 cmd="pokedex__subcmd__model__subcmd__pull"
                 ;;
+            pokedex__subcmd__model,quantize)
+                cmd="pokedex__subcmd__model__subcmd__quantize"
+                ;;
             pokedex__subcmd__model,remove)
                 cmd="pokedex__subcmd__model__subcmd__remove"
                 ;;
@@ -857,7 +860,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__model)
-            opts="-q -v -h --quiet --verbose --help list info pull remove"
+            opts="-q -v -h --quiet --verbose --help list info pull quantize remove"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -911,6 +914,48 @@ _pokedex() {
                     ;;
                 --variant)
                     COMPREPLY=($(compgen -W "fp32 fp16 int8" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pokedex__subcmd__model__subcmd__quantize)
+            opts="-o -j -q -v -h --calibrate --output --least-overlap --scales --force --jobs --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --calibrate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --least-overlap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scales)
+                    COMPREPLY=($(compgen -W "channel tensor" -- "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
