@@ -1,8 +1,8 @@
 //! Vectors in eight bits a number, for finding the few rows that can be among the nearest.
 //!
 //! Hides: scales, the bounds of what rounding can do, and the vector instructions. Promises: [`dot()`] is a whole
-//! number, the same on every machine; [`Chunk::most`] is never less than the true dot product, so that rows below a
-//! threshold can be left out without looking at their vectors.
+//! number, the same on every machine; with [`Query::bound`] added, a product of codes is never less than the true dot product, so
+//! that rows below a threshold can be left out without looking at their vectors.
 //!
 //! A row v is stored as c, v ≈ s·c with s = max|v| / 127, and e = |v − s·c|. A query q is kept in 16 bits, q ≈ t·d. Then
 //!
