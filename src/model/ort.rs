@@ -15,6 +15,7 @@ use super::engine::{Batch, Device, Ends, Output, Role, Tower, Use, bytes_of};
 use super::onnx::Kind;
 use super::packed::Packed;
 use crate::guard;
+use crate::matrix;
 
 /// The shared library, loaded.
 pub(super) struct Library {
@@ -271,8 +272,11 @@ impl Plan {
             if self.use_ != Use::Once && self.device == Device::Cpu {
                 builder = builder.with_intra_threads(1).map_err(said)?;
             }
-            // Signed 8-bit weights saturate on processors without VNNI; with this they are computed exactly there, too.
-            builder = builder.with_config_entry("session.x64quantprecision", "1").map_err(said)?;
+            // Signed 8-bit weights saturate on processors without VNNI; with this they are computed exactly there, too. Where
+            // there is VNNI it would only make the weights unsigned, for which the library's products take twice as long.
+            if !matrix::bytes_are_exact() {
+                builder = builder.with_config_entry("session.x64quantprecision", "1").map_err(said)?;
+            }
             if self.ends.keeps_borders {
                 let key = "optimization.disable_specified_optimizers";
                 builder = builder.with_config_entry(key, "Pad_Fusion").map_err(said)?;
