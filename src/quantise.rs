@@ -12,9 +12,8 @@ mod pictures;
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
 pub use crate::model::Scales;
@@ -22,9 +21,10 @@ pub use gate::Figures;
 
 use crate::embed::Embedder;
 use crate::failure::Failure;
+use crate::matrix::dot;
 use crate::model::{Device, Draft, ImageTower, Making, Model, ModelId, Ranges, Use};
 use crate::progress::Progress;
-use crate::stage::go_on;
+use crate::stage::{go_on, pool};
 use crate::table::Inputs;
 use gate::{LABELS, figures};
 use pictures::Pictures;
@@ -245,7 +245,7 @@ impl Job<'_> {
             let tower = self.draft.image_tower(&others, ranges, Use::Bulk { calls: 1 })?;
             let after = self.vectors(&tower, &pixels)?;
             let cosine = |(at, own): (&usize, &Option<Vec<f32>>)| match own {
-                Some(own) => before[*at].iter().zip(own).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum(),
+                Some(own) => dot(&before[*at], own),
                 None => 0.0,
             };
             costs.push((few.iter().zip(&after).map(cosine).sum::<f64>(), layer));
@@ -261,36 +261,18 @@ impl Job<'_> {
         count: usize,
         work: impl Fn(usize) -> Result<T, Failure> + Sync,
     ) -> Result<Vec<T>, Failure> {
+        let (threads, mut results) = (pool(self.options.threads)?, Vec::with_capacity(count));
         self.progress.start(what, Some(count as u64));
-        let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-        let one = || {
-            loop {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                if at >= count {
-                    break;
-                }
-                let result = work(at);
-                results.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push((at, result));
-            }
-        };
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..self.options.threads.clamp(1, count.max(1))).map(|_| scope.spawn(one)).collect();
-            let mut shown = 0;
-            while threads.iter().any(|thread| !thread.is_finished()) {
-                std::thread::sleep(std::time::Duration::from_millis(20));
-                let done = results.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).len();
-                self.progress.advance((done - shown) as u64);
-                shown = done;
-                if self.progress.is_cancelled() {
-                    next.store(count, Ordering::Relaxed);
-                }
-            }
-        });
+        // A few a thread at a time, so that there is something to tell in between.
+        for first in (0..count).step_by(4 * self.options.threads) {
+            go_on(self.progress)?;
+            let some = first..count.min(first + 4 * self.options.threads);
+            let done = threads.install(|| some.into_par_iter().map(&work).collect::<Result<Vec<_>, _>>())?;
+            self.progress.advance(done.len() as u64);
+            results.extend(done);
+        }
         self.progress.finish();
-        go_on(self.progress)?;
-        let mut results = results.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-        results.sort_by_key(|(at, _)| *at);
-        results.into_iter().map(|(_, result)| result).collect()
+        Ok(results)
     }
 }
 

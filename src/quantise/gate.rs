@@ -2,6 +2,8 @@
 //!
 //! Hides: which pictures are compared with which, and which answers are asked for. Promises: figures that need no labels.
 
+use crate::matrix::dot;
+
 /// So many neighbours of a picture are looked at.
 const NEIGHBOURS: usize = 10;
 
@@ -64,14 +66,13 @@ pub(super) fn figures(
     places: &[usize],
     words: Option<&[Vec<f32>]>,
 ) -> Figures {
-    let cosine = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
     let after = |at: usize| after[at].as_deref();
-    let cosines: Vec<f64> = places.iter().map(|&at| after(at).map_or(0.0, |own| cosine(&before[at], own))).collect();
+    let cosines: Vec<f64> = places.iter().map(|&at| after(at).map_or(0.0, |own| dot(&before[at], own))).collect();
     let near = |at: usize, vector: &dyn Fn(usize) -> Option<Vec<f32>>| -> Vec<usize> {
         let Some(own) = vector(at) else { return Vec::new() };
         let others = (0..before.len()).filter(|&other| other != at);
         let mut scored: Vec<(f64, usize)> =
-            others.filter_map(|other| Some((cosine(&own, &vector(other)?), other))).collect();
+            others.filter_map(|other| Some((dot(&own, &vector(other)?), other))).collect();
         // Of equals the first, in both.
         scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         scored.into_iter().take(NEIGHBOURS).map(|(_, other)| other).collect()
@@ -83,8 +84,7 @@ pub(super) fn figures(
         both as f64 / was.len().max(1) as f64
     };
     let best = |vector: &[f32], words: &[Vec<f32>]| {
-        (0..words.len())
-            .max_by(|&a, &b| cosine(vector, &words[a]).total_cmp(&cosine(vector, &words[b])).then(b.cmp(&a)))
+        (0..words.len()).max_by(|&a, &b| dot(vector, &words[a]).total_cmp(&dot(vector, &words[b])).then(b.cmp(&a)))
     };
     let agrees = |at: usize, words: &[Vec<f32>]| {
         after(at).is_some_and(|own| best(own, words) == best(&before[at], words)) as usize as f64
