@@ -16,8 +16,11 @@ mod encode;
 mod float;
 mod formats;
 mod gif;
+mod heif;
 mod icon;
 mod jpeg;
+mod jpeg2000;
+mod jpeg_xl;
 mod linear;
 mod orientation;
 mod placement;
@@ -128,6 +131,11 @@ trait Opened {
         true
     }
 
+    /// Whether the pixels stand as they are stored.
+    fn is_upright(&self) -> bool {
+        self.header().orientation == Orientation::NoTransforms
+    }
+
     /// Decodes. Where the shorter edge is not needed to be longer than `edge`, the picture may come at a half, a quarter or
     /// an eighth of its size.
     fn frame(self: Box<Self>, edge: Option<u32>) -> Result<Frame, Error>;
@@ -223,7 +231,7 @@ pub fn is_truncated(bytes: &[u8]) -> bool {
 /// # Errors
 /// As [`decode`], as far as the header shows it.
 pub fn is_upright(bytes: &[u8]) -> Result<bool, Error> {
-    guarded(bytes, |format| Ok(open(bytes, format)?.header().orientation == Orientation::NoTransforms))
+    guarded(bytes, |format| Ok(open(bytes, format)?.is_upright()))
 }
 
 /// Width and height of the upright image, from its header alone.
@@ -254,6 +262,9 @@ fn open(bytes: &[u8], format: Format) -> Result<Box<dyn Opened + '_>, Error> {
         Format::WebP => Box::new(webp::WebP::open(bytes)?),
         Format::Tiff => Box::new(tiff::Tiff::open(bytes)?),
         Format::Ico => icon::open(bytes)?,
+        Format::Heic | Format::Avif => Box::new(heif::Heif::open(bytes, format)?),
+        Format::JpegXl => Box::new(jpeg_xl::JpegXl::open(bytes)?),
+        Format::Jpeg2000 => Box::new(jpeg2000::Jpeg2000::open(bytes)?),
         Format::Bmp | Format::Pnm | Format::Qoi | Format::Tga => Box::new(by_image::ByImage::open(bytes, format)?),
     };
     let header = opened.header();

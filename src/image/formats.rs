@@ -28,6 +28,14 @@ pub enum Format {
     Ico,
     /// Truevision.
     Tga,
+    /// What phones write: HEVC in HEIF. The primary picture.
+    Heic,
+    /// AV1 in HEIF. The primary picture.
+    Avif,
+    /// Bare or in its container; of an animation the first frame.
+    JpegXl,
+    /// JP2 and bare codestreams.
+    Jpeg2000,
 }
 
 impl Format {
@@ -44,6 +52,10 @@ impl Format {
             Format::Qoi => "qoi",
             Format::Ico => "ico",
             Format::Tga => "tga",
+            Format::Heic => "heic",
+            Format::Avif => "avif",
+            Format::JpegXl => "jxl",
+            Format::Jpeg2000 => "jp2",
         }
     }
 
@@ -60,6 +72,10 @@ impl Format {
             Format::Qoi => "QOI",
             Format::Ico => "ICO",
             Format::Tga => "TGA",
+            Format::Heic => "HEIC",
+            Format::Avif => "AVIF",
+            Format::JpegXl => "JPEG XL",
+            Format::Jpeg2000 => "JPEG 2000",
         }
     }
 
@@ -76,7 +92,7 @@ impl Format {
             ImageFormat::Qoi => Format::Qoi,
             ImageFormat::Ico => Format::Ico,
             ImageFormat::Tga => Format::Tga,
-            ImageFormat::Avif => return Err("AVIF"),
+            ImageFormat::Avif => Format::Avif,
             ImageFormat::Hdr => return Err("Radiance HDR"),
             ImageFormat::OpenExr => return Err("OpenEXR"),
             ImageFormat::Farbfeld => return Err("farbfeld"),
@@ -95,6 +111,9 @@ pub fn format(bytes: &[u8]) -> Result<Format, Error> {
         return Err(Error::Empty);
     }
     let unsupported = |name: &str| Err(Error::Unsupported(name.into()));
+    if let Some(brands) = brands(bytes) {
+        return of_brands(&brands);
+    }
     if let Ok(format) = ::image::guess_format(bytes) {
         return Format::of(format).or_else(unsupported);
     }
@@ -111,12 +130,33 @@ pub fn format(bytes: &[u8]) -> Result<Format, Error> {
         () if text.starts_with("<svg") || (text.starts_with("<?xml") && text.contains("<svg")) => unsupported("SVG"),
         () if text.starts_with("<?xml") => Err(Error::NotAnImage("an XML file")),
         () if bytes.starts_with(b"%PDF") => Err(Error::NotAnImage("a PDF")),
-        () if box_type == Some(b"jP  ") || bytes.starts_with(&[0xff, 0x4f, 0xff, 0x51]) => unsupported("JPEG 2000"),
-        () if box_type == Some(b"ftyp") => unsupported("HEIC/HEIF"),
-        () if bytes.starts_with(&[0xff, 0x0a]) || box_type == Some(b"JXL ") => unsupported("JPEG XL"),
+        () if box_type == Some(b"jP  ") || bytes.starts_with(&[0xff, 0x4f, 0xff, 0x51]) => Ok(Format::Jpeg2000),
+        () if bytes.starts_with(&[0xff, 0x0a]) || box_type == Some(b"JXL ") => Ok(Format::JpegXl),
         () if looks_like_tga(bytes) => Ok(Format::Tga),
         () => Err(Error::NotAnImage("its first bytes are of no known format")),
     }
+}
+
+/// What a file of ISO's base format says it is (ISO/IEC 14496-12, 4.3): the first counts most.
+fn brands(bytes: &[u8]) -> Option<Vec<&[u8; 4]>> {
+    let length = u32::from_be_bytes(*bytes.first_chunk()?) as usize;
+    let names = bytes.get(..length.min(bytes.len()).min(512))?.strip_prefix(&bytes[..4])?.strip_prefix(b"ftyp")?;
+    let (first, rest) = (names.first_chunk()?, names.get(8..).unwrap_or_default());
+    Some(std::iter::once(first).chain(rest.as_chunks().0).collect())
+}
+
+fn of_brands(brands: &[&[u8; 4]]) -> Result<Format, Error> {
+    let kind = brands.iter().find_map(|brand| match *brand {
+        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" => Some(Ok(Format::Heic)),
+        b"avif" | b"avis" => Some(Ok(Format::Avif)),
+        b"crx " => Some(Err(Error::Unsupported("Canon CR3".into()))),
+        b"isom" | b"iso2" | b"mp41" | b"mp42" | b"qt  " | b"avc1" | b"M4V " | b"dash" | b"3gp4" | b"3gp5" => {
+            Some(Err(Error::NotAnImage("a film")))
+        }
+        _ => None,
+    });
+    // Of HEIF alone (`mif1`): how its pictures are coded shows when it is opened.
+    kind.unwrap_or(Ok(Format::Heic))
 }
 
 /// TGA has no signature; a header whose every field makes sense is taken for one.
@@ -140,6 +180,9 @@ pub fn format_of_extension(extension: &str) -> Option<&'static str> {
         "jpe" | "jfif" => "jpg".to_string(),
         "dib" => "bmp".to_string(),
         "cur" => "ico".to_string(),
+        "heic" | "heif" | "hif" => return Some(Format::Heic.name()),
+        "jxl" => return Some(Format::JpegXl.name()),
+        "jp2" | "j2k" | "j2c" | "jpc" => return Some(Format::Jpeg2000.name()),
         other => other.to_string(),
     };
     ImageFormat::from_extension(extension).map(|format| Format::of(format).map_or_else(|name| name, Format::name))
@@ -155,7 +198,16 @@ mod tests {
         assert_eq!(message(b""), "the file is empty");
         assert!(message(b"<!DOCTYPE html><p>404").contains("HTML"));
         assert!(message(b"version https://git-lfs.github.com/spec/v1\n").contains("git lfs pull"));
-        assert!(message(b"\0\0\0\x0cjP  \r\n\x87\n").contains("JPEG 2000"));
-        assert!(message(b"\0\0\0\x18ftypheic").contains("HEIC"));
+        assert!(message(b"\0\0\0\x18ftypmp42\0\0\0\0isom").contains("a film"));
+    }
+
+    #[test]
+    fn the_first_brand_that_is_known_counts() {
+        let of = |bytes: &[u8]| format(bytes).expect("an image");
+        assert_eq!(of(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"), Format::Heic);
+        assert_eq!(of(b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif"), Format::Avif);
+        assert_eq!(of(b"\0\0\0\x14ftypmif1\0\0\0\0mif1"), Format::Heic);
+        assert_eq!(of(b"\0\0\0\x0cjP  \r\n\x87\n"), Format::Jpeg2000);
+        assert_eq!(of(b"\xff\x0a\0\0"), Format::JpegXl);
     }
 }

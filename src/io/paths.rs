@@ -12,7 +12,8 @@ use super::store::{self, Address};
 /// that claims to be an image and cannot be read must be named, not skipped.
 const IMAGE_EXTENSIONS: &[&str] = &[
     "png", "apng", "jpg", "jpeg", "jpe", "jfif", "gif", "webp", "bmp", "dib", "tif", "tiff", "pnm", "pbm", "pgm",
-    "ppm", "pam", "qoi", "ico", "tga", "heic", "heif", "avif", "jp2", "jxl", "hdr", "exr", "ff", "dds",
+    "ppm", "pam", "qoi", "ico", "tga", "heic", "heif", "hif", "avif", "jp2", "j2k", "j2c", "jpc", "jxl", "hdr", "exr",
+    "ff", "dds",
 ];
 /// A longer file is no image that anybody wants to search.
 const MAX_FILE: u64 = 1 << 30;

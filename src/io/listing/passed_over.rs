@@ -99,5 +99,8 @@ fn is_picture(start: &[u8]) -> bool {
     let begins: [&[u8]; 6] = [b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*"];
     begins.iter().any(|magic| start.starts_with(magic))
         || start.starts_with(b"RIFF") && start.ends_with(b"WEBP")
-        || matches!(start.get(4..), Some(b"ftypavif" | b"ftypheic" | b"ftypmif1"))
+        || matches!(
+            start.get(4..),
+            Some(b"ftypavif" | b"ftypheic" | b"ftypheix" | b"ftypmif1" | b"JXL \r\n\x87\n" | b"jP  \r\n\x87\n")
+        )
 }
