@@ -89,7 +89,7 @@ def corpus(sizes):
         yield f"frames {size}.jxl", imagecodecs.jpegxl_encode(np.stack([pixels, pixels[::-1].copy()]), distance=1.0)
         yield f"tiles {size}.jp2", saved(rgb, "JPEG2000", tile_size=(64, 64))
     for number in range(1, 9):
-        turned = Image.fromarray(picture(97, 61))
+        turned = Image.fromarray(picture(96, 60))
         yield f"turned {number}.heic", saved(turned, "HEIF", quality=90, exif=with_orientation(number))
         yield f"turned {number}.avif", saved(turned, "AVIF", quality=90, exif=with_orientation(number))
 

@@ -84,7 +84,7 @@ impl<'a> Heif<'a> {
         let (width, height) = self.size(id)?;
         let mut planes = match &item.item_type.0 {
             b"hvc1" | b"hev1" => hevc::decode(&self.file, id, self.allowed(width, height))?,
-            b"av01" => av1::decode(&self.bytes_of(id)?, self.allowed(width, height))?,
+            b"av01" => av1::decode(self.bytes_of(id)?.into_owned(), self.allowed(width, height))?,
             b"grid" => self.grid(id, depth)?,
             b"iden" => match self.file.referenced_items(id, b"dimg") {
                 &[source] if source != id && self.is_plain(source)? => self.planes(source, depth + 1)?,
@@ -175,7 +175,6 @@ impl<'a> Heif<'a> {
 
 impl Opened for Heif<'_> {
     fn header(&self) -> Header {
-        // What stands upright after its own turns is told to be turned, so that nobody takes the file's pixels for upright.
         let (width, height) = (self.width, self.height);
         Header { width, height, pixel_bytes: 6, orientation: Orientation::NoTransforms }
     }

@@ -1,5 +1,7 @@
 //! Pictures of all formats, made here.
 
+mod foreign;
+
 use std::io::Cursor;
 
 use ::image::ImageFormat;

@@ -24,11 +24,12 @@ impl Heif<'_> {
         }
     }
 
-    /// Width and height of an item upright, and whether it must be cropped or turned for that.
+    /// Width and height of an item upright, and whether it must be turned for that.
     pub(super) fn upright_size(&self, id: ItemId) -> Result<(u32, u32, bool), Error> {
         let (mut width, mut height) = self.size(id)?;
         let mut left = u64::from(width) * u64::from(height) * SPARE + 256 * LEAST;
         self.spend(id, 0, &mut left)?;
+        let mut turned = false;
         for property in self.properties(id)? {
             match property {
                 Property::CleanAperture { .. } => {
@@ -36,11 +37,17 @@ impl Heif<'_> {
                         .ok_or_else(|| self.damaged("what is to be cut off is more than there is"))?;
                     (width, height) = (across, down);
                 }
-                Property::Rotation(1 | 3) => (width, height) = (height, width),
+                Property::Rotation(quarters) => {
+                    turned |= *quarters > 0;
+                    if quarters % 2 == 1 {
+                        (width, height) = (height, width);
+                    }
+                }
+                Property::Mirror(_) => turned = true,
                 _ => {}
             }
         }
-        Ok((width, height, !self.is_plain(id)?))
+        Ok((width, height, turned))
     }
 
     /// Counts the pixels that must be decoded for an item, and refuses what is made of far more than it shows.
