@@ -7,7 +7,7 @@ use arrow_array::types::{Float64Type, Int16Type, TimestampMicrosecondType};
 use crate::workdir::{Workdir, pattern};
 
 /// A JPEG with EXIF: when and where.
-fn jpeg(seed: u8, taken: &str, degrees: (u32, u32)) -> Vec<u8> {
+fn jpeg(seed: u32, taken: &str, degrees: (u32, u32)) -> Vec<u8> {
     let mut plain = std::io::Cursor::new(Vec::new());
     image::DynamicImage::from(pattern(24, 24, seed)).write_to(&mut plain, image::ImageFormat::Jpeg).expect("encodable");
     let plain = plain.into_inner();
