@@ -80,6 +80,7 @@ peers data="../shared/data":
     python3 tests/site.py target/release/pokedex --pictures {{data}}/artwork_475
     python3 benches/peers/metrics.py
     python3 benches/peers/where.py
+    python3 benches/peers/exif.py
     python3 benches/peers/search.py target/release/pokedex
     python3 benches/peers/annoy.py
     python3 benches/peers/load_exports.py target/release/pokedex {{data}}/front_sprites --model tests/data/yolo/wide.onnx
@@ -102,4 +103,4 @@ same old:
 
 # Hostile bytes for what opens files and reads queries (needs nightly and cargo-fuzz), some seconds each
 fuzz seconds="300":
-    for target in terms condition index_open data_yaml label_file coco_json shard npy model_json processor; do cargo +nightly fuzz run -s none $target -- -max_total_time={{seconds}} || exit 1; done
+    for target in terms condition index_open data_yaml label_file coco_json camera shard npy model_json processor; do cargo +nightly fuzz run -s none $target -- -max_total_time={{seconds}} || exit 1; done

@@ -8,7 +8,9 @@
 //!
 //! Departures from DuckDB, all of them towards caution: text and numbers do not mix, nor do truth values and numbers;
 //! whole numbers are added, subtracted and multiplied in 64 bits whatever their width; `x % 0` is null; binary columns
-//! are compared with hexadecimal text; a date that is written with a time of day is an error; time zones are UTC.
+//! are compared with hexadecimal text; a date that is written with a time of day is an error; time zones are UTC; what is
+//! looked for in a list is of the kind of its items. `x in (list)`, which DuckDB refuses, is `x in list`. `has_word`, `has_item` and
+//! `near` are this program's own.
 
 mod bind;
 mod evaluate;
@@ -142,7 +144,8 @@ impl Error {
             ),
             Error::Unsupported { .. } => Some(
                 "there are: = <> < <= > >=, and, or, not, in, between, like, ilike, is null, + - * / %, lower, upper, \
-                 length, starts_with, ends_with, contains, has_word, has_item"
+                 length, starts_with, ends_with, contains, has_word, has_item, 'beach' in keywords, year, month, day, hour, \
+                 near(lat, lon, 48.2, 16.4, 5)"
                     .into(),
             ),
             Error::TooLarge { .. } => Some("a list is shorter: id in (1, 4, 7)".into()),

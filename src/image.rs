@@ -11,7 +11,7 @@
 mod averaged;
 mod by_image;
 mod colour;
-mod directory;
+pub(crate) mod directory;
 mod encode;
 mod float;
 mod formats;

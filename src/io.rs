@@ -19,7 +19,9 @@ pub use folder::Digest;
 pub(crate) use folder::{Folder, JOURNAL, Record, Within, lies_below};
 pub(crate) use listing::{Entry, Listing};
 pub(crate) use map::{map, map_file};
-pub(crate) use paths::{escape_bytes, exists, find_image, has_image_extension as is_picture_name, read_image};
+pub(crate) use paths::{
+    escape_bytes, exists, find_image, has_image_extension as is_picture_name, local_file, read_image,
+};
 pub(crate) use shown::{cell, printable};
 pub use sink::{Sink, Target};
 pub(crate) use sink::{abandon_unfinished, reader_closed, write_file};

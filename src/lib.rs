@@ -29,6 +29,7 @@
 //! - [`model`], [`duplicates`], [`terminal`], [`words`]: towers, their identity, engines, the cache of vectors; near copies;
 //!   pictures as what a terminal shows; how counts are said
 //! - [`table`]: Parquet and Arrow, the columns and their meaning
+//! - [`camera`]: what the camera wrote into a picture's file, and people since
 //! - [`filter`], [`image`], [`io`]: conditions in SQL; pictures; `-`, files, folders, buckets, atomic writes
 //! - [`failure`], [`progress`], [`notes`], [`guard`], [`names`], [`species`], [`matrix`], [`metrics`], [`page`]: what was
 //!   wrong and what to do about it; who watches; what was passed over; panics of other people's code, turned into errors; names
@@ -41,6 +42,7 @@
 
 mod aligned;
 pub mod augment;
+pub mod camera;
 pub mod check;
 pub mod classify;
 pub mod cli;

@@ -1,7 +1,7 @@
 //! Pictures to a manifest: a row a file, with its size, its hash, and what is wrong with it.
 //!
 //! Hides: how little of a file has to be read. Promises: a row's size and hash are those of its bytes, whatever its name says; a
-//! file that is no picture is a row with an `error`. [`Scan`] is a [`Stage`]: [`Work`](crate::stage::Work) runs it.
+//! file that is no picture is a row with an `error`, and what its camera wrote is there all the same. [`Scan`] is a [`Stage`]: [`Work`](crate::stage::Work) runs it.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -31,13 +31,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod shots;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
 use arrow_schema::{DataType, SchemaRef};
 
+use crate::camera::{self, Shot};
 use crate::failure::Failure;
+use crate::guard;
 use crate::image::{self, Colour};
 use crate::progress::Progress;
 use crate::stage::{Done, Skipped, Stage};
@@ -50,6 +54,8 @@ use crate::words::{rows, several};
 pub struct Scan {
     /// Decode every picture instead of reading its header.
     pub verify: bool,
+    /// Read what the camera wrote into it, and people into it and beside it; see [`camera`].
+    pub exif: bool,
 }
 
 impl Stage for Scan {
@@ -63,6 +69,7 @@ impl Stage for Scan {
             column::field(column::ERROR, DataType::Utf8),
         ]
         .into_iter()
+        .chain(self.exif.then(shots::fields).into_iter().flatten())
         .fold(input.clone(), |schema, field| column::put_field(&schema, field))
     }
 
@@ -71,48 +78,65 @@ impl Stage for Scan {
     }
 
     fn rows(&self, rows: &RecordBatch, schema: &SchemaRef) -> Result<Done, Failure> {
-        Ok(look_at(rows, schema, self.verify)?)
+        Ok(self.look_at(rows, schema)?)
     }
 }
 
-/// Hash and size of every image in a slice.
-fn look_at(batch: &RecordBatch, schema: &SchemaRef, verify: bool) -> Result<Done, Error> {
-    let images = Images::of(batch)?;
-    let (mut skipped, mut flawed) = (Vec::new(), Vec::new());
-    let (mut sizes, mut contents, mut errors) = (Vec::new(), Vec::new(), Vec::new());
-    for i in 0..batch.num_rows() {
-        if let Some(error) = images.error(i) {
-            sizes.push(None);
-            contents.push(None);
-            errors.push(Some(error.to_string()));
-            continue;
-        }
-        let bytes = images.read(i);
-        contents.push(bytes.as_ref().ok().map(|bytes| *blake3::hash(bytes).as_bytes()));
-        let size = bytes.and_then(|bytes| {
-            if verify {
-                let decoded = image::decode_with_flaw(&bytes, Colour::WHITE, None);
-                let (image, flaw) = decoded.map_err(|e| e.to_string())?;
-                flawed.extend(flaw.map(|flaw| Skipped { key: images.key(i).into(), problem: flaw.to_string() }));
-                return Ok((image.width, image.height));
+impl Scan {
+    /// Hash, size and shot of every image in a slice.
+    fn look_at(&self, batch: &RecordBatch, schema: &SchemaRef) -> Result<Done, Error> {
+        let images = Images::of(batch)?;
+        let (mut skipped, mut flawed) = (Vec::new(), Vec::new());
+        let (mut sizes, mut contents, mut errors, mut shots) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for i in 0..batch.num_rows() {
+            if let Some(error) = images.error(i) {
+                sizes.push(None);
+                contents.push(None);
+                errors.push(Some(error.to_string()));
+                shots.push(Shot::default());
+                continue;
             }
-            image::dimensions(&bytes).map_err(|e| e.to_string())
-        });
-        sizes.push(size.as_ref().ok().copied());
-        errors.push(size.as_ref().err().cloned());
-        if let Err(problem) = size {
-            skipped.push(Skipped { key: images.key(i).into(), problem });
+            let bytes = images.read(i);
+            contents.push(bytes.as_ref().ok().map(|bytes| *blake3::hash(bytes).as_bytes()));
+            shots.push(match &bytes {
+                Ok(bytes) if self.exif => shot(&images, i, bytes),
+                _ => Shot::default(),
+            });
+            let size = bytes.and_then(|bytes| {
+                if self.verify {
+                    let decoded = image::decode_with_flaw(&bytes, Colour::WHITE, None);
+                    let (image, flaw) = decoded.map_err(|e| e.to_string())?;
+                    flawed.extend(flaw.map(|flaw| Skipped { key: images.key(i).into(), problem: flaw.to_string() }));
+                    return Ok((image.width, image.height));
+                }
+                image::dimensions(&bytes).map_err(|e| e.to_string())
+            });
+            sizes.push(size.as_ref().ok().copied());
+            errors.push(size.as_ref().err().cloned());
+            if let Err(problem) = size {
+                skipped.push(Skipped { key: images.key(i).into(), problem });
+            }
         }
+        let widths: UInt32Array = sizes.iter().map(|size| size.map(|(width, _)| width)).collect();
+        let heights: UInt32Array = sizes.iter().map(|size| size.map(|(_, height)| height)).collect();
+        let mut new: Vec<(&str, ArrayRef)> = vec![
+            (column::WIDTH, Arc::new(widths)),
+            (column::HEIGHT, Arc::new(heights)),
+            (column::CONTENT_HASH, hashes(&contents)),
+            (column::ERROR, Arc::new(StringArray::from(errors))),
+        ];
+        if self.exif {
+            new.extend(shots::columns(&shots));
+        }
+        Ok(Done { batch: column::put(batch, schema, &new), skipped, flawed })
     }
-    let widths: UInt32Array = sizes.iter().map(|size| size.map(|(width, _)| width)).collect();
-    let heights: UInt32Array = sizes.iter().map(|size| size.map(|(_, height)| height)).collect();
-    let new: [(&str, ArrayRef); 4] = [
-        (column::WIDTH, Arc::new(widths)),
-        (column::HEIGHT, Arc::new(heights)),
-        (column::CONTENT_HASH, hashes(&contents)),
-        (column::ERROR, Arc::new(StringArray::from(errors))),
-    ];
-    Ok(Done { batch: column::put(batch, schema, &new), skipped, flawed })
+}
+
+/// What is known of how a picture was taken. One that travels in the table has no sidecar.
+fn shot(images: &Images, i: usize, bytes: &[u8]) -> Shot {
+    let path = images.path(i).filter(|_| images.bytes(i).is_none());
+    let sidecar = path.and_then(shots::sidecar);
+    guard::catch(|| camera::read(bytes, sidecar.as_deref())).unwrap_or_default()
 }
 
 /// Says which lines of a CSV found no row, and which rows no line.

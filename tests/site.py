@@ -31,6 +31,8 @@ SCORE, TIE = 1e-4, 5e-7
 MOST_BYTES = 25_000_000
 
 CONDITIONS = [
+    "near(hp, generation, 50, 5, 2000) and not near(hp, attack, 0, 0, null)", "year(date '2024-02-03') = 2024 and hour(timestamp '2024-02-03 10:11:12') = 10",
+    "list_contains(null, label) is null",
     "generation = 1",
     "generation < 3 and type1 = 'fire'",
     "type1 = 'fire' or type2 = 'fire'",
@@ -94,6 +96,7 @@ CONDITIONS = [
 ]
 
 WRONG = [
+    "year(label) = 1", "near(hp, 1, 1)", "near(label, 1, 1, 1, 1)", "near(hp, 1, 91, 1, 1)", "1 in label", "list_contains(label, 1)",
     "typ1 = 'fire'",
     "id = '25'",
     "label = 25",

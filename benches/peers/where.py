@@ -54,6 +54,11 @@ def table(rng):
     columns["day"] = pa.array(column(DAYS), pa.date32())
     for unit in ["ms", "us", "ns"]:
         columns[f"at_{unit}"] = pa.array(column(TIMES[1:] if unit == "ms" else TIMES), pa.timestamp("us")).cast(pa.timestamp(unit), safe=False)
+    lists = [[], ["fire"], ["fire", "water", None], ["Fire", "O'Hara", "fire"], [None], ["", "é"]]
+    columns["tags"] = pa.array(column(lists), pa.list_(pa.string()))
+    columns["large_tags"] = pa.array(column(lists), pa.large_list(pa.large_string()))
+    columns["numbers"] = pa.array(column([[], [1, 2, None], [7], [-3, 100, 0]]), pa.list_(pa.int32()))
+    columns["fractions"] = pa.array(column([[], [0.0, -0.0], [0.1, None], [float("nan"), 2.5], [1.0]]), pa.list_(pa.float64()))
     columns["Mixed Case"] = pa.array(column([1, 2, 3]), pa.int32())
     return pa.table(columns)
 
@@ -111,7 +116,15 @@ class Conditions:
 
     def leaf(self):
         negated = self.pick("", "not ")
-        kind = self.rng.randint(0, 11)
+        kind = self.rng.randint(0, 13)
+        if kind == 12:
+            list_, item = self.pick(("tags", self.text(1)), ("large_tags", self.text(0)), ("numbers", self.pick("small", "7", "2.5", "i32", "null")),
+                                    ("fractions", self.pick("f64", "0.0", "2.5", "small", "1")))
+            return self.pick(f"{item} {negated}in {list_}", f"{negated}list_contains({list_}, {item})", f"{negated}contains({list_}, {item})",
+                             f"len({list_}) {self.compare()} {self.pick('0', '1', '2', 'small')}")
+        if kind == 13:
+            part = self.pick("year", "month", "day", "hour")
+            return f"{part}({self.pick('day', 'at_ms', 'at_us', 'at_ns')}) {self.compare()} {self.pick('2024', '1', '2', '12', '29', '31', '23', '0', 'small', '1969')}"
         if kind <= 2:
             return f"{self.number(2)} {self.compare()} {self.number(2)}"
         if kind == 3:
@@ -133,7 +146,7 @@ class Conditions:
         if kind == 7:
             return f"{self.number(1)} {negated}between {self.number(1)} and {self.number(1)}"
         if kind == 8:
-            subject = self.pick(self.column(), "s", "d", "yes", "day", "at_us", f"({self.number(1)})")
+            subject = self.pick(self.column(), "s", "d", "yes", "day", "at_us", "tags", f"({self.number(1)})")
             return f"{subject} is {negated}null"
         if kind == 9:
             return self.pick("yes", "no", "not yes", "yes is true", "yes is not true", "no is false", "no is not false", "yes is unknown", "yes = no",

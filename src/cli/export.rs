@@ -80,7 +80,8 @@ impl ValueEnum for Format {
 /// told. All rows of a table are in it, also those with an error. --size (256) is the longest side of the small pictures.
 ///
 /// --where takes an SQL expression on the table's columns: = <> < <= > >=, and, or, not, in, between, like, ilike, is
-/// null, + - * / %, lower, upper, length, starts_with, ends_with, contains, has_word, has_item. Text goes in single quotes; dates too. Names
+/// null, + - * / %, lower, upper, length, starts_with, ends_with, contains, has_word, has_item, 'beach' in keywords, year, month,
+/// day, hour, near(lat, lon, 48.2, 16.4, 5). Text goes in single quotes; dates too. Names
 /// of columns are understood whatever their case, and `name` means `label` where there is no such column.
 #[derive(Debug, Args)]
 #[command(after_help = "\

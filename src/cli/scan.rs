@@ -18,12 +18,15 @@ use crate::table::{JoinOn, Metadata, OnDuplicate};
 ///
 /// One row a file, in bytewise order of their keys. The size comes from the file's header and is that of the upright
 /// picture; --verify decodes every picture to find the damaged and truncated ones as well. With --meta the columns of a CSV are
-/// joined: cells are trimmed, blank ones are null, and columns become numbers or booleans where every cell is one.
+/// joined: cells are trimmed, blank ones are null, and columns become numbers or booleans where every cell is one. With --exif
+/// there are columns of what the camera and people wrote into a picture, and into the sidecar (.xmp) beside it: taken,
+/// taken_offset, lat, lon, altitude, camera, lens, iso, exposure, f_number, focal_length, caption, keywords, rating.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   pokedex scan artwork/ -o manifest.parquet
   pokedex scan artwork/ --meta pokemon.csv --on id -o manifest.parquet
+  pokedex scan ~/Pictures --exif | pokedex embed - | pokedex index - --columns taken,lat,lon,keywords -o photos.parquet
   pokedex scan s3://bucket/photos/ --shard 3/100 -o shards/3.parquet
   find photos -name '*.jpg' -print0 | pokedex scan -0 - | pokedex export - --format csv")]
 pub(super) struct Scan {
@@ -49,6 +52,10 @@ pub(super) struct Scan {
     #[arg(long, help_heading = "Input")]
     verify: bool,
 
+    /// Add columns of what is written in EXIF, XMP and IPTC: time, place, camera, keywords
+    #[arg(long, help_heading = "Input")]
+    exif: bool,
+
     #[command(flatten)]
     output: TableOutput,
 
@@ -63,7 +70,7 @@ impl Scan {
         let inputs = self.part.of(self.inputs.to_inputs());
         let table = inputs.images()?.with_unique_keys();
         let sink = self.output.open()?;
-        let stage = Arc::new(scan::Scan { verify: self.verify });
+        let stage = Arc::new(scan::Scan { verify: self.verify, exif: self.exif });
         let schema = stage.schema(&table.schema);
         let schema = metadata.as_ref().map_or_else(|| Ok(schema.clone()), |m| m.join_schema(&schema))?;
         ensure_whole_in_place(self.output.output.as_deref(), &inputs.paths, &table.schema, &schema)?;

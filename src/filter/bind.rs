@@ -1,9 +1,12 @@
 //! From names to columns, and from pieces of text to types: what can be compared with what.
 
+mod calls;
 mod columns;
+mod lists;
 mod literals;
 mod numbers;
 mod text;
+mod times;
 mod truth;
 mod types;
 
@@ -159,6 +162,9 @@ impl Binder<'_> {
             (Class::Text, Class::Number) if constant(&right.plan).is_some() => Some(format!("put it in quotes: '{b}'")),
             (Class::Bool, _) => Some(format!("{a} is a condition by itself; its opposite is: not {a}")),
             (_, Class::Bool) => Some(format!("{b} is a condition by itself; its opposite is: not {b}")),
+            (Class::Other, _) if left.data_type.is_list() => {
+                Some(format!("what can be asked of lists: 'beach' in {a}"))
+            }
             (Class::Other, _) => Some(format!("what can be asked: {a} is not null")),
             _ => None,
         };

@@ -16,6 +16,9 @@ pub(super) type Unary = fn(&ArrayRef) -> Result<ArrayRef, ArrowError>;
 /// A function of two columns of one length, or of a column and a constant.
 pub(super) type Binary = fn(&dyn Datum, &dyn Datum) -> Result<ArrayRef, ArrowError>;
 
+/// A function of several columns and constants.
+pub(super) type Several = fn(&[&dyn Datum]) -> Result<ArrayRef, ArrowError>;
+
 /// What is computed; types were checked when it was made.
 #[derive(Debug, Clone)]
 pub(super) enum Plan {
@@ -31,6 +34,7 @@ pub(super) enum Plan {
     Cast(Box<Plan>, DataType, Span),
     Unary(Unary, Box<Plan>, Span),
     Binary(Binary, Box<Plan>, Box<Plan>, Span),
+    Several(Several, Vec<Plan>, Span),
     All(Vec<Plan>),
     Any(Vec<Plan>),
     OneOf(Box<Plan>, Arc<Set>),
@@ -120,6 +124,12 @@ impl Evaluator<'_> {
                 let (left, right) = (self.value(left)?, self.value(right)?);
                 let is_constant = left.is_constant && right.is_constant;
                 computed(kernel(&left, &right).map_err(self.failed(span))?, is_constant)
+            }
+            Plan::Several(kernel, inner, span) => {
+                let values = inner.iter().map(|inner| self.value(inner)).collect::<Result<Vec<_>, _>>()?;
+                let is_constant = values.iter().all(|value| value.is_constant);
+                let values: Vec<&dyn Datum> = values.iter().map(|value| value as &dyn Datum).collect();
+                computed(kernel(&values).map_err(self.failed(span))?, is_constant)
             }
             Plan::All(terms) => self.fold(terms, arrow_arith::boolean::and_kleene)?,
             Plan::Any(terms) => self.fold(terms, arrow_arith::boolean::or_kleene)?,

@@ -3,8 +3,9 @@
 use super::{Error, Span};
 use sqlparser::ast::{self, BinaryOperator, Spanned, UnaryOperator, Value};
 use sqlparser::dialect::DuckDbDialect;
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Location, Span as AstSpan, Token, Tokenizer};
+use sqlparser::tokenizer::{Location, Span as AstSpan, Token, TokenWithSpan, Tokenizer};
 use std::fmt;
 
 /// Tokens besides commas and literals. `a + a + a + …` makes a tree as deep as it is long, which the parser takes down by
@@ -93,6 +94,12 @@ pub(super) enum Function {
     Contains,
     HasWord,
     HasItem,
+    ListContains,
+    Year,
+    Month,
+    Day,
+    Hour,
+    Near,
 }
 
 impl Function {
@@ -106,6 +113,12 @@ impl Function {
             "contains" => (Function::Contains, 2),
             "has_word" => (Function::HasWord, 2),
             "has_item" => (Function::HasItem, 2),
+            "list_contains" | "list_has" | "array_contains" | "array_has" => (Function::ListContains, 2),
+            "year" => (Function::Year, 1),
+            "month" => (Function::Month, 1),
+            "day" => (Function::Day, 1),
+            "hour" => (Function::Hour, 1),
+            "near" => (Function::Near, 5),
             _ => return None,
         })
     }
@@ -137,7 +150,7 @@ pub(super) fn parse(text: &str) -> Result<(Expr, Vec<Name>), Error> {
         let problem = format!("{count} words and signs in one condition, which may have {MOST_TOKENS}");
         return Err(Error::TooLarge { problem });
     }
-    let mut parser = Parser::new(&DuckDbDialect {}).with_tokens_with_locations(tokens);
+    let mut parser = Parser::new(&DuckDbDialect {}).with_tokens_with_locations(parenthesized(tokens));
     let expr = parser.parse_expr().map_err(|e| lower.parser_error(e))?;
     let next = parser.peek_token();
     if next.token != Token::EOF {
@@ -146,6 +159,36 @@ pub(super) fn parse(text: &str) -> Result<(Expr, Vec<Name>), Error> {
     }
     let root = lower.lower(expr, 0)?;
     Ok((root, lower.names))
+}
+
+/// `x in keywords` as `x in (keywords)`, which the parser knows.
+fn parenthesized(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let is_word = |token: &Token| matches!(token, Token::Word(_));
+    let is_in = |token: &Token| matches!(token, Token::Word(word) if word.keyword == Keyword::IN);
+    let is_blank = |token: &Token| matches!(token, Token::Whitespace(_));
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let begins = is_word(&token.token)
+            && out.iter().rev().find(|before| !is_blank(&before.token)).is_some_and(|before| is_in(&before.token));
+        if !begins {
+            out.push(token);
+            continue;
+        }
+        // A column, or a field of one: words with points between them.
+        let mut name = vec![token];
+        while let Some(next) = tokens.next_if(|next| match name[name.len() - 1].token {
+            Token::Period => is_word(&next.token),
+            _ => next.token == Token::Period,
+        }) {
+            name.push(next);
+        }
+        let (start, end) = (name[0].span, name[name.len() - 1].span);
+        out.push(TokenWithSpan { token: Token::LParen, span: start });
+        out.append(&mut name);
+        out.push(TokenWithSpan { token: Token::RParen, span: end });
+    }
+    out
 }
 
 /// `Expected: an expression, found: )` → ``expected an expression, found `)` ``.
@@ -470,7 +513,11 @@ impl<'a> Lower<'a> {
             args.push(self.lower(arg, level)?);
         }
         if args.len() != wanted {
-            let wanted = if wanted == 1 { "one value" } else { "two values" };
+            let wanted = match wanted {
+                1 => "one value",
+                2 => "two values",
+                _ => "five values, as in near(lat, lon, 48.2, 16.4, 5): within 5 km of there",
+            };
             return Err(self.syntax(format!("`{name}` wants {wanted}"), span.start));
         }
         let span = span.start..args[args.len() - 1].span.end;

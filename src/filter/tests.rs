@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use arrow_array::builder::{ListBuilder, StringBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{
@@ -11,6 +12,15 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field};
 
 use super::{Bound, Error, Filter};
+
+fn list(rows: &[Option<&[Option<&str>]>]) -> ArrayRef {
+    let mut lists = ListBuilder::new(StringBuilder::new());
+    for row in rows {
+        row.iter().for_each(|items| lists.values().extend(items.iter().copied()));
+        lists.append(row.is_some());
+    }
+    Arc::new(lists.finish())
+}
 
 /// Four rows; the last is null wherever that is possible.
 fn rows() -> RecordBatch {
@@ -59,6 +69,9 @@ fn rows() -> RecordBatch {
                 None,
             ])),
         ),
+        ("lat", Arc::new(Float64Array::from(vec![Some(48.2083), Some(48.1486), Some(-33.8568), None]))),
+        ("lon", Arc::new(Float64Array::from(vec![Some(16.3731), Some(17.1077), Some(151.2153), None]))),
+        ("tags", list(&[Some(&[Some("sea"), Some("sand")]), Some(&[Some("sand"), None]), Some(&[]), None])),
         ("content_hash", Arc::new(hashes)),
         ("image", Arc::new(fields)),
         ("Sp. Atk", Arc::new(Int32Array::from(vec![5, 6, 7, 8]))),
@@ -413,6 +426,62 @@ fn deep_and_long_conditions_do_not_overflow_the_stack() {
     assert_eq!(complaint(&format!("id{} = 1", many(" + 1", 200))), "the condition is nested more than 100 deep");
 }
 
+#[test]
+fn parts_of_dates_are_numbers() {
+    check(&[
+        ("year(day) = 2024", &[0, 1]),
+        ("month(day) = 12 and day(day) = 31", &[2]),
+        ("hour(day) = 0", &[0, 1, 2]),
+        ("year(at) = 1969 and month(at) = 12 and day(at) = 31 and hour(at) = 23", &[2]),
+        ("year(at) is null", &[3]),
+        ("year(date '2024-02-03') = year(day)", &[0, 1]),
+        ("year(null) = 1", &[]),
+        ("at >= '2024-01-01'", &[0, 1]),
+    ]);
+    assert_eq!(complaint("year('2024') = 1"), "`year` wants a date, and `'2024'` is text at character 6");
+    assert_eq!(complaint("month(id) = 1"), "`month` wants a date, and `id` is a number at character 7");
+}
+
+#[test]
+fn lists_are_looked_into() {
+    check(&[
+        ("'sea' in tags", &[0]),
+        ("'sea' not in tags", &[1, 2]),
+        ("not 'sand' in tags and id > 0 or id = 1", &[0, 2]),
+        ("'sand' in (tags)", &[0, 1]),
+        ("list_contains(tags, 'sand') or contains(tags, 'none')", &[0, 1]),
+        ("null in tags", &[]),
+        // Nothing is in an empty list, not even what is unknown.
+        ("null not in tags", &[2]),
+        ("label in tags or 'sea' in nothing", &[]),
+        ("len(tags) = 2", &[0, 1]),
+        ("tags is null", &[3]),
+    ]);
+    assert_eq!(complaint("1 in tags"), "the items of `tags` are each text, and `1` is a number at character 1");
+    assert_eq!(complaint("list_contains(label, 'x')"), "a list is needed, and `label` is text at character 15");
+    assert!(complaint("tags = 'sea'").contains("`tags` is a list and cannot be compared with text"));
+}
+
+#[test]
+fn places_are_near_within_kilometres() {
+    check(&[
+        ("near(lat, lon, 48.2, 16.4, 5)", &[0]),
+        // From Vienna to Bratislava it is 55 km.
+        ("near(lat, lon, 48.2083, 16.3731, 54.5)", &[0]),
+        ("near(lat, lon, 48.2083, 16.3731, 55.5)", &[0, 1]),
+        // Half the way around the earth.
+        ("near(lat, lon, -48, -163, 20100)", &[0, 1, 2]),
+        ("not near(lat, lon, -33.8568, 151.2153, 1)", &[0, 1]),
+        ("near(lat, lon, null, 16.4, 5) is null", &[0, 1, 2, 3]),
+        ("near(0, 0, 0, 1, 111.2) and not near(0, 0, 0, 1, 111.1)", &[0, 1, 2, 3]),
+        // Across the line where days begin.
+        ("near(0, 179.9, 0, -179.9, 23)", &[0, 1, 2, 3]),
+    ]);
+    assert_eq!(complaint("near(lat, lon, 95, 16.4, 5)"), "`95` is beyond 90 degrees at character 16");
+    assert_eq!(complaint("near(label, lon, 1, 1, 5)"), "`near` wants numbers, and `label` is text at character 6");
+    assert!(complaint("near(lat, lon, 5)").starts_with("`near` wants five values"));
+}
+
 /// Cuts, joins, doubles and swaps words of sound conditions; whatever comes of it must be accepted or refused.
 #[test]
 fn no_mutation_of_a_condition_panics() {
@@ -423,6 +492,7 @@ fn no_mutation_of_a_condition_panics() {
         "image.path is null and \"Sp. Atk\" / 0 > 18446744073709551615 + huge",
         "day >= '2024-01-01' and at < timestamp '2024-01-01 00:00:00' and content_hash = x'ab01'",
         "starts_with(large, 'Ch') = (single is distinct from double) or price * 0.1 <= nothing",
+        "'sea' not in tags and near(lat, lon, 48.2, 16.4, 5) or year(at) = 2024 and len(tags) > hour(day)",
         "case when id then cast(id as int) end = (select max(x) from y where z [1] :: int)",
     ];
     let words: Vec<&str> = sound.iter().flat_map(|s| s.split_inclusive([' ', '(', ')', ',', '\''])).collect();

@@ -2,6 +2,15 @@
 
 /// The type of a field, by TIFF's numbers, and how many bytes one value takes.
 const SIZES: [usize; 19] = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8];
+/// Text in UTF-8 (EXIF 3.0, 4.6.2).
+const UTF_8: u16 = 129;
+/// There are so many tags.
+const MOST_FIELDS: u64 = 1 << 16;
+
+/// How many bytes a value of this type takes; 0: there is no such type.
+fn size(kind: u16) -> usize {
+    if kind == UTF_8 { 1 } else { SIZES.get(usize::from(kind)).copied().unwrap_or(0) }
+}
 
 /// A value's bytes, of which the directory has seen that they are there.
 #[derive(Debug, Clone, Copy)]
@@ -11,16 +20,28 @@ struct Field<'a> {
     data: &'a [u8],
 }
 
-/// The first directory of a file.
+/// A directory of a file.
 #[derive(Debug)]
-pub(super) struct Directory<'a> {
+pub(crate) struct Directory<'a> {
     pub big_endian: bool,
+    /// All bytes of the file, and how many of them an offset takes.
+    bytes: &'a [u8],
+    wide: usize,
     fields: Vec<Field<'a>>,
 }
 
 impl<'a> Directory<'a> {
-    /// Reads it; fields that lie outside the bytes are left out, as Pillow does. `None`: these bytes are no TIFF.
+    /// Reads the first; fields that lie outside the bytes are left out, as Pillow does. `None`: these bytes are no TIFF.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Directory<'a>> {
+        Directory::first(bytes, &[42])
+    }
+
+    /// Reads the first, also of what is TIFF but for its mark, as raw files of Olympus and Panasonic are.
+    pub(crate) fn read_any(bytes: &'a [u8]) -> Option<Directory<'a>> {
+        Directory::first(bytes, &[42, 0x4f52, 0x5352, 0x55])
+    }
+
+    fn first(bytes: &'a [u8], marks: &[u64]) -> Option<Directory<'a>> {
         let big_endian = match bytes.get(..2)? {
             b"II" => false,
             b"MM" => true,
@@ -29,25 +50,36 @@ impl<'a> Directory<'a> {
         let number = |at: u64, size: usize| number(slice(bytes, at, size as u64)?, big_endian);
         // Offsets and counts of BigTIFF are wider.
         let (start, wide) = match number(2, 2)? {
-            42 => (number(4, 4)?, 4),
             43 if number(4, 2)? == 8 => (number(8, 8)?, 8),
+            mark if marks.contains(&mark) => (number(4, 4)?, 4),
             _ => return None,
         };
+        Directory::at(bytes, big_endian, wide, start)
+    }
+
+    fn at(bytes: &'a [u8], big_endian: bool, wide: usize, start: u64) -> Option<Directory<'a>> {
+        let number = |at: u64, size: usize| number(slice(bytes, at, size as u64)?, big_endian);
         let count_size = if wide == 8 { 8 } else { 2 };
         let (count, mut at) = (number(start, count_size)?, start.checked_add(count_size as u64)?);
         let mut fields = Vec::new();
-        for _ in 0..count {
+        for _ in 0..count.min(MOST_FIELDS) {
             let (Some(tag), Some(kind)) = (number(at, 2), number(at + 2, 2)) else { break };
             let Some(values) = number(at + 4, wide) else { break };
             let place = at + 4 + wide as u64;
             at = place + wide as u64;
-            let size = SIZES.get(kind as usize).copied().unwrap_or(0) as u64;
+            let size = size(kind as u16) as u64;
             let Some(length) = values.checked_mul(size).filter(|&length| length > 0) else { continue };
             let from = if length <= wide as u64 { Some(place) } else { number(place, wide) };
             let Some(data) = from.and_then(|from| slice(bytes, from, length)) else { continue };
             fields.push(Field { tag: tag as u16, kind: kind as u16, data });
         }
-        Some(Directory { big_endian, fields })
+        Some(Directory { big_endian, bytes, wide, fields })
+    }
+
+    /// The directory that a field points to.
+    pub(crate) fn inner(&self, tag: u16) -> Option<Directory<'a>> {
+        let start = self.few(tag, 1)?.first().copied()?;
+        Directory::at(self.bytes, self.big_endian, self.wide, start as u64)
     }
 
     fn field(&self, tag: u16) -> Option<Field<'a>> {
@@ -60,14 +92,18 @@ impl<'a> Directory<'a> {
     }
 
     /// The bytes of a field, whatever its type.
-    pub(super) fn bytes(&self, tag: u16) -> Option<&'a [u8]> {
+    pub(crate) fn bytes(&self, tag: u16) -> Option<&'a [u8]> {
         self.field(tag).map(|field| field.data)
     }
 
     /// The values of a field of numbers.
     pub(super) fn numbers(&self, tag: u16) -> Option<Vec<f64>> {
+        self.few(tag, usize::MAX)
+    }
+
+    /// The first values of a field of numbers.
+    pub(crate) fn few(&self, tag: u16, most: usize) -> Option<Vec<f64>> {
         let Field { kind, data, .. } = self.field(tag)?;
-        let size = SIZES[usize::from(kind)];
         let whole = |bytes: &[u8]| number(bytes, self.big_endian).unwrap_or(0);
         let signed = |bytes: &[u8]| {
             let unused = 64 - 8 * bytes.len() as u32;
@@ -82,7 +118,7 @@ impl<'a> Directory<'a> {
             _ => whole(bytes) as f64,
         };
         // Bytes and texts are no numbers to Pillow either.
-        (![1, 2, 7].contains(&kind)).then(|| data.chunks_exact(size).map(value).collect())
+        (![1, 2, 7, UTF_8].contains(&kind)).then(|| data.chunks_exact(size(kind)).take(most).map(value).collect())
     }
 
     /// The values of a field of whole numbers.

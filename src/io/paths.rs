@@ -39,6 +39,17 @@ pub(crate) fn read_image(path: &str) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The file of this machine that a path in a table names, whether or not it is there; `None`: it is an object of a bucket or
+/// of the web.
+pub(crate) fn local_file(path: &str) -> Option<PathBuf> {
+    if Address::parse(path).is_some() {
+        return None;
+    }
+    let path = local(path);
+    let escaped = !Path::new(path).exists() && path.contains('%');
+    Some(if escaped { bytes_to_path(&unescape(path)) } else { path.into() })
+}
+
 /// The image file that a path in a table names, as an absolute path.
 ///
 /// # Errors

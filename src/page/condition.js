@@ -49,13 +49,23 @@
     ["contains", ["contains", 2]],
     ["has_word", ["has_word", 2]],
     ["has_item", ["has_item", 2]],
+    ["list_contains", ["list_contains", 2]],
+    ["list_has", ["list_contains", 2]],
+    ["array_contains", ["list_contains", 2]],
+    ["array_has", ["list_contains", 2]],
+    ["year", ["year", 1]],
+    ["month", ["month", 1]],
+    ["day", ["day", 1]],
+    ["hour", ["hour", 1]],
+    ["near", ["near", 5]],
   ]);
 
   const GRAMMAR =
     "text goes in single quotes ('fire'), and a column whose name is no plain word in double ones (\"sp. atk\")";
   const THERE_ARE =
     "there are: = <> < <= > >=, and, or, not, in, between, like, ilike, is null, + - * / %, lower, upper, length, " +
-    "starts_with, ends_with, contains, has_word, has_item";
+    "starts_with, ends_with, contains, has_word, has_item, 'beach' in keywords, year, month, day, hour, " +
+    "near(lat, lon, 48.2, 16.4, 5)";
 
   /** The character, from 1, at which a place begins. */
   const character = (text, at) => [...text.slice(0, at)].length + 1;
@@ -304,6 +314,15 @@
     }
 
     in_(inner, negated) {
+      const name = this.peek();
+      if (["word", "name"].includes(name?.kind)) {
+        // A column of lists.
+        this.refuseChain(inner);
+        this.at += 1;
+        const list = this.column([name.kind === "name" ? name.inner : name.text], { start: name.start, end: name.end });
+        const span = { start: inner.span.start, end: list.span.end };
+        return negate(negated, { kind: "in", inner, list: [list], span });
+      }
       this.need("(");
       if (this.is("select") || this.is("with")) throw this.unsupported("a query inside", inner.span.start);
       this.refuseChain(inner);
@@ -448,7 +467,12 @@
       this.need(")");
       const [name, wanted] = known;
       if (args.length !== wanted) {
-        throw this.syntax(`\`${token.text}\` wants ${wanted === 1 ? "one value" : "two values"}`, token.start);
+        const values = {
+          1: "one value",
+          2: "two values",
+          5: "five values, as in near(lat, lon, 48.2, 16.4, 5): within 5 km of there",
+        };
+        throw this.syntax(`\`${token.text}\` wants ${values[wanted]}`, token.start);
       }
       const span = { start: token.start, end: args[args.length - 1].span.end };
       return { kind: "call", function: name, written: token.text, args, span };

@@ -45,8 +45,9 @@
       case "bool":
       case "text":
       case "null":
-      case "list":
         return { class: base };
+      case "list":
+        return { class: base, items: inner === undefined ? null : typeOf(inner) };
       default:
         return { class: "other" };
     }
@@ -111,7 +112,8 @@
       else if (one === "text" && other === "number" && right.isConstant) hint = `put it in quotes: '${b}'`;
       else if (one === "bool") hint = `${a} is a condition by itself; its opposite is: not ${a}`;
       else if (other === "bool") hint = `${b} is a condition by itself; its opposite is: not ${b}`;
-      else if (["struct", "list", "other"].includes(one)) hint = `what can be asked: ${a} is not null`;
+      else if (one === "list") hint = `what can be asked of lists: 'beach' in ${a}`;
+      else if (["struct", "other"].includes(one)) hint = `what can be asked: ${a} is not null`;
       return this.wrong(problem, right.span, hint);
     }
 
@@ -175,6 +177,7 @@
         }
         case "in": {
           const [inner, ...items] = this.meet([node.inner, ...node.list].map(bind));
+          if (items.length === 1 && items[0].type.class === "list") return this.listContains(items[0], inner, span);
           const equals = items.map((item) => this.compare("=", inner, item, span));
           return this.computed(BOOL, equals, span, or);
         }
@@ -258,6 +261,7 @@
       const hints = {
         number: `compare it with something: ${own} > 0`,
         text: `compare it with something: ${own} = 'a text'`,
+        list: `what can be asked of lists: 'beach' in ${own}`,
       };
       const other = `compare it with something, or ask whether it is there: ${own} is not null`;
       const problem = `a condition is needed, and \`${own}\` is ${kindOf(typed.type)}`;
@@ -394,7 +398,8 @@
     textual(typed, name) {
       if (["text", "null"].includes(typed.type.class)) return typed;
       const problem = `\`${name}\` wants text, and \`${this.piece(typed.span)}\` is ${kindOf(typed.type)}`;
-      throw this.wrong(problem, typed.span);
+      const hint = typed.type.class === "list" ? `what can be asked of lists: 'beach' in ${this.piece(typed.span)}` : null;
+      throw this.wrong(problem, typed.span, hint);
     }
 
     like(inner, { pattern, escape, anyCase, span }) {
@@ -413,11 +418,94 @@
     }
 
     call({ function: name, written, args, span }) {
-      const parts = args.map((arg) => this.textual(this.bind(arg), written));
+      const bound = args.map((arg) => this.bind(arg));
+      const ofList = bound[0].type.class === "list";
+      if (Object.hasOwn(DATE_PARTS, name)) return this.datePart(DATE_PARTS[name], written, bound[0], name === "hour", span);
+      if (name === "near") return this.near(bound, span);
+      if (name === "length" && ofList) {
+        return this.computed(number(sql.INT), bound, span, (list) => (list === null ? null : BigInt(list.length)));
+      }
+      if (name === "list_contains" || (name === "contains" && ofList)) return this.listContains(bound[0], bound[1], span);
+      const parts = bound.map((part) => this.textual(part, written));
       const [type, of] = FUNCTIONS[name];
       return this.computed(type, parts, span, (...texts) => (texts.includes(null) ? null : of(...texts)));
     }
+
+    datePart(part, written, of, isHour, span) {
+      if (of.type.class === "null") return this.constant(number(sql.INT), null, span);
+      if (of.type.class !== "time" || (of.type.time === "time" && !isHour)) {
+        const problem = `\`${written}\` wants a date, and \`${this.piece(of.span)}\` is ${kindOf(of.type)}`;
+        throw this.wrong(problem, of.span, of.type.class === "text" ? `${written}(date '2024-12-31')` : null);
+      }
+      return this.computed(number(sql.INT), [of], span, (time) => {
+        if (time === null) return null;
+        const milliseconds = (time - (((time % 1_000_000n) + 1_000_000n) % 1_000_000n)) / 1_000_000n;
+        return BigInt(part(new Date(Number(milliseconds))));
+      });
+    }
+
+    /** Whether a list has an item: false where it has only others and nulls, or nothing; null where either is. */
+    listContains(list, item, span) {
+      if (list.type.class === "null") return this.constant(BOOL, null, span);
+      if (list.type.class !== "list") {
+        const problem = `a list is needed, and \`${this.piece(list.span)}\` is ${kindOf(list.type)}`;
+        throw this.wrong(problem, list.span);
+      }
+      const { items } = list.type;
+      const [own, sought] = [items?.class ?? "other", item.type.class];
+      if (sought !== "null" && own !== "null" && (own !== sought || ["other", "struct", "list"].includes(own))) {
+        if (["other", "struct", "list"].includes(own)) throw this.mismatch(list, item);
+        const problem = `the items of \`${this.piece(list.span)}\` are each ${kindOf(items)}, and \`${this.piece(item.span)}\` is ${kindOf(item.type)}`;
+        throw this.wrong(problem, item.span);
+      }
+      let same = (a, b) => a === b;
+      if (own === "number" && sought === "number") {
+        const to = sql.common(items.number, item.type.number);
+        same = (a, b) => sql.order(sql.cast(a, items.number, to), sql.cast(b, item.type.number, to)) === 0;
+      }
+      return this.computed(BOOL, [list, item], span, (cells, wanted) => {
+        if (cells === null) return null;
+        if (cells.length === 0) return false;
+        if (wanted === null) return null;
+        return cells.some((cell) => cell !== null && same(valueOf(cell, items), wanted));
+      });
+    }
+
+    /** Whether a place is within so many kilometres of another: the great circle, by the haversine formula. */
+    near(args, span) {
+      const hint = "near(lat, lon, 48.2, 16.4, 5): within 5 km of 48.2 north, 16.4 east";
+      const parts = args.map((arg, at) => {
+        if (arg.type.class === "null") return arg;
+        if (arg.type.class !== "number") {
+          const problem = `\`near\` wants numbers, and \`${this.piece(arg.span)}\` is ${kindOf(arg.type)}`;
+          throw this.wrong(problem, arg.span, hint);
+        }
+        const part = this.cast(arg, { of: "float", bits: 64 });
+        const limit = at === 4 ? Infinity : at % 2 === 0 ? 90 : 180;
+        if (part.isConstant && part.value !== null && Math.abs(part.value) > limit) {
+          throw this.wrong(`\`${this.piece(arg.span)}\` is beyond ${limit} degrees`, arg.span, hint);
+        }
+        return part;
+      });
+      return this.computed(BOOL, parts, span, (...numbers) => {
+        if (numbers.includes(null)) return null;
+        const [lat, lon, lat2, lon2] = numbers.slice(0, 4).map((degrees) => (degrees * Math.PI) / 180);
+        const half = (a, b) => Math.sin((a - b) / 2) ** 2;
+        const share = half(lat, lat2) + Math.cos(lat) * Math.cos(lat2) * half(lon, lon2);
+        return 2 * RADIUS * Math.asin(Math.sqrt(Math.min(share, 1))) <= numbers[4];
+      });
+    }
   }
+
+  /** The mean radius of the earth in kilometres (IUGG, R₁ of GRS 80). */
+  const RADIUS = 6371.0088;
+
+  const DATE_PARTS = {
+    year: (date) => date.getUTCFullYear(),
+    month: (date) => date.getUTCMonth() + 1,
+    day: (date) => date.getUTCDate(),
+    hour: (date) => date.getUTCHours(),
+  };
 
   const COMPARISONS = {
     "=": (order) => order === 0,

@@ -47,6 +47,35 @@ pub const PARENT_HASH: &str = "parent_hash";
 /// How this image was drawn from its parent: a JSON object, by `augment`.
 pub const AUGMENTATION: &str = "augmentation";
 
+/// When the picture was taken, on the camera's clock; this and the next are what `scan --exif` finds.
+pub const TAKEN: &str = "taken";
+/// How many minutes that clock was ahead of UTC.
+pub const TAKEN_OFFSET: &str = "taken_offset";
+/// Degrees north.
+pub const LAT: &str = "lat";
+/// Degrees east.
+pub const LON: &str = "lon";
+/// Metres above the sea.
+pub const ALTITUDE: &str = "altitude";
+/// Maker and model.
+pub const CAMERA: &str = "camera";
+/// The lens's model.
+pub const LENS: &str = "lens";
+/// Sensitivity.
+pub const ISO: &str = "iso";
+/// Seconds.
+pub const EXPOSURE: &str = "exposure";
+/// The f-number.
+pub const F_NUMBER: &str = "f_number";
+/// Millimetres.
+pub const FOCAL_LENGTH: &str = "focal_length";
+/// What the picture shows, in somebody's words.
+pub const CAPTION: &str = "caption";
+/// Words that somebody gave it.
+pub const KEYWORDS: &str = "keywords";
+/// Stars, -1 to 5.
+pub const RATING: &str = "rating";
+
 /// Whether a row's predictions had better not be believed.
 pub const REJECTED: &str = "rejected";
 

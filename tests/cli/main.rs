@@ -14,6 +14,7 @@ mod convert_rgb;
 mod embed;
 mod evaluate;
 mod examples;
+mod exif;
 mod export;
 mod folders;
 mod graph;

@@ -133,6 +133,10 @@ fn exact_type(own: &DataType) -> Value {
             let field = |field: &arrow_schema::FieldRef| (field.name().clone(), exact_type(field.data_type()));
             return json!({ "struct": fields.iter().map(field).collect::<Map<_, _>>() });
         }
+        D::List(item) | D::LargeList(item) | D::FixedSizeList(item, _) => match exact_type(item.data_type()) {
+            Value::String(items) => format!("list({items})"),
+            _ => "list".into(),
+        },
         list if list.is_list() => "list".into(),
         _ => String::from("other"),
     };

@@ -36,7 +36,8 @@ impl Binder<'_> {
             _ => {
                 let piece = self.piece(&typed.span);
                 let problem = format!("`{function}` wants text, and `{piece}` is {}", kind_of(&typed.data_type));
-                Err(self.wrong(problem, &typed.span, None))
+                let hint = typed.data_type.is_list().then(|| format!("what can be asked of lists: 'beach' in {piece}"));
+                Err(self.wrong(problem, &typed.span, hint))
             }
         }
     }
@@ -73,9 +74,14 @@ impl Binder<'_> {
         self.binary(kernel, inner, pattern, span)
     }
 
-    pub(super) fn call(&self, function: Function, args: &[Expr], span: &Span) -> Result<Typed, Error> {
-        let name = self.text[span.clone()].split('(').next().unwrap_or_default().trim();
-        let texts = args.iter().map(|arg| self.text(self.bind(arg)?, name));
+    pub(super) fn of_text(
+        &self,
+        function: Function,
+        name: &str,
+        args: Vec<Typed>,
+        span: &Span,
+    ) -> Result<Typed, Error> {
+        let texts = args.into_iter().map(|arg| self.text(arg, name));
         let mut texts = texts.collect::<Result<Vec<_>, _>>()?.into_iter();
         let mut next = || texts.next().expect("the arguments were counted");
         let views = |typed: Typed| self.cast(typed, DataType::Utf8View);
@@ -96,7 +102,7 @@ impl Binder<'_> {
                 let (text, word) = (views(next()), views(next()));
                 self.binary(|a, b| Ok(has_word(a, b)), text, word, span)
             }
-            Function::HasItem => {
+            _ => {
                 let (text, item) = (views(next()), views(next()));
                 self.binary(|a, b| Ok(has_item(a, b)), text, item, span)
             }

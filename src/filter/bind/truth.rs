@@ -35,6 +35,7 @@ impl Binder<'_> {
                 let hint = match found {
                     Class::Number => format!("compare it with something: {piece} > 0"),
                     Class::Text => format!("compare it with something: {piece} = 'a text'"),
+                    _ if typed.data_type.is_list() => format!("what can be asked of lists: 'beach' in {piece}"),
                     _ => format!("compare it with something, or ask whether it is there: {piece} is not null"),
                 };
                 Err(self.wrong(problem, &typed.span, Some(hint)))
@@ -100,6 +101,11 @@ impl Binder<'_> {
 
     pub(super) fn one_of(&self, inner: Typed, list: &[Expr], span: &Span) -> Result<Typed, Error> {
         let items: Vec<Typed> = list.iter().map(|item| self.bind(item)).collect::<Result<_, _>>()?;
+        if let [list] = items.as_slice()
+            && list.data_type.is_list()
+        {
+            return self.list_contains(list.clone(), inner, span);
+        }
         let truth = |plan| Typed { plan, data_type: DataType::Boolean, span: span.clone() };
         if items.len() > SHORT_LIST
             && let Some((data_type, set)) = set_of(&inner, &items)
