@@ -25,6 +25,7 @@ mod linear;
 mod orientation;
 mod placement;
 mod png;
+mod raw;
 mod resize;
 mod tiff;
 mod webp;
@@ -262,6 +263,7 @@ fn open(bytes: &[u8], format: Format) -> Result<Box<dyn Opened + '_>, Error> {
         Format::WebP => Box::new(webp::WebP::open(bytes)?),
         Format::Tiff => Box::new(tiff::Tiff::open(bytes)?),
         Format::Ico => icon::open(bytes)?,
+        Format::Raw => Box::new(raw::Raw::open(bytes)?),
         Format::Heic | Format::Avif => Box::new(heif::Heif::open(bytes, format)?),
         Format::JpegXl => Box::new(jpeg_xl::JpegXl::open(bytes)?),
         Format::Jpeg2000 => Box::new(jpeg2000::Jpeg2000::open(bytes)?),

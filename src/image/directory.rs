@@ -82,6 +82,12 @@ impl<'a> Directory<'a> {
         Directory::at(self.bytes, self.big_endian, self.wide, start as u64)
     }
 
+    /// The directories that a field points to; no file has many.
+    pub(super) fn all_inner(&self, tag: u16) -> Vec<Directory<'a>> {
+        let starts = self.few(tag, 16).unwrap_or_default().into_iter();
+        starts.filter_map(|start| Directory::at(self.bytes, self.big_endian, self.wide, start as u64)).collect()
+    }
+
     fn field(&self, tag: u16) -> Option<Field<'a>> {
         self.fields.iter().rfind(|field| field.tag == tag).copied()
     }

@@ -4,6 +4,7 @@ use ::image::ImageFormat;
 
 use super::Error;
 use super::icon::is_cursor;
+use super::raw::is_raw;
 
 /// A format that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub enum Format {
     JpegXl,
     /// JP2 and bare codestreams.
     Jpeg2000,
+    /// What a camera's sensor saw: the preview that the camera made of it.
+    Raw,
 }
 
 impl Format {
@@ -56,6 +59,7 @@ impl Format {
             Format::Avif => "avif",
             Format::JpegXl => "jxl",
             Format::Jpeg2000 => "jp2",
+            Format::Raw => "raw",
         }
     }
 
@@ -76,6 +80,7 @@ impl Format {
             Format::Avif => "AVIF",
             Format::JpegXl => "JPEG XL",
             Format::Jpeg2000 => "JPEG 2000",
+            Format::Raw => "camera raw",
         }
     }
 
@@ -111,6 +116,9 @@ pub fn format(bytes: &[u8]) -> Result<Format, Error> {
         return Err(Error::Empty);
     }
     let unsupported = |name: &str| Err(Error::Unsupported(name.into()));
+    if is_raw(bytes) {
+        return Ok(Format::Raw);
+    }
     if let Some(brands) = brands(bytes) {
         return of_brands(&brands);
     }
@@ -149,7 +157,7 @@ fn of_brands(brands: &[&[u8; 4]]) -> Result<Format, Error> {
     let kind = brands.iter().find_map(|brand| match *brand {
         b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" => Some(Ok(Format::Heic)),
         b"avif" | b"avis" => Some(Ok(Format::Avif)),
-        b"crx " => Some(Err(Error::Unsupported("Canon CR3".into()))),
+        b"crx " => Some(Ok(Format::Raw)),
         b"isom" | b"iso2" | b"mp41" | b"mp42" | b"qt  " | b"avc1" | b"M4V " | b"dash" | b"3gp4" | b"3gp5" => {
             Some(Err(Error::NotAnImage("a film")))
         }
@@ -181,6 +189,9 @@ pub fn format_of_extension(extension: &str) -> Option<&'static str> {
         "dib" => "bmp".to_string(),
         "cur" => "ico".to_string(),
         "heic" | "heif" | "hif" => return Some(Format::Heic.name()),
+        "dng" | "cr2" | "cr3" | "nef" | "nrw" | "arw" | "orf" | "rw2" | "raf" | "pef" | "srw" => {
+            return Some(Format::Raw.name());
+        }
         "jxl" => return Some(Format::JpegXl.name()),
         "jp2" | "j2k" | "j2c" | "jpc" => return Some(Format::Jpeg2000.name()),
         other => other.to_string(),

@@ -9,7 +9,7 @@ use ::image::metadata::Orientation;
 use super::directory::Directory;
 
 /// EXIF 2.3, table 4; TIFF 6.0, page 36.
-const ORIENTATION: u16 = 274;
+pub(super) const ORIENTATION: u16 = 274;
 
 /// The orientation that EXIF and XMP say together.
 pub(super) fn of(exif: Option<&[u8]>, xmp: Option<&[u8]>) -> Orientation {

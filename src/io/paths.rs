@@ -13,7 +13,7 @@ use super::store::{self, Address};
 const IMAGE_EXTENSIONS: &[&str] = &[
     "png", "apng", "jpg", "jpeg", "jpe", "jfif", "gif", "webp", "bmp", "dib", "tif", "tiff", "pnm", "pbm", "pgm",
     "ppm", "pam", "qoi", "ico", "tga", "heic", "heif", "hif", "avif", "jp2", "j2k", "j2c", "jpc", "jxl", "hdr", "exr",
-    "ff", "dds",
+    "ff", "dds", "dng", "cr2", "cr3", "nef", "nrw", "arw", "orf", "rw2", "raf", "pef", "srw",
 ];
 /// A longer file is no image that anybody wants to search.
 const MAX_FILE: u64 = 1 << 30;
