@@ -21,7 +21,7 @@ use super::{Error, Format, Frame, Header, Opened, plain};
 /// Derived pictures may be made of derived pictures, but not for ever.
 const DEEPEST: u32 = 4;
 /// What is said of a file's items before their bytes. The container's reader looks for each item among all.
-const MOST_SAID: usize = 1 << 20;
+const MOST_SAID: usize = 1 << 18;
 
 /// The kinds of auxiliary pictures that are transparency (ISO/IEC 23008-12, 6.6.2; MIAF, 7.3.5.2).
 const ALPHA: [&str; 2] = ["urn:mpeg:hevc:2015:auxid:1", "urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"];
@@ -44,6 +44,9 @@ impl<'a> Heif<'a> {
     pub(super) fn open(bytes: &'a [u8], format: Format) -> Result<Heif<'a>, Error> {
         if said(bytes).is_some_and(|length| length > MOST_SAID) {
             return Err(Error::damaged(format, "it says more of its items than any picture has"));
+        }
+        if BoxIter::new(bytes).map_while(Result::ok).any(|part| part.header.box_type.0 == *b"mini") {
+            return Err(Error::Unsupported("HEIF in its short form (`mini`)".into()));
         }
         let file = HeifFile::parse(bytes).map_err(|e| problem(format, &e.to_string()))?;
         let mut heif = Heif { format, file, width: 0, height: 0, turned: false };
@@ -85,7 +88,7 @@ impl<'a> Heif<'a> {
         let mut planes = match &item.item_type.0 {
             b"hvc1" | b"hev1" => hevc::decode(&self.file, id, self.allowed(width, height))?,
             b"av01" => av1::decode(self.bytes_of(id)?.into_owned(), self.allowed(width, height))?,
-            b"grid" => self.grid(id, depth)?,
+            b"grid" => self.grid(id, self.file.referenced_items(id, b"dimg"), depth)?,
             b"iden" => match self.file.referenced_items(id, b"dimg") {
                 &[source] if source != id && self.is_plain(source)? => self.planes(source, depth + 1)?,
                 _ => return Err(self.unsupported("made of a part of another picture")),
@@ -117,9 +120,8 @@ impl<'a> Heif<'a> {
     }
 
     /// Tiles of one size, row by row (ISO/IEC 23008-12, 6.6.2.3.2).
-    fn grid(&self, id: ItemId, depth: u32) -> Result<Planes, Error> {
+    fn grid(&self, id: ItemId, tiles: &[ItemId], depth: u32) -> Result<Planes, Error> {
         let grid = self.file.grid(id).map_err(|e| problem(self.format, &e.to_string()))?;
-        let tiles = self.file.referenced_items(id, b"dimg");
         if tiles.len() != usize::from(grid.rows) * usize::from(grid.columns) {
             return Err(self.damaged("tiles are missing"));
         }
@@ -139,6 +141,28 @@ impl<'a> Heif<'a> {
         }
         let whole = whole.ok_or_else(|| self.damaged("it has no tiles"))?;
         Ok(whole)
+    }
+
+    /// The transparency of an item, which may stand beside each of its tiles, and whether its colours are multiplied by it.
+    fn opacity(&self, id: ItemId) -> Result<Option<(Planes, bool)>, Error> {
+        let multiplied = |id, alpha| self.file.referenced_items(id, b"prem").contains(&alpha);
+        if let Some(alpha) = self.alpha_of(id)? {
+            return Ok(Some((self.planes(alpha, 0)?, multiplied(id, alpha))));
+        }
+        let alphas = self.alphas_of_tiles(id)?;
+        let Some((&first, &tile)) = alphas.first().zip(self.file.referenced_items(id, b"dimg").first()) else {
+            return Ok(None);
+        };
+        let mut planes = self.grid(id, &alphas, 0)?;
+        let (width, height) = self.size(id)?;
+        planes.crop(width, height);
+        Ok(Some((planes, multiplied(tile, first))))
+    }
+
+    /// The items that are the transparency of an item's tiles. None: not every tile has one.
+    fn alphas_of_tiles(&self, id: ItemId) -> Result<Vec<ItemId>, Error> {
+        let tiles = self.file.referenced_items(id, b"dimg").iter();
+        Ok(tiles.map(|&tile| self.alpha_of(tile)).collect::<Result<Option<_>, _>>()?.unwrap_or_default())
     }
 
     /// The item that is the transparency of another.
@@ -189,11 +213,11 @@ impl Opened for Heif<'_> {
         let (width, height) = (planes.width as u32, planes.height as u32);
         let pixels = planes.rgb().ok_or_else(|| self.unsupported("colours in a matrix that is not known"))?;
         drop(planes);
-        let Some(alpha) = self.alpha_of(id)? else {
+        let Some((opacity, premultiplied)) = self.opacity(id)? else {
             let image = super::colour::of_channels(width, height, 3, pixels);
             return Ok(Frame { image: self.turned(id, image)?, premultiplied: false, flaw: None });
         };
-        let mut opacity = self.planes(alpha, 0)?.light();
+        let mut opacity = opacity.light();
         if (opacity.width, opacity.height) != (width, height) {
             // Transparency may be coarser than the colours.
             opacity.pixels = imageops::resize(
@@ -207,7 +231,6 @@ impl Opened for Heif<'_> {
         let pixels =
             pixels.as_chunks::<3>().0.iter().zip(&opacity.pixels).flat_map(|(&[r, g, b], &a)| [r, g, b, a]).collect();
         let image = super::colour::of_channels(width, height, 4, pixels);
-        let premultiplied = self.file.referenced_items(id, b"prem").contains(&alpha);
         Ok(Frame { image: self.turned(id, image)?, premultiplied, flaw: None })
     }
 }

@@ -29,6 +29,9 @@ impl Heif<'_> {
         let (mut width, mut height) = self.size(id)?;
         let mut left = u64::from(width) * u64::from(height) * SPARE + 256 * LEAST;
         self.spend(id, 0, &mut left)?;
+        for alpha in self.alpha_of(id)?.into_iter().chain(self.alphas_of_tiles(id)?) {
+            self.spend(alpha, 0, &mut left)?;
+        }
         let mut turned = false;
         for property in self.properties(id)? {
             match property {
