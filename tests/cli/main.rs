@@ -16,6 +16,7 @@ mod evaluate;
 mod examples;
 mod export;
 mod folders;
+mod frames;
 mod graph;
 mod graphs;
 mod hub;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use crate::io::{At, escape_bytes, open_file};
+use crate::io::{At, Kind, escape_bytes, open_file};
 use crate::notes;
 
 /// Extensions of what lies beside pictures in every data set, or was never meant to be one: passed over in silence.
@@ -89,7 +89,12 @@ impl PassedOver {
         }
         if let (false, Some(first)) = (parts.is_empty(), inputs.first()) {
             let more = if inputs.len() > 1 { ", …" } else { "" };
-            notes::say("passed over", format!("{}{more}: {} passed over", first.display(), parts.join(", ")));
+            let film = |extension: &String| Kind::Films.is_of(OsStr::new(&format!("a.{extension}")));
+            let films = match self.others.keys().any(film) {
+                true => format!("; of films: pokedex frames {} | pokedex embed -", first.display()),
+                false => String::new(),
+            };
+            notes::say("passed over", format!("{}{more}: {} passed over{films}", first.display(), parts.join(", ")));
         }
     }
 }
