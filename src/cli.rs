@@ -11,6 +11,7 @@ mod embed;
 mod evaluate;
 mod exit;
 mod export;
+mod frames;
 mod index;
 mod man;
 mod mcp;
@@ -61,6 +62,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 enum Command {
     Scan(scan::Scan),
+    Frames(frames::Frames),
     ConvertRgb(convert_rgb::ConvertRgb),
     Split(split::SplitArgs),
     Check(check::Check),
@@ -139,6 +141,7 @@ const OTHER_NAMES: &[(&[&str], &str)] = &[
     (&["encode", "vectorize", "vectorise", "featurize"], "embed"),
     (&["build", "build-index", "ann"], "index"),
     (&["ls", "list", "manifest"], "scan"),
+    (&["video", "videos", "films", "stills", "extract-frames", "ffmpeg"], "frames"),
     (&["validate", "verify", "lint"], "check"),
     (&["fit", "finetune", "fine-tune"], "train"),
     (&["eval", "score", "benchmark"], "evaluate"),
@@ -218,6 +221,7 @@ pub fn call(arguments: &[String], progress: &mut dyn Progress) -> Result<u8, Fai
 fn run_stage(command: Command, ui: &mut dyn Progress) -> Result<Exit, Failure> {
     match command {
         Command::Scan(c) => c.run(ui),
+        Command::Frames(c) => c.run(ui),
         Command::ConvertRgb(c) => c.run(ui),
         Command::Split(c) => c.run(ui),
         Command::Check(c) => c.run(ui),

@@ -10,6 +10,7 @@ mod listing;
 mod map;
 mod part;
 mod paths;
+mod program;
 mod shown;
 mod sink;
 mod spool;
@@ -19,9 +20,11 @@ pub use folder::Digest;
 pub(crate) use folder::{Folder, JOURNAL, Record, Within, lies_below};
 pub(crate) use listing::{Entry, Listing};
 pub(crate) use map::{map, map_file};
+pub use paths::Kind;
 pub(crate) use paths::{
-    escape_bytes, exists, find_image, has_image_extension as is_picture_name, local_file, read_image,
+    escape_bytes, exists, find_image, has_image_extension as is_picture_name, local_file, read_image, table_path,
 };
+pub(crate) use program::{Program, end};
 pub(crate) use shown::{cell, printable};
 pub use sink::{Sink, Target};
 pub(crate) use sink::{abandon_unfinished, reader_closed, write_file};
@@ -30,7 +33,6 @@ pub(crate) use store::{is_address, matching, root_certificates, sayable};
 
 use std::path::{Path, PathBuf};
 
-use paths::table_path;
 use spool::no_text;
 
 /// What can go wrong between the process and the file system.

@@ -102,6 +102,8 @@ pub enum Error {
     Changed { name: String },
     #[error("{name}: no image found")]
     NoImages { name: String },
+    #[error("{name}: no film found")]
+    NoFilms { name: String },
     #[error("{name}: this command reads a table, and this is {found}")]
     NeedsTable { name: String, found: String, hint: String },
     #[error("{}: {problem}", path.display())]
@@ -137,6 +139,10 @@ impl Error {
             Error::Changed { .. } => Some("run this again when nobody writes there".into()),
             Error::NoImages { .. } => Some(
                 "hidden files and files without an image extension are skipped; name such a file itself to read it"
+                    .into(),
+            ),
+            Error::NoFilms { .. } => Some(
+                "hidden files and files without the extension of a film are skipped; name such a file itself to read it"
                     .into(),
             ),
             Error::MixedInputs { .. } => {

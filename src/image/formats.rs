@@ -159,7 +159,7 @@ fn of_brands(brands: &[&[u8; 4]]) -> Result<Format, Error> {
         b"avif" | b"avis" => Some(Ok(Format::Avif)),
         b"crx " => Some(Ok(Format::Raw)),
         b"isom" | b"iso2" | b"mp41" | b"mp42" | b"qt  " | b"avc1" | b"M4V " | b"dash" | b"3gp4" | b"3gp5" => {
-            Some(Err(Error::NotAnImage("a film")))
+            Some(Err(Error::NotAnImage("a film; `pokedex frames` takes stills of it")))
         }
         _ => None,
     });

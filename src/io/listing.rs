@@ -9,7 +9,7 @@ use std::io::{self, BufRead};
 use std::path::{Component, Path, PathBuf};
 
 use super::Error;
-use super::paths::{bytes_to_path, escape_bytes, has_image_extension, local, unescape};
+use super::paths::{Kind, bytes_to_path, escape_bytes, has_image_extension, local, unescape};
 use super::store::{self, Address};
 use crate::notes;
 use passed_over::PassedOver;
@@ -46,6 +46,7 @@ pub(crate) struct Listing {
     /// Folders below the arguments that could not be read.
     unreadable: Vec<(PathBuf, io::Error)>,
     passed_over: PassedOver,
+    kind: Kind,
 }
 
 impl Listing {
@@ -61,23 +62,24 @@ impl Listing {
     /// # Errors
     /// An argument does not exist or cannot be read, or two files get the same key.
     pub(crate) fn of_all_but(inputs: &[PathBuf], except: Option<&Path>) -> Result<Listing, Error> {
-        let (listing, unreadable) = Listing::of_readable(inputs, except)?;
+        let (listing, unreadable) = Listing::of_readable(inputs, except, Kind::Pictures)?;
         match unreadable.into_iter().next() {
             Some((path, source)) => Err(Error::Read { path, source }),
             None => Ok(listing),
         }
     }
 
-    /// As [`Listing::of_all_but`], without what lies in folders that cannot be read; these come beside it.
+    /// As [`Listing::of_all_but`], of pictures or of films, without what lies in folders that cannot be read; these come beside it.
     ///
     /// # Errors
     /// An argument does not exist or is a folder that cannot be read, or two files get the same key.
     pub(crate) fn of_readable(
         inputs: &[PathBuf],
         except: Option<&Path>,
+        kind: Kind,
     ) -> Result<(Listing, Vec<(PathBuf, io::Error)>), Error> {
         let except = except.and_then(|folder| folder.canonicalize().ok());
-        let mut listing = Listing { except, ..Listing::default() };
+        let mut listing = Listing { except, kind, ..Listing::default() };
         let several = inputs.len() > 1;
         for input in inputs {
             let read = |source| Error::Read { path: input.clone(), source };
@@ -97,7 +99,9 @@ impl Listing {
                 listing.entries.push(Entry { root, relative: name.as_encoded_bytes().into() });
             }
         }
-        listing.passed_over.say(inputs);
+        if kind == Kind::Pictures {
+            listing.passed_over.say(inputs);
+        }
         listing.refuse_equal_keys()?;
         let unreadable = std::mem::take(&mut listing.unreadable);
         Ok((listing, unreadable))
@@ -283,7 +287,7 @@ impl Listing {
     }
 
     fn walk(&mut self, root: u32, folder: &Path, relative: &mut Vec<u8>) -> io::Result<()> {
-        let children = children(folder, &mut self.passed_over)?;
+        let children = children(folder, self.kind, &mut self.passed_over)?;
         let length = relative.len();
         for (name, is_folder) in children {
             let is_it = |except: &PathBuf| {
@@ -350,8 +354,8 @@ impl Listing {
 /// A name in a folder, and whether it is that of a folder.
 type Child = (Box<OsStr>, bool);
 
-/// The folders and image files in a folder, in bytewise order of the keys that will come out.
-fn children(folder: &Path, passed_over: &mut PassedOver) -> io::Result<Vec<Child>> {
+/// The folders and files of this kind in a folder, in bytewise order of the keys that will come out.
+fn children(folder: &Path, kind: Kind, passed_over: &mut PassedOver) -> io::Result<Vec<Child>> {
     let mut children: Vec<Child> = Vec::new();
     for child in std::fs::read_dir(folder)? {
         let child = child?;
@@ -361,10 +365,10 @@ fn children(folder: &Path, passed_over: &mut PassedOver) -> io::Result<Vec<Child
         }
         // A link to a file is followed; a link to a folder is not, since it may lead back up.
         let is_folder = child.file_type()?.is_dir();
-        if is_folder || has_image_extension(&name) && !child.path().is_dir() {
+        let mut is_listed =
+            || kind.is_of(&name) && !child.path().is_dir() || passed_over.look(&name, &child.path(), kind);
+        if is_folder || is_listed() {
             children.push((name.into_boxed_os_str(), is_folder));
-        } else {
-            passed_over.look(&name, &child.path());
         }
     }
     // A folder sorts as its name followed by `/`.

@@ -15,6 +15,34 @@ const IMAGE_EXTENSIONS: &[&str] = &[
     "ppm", "pam", "qoi", "ico", "tga", "heic", "heif", "hif", "avif", "jp2", "j2k", "j2c", "jpc", "jxl", "hdr", "exr",
     "ff", "dds", "dng", "cr2", "cr3", "nef", "nrw", "arw", "orf", "rw2", "raf", "pef", "srw",
 ];
+/// Extensions that are taken for films. WebP is a picture: only what is named itself is looked at as a film.
+const FILM_EXTENSIONS: &[&str] = &[
+    "mp4", "m4v", "mov", "qt", "mkv", "webm", "avi", "mpg", "mpeg", "mpe", "m2v", "vob", "ts", "m2ts", "mts", "wmv",
+    "asf", "flv", "f4v", "3gp", "3g2", "ogv", "ogm", "mxf", "gif",
+];
+
+/// What is looked for in folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// Image files.
+    #[default]
+    Pictures,
+    /// Films, and pictures that move.
+    Films,
+}
+
+impl Kind {
+    /// Whether a file's name says that it is one.
+    pub(crate) fn is_of(self, name: &OsStr) -> bool {
+        let extensions = match self {
+            Kind::Pictures => IMAGE_EXTENSIONS,
+            Kind::Films => FILM_EXTENSIONS,
+        };
+        let extension = Path::new(name).extension().and_then(OsStr::to_str);
+        extension.is_some_and(|e| extensions.iter().any(|known| known.eq_ignore_ascii_case(e)))
+    }
+}
+
 /// A longer file is no image that anybody wants to search.
 const MAX_FILE: u64 = 1 << 30;
 
@@ -76,7 +104,7 @@ pub(crate) fn exists(path: &str) -> bool {
 }
 
 /// What a path in a table names: where nothing is there, `%XX` is taken for the byte it stands for.
-pub(super) fn table_path(path: &str) -> PathBuf {
+pub(crate) fn table_path(path: &str) -> PathBuf {
     let path = local(path);
     let plain = PathBuf::from(path);
     if path.contains('%') && !plain.exists() { bytes_to_path(&unescape(path)) } else { plain }
@@ -134,8 +162,5 @@ pub(super) fn local(path: &str) -> &str {
 }
 
 pub(crate) fn has_image_extension(name: &OsStr) -> bool {
-    Path::new(name)
-        .extension()
-        .and_then(OsStr::to_str)
-        .is_some_and(|e| IMAGE_EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(e)))
+    Kind::Pictures.is_of(name)
 }

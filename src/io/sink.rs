@@ -52,6 +52,7 @@ pub(crate) fn abandon_unfinished() {
         let _ = std::fs::remove_file(path);
     }
     store::abandon();
+    super::program::abandon();
     std::mem::forget(unfinished);
 }
 

@@ -46,6 +46,16 @@ pub const EXCLUDED: &str = "excluded";
 pub const PARENT_HASH: &str = "parent_hash";
 /// How this image was drawn from its parent: a JSON object, by `augment`.
 pub const AUGMENTATION: &str = "augmentation";
+/// Of a still: the key of its film.
+pub const VIDEO_KEY: &str = "video_key";
+/// Of a still: where its film is.
+pub const VIDEO_PATH: &str = "video_path";
+/// Of a still: its time in seconds, on the film's own clock.
+pub const TIMESTAMP: &str = "timestamp";
+/// Of a still: its number in the order in which frames are shown.
+pub const FRAME: &str = "frame";
+/// Of a still: how long its film is, in seconds.
+pub const DURATION: &str = "duration";
 
 /// When the picture was taken, on the camera's clock; this and the next are what `scan --exif` finds.
 pub const TAKEN: &str = "taken";

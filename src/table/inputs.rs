@@ -15,7 +15,7 @@ use super::shard::Shard;
 use super::shards;
 use super::source::{Found, Source};
 use super::{Error, Table, column, dataset, foreign};
-use crate::io::{self, Listing};
+use crate::io::{self, Kind, Listing};
 use crate::notes;
 use crate::species;
 
@@ -97,7 +97,31 @@ impl Inputs {
         {
             return Ok(self.sharded(table));
         }
-        let (listing, unreadable) = Listing::of_readable(&self.paths, except)?;
+        let mut table = self.list(self.listing(Kind::Pictures)?)?;
+        if self.passed_over.is_none() {
+            // Why a layout has no pictures, where it has none.
+            table.findings = found;
+        }
+        Ok(table)
+    }
+
+    /// Rows of films: from a table that has `path`, or one row a file with `key`, `path`, `id` and `label`.
+    ///
+    /// # Errors
+    /// Nothing is found, an input cannot be read, or tables and files are mixed.
+    pub fn films(&self) -> Result<Table, Error> {
+        let Some(table) = self.tables()? else {
+            let listing = self.listing(Kind::Films)?;
+            let name = self.paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(" ");
+            return if listing.is_empty() { Err(Error::NoFilms { name }) } else { self.list(listing) };
+        };
+        table.require(column::PATH)?;
+        Ok(self.sharded(table))
+    }
+
+    /// The files of the arguments; folders that cannot be read are told.
+    fn listing(&self, kind: Kind) -> Result<Listing, Error> {
+        let (listing, unreadable) = Listing::of_readable(&self.paths, self.except.as_deref(), kind)?;
         for (path, problem) in unreadable {
             let path = path.display().to_string();
             match &self.passed_over {
@@ -113,12 +137,7 @@ impl Inputs {
                 }
             }
         }
-        let mut table = self.list(listing)?;
-        if self.passed_over.is_none() {
-            // Why a layout has no pictures, where it has none.
-            table.findings = found;
-        }
-        Ok(table)
+        Ok(listing)
     }
 
     /// Rows of tables only; `hint` is the command that makes a table from what was given instead.

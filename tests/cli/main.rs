@@ -17,6 +17,7 @@ mod examples;
 mod exif;
 mod export;
 mod folders;
+mod frames;
 mod graph;
 mod graphs;
 mod hub;

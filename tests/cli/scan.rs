@@ -42,6 +42,29 @@ fn a_bad_image_is_one_warning_and_one_row() {
 }
 
 #[test]
+fn what_is_a_picture_is_read_whatever_its_name_says() {
+    let dir = Workdir::new();
+    dir.write("pics/photo.png?w=840", png(&pattern(8, 6, 1).into()));
+    dir.write("pics/IMG_0001", png(&pattern(8, 6, 2).into()));
+    dir.write("pics/modern.jpg_large", JPEG_XL);
+    dir.write("pics/BMW", "BMW is a maker of cars");
+    dir.write("pics/notes.old", "no picture");
+    dir.write("pics/film.heic", b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom");
+    let said = dir.pokedex("scan pics -o m.parquet").failed(3);
+    assert_eq!(dir.keys("m.parquet"), ["IMG_0001", "film.heic", "modern.jpg_large", "photo.png?w=840"]);
+    assert!(said.contains("1 .old passed over"), "{said}");
+    assert!(said.contains("film.heic: not an image (a film;"), "{said}");
+    let widths = &dir.table("m.parquet")["width"];
+    assert_eq!(widths.as_primitive::<UInt32Type>().iter().collect::<Vec<_>>(), [Some(8), None, Some(16), Some(8)]);
+}
+
+/// 16 x 12 pixels.
+const JPEG_XL: [u8; 51] = [
+    255, 10, 88, 48, 16, 9, 8, 4, 1, 0, 156, 0, 75, 24, 147, 142, 131, 131, 41, 48, 34, 120, 60, 247, 94, 32, 8, 0,
+    138, 78, 154, 9, 60, 184, 89, 96, 161, 91, 198, 69, 249, 251, 240, 234, 111, 112, 111, 14, 8, 46, 1,
+];
+
+#[test]
 fn verify_finds_damage_behind_a_sound_header() {
     let dir = Workdir::new();
     let whole = png(&pattern(60, 60, 1).into());

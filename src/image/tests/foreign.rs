@@ -195,6 +195,6 @@ fn what_is_made_of_far_more_than_it_shows_is_refused_before_it_is_decoded() {
 fn other_files_in_the_same_container_are_named() {
     let of = |brand: &[u8; 4]| [b"\0\0\0\x14ftyp", &brand[..], b"\0\0\0\0", &brand[..]].concat();
     let message = |brand| decode(&of(brand), Colour::WHITE).expect_err("no picture").to_string();
-    assert_eq!(message(b"isom"), "not an image (a film)");
+    assert_eq!(message(b"isom"), "not an image (a film; `pokedex frames` takes stills of it)");
     assert_eq!(message(b"heic"), "damaged HEIC: missing required box `meta`");
 }

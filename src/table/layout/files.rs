@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::io::{self, Listing};
+use crate::io::{self, Kind, Listing};
 use crate::table::Error;
 use crate::table::findings::{Fault, Findings};
 
@@ -64,7 +64,7 @@ pub(super) fn folders_among(children: &[Child]) -> Vec<String> {
 
 /// The pictures below a folder. Folders that cannot be read are found, and passed over.
 pub(super) fn listing(folder: &Path, root: &Path, found: &Findings) -> Result<Listing, Error> {
-    let (listing, unreadable) = Listing::of_readable(&[folder.to_path_buf()], None)?;
+    let (listing, unreadable) = Listing::of_readable(&[folder.to_path_buf()], None, Kind::Pictures)?;
     for (path, problem) in unreadable {
         found.file(Fault::Unreadable, below(root, &path), format!("the folder cannot be read: {problem}"));
     }

@@ -1,0 +1,364 @@
+//! Several films at once, their stills in order.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use arrow_array::RecordBatch;
+
+use super::Options;
+use super::clip::{Clip, Fault, Still};
+use super::distinct::Distinct;
+use super::pick::{Moment, Pick};
+use super::probe::{Film, probe};
+use super::tools::Tools;
+use crate::failure::Failure;
+use crate::io;
+use crate::stage::slices;
+use crate::table::{self, Images, Table, column};
+
+/// How far before a wanted time a frame is looked for: first near it, then further away; `None` is the beginning. Frames that far
+/// apart are few.
+const WINDOWS: [Option<f64>; 4] = [Some(0.5), Some(5.0), Some(60.0), None];
+
+/// A still, or what else there is to say of a film.
+pub(super) struct Item {
+    pub(super) film: Arc<Source>,
+    pub(super) what: What,
+}
+
+/// A film of a table.
+pub(super) struct Source {
+    /// Its row.
+    pub(super) row: RecordBatch,
+    pub(super) key: String,
+    pub(super) path: Option<String>,
+    pub(super) duration: Option<f64>,
+}
+
+pub(super) enum What {
+    Still {
+        still: Still,
+        key: String,
+    },
+    /// It cannot be read, or no further; the key is the film's or that of a time.
+    Problem {
+        key: String,
+        problem: String,
+    },
+    Damaged(String),
+    /// An earlier stage could not read it.
+    Passed,
+}
+
+type Sent = Result<Item, Failure>;
+
+/// The stills of a table's films.
+pub(super) struct Films {
+    rows: Box<dyn Iterator<Item = Result<RecordBatch, table::Error>>>,
+    tools: Arc<Tools>,
+    options: Options,
+    at_once: usize,
+    under_way: VecDeque<UnderWay>,
+}
+
+/// A film that is being read on a thread of its own.
+struct UnderWay {
+    /// Dropped first: who waits to send is set free.
+    stills: Option<Receiver<Sent>>,
+    stop: Stop,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Whether it is given up, and the program that reads it.
+#[derive(Clone, Default)]
+struct Stop(Arc<Mutex<(bool, Option<u32>)>>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.stills = None;
+        {
+            let mut state = self.stop.0.lock().unwrap_or_else(PoisonError::into_inner);
+            state.0 = true;
+            if let Some(program) = state.1 {
+                io::end(program);
+            }
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Films {
+    pub(super) fn new(table: Table, tools: Arc<Tools>, options: Options, at_once: usize) -> Films {
+        Films { rows: Box::new(slices(table, 1)), tools, options, at_once, under_way: VecDeque::new() }
+    }
+
+    fn start(&self, row: RecordBatch) -> UnderWay {
+        let (sender, stills) = sync_channel(1);
+        let stop = Stop::default();
+        let (tools, options, own) = (self.tools.clone(), self.options.clone(), stop.clone());
+        let thread = std::thread::spawn(move || {
+            let reading = Reading { tools: &tools, options: &options, stop: &own, sender: &sender };
+            if let Err(failure) = reading.read(row) {
+                let _ = sender.send(Err(failure));
+            }
+        });
+        UnderWay { stills: Some(stills), stop, thread: Some(thread) }
+    }
+}
+
+impl Iterator for Films {
+    type Item = Sent;
+
+    fn next(&mut self) -> Option<Sent> {
+        loop {
+            while self.under_way.len() < self.at_once {
+                match self.rows.next() {
+                    Some(Ok(row)) => {
+                        let film = self.start(row);
+                        self.under_way.push_back(film);
+                    }
+                    Some(Err(e)) => return Some(Err(e.into())),
+                    None => break,
+                }
+            }
+            let first = self.under_way.front()?;
+            match first.stills.as_ref().and_then(|stills| stills.recv().ok()) {
+                Some(item) => return Some(item),
+                None => drop(self.under_way.pop_front()),
+            }
+        }
+    }
+}
+
+/// The reading of one film.
+struct Reading<'r> {
+    tools: &'r Tools,
+    options: &'r Options,
+    stop: &'r Stop,
+    sender: &'r SyncSender<Sent>,
+}
+
+/// Nobody wants any more.
+struct Unwanted;
+
+impl Reading<'_> {
+    fn read(&self, row: RecordBatch) -> Result<(), Failure> {
+        let images = Images::of(&row)?;
+        let paths = column::text(&row, column::PATH)?;
+        let path = column::cell(paths.as_ref(), 0).map(str::to_string);
+        let (key, passed) = (images.key(0).to_string(), images.error(0).is_some());
+        let mut source = Source { key: key.clone(), path: path.clone(), duration: None, row };
+        let problem = match path.as_deref() {
+            _ if passed => None,
+            None => Some("the row has no path".to_string()),
+            Some(path) if io::is_address(Path::new(path)) => {
+                Some("films in buckets and on the web are not read; copy it here first".into())
+            }
+            Some(path) => {
+                let file = io::table_path(path);
+                match openable(&file).and_then(|()| probe(self.tools, &file)) {
+                    Err(problem) => Some(problem),
+                    Ok(film) => {
+                        source.duration = film.duration;
+                        let mut stills = Stills::new(Arc::new(source), self);
+                        let _ = stills.of(&file, film);
+                        return Ok(());
+                    }
+                }
+            }
+        };
+        let what = problem.map_or(What::Passed, |problem| What::Problem { key, problem });
+        let _ = self.sender.send(Ok(Item { film: Arc::new(source), what }));
+        Ok(())
+    }
+
+    /// Starts ffmpeg, unless nobody wants the film any more.
+    fn start(&self, film: &Path, condition: &str, from: Option<f64>) -> Result<Clip, String> {
+        let mut state = self.stop.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.0 {
+            return Err("given up".into());
+        }
+        let clip = Clip::start(self.tools, film, condition, from, self.options.size)?;
+        state.1 = Some(clip.id());
+        Ok(clip)
+    }
+}
+
+/// Whether a file can be read at all, so that it is said as of any other file.
+fn openable(file: &PathBuf) -> Result<(), String> {
+    let cannot = |e: std::io::Error| format!("cannot read {}: {e}", file.display());
+    if !std::fs::metadata(file).map_err(cannot)?.is_file() {
+        return Err("not a regular file".into());
+    }
+    std::fs::File::open(file).map(drop).map_err(cannot)
+}
+
+/// The stills of one film on their way out.
+struct Stills<'r> {
+    film: Arc<Source>,
+    reading: &'r Reading<'r>,
+    keys: Keys,
+    distinct: Option<Distinct>,
+}
+
+impl<'r> Stills<'r> {
+    fn new(film: Arc<Source>, reading: &'r Reading<'r>) -> Stills<'r> {
+        let distinct = reading.options.distinct.map(Distinct::new);
+        Stills { film, reading, keys: Keys::default(), distinct }
+    }
+
+    fn send(&self, what: What) -> Result<(), Unwanted> {
+        self.reading.sender.send(Ok(Item { film: self.film.clone(), what })).map_err(|_| Unwanted)
+    }
+
+    fn problem(&self, problem: String) -> Result<(), Unwanted> {
+        self.send(What::Problem { key: self.film.key.clone(), problem })
+    }
+
+    fn still(&mut self, still: Still) -> Result<(), Unwanted> {
+        if self.distinct.as_mut().is_some_and(|distinct| !distinct.is_new(&still.picture)) {
+            return Ok(());
+        }
+        let key = format!("{}#t={}", self.film.key, self.keys.of(still.time));
+        self.send(What::Still { still, key })
+    }
+
+    fn of(&mut self, file: &Path, film: Film) -> Result<(), Unwanted> {
+        match &self.reading.options.pick {
+            Pick::At(moments) => self.at(file, film, moments),
+            pick => self.all(file, &pick.condition()),
+        }
+    }
+
+    /// All stills for which the condition holds, in one run.
+    fn all(&mut self, file: &Path, condition: &str) -> Result<(), Unwanted> {
+        let mut clip = match self.reading.start(file, condition, None) {
+            Ok(clip) => clip,
+            Err(problem) => return self.problem(problem),
+        };
+        let mut last = None;
+        loop {
+            match clip.next() {
+                Ok(Some(still)) => {
+                    last = Some(still.time);
+                    self.still(still)?;
+                }
+                Ok(None) => break,
+                Err(problem) => return self.problem(problem),
+            }
+        }
+        match (clip.end(file), last) {
+            (Some(Fault::Cut(problem)), _) => self.problem(problem),
+            (Some(Fault::Damaged(problem)), Some(_)) => self.send(What::Damaged(problem)),
+            (Some(Fault::Damaged(problem)), None) => self.problem(problem),
+            (None, None) => self.problem("ffmpeg finds no frame in it".into()),
+            (None, Some(_)) => Ok(()),
+        }
+    }
+
+    /// The frames that are shown at some times, each by a run that begins near it.
+    fn at(&mut self, file: &Path, film: Film, moments: &[Moment]) -> Result<(), Unwanted> {
+        let mut times = Vec::new();
+        for moment in moments {
+            match (moment, film.duration) {
+                (Moment::Seconds(seconds), _) => times.push(*seconds),
+                (Moment::Share(share), Some(duration)) => {
+                    // The film is over at its end: the last frame is meant.
+                    times.push(film.start + (share * duration).min(duration - LAST).max(0.0));
+                }
+                (Moment::Share(_), None) => return self.problem("does not say how long it is".into()),
+            }
+        }
+        times.sort_by(f64::total_cmp);
+        let mut last = None;
+        for time in times {
+            let problem = match film.end().filter(|end| time >= *end) {
+                Some(end) => Err(format!("the film ends at {end:.3} s")),
+                None => self.shown_at(file, film, time),
+            };
+            match problem {
+                Ok(still) if last == Some(still.time) => {}
+                Ok(still) => {
+                    last = Some(still.time);
+                    self.still(still)?;
+                }
+                Err(problem) => {
+                    let key = format!("{}#t={}", self.film.key, self.keys.of(time));
+                    self.send(What::Problem { key, problem })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The last frame whose time is not after `time`; before the first one, the first.
+    fn shown_at(&self, file: &Path, film: Film, time: f64) -> Result<Still, String> {
+        let mut why = None;
+        for window in WINDOWS {
+            let from = window.map(|window| time - window).filter(|from| *from > film.start);
+            let condition = from.map_or("1".into(), |from| format!("gte(t,{from:.6})"));
+            let mut clip = self.reading.start(file, &condition, from)?;
+            let (mut shown, mut after) = (None, None);
+            while let Some(still) = clip.next()? {
+                if still.time > time + HALF {
+                    after = Some(still);
+                    break;
+                }
+                shown = Some(still);
+            }
+            // What follows nobody asked for; ffmpeg is ended with it.
+            let is_over = after.is_none();
+            match (shown, from) {
+                // At its end a film may be cut short before that time.
+                (Some(still), _) if !is_over => return Ok(still),
+                (Some(still), _) => match clip.end(file) {
+                    Some(Fault::Cut(problem)) => return Err(problem),
+                    _ => return Ok(still),
+                },
+                (None, None) => {
+                    if is_over && let Some(Fault::Cut(problem) | Fault::Damaged(problem)) = clip.end(file) {
+                        why = Some(problem);
+                    }
+                    return after.ok_or_else(|| why.unwrap_or_else(|| "ffmpeg finds no frame in it".into()));
+                }
+                (None, Some(_)) => {}
+            }
+        }
+        Err(why.unwrap_or_else(|| "ffmpeg finds no frame there".into()))
+    }
+}
+
+/// Half a microsecond, which is how exactly times are told.
+const HALF: f64 = 0.000_000_5;
+/// The end of a film is this long before it, in seconds: the last frame is shown.
+const LAST: f64 = 0.000_1;
+
+/// Times as they stand in keys: in milliseconds, or more exactly where that was there before.
+#[derive(Default)]
+struct Keys(std::collections::HashSet<String>);
+
+impl Keys {
+    fn of(&mut self, time: f64) -> String {
+        let plain = [format!("{time:.3}"), format!("{time:.6}")];
+        let numbered = (2..).map(|n| format!("{time:.6},{n}"));
+        let mut all = plain.into_iter().chain(numbered);
+        all.find(|key| self.0.insert(key.clone())).expect("there is always one more number")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_frames_are_as_exact_as_they_must_be() {
+        let mut keys = Keys::default();
+        let keys = [1.0, 1.0004, 1.0004, 12.04].map(|time| keys.of(time));
+        assert_eq!(keys, ["1.000", "1.000400", "1.000400,2", "12.040"]);
+    }
+}

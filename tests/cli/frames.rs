@@ -1,0 +1,347 @@
+//! Stills of films. The tests make their own films: frames that carry their numbers as black and white blocks.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type, UInt32Type};
+
+use crate::workdir::{Workdir, pixels};
+
+const SIDE: usize = 16;
+const BITS: usize = 8;
+const WIDTH: usize = SIDE * BITS;
+const HEIGHT: usize = 48;
+
+/// Whether films can be made and read here; where not, that is said, and with POKEDEX_REQUIRE_TOOLS=1 it is a failure.
+fn there_is_ffmpeg() -> bool {
+    let is_there = |name: &str| Command::new(name).arg("-version").output().is_ok_and(|run| run.status.success());
+    let all = is_there("ffmpeg") && is_there("ffprobe");
+    if !all {
+        assert!(std::env::var_os("POKEDEX_REQUIRE_TOOLS").is_none_or(|v| v != "1"), "ffmpeg and ffprobe are missing");
+        eprintln!("skipped: ffmpeg and ffprobe are not here");
+    }
+    all
+}
+
+/// A frame whose first line of blocks is a number, the lowest bit on the left.
+fn frame(number: usize) -> Vec<u8> {
+    let pixel = |at: usize| {
+        let (x, y) = (at % WIDTH, at / WIDTH);
+        let is_set = y < SIDE && number >> (x / SIDE) & 1 == 1;
+        [if is_set { 255 } else { 0 }; 3]
+    };
+    (0..WIDTH * HEIGHT).flat_map(pixel).collect()
+}
+
+/// The number of a still.
+fn number(still: &[u8]) -> usize {
+    let still = pixels(still);
+    assert_eq!(still.dimensions(), (WIDTH as u32, HEIGHT as u32));
+    (0..BITS).filter(|bit| still.get_pixel((bit * SIDE + SIDE / 2) as u32, 8).0[1] > 127).map(|bit| 1 << bit).sum()
+}
+
+/// Runs ffmpeg on frames of these numbers; `None` where this ffmpeg lacks the encoder.
+fn film(dir: &Workdir, rate: &str, frames: usize, arguments: &str) -> Option<()> {
+    let size = format!("{WIDTH}x{HEIGHT}");
+    let mut ffmpeg = dir.command("ffmpeg");
+    ffmpeg.args(["-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", &size, "-r", rate, "-i", "pipe:0"]);
+    let mut child =
+        ffmpeg.args(arguments.split(' ')).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let mut pipe = child.stdin.take().expect("piped");
+    for number in 0..frames {
+        if pipe.write_all(&frame(number)).is_err() {
+            break;
+        }
+    }
+    drop(pipe);
+    let run = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&run.stderr).into_owned();
+    if said.contains("Unknown encoder") {
+        eprintln!("skipped: {arguments}: {said}");
+        return None;
+    }
+    assert!(run.status.success(), "{arguments}: {said}");
+    Some(())
+}
+
+fn ffmpeg(dir: &Workdir, line: &str) {
+    let run = dir.shell(&format!("ffmpeg -nostdin -v error -y {line}"));
+    assert_eq!(run.code, 0, "{line}: {}", run.stderr);
+}
+
+/// How this ffmpeg is told to leave times as they are.
+fn as_they_are(dir: &Workdir) -> &'static str {
+    match dir.shell("ffmpeg -hide_banner -h long").text().contains("-fps_mode") {
+        true => "-fps_mode passthrough",
+        false => "-vsync passthrough",
+    }
+}
+
+/// What ffprobe says of the times of a film's frames.
+fn told(dir: &Workdir, film: &str) -> Vec<f64> {
+    let line = format!(
+        "ffprobe -v error -select_streams V:0 -show_entries frame=best_effort_timestamp_time -of csv=p=0 file:{film}"
+    );
+    let text = dir.shell(&line).ok().text();
+    text.lines()
+        .map(|line| line.trim_matches(','))
+        .filter(|l| !l.is_empty())
+        .map(|l| l.parse().expect("a time"))
+        .collect()
+}
+
+/// Times and burnt-in numbers of the stills of a table.
+fn stills(dir: &Workdir, table: &str) -> Vec<(f64, usize)> {
+    let table = dir.table(table);
+    let times = table["timestamp"].as_primitive::<Float64Type>();
+    let images = table["image"].as_struct().column(0).as_binary::<i32>().clone();
+    (0..table.num_rows()).filter(|&i| times.is_valid(i)).map(|i| (times.value(i), number(images.value(i)))).collect()
+}
+
+fn near(a: f64, b: f64) -> bool {
+    (a - b).abs() < 0.001
+}
+
+#[test]
+fn every_frame_has_its_own_time_in_every_container() {
+    if !there_is_ffmpeg() {
+        return;
+    }
+    let dir = Workdir::new();
+    let sync = as_they_are(&dir);
+    let vfr = format!("-vf settb=1/1000,setpts=N*N*7 -enc_time_base 1:1000 {sync}");
+    let mpeg4 = "-c:v mpeg4 -q:v 2 -bf 2 -g 12 -pix_fmt yuv420p";
+    let clips = [
+        ("cfr.mp4", "25", mpeg4.to_string()),
+        ("ntsc.mp4", "30000/1001", mpeg4.to_string()),
+        ("vfr.mp4", "25", format!("{vfr} {mpeg4}")),
+        ("cfr.mkv", "24000/1001", mpeg4.to_string()),
+        ("vfr.mkv", "25", format!("{vfr} {mpeg4}")),
+        ("cfr.webm", "30", "-c:v libvpx -b:v 2M -pix_fmt yuv420p".to_string()),
+        ("offset.mov", "25", format!("{mpeg4} -output_ts_offset 1.5")),
+        ("cfr.ts", "30000/1001", "-c:v mpeg2video -q:v 2 -bf 2 -pix_fmt yuv420p".to_string()),
+        ("cfr.gif", "10", String::new()),
+        ("cfr.avi", "25", mpeg4.to_string()),
+    ];
+    let mut made: Vec<&str> = Vec::new();
+    for (name, rate, arguments) in &clips {
+        if film(&dir, rate, 60, format!("{arguments} {name}").trim()).is_some() {
+            made.push(name);
+        }
+    }
+    // An edit list that leaves out the frames before a time within a group of pictures.
+    ffmpeg(&dir, "-ss 0.6 -i cfr.mp4 -c copy edit.mov");
+    made.push("edit.mov");
+    for name in made {
+        let told = told(&dir, name);
+        dir.pokedex(&format!("frames {name} --fps 1000 -o all.parquet")).ok();
+        let all = stills(&dir, "all.parquet");
+        assert_eq!(all.len(), told.len(), "{name}");
+        let first = all[0].1;
+        for (at, ((time, number), told)) in all.iter().zip(&told).enumerate() {
+            assert!(near(*time, *told), "{name}: frame {at}: {time} and not {told}");
+            assert_eq!(*number, first + at, "{name}: the frame at {time}");
+        }
+        assert!(name == "edit.mov" || first == 0, "{name} begins with {first}");
+        let numbers: Vec<i64> = dir.table("all.parquet")["frame"].as_primitive::<Int64Type>().values().to_vec();
+        assert_eq!(numbers, (0..told.len() as i64).collect::<Vec<_>>(), "{name}");
+
+        dir.pokedex(&format!("frames {name} --every 500ms -o half.parquet")).ok();
+        let mut last = None;
+        let firsts: Vec<f64> = told
+            .iter()
+            .copied()
+            .filter(|t| last.replace((t / 0.5 + 1e-6).floor()) != Some((t / 0.5 + 1e-6).floor()))
+            .collect();
+        let half = stills(&dir, "half.parquet");
+        assert_eq!(half.len(), firsts.len(), "{name}: {half:?} and not {firsts:?}");
+        assert!(half.iter().zip(&firsts).all(|((time, _), first)| near(*time, *first)), "{name}: {half:?}");
+        assert!(half.iter().all(|still| all.contains(still)), "{name}: a still of another time");
+
+        for (share, _) in [(0.0, 0), (0.37, 0), (0.8, 0), (0.999, 0)] {
+            let time = told[0] + share * (told[told.len() - 1] - told[0]);
+            dir.pokedex(&format!("frames {name} --at {time:.6} -o at.parquet")).ok();
+            let shown = told.iter().copied().filter(|t| *t <= time + 1e-6).next_back().unwrap_or(told[0]);
+            let at = stills(&dir, "at.parquet");
+            assert!(at.len() == 1 && near(at[0].0, shown), "{name} at {time}: {at:?} and not {shown}");
+            assert!(all.contains(&at[0]), "{name} at {time}: {at:?} is another frame");
+        }
+    }
+}
+
+#[test]
+fn a_row_has_the_still_and_what_is_known_of_it() {
+    if !there_is_ffmpeg() {
+        return;
+    }
+    let dir = Workdir::new();
+    film(&dir, "25", 60, "-c:v mpeg4 -q:v 2 -pix_fmt yuv420p a.mp4").expect("mpeg4 is always there");
+    for folder in ["films/cats", "films/dogs"] {
+        dir.write(&format!("{folder}/a b.mp4"), dir.read("a.mp4"));
+    }
+    dir.write("films/notes.txt", "nothing");
+    dir.picture("films/dogs/b.png", 1);
+    let one = dir.shell("pokedex frames films -j 1 --stdout-format arrow").ok().stdout;
+    assert_eq!(one, dir.shell("pokedex frames films -j 3 --stdout-format arrow").ok().stdout);
+    dir.pokedex("frames films --encode png -o f.parquet").ok();
+    let (a, b) = ("cats/a b.mp4#t=", "dogs/a b.mp4#t=");
+    let keys = [(a, "0.000"), (a, "1.000"), (a, "2.000"), (b, "0.000"), (b, "1.000"), (b, "2.000")];
+    assert_eq!(dir.keys("f.parquet"), keys.map(|(film, time)| format!("{film}{time}")));
+    assert_eq!(dir.texts("f.parquet", "label")[3].as_deref(), Some("dogs"));
+    assert_eq!(dir.texts("f.parquet", "video_key")[0].as_deref(), Some("cats/a b.mp4"));
+    assert_eq!(dir.texts("f.parquet", "video_path")[0].as_deref(), Some("films/cats/a b.mp4"));
+    let table = dir.table("f.parquet");
+    assert!(table.column_by_name("path").is_none());
+    assert_eq!(table["frame"].as_primitive::<Int64Type>().values()[..3], [0, 25, 50]);
+    assert!(near(table["duration"].as_primitive::<Float64Type>().value(0), 2.4));
+    assert_eq!(table["width"].as_primitive::<UInt32Type>().value(0), WIDTH as u32);
+    let image = table["image"].as_struct().column(0).as_binary::<i32>().value(1).to_vec();
+    assert!(image.starts_with(b"\x89PNG"));
+    assert_eq!(table["content_hash"].as_fixed_size_binary().value(1), blake3::hash(&image).as_bytes());
+
+    dir.shell("pokedex frames films -q | pokedex embed - -q -o e.parquet").ok();
+    let found = dir.pokedex("query dark --index e.parquet --top 1 --format csv").ok().text();
+    assert!(found.contains(".mp4#t="), "{found}");
+
+    dir.pokedex("frames films --size 64 -o small.parquet").ok();
+    assert_eq!(dir.table("small.parquet")["height"].as_primitive::<UInt32Type>().value(0), 24);
+    let said = dir.shell("pokedex scan films -o m.parquet").ok().stderr;
+    assert!(said.contains("2 .mp4 passed over; of films: pokedex frames films | pokedex embed -"), "{said}");
+    dir.shell("pokedex frames films/cats/*.mp4 --at 0,50%,100%,1.99 -o at.parquet").ok();
+    assert_eq!(stills(&dir, "at.parquet").iter().map(|s| s.1).collect::<Vec<_>>(), [0, 30, 49, 59]);
+}
+
+#[test]
+fn turned_films_are_upright_and_flat_pixels_are_square() {
+    if !there_is_ffmpeg() {
+        return;
+    }
+    let dir = Workdir::new();
+    film(&dir, "25", 30, "-c:v mpeg4 -q:v 2 -pix_fmt yuv420p a.mp4").expect("mpeg4 is always there");
+    match dir.shell("ffmpeg -hide_banner -h full").text().contains("display_rotation") {
+        true => ffmpeg(&dir, "-display_rotation 90 -i a.mp4 -c copy turned.mp4"),
+        false => ffmpeg(&dir, "-i a.mp4 -c copy -metadata:s:v rotate=270 turned.mp4"),
+    }
+    ffmpeg(&dir, "-i a.mp4 -vf setsar=2 -c:v mpeg4 -q:v 2 flat.mp4");
+    dir.pokedex("frames turned.mp4 flat.mp4 --at 1.04 -o t.parquet").ok();
+    let table = dir.table("t.parquet");
+    let side = |name: &str| table[name].as_primitive::<UInt32Type>().values().to_vec();
+    assert_eq!((side("width"), side("height")), (vec![48, 256], vec![128, 48]));
+    // Turned counterclockwise: what was on top is on the left, and what was left at the bottom.
+    let still = pixels(table["image"].as_struct().column(0).as_binary::<i32>().value(0));
+    let bit = |bit: usize| still.get_pixel(8, (127 - bit * SIDE - SIDE / 2) as u32).0[1] > 127;
+    assert_eq!((0..BITS).filter(|b| bit(*b)).map(|b| 1 << b).sum::<usize>(), 26);
+}
+
+#[test]
+fn scenes_and_what_is_alike_are_told_apart() {
+    if !there_is_ffmpeg() {
+        return;
+    }
+    let dir = Workdir::new();
+    let scenes = "-f lavfi -i testsrc=s=160x120:d=1:r=10 -f lavfi -i color=red:s=160x120:d=2:r=10 -f lavfi -i mandelbrot=s=160x120:r=10";
+    ffmpeg(&dir, &format!("{scenes} -t 4 -filter_complex concat=n=3 -c:v mpeg4 -q:v 2 s.mp4"));
+    dir.pokedex("frames s.mp4 --scenes -o s.parquet").ok();
+    assert_eq!(dir.keys("s.parquet"), ["s.mp4#t=0.000", "s.mp4#t=1.000", "s.mp4#t=3.000"]);
+    dir.pokedex("frames s.mp4 --fps 2 --distinct=10 -o d.parquet").ok();
+    let keys = dir.keys("d.parquet");
+    assert!(
+        keys.contains(&"s.mp4#t=1.000".into()) && !keys.iter().any(|k| k.ends_with("1.500") || k.ends_with("2.000")),
+        "{keys:?}"
+    );
+}
+
+#[test]
+fn what_is_cut_short_or_no_film_is_named_and_has_a_row() {
+    if !there_is_ffmpeg() {
+        return;
+    }
+    let dir = Workdir::new();
+    film(&dir, "25", 100, "-c:v mpeg4 -q:v 2 -pix_fmt yuv420p a.mkv").expect("mpeg4 is always there");
+    ffmpeg(&dir, "-i a.mkv -c copy -movflags +faststart a.mp4");
+    for name in ["a.mkv", "a.mp4"] {
+        let whole = dir.read(name);
+        dir.write(&format!("cut/{name}"), &whole[..whole.len() * 6 / 10]);
+        dir.write(&format!("in/{name}"), whole);
+    }
+    let said = dir.pokedex("frames cut -o c.parquet").failed(3);
+    assert!(
+        said.contains("pokedex: a.mkv: the file is cut short")
+            && said.contains("pokedex: a.mp4: the file is cut short"),
+        "{said}"
+    );
+    let keys = dir.keys("c.parquet");
+    assert!(
+        keys.contains(&"a.mkv#t=1.000".into())
+            && keys.contains(&"a.mkv".into())
+            && !keys.contains(&"a.mkv#t=3.000".into()),
+        "{keys:?}"
+    );
+    dir.write("in/text.mp4", "no film");
+    // A list of files and a playlist, which must lead nowhere.
+    dir.write("in/list.mp4", "ffconcat version 1.0\nfile a.mkv\n");
+    dir.write("in/play.ts", "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\na.mkv\n#EXT-X-ENDLIST\n");
+    let said = dir.pokedex("frames in -o n.parquet").failed(3);
+    for name in ["text.mp4", "list.mp4", "play.ts"] {
+        assert!(said.contains(&format!("pokedex: {name}: not a film that ffmpeg can read")), "{said}");
+        assert!(dir.keys("n.parquet").contains(&name.into()));
+    }
+    dir.pokedex("frames in --strict -o n.parquet").failed(1);
+    dir.write("-i.mp4", dir.read("a.mp4"));
+    dir.write("http:a.mp4", dir.read("a.mp4"));
+    dir.pokedex("frames -o o.parquet -- -i.mp4 http:a.mp4").ok();
+    assert_eq!(dir.keys("o.parquet").len(), 8);
+    let said = dir.pokedex("frames a.mp4 --at 1,9 -o l.parquet").failed(3);
+    assert!(said.contains("a.mp4#t=9.000: the film ends at 4.000 s"), "{said}");
+}
+
+#[test]
+fn no_program_outlives_the_run() {
+    if !there_is_ffmpeg() {
+        return;
+    }
+    let dir = Workdir::new();
+    ffmpeg(&dir, "-f lavfi -i testsrc=s=640x360:r=25 -t 60 -c:v mpeg4 long-and-unique.mp4");
+    let running = || dir.shell("ps -eo args | grep -c '[f]ile:long-and-unique.mp4'").text().trim().to_string();
+    let gone = || {
+        let mut rounds = 0..100;
+        rounds.any(|_| {
+            running() == "0" || {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+                false
+            }
+        })
+    };
+    dir.shell("pokedex frames long-and-unique.mp4 --fps 25 --stdout-format arrow | head -c 100000 > /dev/null");
+    assert!(gone(), "the reader went away");
+    for signal in ["TERM", "INT", "KILL"] {
+        let line = format!(
+            "pokedex frames long-and-unique.mp4 --fps 25 -o out.parquet & pid=$!; sleep 1; kill -{signal} $pid; wait $pid"
+        );
+        dir.command("bash").args(["-mc", &line]).output().expect("bash runs");
+        assert!(gone(), "{signal}");
+        assert!(!dir.path("out.parquet").exists(), "{signal}");
+    }
+}
+
+#[test]
+fn without_ffmpeg_it_says_what_brings_it() {
+    let dir = Workdir::new();
+    dir.write("a.mp4", "x");
+    let run = dir
+        .command(env!("CARGO_BIN_EXE_pokedex"))
+        .args(["frames", "a.mp4", "-o", "o.parquet"])
+        .env("PATH", "")
+        .output();
+    let said = crate::workdir::Run::from(run.expect("it runs")).failed(1);
+    assert!(
+        said.contains("pokedex: ffmpeg: not found") && said.contains("apt install ffmpeg, or brew install ffmpeg"),
+        "{said}"
+    );
+    assert!(!dir.path("o.parquet").exists());
+    for wrong in ["--every 0", "--fps x", "--scenes=2", "--at 1,x", "--every 1s --fps 2"] {
+        dir.pokedex(&format!("frames a.mp4 {wrong}")).failed(2);
+    }
+}
