@@ -27,6 +27,7 @@ mod placement;
 mod png;
 mod raw;
 mod resize;
+mod sensor;
 mod tiff;
 mod webp;
 

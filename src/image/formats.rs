@@ -4,7 +4,7 @@ use ::image::ImageFormat;
 
 use super::Error;
 use super::icon::is_cursor;
-use super::raw::is_raw;
+use super::sensor::is_raw;
 
 /// A format that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
