@@ -236,8 +236,8 @@ def expected(inside, beside):
         xmp_moment(beside, "XMP-xmp:CreateDate"), xmp_moment(inside, "XMP-xmp:CreateDate")]
     taken = first(*clocks)
     if taken:
-        same = [clock[1] for clock in clocks if clock and clock[0].replace(microsecond=0) == taken[0].replace(microsecond=0)]
-        row["taken"], row["taken_offset"] = taken[0], first(taken[1], *same)
+        alike = [clock[1] for clock in clocks if clock and clock[0].replace(microsecond=0) == taken[0].replace(microsecond=0)]
+        row["taken"], row["taken_offset"] = taken[0], first(taken[1], *alike)
 
     def place(said, lat, lon, letters):
         lat_value, lon_value = get(lat, said), get(lon, said)
@@ -319,12 +319,17 @@ def main():
             sys.exit(run.stderr)
         rows = pq.read_table(manifest).to_pylist()
 
-    counts, examples = {field: Counter() for field in FIELDS}, []
+    counts, examples, unread = {field: Counter() for field in FIELDS}, [], 0
     for row in rows:
         path = Path(row["path"])
         beside = said.get(f"{path}.xmp") or said.get(str(path.with_suffix(".xmp"))) or {}
         wanted = expected(said[str(path)], beside)
+        # ExifTool 12.57 takes some directories of GPS that it wrote into AVIFs for others, and passes over them.
+        gps_unread = "GPS pointer references previous" in str(said[str(path)].get("ExifTool:Warning"))
+        unread += gps_unread
         for field in FIELDS:
+            if gps_unread and field in ("lat", "lon", "altitude"):
+                continue
             ours, theirs = row[field], wanted[field]
             agrees = same(ours, theirs)
             counts[field]["nothing" if agrees and ours is None else "same" if agrees else "other"] += 1
@@ -334,6 +339,8 @@ def main():
     for field in FIELDS:
         print(f"{field:<13} {counts[field]['same']:>6} {counts[field]['nothing']:>8} {counts[field]['other']:>6}")
     print(f"\n{len(rows)} pictures: exiftool {peer_time:.2f} s, scan --exif {own_time:.2f} s, {peer_time / own_time:.0f} times as fast")
+    if unread:
+        print(f"{unread} with a place that ExifTool wrote and does not read: not compared")
     for example in examples:
         print(example)
     sys.exit(1 if any(counts[field]["other"] for field in FIELDS) else 0)

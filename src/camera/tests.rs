@@ -386,6 +386,10 @@ fn xmp_is_read_in_every_form() {
         assert_eq!(read(b"", Some(&wide(u16::to_be_bytes, mark))), plain);
         assert_eq!(read(b"", Some(&wide(u16::to_le_bytes, mark))), plain);
     }
+    // As Apple's Photos writes places.
+    let apart = XMP.replace("1,30.0S", "1.5").replace(">2,0,36E<", ">2.25<");
+    let apart = apart.replace("exif:GPSLatitude", "exif:GPSLatitudeRef='S' exif:GPSLongitudeRef='W' exif:GPSLatitude");
+    assert_eq!(read(b"", Some(apart.as_bytes())).place, Some((-1.5, -2.25)));
     // Cut anywhere it says no more than the whole.
     for end in 0..XMP.len() {
         let shot = read(b"", Some(&XMP.as_bytes()[..end]));

@@ -53,9 +53,11 @@ enum Property {
     FNumber,
     FocalLength,
     Latitude,
+    LatitudeRef,
     Lens,
     LensModel,
     Longitude,
+    LongitudeRef,
     Make,
     Model,
     Original,
@@ -79,7 +81,9 @@ impl Property {
             (EXIF, "GPSAltitude") => Property::Altitude,
             (EXIF, "GPSAltitudeRef") => Property::AltitudeRef,
             (EXIF, "GPSLatitude") => Property::Latitude,
+            (EXIF, "GPSLatitudeRef") => Property::LatitudeRef,
             (EXIF, "GPSLongitude") => Property::Longitude,
+            (EXIF, "GPSLongitudeRef") => Property::LongitudeRef,
             (EXIF, "GPSStatus") => Property::Status,
             (EXIF, "ISOSpeedRatings") | (EXIF_EX, "PhotographicSensitivity") => Property::Sensitivity,
             (EXIF_EX, "LensModel") => Property::LensModel,
@@ -222,7 +226,7 @@ fn enter(reader: &NsReader<&[u8]>, parent: Option<Place>, start: &BytesStart, va
         Place::Outside if is_rdf(&["RDF"]) => Place::Rdf,
         Place::Outside => Place::Outside,
         Place::Rdf if is_rdf(&["Description"]) => {
-            for attribute in start.attributes().with_checks(false).flatten() {
+            for attribute in start.attributes().with_checks(false).flatten().take(MOST_VALUES) {
                 let property =
                     name(attribute.key, false).and_then(|(namespace, local)| Property::of(&namespace, &local));
                 let text = attribute.normalized_value(XmlVersion::Implicit1_0).ok().and_then(|text| clean(&text));
@@ -255,7 +259,9 @@ fn packet(values: &[Value]) -> Packet {
     let moment = |property: Property| one(property).and_then(Moment::read);
     let number = |property: Property| one(property).and_then(fraction);
     let measured = |property: Property| number(property).and_then(positive);
-    let place = place(one(Property::Latitude).and_then(degrees), one(Property::Longitude).and_then(degrees));
+    let angle = |property: Property, letter: Property| one(property).and_then(|text| degrees(text, one(letter)));
+    let lat = angle(Property::Latitude, Property::LatitudeRef);
+    let place = place(lat, angle(Property::Longitude, Property::LongitudeRef));
     let is_void = one(Property::Status) == Some("V");
     let below = one(Property::AltitudeRef).is_some_and(|place| ["1", "3"].contains(&place));
     let altitude = number(Property::Altitude).filter(|metres| metres.is_finite());
@@ -287,16 +293,16 @@ fn fraction(text: &str) -> Option<f64> {
     }
 }
 
-/// `48,12.5N`, `48,12,30N` (ISO 16684-1, 8.2.1.6), and as some programs write it, `-48.2083`.
-fn degrees(text: &str) -> Option<f64> {
-    let (parts, sign) = match text.char_indices().next_back()? {
-        (at, 'N' | 'E' | 'n' | 'e') => (&text[..at], 1.0),
-        (at, 'S' | 'W' | 's' | 'w') => (&text[..at], -1.0),
-        _ => (text, 1.0),
+/// `48,12.5N`, `48,12,30N` (ISO 16684-1, 8.2.1.6); as some programs write it, `-48.2083`, or `48.2083` with a letter elsewhere.
+fn degrees(text: &str, letter: Option<&str>) -> Option<f64> {
+    let (parts, own) = match text.strip_suffix(['N', 'E', 'S', 'W', 'n', 'e', 's', 'w']) {
+        Some(parts) => (parts, text.get(parts.len()..)),
+        None => (text, letter),
     };
     let mut sum = 0.0;
     for (at, part) in parts.split(',').enumerate() {
         sum += part.trim().parse::<f64>().ok()? / *[1.0, 60.0, 3600.0].get(at)?;
     }
-    sum.is_finite().then_some(sign * sum)
+    let is_negative = own.is_some_and(|letter| letter.starts_with(['S', 'W', 's', 'w']));
+    sum.is_finite().then_some(if is_negative { -sum } else { sum })
 }

@@ -30,7 +30,10 @@ pub(super) fn parts(bytes: &[u8]) -> Parts<'_> {
             b"Exif" => parts.tiff = parts.tiff.or_else(|| exif(data.into())),
             b"xml " => parts.xmp = parts.xmp.or(Some(data.into())),
             b"brob" => match data.split_first_chunk::<4>() {
-                Some((b"Exif", data)) => parts.tiff = parts.tiff.or_else(|| exif(unfolded(data).into())),
+                // One is unfolded, whatever comes of it.
+                Some((b"Exif", data)) => {
+                    parts.tiff = parts.tiff.or_else(|| exif(unfolded(data).into()).or(Some(Cow::default())))
+                }
                 Some((b"xml ", data)) => parts.xmp = parts.xmp.or_else(|| Some(unfolded(data).into())),
                 _ => {}
             },
