@@ -123,7 +123,7 @@ fn every_frame_has_its_own_time_in_every_container() {
         ("offset.mov", "25", format!("{mpeg4} -output_ts_offset 1.5")),
         ("cfr.ts", "30000/1001", "-c:v mpeg2video -q:v 2 -bf 2 -pix_fmt yuv420p".to_string()),
         ("cfr.gif", "10", String::new()),
-        ("cfr.avi", "25", mpeg4.to_string()),
+        ("cfr.avi", "25", mpeg4.replace("-bf 2 ", "")),
     ];
     let mut made: Vec<&str> = Vec::new();
     for (name, rate, arguments) in &clips {
