@@ -100,3 +100,13 @@ pub fn frames(
     let encoders = Work { threads: work.threads.min(MOST_ENCODED), ..*work };
     encoders.drive(films, move |item| maker.make(item?), progress, take)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_says_what_is_usual() {
+        assert_eq!((Options::NEAR, Pick::SCENE), (23, 0.3));
+    }
+}

@@ -20,6 +20,7 @@
 //! - [`gallery`]: what pages, servers and agents look at and ask of an index
 //! - [`query`], [`classify`], [`train`], [`evaluate`], [`indexing`], [`export`], [`check`], [`augment`], [`convert`], [`frames`], [`quantise`]:
 //!   stages, by subject
+//! - [`frames`]: stills of films, by ffmpeg
 //! - [`scan`], [`split`], [`embed`]: stages of which others use a part
 //! - [`reading`]: what plain words ask of the built-in Pokédex
 //! - [`output`]: what a run may create and replace, and how results are shown

@@ -1,17 +1,14 @@
 //! `frames`: stills of films as rows of a table.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
-use super::args::{Part, TableOutput, Work};
+use super::args::{ImageInputs, Part, TableOutput, Work};
 use crate::cli::exit::Exit;
 use crate::failure::Failure;
 use crate::frames::{self, Length, Moment, Options, Pick, Rate, Reader};
 use crate::image::Encoding;
 use crate::output::ensure_no_input;
 use crate::progress::Progress;
-use crate::table::{IdSource, Inputs};
 
 /// Take stills of films, each with its time, as pictures in a table
 ///
@@ -21,17 +18,19 @@ use crate::table::{IdSource, Inputs};
 /// square pixels, and not otherwise changed. A film that cannot be read, or that is cut short, is named and has a row with an
 /// error. Other columns of a table of films are kept.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    mut_arg("inputs", |inputs| inputs.help("Films, folders, tables with a column `path`, or - for standard input (a table or a list of paths)")),
+    after_help = "\
 Examples:
   pokedex frames films/ | pokedex embed - -o films.parquet
   pokedex query \"a dog on a beach\" --index films.parquet
   pokedex frames talk.mp4 --scenes --distinct -o slides.parquet
   pokedex frames talk.mp4 --at 1.5,00:02:03,90% --encode png -o stills.parquet
-  find . -name '*.mkv' -print0 | pokedex frames -0 - --every 10s --size 640 -o stills.parquet")]
+  find . -name '*.mkv' -print0 | pokedex frames -0 - --every 10s --size 640 -o stills.parquet"
+)]
 pub(super) struct Frames {
-    /// Films, folders, tables with a column `path`, or - for standard input (a table or a list of paths)
-    #[arg(required = true, value_name = "INPUT")]
-    inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    inputs: ImageInputs,
 
     /// Take the first frame of every period of this length (1s, 500ms, 2m), counted from 0 on the film's clock [default: 1s]
     #[arg(long, help_heading = "Pictures", value_name = "TIME", group = "pick")]
@@ -52,7 +51,7 @@ pub(super) struct Frames {
 
     /// Leave out what looks like the still before it: within so many of 128 bits of a perceptual hash [default: 23]
     #[arg(long, help_heading = "Pictures", value_name = "BITS", require_equals = true, num_args = 0..=1,
-          default_missing_value = near(), value_parser = clap::value_parser!(u32).range(0..=128))]
+          default_missing_value = "23", value_parser = clap::value_parser!(u32).range(0..=128))]
     distinct: Option<u32>,
 
     /// Make stills smaller until their longer side is N pixels
@@ -62,18 +61,6 @@ pub(super) struct Frames {
     /// How stills are written
     #[arg(long, help_heading = "Pictures", value_enum, default_value = "jpeg", value_name = "FORMAT")]
     encode: Encoding,
-
-    /// Where class numbers come from
-    #[arg(long, help_heading = "Input", value_enum, default_value_t, value_name = "SOURCE")]
-    ids: IdSource,
-
-    /// Make the keys of a list of paths relative to this folder, and look for the files of a table below it first
-    #[arg(long, help_heading = "Input", value_name = "DIR")]
-    root: Option<PathBuf>,
-
-    /// Paths in a list end with NUL bytes, as `find -print0` writes them
-    #[arg(short = '0', long, help_heading = "Input")]
-    null: bool,
 
     #[command(flatten)]
     part: Part,
@@ -88,14 +75,7 @@ pub(super) struct Frames {
 impl Frames {
     pub(super) fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let options = self.options();
-        let inputs = Inputs {
-            paths: self.inputs,
-            ids: self.ids,
-            root: self.root,
-            nul_separated: self.null,
-            ..Inputs::default()
-        };
-        let inputs = self.part.of(inputs);
+        let inputs = self.part.of(self.inputs.to_inputs());
         let reader = Reader::find()?;
         let table = inputs.films()?.with_unique_keys();
         let paths = inputs.paths.iter().map(|path| &**path);
@@ -112,13 +92,7 @@ impl Frames {
     }
 
     fn options(&self) -> Options {
-        let pick = match (self.every, self.fps, self.scenes) {
-            (Some(length), ..) => Pick::Every(length),
-            (_, Some(rate), _) => Pick::Fps(rate),
-            (.., Some(least)) => Pick::Scenes(least),
-            _ if !self.at.is_empty() => Pick::At(self.at.clone()),
-            _ => Pick::default(),
-        };
+        let pick = Pick::of(self.every, self.fps, self.scenes, &self.at);
         Options { pick, distinct: self.distinct, size: self.size, encoding: self.encode }
     }
 }
@@ -126,21 +100,4 @@ impl Frames {
 /// A number from 0 to 1, for clap.
 fn share(text: &str) -> Result<f64, String> {
     super::args::number(text, |share| (0.0..=1.0).contains(share), "a number from 0 to 1")
-}
-
-/// The usual distance of near copies, for clap.
-fn near() -> &'static str {
-    // `Options::NEAR` in words; a test compares them.
-    "23"
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_usual_is_what_the_library_says() {
-        assert_eq!(near(), Options::NEAR.to_string());
-        assert_eq!("0.3", Pick::SCENE.to_string());
-    }
 }

@@ -29,6 +29,17 @@ impl Pick {
     /// Above it a new scene begins, in most films.
     pub const SCENE: f64 = 0.3;
 
+    /// What was asked for, of which there is one at most; else what is usual.
+    pub fn of(every: Option<Length>, fps: Option<Rate>, scenes: Option<f64>, at: &[Moment]) -> Pick {
+        match (every, fps, scenes) {
+            (Some(length), ..) => Pick::Every(length),
+            (_, Some(rate), _) => Pick::Fps(rate),
+            (.., Some(least)) => Pick::Scenes(least),
+            _ if !at.is_empty() => Pick::At(at.to_vec()),
+            _ => Pick::default(),
+        }
+    }
+
     /// The condition for a frame in the language of ffmpeg's filters: `t` is its time.
     pub(super) fn condition(&self) -> String {
         let periods = |number: &dyn Fn(&str) -> String| {
