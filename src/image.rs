@@ -2,8 +2,9 @@
 //!
 //! Hides: formats, bit depths, colour types, orientation, transparency, resizing. Promises: whatever the bytes are,
 //! [`decode`] returns within bounded memory an image or an error, and never panics; the pixels are those that
-//! Pillow's `paste` over the background gives, to within one step of 255. What is damaged or cut short and shows a picture
-//! all the same is read, with a [`Flaw`]; what is sound and cannot be read is [`Error::Unsupported`], not damaged.
+//! Pillow's `paste` over the background gives, to within one step of 255 (`docs/formats.md` has where it is more). What is
+//! damaged or cut short and shows a picture all the same is read, with a [`Flaw`]; what is sound and cannot be read is
+//! [`Error::Unsupported`], not damaged.
 //!
 //! A format is a module that opens its files (`Opened`): first the header, from which size and memory are known, then the
 //! pixels.

@@ -5,6 +5,7 @@
 //! [`Sink`] that is dropped, or a process that is interrupted, leaves no half-written file behind; a [`Folder`] replaces
 //! and removes nothing but what it made; a [`Listing`] has the same order on every machine.
 
+mod archive;
 mod folder;
 mod listing;
 mod map;

@@ -138,7 +138,7 @@ impl Error {
             )),
             Error::Changed { .. } => Some("run this again when nobody writes there".into()),
             Error::NoImages { .. } => Some(
-                "hidden files and files without an image extension are skipped; name such a file itself to read it"
+                "hidden files and what is no picture are skipped; name such a file itself to learn why it is none"
                     .into(),
             ),
             Error::NoFilms { .. } => Some(

@@ -9,6 +9,7 @@ use std::io::{self, BufRead};
 use std::path::{Component, Path, PathBuf};
 
 use super::Error;
+use super::archive;
 use super::paths::{Kind, bytes_to_path, escape_bytes, has_image_extension, local, unescape};
 use super::store::{self, Address};
 use crate::notes;
@@ -92,6 +93,8 @@ impl Listing {
                 let prefix = if several { component_prefix(input) } else { Vec::new() };
                 listing.roots.push(Root { base: input.clone(), prefix, below: None, address: None });
                 listing.walk(root, input, &mut Vec::new()).map_err(read)?;
+            } else if kind == Kind::Pictures && archive::is_archive(input) {
+                listing.members(root, input).map_err(read)?;
             } else {
                 let name = input.file_name().unwrap_or(input.as_os_str());
                 let base = input.parent().map(Path::to_path_buf).unwrap_or_default();
@@ -245,6 +248,19 @@ impl Listing {
                 (folder, key)
             }
         }
+    }
+
+    /// Lists the pictures of an archive.
+    fn members(&mut self, root: u32, archive: &Path) -> io::Result<()> {
+        let (names, outside) = archive::pictures(archive)?;
+        let prefix = component_prefix(archive);
+        self.roots.push(Root { base: archive.into(), prefix, below: None, address: None });
+        self.entries.extend(names.into_iter().map(|name| Entry { root, relative: name.as_bytes().into() }));
+        if outside > 0 {
+            let what = if outside == 1 { "name that leads" } else { "names that lead" };
+            notes::say("outside", format!("{}: {outside} {what} out of it passed over", archive.display()));
+        }
+        Ok(())
     }
 
     /// Lists the objects below a prefix, or one object.

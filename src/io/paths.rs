@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
+use super::archive;
 use super::store::{self, Address};
 
 /// Extensions that are taken for images when a folder is walked, whether or not this build can decode them: a file
@@ -44,7 +45,7 @@ impl Kind {
 }
 
 /// A longer file is no image that anybody wants to search.
-const MAX_FILE: u64 = 1 << 30;
+pub(super) const MAX_FILE: u64 = 1 << 30;
 
 /// Reads an image file, whose path may stand as in a table, or an object of a bucket or the web.
 ///
@@ -54,8 +55,14 @@ pub(crate) fn read_image(path: &str) -> io::Result<Vec<u8>> {
     if let Some(address) = Address::parse(path) {
         return store::read(&address);
     }
-    if std::fs::metadata(local(path)).is_ok_and(|m| !m.is_file()) {
-        return Err(io::Error::other("not a regular file"));
+    match std::fs::metadata(local(path)) {
+        Ok(about) if !about.is_file() => return Err(io::Error::other("not a regular file")),
+        Err(e) if e.kind() == io::ErrorKind::NotADirectory => {
+            if let Some(bytes) = archive::read(local(path)) {
+                return bytes;
+            }
+        }
+        _ => {}
     }
     let file = open_escaped(path)?;
     let size = file.metadata()?.len();
@@ -100,7 +107,9 @@ pub(crate) fn find_image(path: &str) -> io::Result<PathBuf> {
 /// Whether there is a file at a path as it stands in a table.
 pub(crate) fn exists(path: &str) -> bool {
     let path = local(path);
-    Path::new(path).is_file() || path.contains('%') && bytes_to_path(&unescape(path)).is_file()
+    Path::new(path).is_file()
+        || path.contains('%') && bytes_to_path(&unescape(path)).is_file()
+        || archive::is_inside(path)
 }
 
 /// What a path in a table names: where nothing is there, `%XX` is taken for the byte it stands for.

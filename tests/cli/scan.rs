@@ -58,6 +58,30 @@ fn what_is_a_picture_is_read_whatever_its_name_says() {
     assert_eq!(widths.as_primitive::<UInt32Type>().iter().collect::<Vec<_>>(), [Some(8), None, Some(16), Some(8)]);
 }
 
+#[test]
+fn pictures_in_archives_are_read_where_they_lie() {
+    let dir = Workdir::new();
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, picture) in [("page 2.png", 2), ("cover/1.png", 1)] {
+        archive.start_file(name, zip::write::SimpleFileOptions::default()).expect("a name");
+        std::io::Write::write_all(&mut archive, &png(&pattern(40, 30, picture).into())).expect("written");
+    }
+    dir.write("books/comic.cbz", archive.finish().expect("finished").into_inner());
+    dir.picture("loose.png", 1);
+    dir.pokedex("scan books/comic.cbz -o m.parquet").ok();
+    assert_eq!(dir.keys("m.parquet"), ["comic.cbz/cover/1.png", "comic.cbz/page 2.png"]);
+    assert_eq!(dir.texts("m.parquet", "path")[1].as_deref(), Some("books/comic.cbz/page 2.png"));
+    // By the archive, and by the paths in a table, they are the same pictures as loose ones.
+    dir.pokedex("embed books/comic.cbz -o a.parquet -q").ok();
+    dir.pokedex("embed m.parquet -o b.parquet -q").ok();
+    let found = dir.pokedex("query ./loose.png --index a.parquet --format paths").ok();
+    assert!(found.starts_with("books/comic.cbz/cover/1.png\n"), "{found}");
+    assert_eq!(dir.texts("b.parquet", "error"), [None, None]);
+    dir.write("books/comic.cbz", "no archive");
+    let said = dir.pokedex("scan m.parquet -o n.parquet").failed(3);
+    assert!(said.contains("cover/1.png: cannot read books/comic.cbz/cover/1.png"), "{said}");
+}
+
 /// 16 x 12 pixels.
 const JPEG_XL: [u8; 51] = [
     255, 10, 88, 48, 16, 9, 8, 4, 1, 0, 156, 0, 75, 24, 147, 142, 131, 131, 41, 48, 34, 120, 60, 247, 94, 32, 8, 0,
