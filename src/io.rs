@@ -7,6 +7,7 @@
 
 mod archive;
 mod folder;
+mod kind;
 mod listing;
 mod map;
 mod part;
@@ -19,9 +20,9 @@ mod store;
 
 pub use folder::Digest;
 pub(crate) use folder::{Folder, JOURNAL, Record, Within, lies_below};
+pub use kind::Kind;
 pub(crate) use listing::{Entry, Listing};
 pub(crate) use map::{map, map_file};
-pub use paths::Kind;
 pub(crate) use paths::{
     escape_bytes, exists, find_image, has_image_extension as is_picture_name, local_file, read_image, table_path,
 };

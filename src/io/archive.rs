@@ -13,7 +13,7 @@ use lru::LruCache;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::paths::{Kind, MAX_FILE};
+use super::kind::{Kind, MAX_FILE};
 
 /// So many archives are kept open.
 const OPEN: NonZeroUsize = NonZeroUsize::new(8).expect("not zero");

@@ -10,7 +10,8 @@ use std::path::{Component, Path, PathBuf};
 
 use super::Error;
 use super::archive;
-use super::paths::{Kind, bytes_to_path, escape_bytes, has_image_extension, local, unescape};
+use super::kind::Kind;
+use super::paths::{bytes_to_path, escape_bytes, has_image_extension, local, unescape};
 use super::store::{self, Address};
 use crate::notes;
 use passed_over::PassedOver;

@@ -74,7 +74,7 @@ fn pictures_in_archives_are_read_where_they_lie() {
     // By the archive, and by the paths in a table, they are the same pictures as loose ones.
     dir.pokedex("embed books/comic.cbz -o a.parquet -q").ok();
     dir.pokedex("embed m.parquet -o b.parquet -q").ok();
-    let found = dir.pokedex("query ./loose.png --index a.parquet --format paths").ok();
+    let found = dir.pokedex("query ./loose.png --index a.parquet --format paths").ok().text();
     assert!(found.starts_with("books/comic.cbz/cover/1.png\n"), "{found}");
     assert_eq!(dir.texts("b.parquet", "error"), [None, None]);
     dir.write("books/comic.cbz", "no archive");
