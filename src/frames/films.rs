@@ -277,11 +277,7 @@ impl<'r> Stills<'r> {
         times.sort_by(f64::total_cmp);
         let mut last = None;
         for time in times {
-            let problem = match film.end().filter(|end| time >= *end) {
-                Some(end) => Err(format!("the film ends at {end:.3} s")),
-                None => self.shown_at(file, film, time),
-            };
-            match problem {
+            match self.shown_at(file, film, time) {
                 Ok(still) if last == Some(still.time) => {}
                 Ok(still) => {
                     last = Some(still.time);
@@ -318,7 +314,11 @@ impl<'r> Stills<'r> {
                 (Some(still), _) if !is_over => return Ok(still),
                 (Some(still), _) => match clip.end(file) {
                     Some(Fault::Cut(problem)) => return Err(problem),
-                    _ => return Ok(still),
+                    // How long a film says that it is may be less than its frames last.
+                    _ => match film.end().filter(|end| time >= *end && time > still.time + HALF) {
+                        Some(end) => return Err(format!("the film ends at {:.3} s", end.max(still.time))),
+                        None => return Ok(still),
+                    },
                 },
                 (None, None) => {
                     if is_over && let Some(Fault::Cut(problem) | Fault::Damaged(problem)) = clip.end(file) {
