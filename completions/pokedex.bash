@@ -43,6 +43,9 @@ _pokedex() {
             pokedex,export)
                 cmd="pokedex__subcmd__export"
                 ;;
+            pokedex,frames)
+                cmd="pokedex__subcmd__frames"
+                ;;
             pokedex,index)
                 cmd="pokedex__subcmd__index"
                 ;;
@@ -104,7 +107,7 @@ _pokedex() {
 
     case "${cmd}" in
         pokedex)
-            opts="-q -v -h -V --quiet --verbose --help --version scan convert-rgb split check augment embed index query serve mcp train classify evaluate export model cache completions schema man"
+            opts="-q -v -h -V --quiet --verbose --help --version scan frames convert-rgb split check augment embed index query serve mcp train classify evaluate export model cache completions schema man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -723,6 +726,80 @@ _pokedex() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        pokedex__subcmd__frames)
+            opts="-0 -o -j -q -v -h --ids --root --null --every --fps --scenes --at --distinct --size --encode --shard --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --ids)
+                    COMPREPLY=($(compgen -W "auto name dir none" -- "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --every)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scenes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --distinct)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --encode)
+                    COMPREPLY=($(compgen -W "png jpeg webp" -- "${cur}"))
+                    return 0
+                    ;;
+                --shard)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stdout-format)
+                    COMPREPLY=($(compgen -W "parquet arrow" -- "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         pokedex__subcmd__index)
             opts="-j -o -q -v -h --columns --vector-column --model --kind --trees --seed --degree --check-recall --jobs --output --stdout-format --quiet --verbose --help info"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -800,7 +877,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__man)
-            opts="-o -q -v -h --output --quiet --verbose --help scan convert-rgb split check augment embed index query serve mcp train classify evaluate export model cache completions man schema"
+            opts="-o -q -v -h --output --quiet --verbose --help scan frames convert-rgb split check augment embed index query serve mcp train classify evaluate export model cache completions man schema"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1086,7 +1163,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__scan)
-            opts="-0 -o -j -q -v -h --ids --root --null --shard --meta --on --on-duplicate --verify --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-0 -o -j -q -v -h --ids --root --null --shard --meta --on --on-duplicate --verify --exif --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -29,6 +29,7 @@ complete -c pokedex -n "__fish_pokedex_needs_command" -s v -l verbose -d 'Say wh
 complete -c pokedex -n "__fish_pokedex_needs_command" -s h -l help -d 'Print help'
 complete -c pokedex -n "__fish_pokedex_needs_command" -s V -l version -d 'Print version'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "scan" -d 'List image files in a table: key, path, id, label, size, content hash, error'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "frames" -d 'Take stills of films, each with its time, as pictures in a table'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "convert-rgb" -d 'Turn any image into upright RGB over a background'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "split" -d 'Divide images into train, validation and test'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "check" -d 'Say what is wrong with a data set: damaged pictures, copies, leaks between splits, classes, labels'
@@ -66,11 +67,37 @@ arrow\t'An IPC stream'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -s 0 -l null -d 'Paths in a list end with NUL bytes, as `find -print0` writes them'
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l verify -d 'Decode every image instead of reading its header'
+complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l exif -d 'Add columns of what is written in EXIF, XMP and IPTC: time, place, camera, keywords'
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l skip-ok -d 'Exit with 0 although inputs were skipped'
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l strict -d 'Fail at the first input that cannot be processed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number of four digits (0001 to 1025)'
+name\t'From the file\'s name: a number at its beginning, or the name of a species'
+dir\t'From the folder\'s name: a number at its beginning, or the name of a species'
+none\t'No class numbers'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -l root -d 'Make the keys of a list of paths relative to this folder, and look for the files of a table below it first' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -l every -d 'Take the first frame of every period of this length (1s, 500ms, 2m), counted from 0 on the film\'s clock [default: 1s]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -l fps -d 'The same, so many times a second: 2, 0.5, 30000/1001' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -l scenes -d 'Take the first frame and each that differs from the one before it by more than this, from 0 to 1 [default: 0.3]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -l at -d 'Take the frames that are shown at these times: seconds, 00:02:03, 90%' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -l distinct -d 'Leave out what looks like the still before it: within so many of 128 bits of a perceptual hash [default: 23]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -l size -d 'Make stills smaller until their longer side is N pixels' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -l encode -d 'How stills are written' -r -f -a "png\t'Lossless, and as small as other programs\' PNG'
+jpeg\t'Lossy, quality 90'
+webp\t'Lossless WebP, smaller than PNG'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -l shard -d 'Only the rows of this shard, by a hash of their keys: `--shard 3/100` in the third of a hundred runs that share the input' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -s o -l output -d 'Write the table to this file [default: standard output, when it is not a terminal]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
+arrow\t'An IPC stream'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -s 0 -l null -d 'Paths in a list end with NUL bytes, as `find -print0` writes them'
+complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -l skip-ok -d 'Exit with 0 although inputs were skipped'
+complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -l strict -d 'Fail at the first input that cannot be processed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number of four digits (0001 to 1025)'
 name\t'From the file\'s name: a number at its beginning, or the name of a species'
 dir\t'From the folder\'s name: a number at its beginning, or the name of a species'
@@ -488,4 +515,4 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand man" -s o -l output -d '
 complete -c pokedex -n "__fish_pokedex_using_subcommand man" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand man" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand man" -s h -l help -d 'Print help'
-complete -c pokedex -n "__fish_pokedex_using_subcommand man" -f -a "scan convert-rgb split check augment embed index query serve mcp train classify evaluate export model cache completions man schema"
+complete -c pokedex -n "__fish_pokedex_using_subcommand man" -f -a "scan frames convert-rgb split check augment embed index query serve mcp train classify evaluate export model cache completions man schema"

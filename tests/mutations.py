@@ -5,7 +5,7 @@
 
 Each run has 4 GB of address space. Wrong is: a signal, an exit code that is none of the contract's (101 is a panic), more than
 10 seconds, more than 1 GB of memory, a failure without a word. What went wrong is kept in FOLDER with its command. Needs numpy,
-pyarrow and Pillow. Ends with 1 where anything was wrong.
+pyarrow and Pillow; pillow-heif and pillow-jxl-plugin for HEIC and JPEG XL. Ends with 1 where anything was wrong.
 """
 
 import argparse
@@ -81,7 +81,33 @@ def pictures():
         "a.tga": encoded(rgb, "TGA", compression="tga_rle"),
         "a.ppm": encoded(rgb, "PPM"),
         "a.qoi": encoded(rgb, "QOI"),
+        "a.avif": encoded(rgb, "AVIF", quality=70),
+        "b.avif": encoded(picture("RGBA"), "AVIF", exif=exif),
+        "a.jp2": encoded(rgb, "JPEG2000"),
+        "b.jp2": encoded(picture("RGBA"), "JPEG2000", irreversible=True),
+        **phones(rgb, exif),
     }
+
+
+def phones(rgb, exif):
+    """Of encoders that are not everywhere: pillow-heif and pillow-jxl-plugin."""
+    found = {}
+    try:
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+        found["a.heic"] = encoded(rgb, "HEIF", quality=70, exif=exif)
+        found["b.heic"] = encoded(picture("RGBA"), "HEIF", chroma="444")
+    except ImportError:
+        print("pillow-heif is not here: no HEIC")
+    try:
+        import pillow_jxl  # noqa: F401
+
+        found["a.jxl"] = encoded(rgb, "JXL", quality=80)
+        found["b.jxl"] = encoded(picture("RGBA"), "JXL", lossless=True, exif=exif.tobytes())
+    except ImportError:
+        print("pillow-jxl-plugin is not here: no JPEG XL")
+    return found
 
 
 def table(with_pictures=False, vectors=False):

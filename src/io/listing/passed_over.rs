@@ -90,7 +90,8 @@ const START: usize = 18;
 
 /// Whether these are the first bytes of a picture.
 fn is_picture(start: &[u8]) -> bool {
-    let begins: [&[u8]; 5] = [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*"];
+    let begins: [&[u8]; 7] =
+        [b"\xff\xd8\xff", b"\xff\x0a", b"\xff\x4f\xff\x51", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*"];
     let at = |from: usize, magics: &[&[u8]]| {
         start.get(from..).is_some_and(|rest| magics.iter().any(|magic| rest.starts_with(magic)))
     };

@@ -1,0 +1,13 @@
+//! Pictures of every format.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use pokedex::image::{Colour, decode_with_flaw, dimensions};
+
+fuzz_target!(|bytes: &[u8]| {
+    let size = dimensions(bytes);
+    if let Ok((picture, _)) = decode_with_flaw(bytes, Colour::WHITE, None) {
+        assert_eq!(size, Ok((picture.width, picture.height)));
+        assert_eq!(picture.pixels.len(), 3 * picture.width as usize * picture.height as usize);
+    }
+});
