@@ -49,7 +49,7 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// The first frame of every second, as a JPEG: films hold no more than that shows, and it is a tenth of a PNG.
+    /// The first frame of every second, as a JPEG: films are lossy themselves, and a PNG takes several times the room.
     fn default() -> Options {
         Options { pick: Pick::default(), distinct: None, size: None, encoding: Encoding::Jpeg }
     }

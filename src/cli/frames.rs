@@ -12,7 +12,7 @@ use crate::progress::Progress;
 
 /// Take stills of films, each with its time, as pictures in a table
 ///
-/// Needs ffmpeg and ffprobe (4.4 to 9), on the path or at $POKEDEX_FFMPEG. A row's key is that of its film and the time
+/// Needs ffmpeg and ffprobe (4.4 or later), on the path or at $POKEDEX_FFMPEG. A row's key is that of its film and the time
 /// (holiday.mp4#t=12.040); timestamp is the frame's own time on the film's clock, as ffprobe tells it. --every takes the first
 /// frame of each period, so that what stands still is taken once; --at takes what is shown at that time. Pictures are upright, with
 /// square pixels, and not otherwise changed. A film that cannot be read, or that is cut short, is named and has a row with an

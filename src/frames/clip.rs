@@ -6,6 +6,7 @@
 //! (`-copyts`), and ffmpeg neither doubles nor drops what they let through.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ChildStdout;
 use std::sync::mpsc::{Receiver, channel};
@@ -155,6 +156,7 @@ impl Clip {
         match status {
             Ok(status) if status.success() && is_cut => Some(Fault::Cut("the file is cut short".into())),
             Ok(status) if status.success() => plain.map(Fault::Damaged),
+            Ok(status) if status.signal().is_some() => Some(Fault::Cut("ffmpeg crashed over it".into())),
             Ok(_) => Some(Fault::Cut(plain.unwrap_or_else(|| "ffmpeg cannot read it on".into()))),
             Err(e) => Some(Fault::Cut(format!("ffmpeg cannot be waited for: {e}"))),
         }

@@ -11,7 +11,7 @@ const VARIABLE: &str = "POKEDEX_FFMPEG";
 
 /// What holds pictures and nothing that leads elsewhere: playlists, scripts and lists of files are no films.
 const CONTAINERS: &str = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,m4v,h264,hevc,av1,obu,ivf,vc1,asf,\
-     asf_o,flv,live_flv,kux,ogg,gif,apng,nut,mxf,rm,dv,yuv4mpegpipe,wtv,dxa,bink,smk,roq,nsv,amv,webp_anim,webp";
+     asf_o,flv,live_flv,kux,ogg,gif,apng,nut,mxf,rm,dv,yuv4mpegpipe,wtv,dxa,bink,smk,roq,nsv,amv";
 
 /// Why no film can be read.
 #[derive(Debug, thiserror::Error)]
@@ -126,8 +126,9 @@ pub(super) fn answer(command: &mut Command) -> std::io::Result<(std::process::Ex
 /// What ffmpeg said last that tells something, in plain words; `None` where nothing does.
 pub(super) fn plain(said: &[String], film: &Path) -> Option<String> {
     // What only repeats that it failed.
-    const EMPTY: [&str; 8] = [
+    const EMPTY: [&str; 9] = [
         "invalid data found when processing input",
+        "invalid argument",
         "conversion failed",
         "error opening input",
         "output file",
@@ -139,6 +140,9 @@ pub(super) fn plain(said: &[String], film: &Path) -> Option<String> {
     let address = address(film).to_string_lossy().into_owned();
     let plain = said.iter().map(|line| {
         let line = unmarked(line);
+        if line.starts_with("Format not on whitelist") {
+            return "not of a kind that films are read from".into();
+        }
         line.replace(&format!("{address}: "), "").replace(&address, "the film")
     });
     let telling = |line: &String| {
@@ -170,6 +174,9 @@ mod tests {
         let said: Vec<String> = said.map(str::to_string).to_vec();
         assert_eq!(plain(&said, Path::new("x.mp4")).as_deref(), Some("moov atom not found"));
         assert_eq!(plain(&said[1..], Path::new("x.mp4")), None);
+        let list = ["[concat @ 0x5568bbc7f280] Format not on whitelist 'mov,avi'", "file:x.mp4: Invalid argument"];
+        let list = list.map(str::to_string);
+        assert_eq!(plain(&list, Path::new("x.mp4")).as_deref(), Some("not of a kind that films are read from"));
         let nested = "[vist#0:0/h264 @ 0x555ee76f1500] [dec:h264 @ 0x555ee76f3980] corrupt decoded frame";
         assert_eq!(unmarked(nested), "corrupt decoded frame");
     }

@@ -291,6 +291,7 @@ fn what_is_cut_short_or_no_film_is_named_and_has_a_row() {
         assert!(said.contains(&format!("pokedex: {name}: not a film that ffmpeg can read")), "{said}");
         assert!(dir.keys("n.parquet").contains(&name.into()));
     }
+    assert_eq!(said.matches("(not of a kind that films are read from)").count(), 2, "{said}");
     dir.pokedex("frames in --strict -o n.parquet").failed(1);
     dir.write("-i.mp4", dir.read("a.mp4"));
     dir.write("http:a.mp4", dir.read("a.mp4"));
