@@ -15,8 +15,9 @@ use crate::stage::{Done, Skipped, Stage};
 use crate::table::Provenance;
 use crate::table::column::{self, hashes};
 
-/// Rows that one thread works on at a time, where pictures go through the model one by one.
-const SLICE_ROWS: usize = 8;
+/// Rows that one thread works on at a time, where pictures go through the model one by one: few, so that a handful of large ones
+/// keeps all threads at work.
+const SLICE_ROWS: usize = 2;
 
 /// What is embedded, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
