@@ -5,8 +5,8 @@
 # Instead: where a text has one of two lengths, of 400 tried, the latitude is written, as Pillow sees, but ExifTool does not give it;
 # it says "GPS pointer references previous EXIF directory". ExifTool refuses to read a directory twice, by its address, and two
 # addresses that are counted from different beginnings seem to be equal here by chance. Writing another tag brings the place back.
-# Seen with ExifTool 13.59 (npm's exiftool-vendored.pl 13.59.3; 12.57 of Debian did so, too, with other tags: one
-# picture of 600), in an AVIF made by Pillow 13.0.0 with descriptions of 228 and 229 letters. Needs Perl and npm. Fails when no length does so, any more.
+# Seen with ExifTool 13.59 (npm's exiftool-vendored.pl 13.59.3), in an AVIF made by Pillow 13.0.0 with descriptions of 228 and 229
+# letters; 12.57 did so, too, with other tags, in one picture of 600. Needs Perl and npm. Fails when no length does so, any more.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
