@@ -16,7 +16,7 @@ use heifer_isobmff::boxes::{ColorInfo, Property};
 use heifer_isobmff::{BoxIter, HeifFile, ItemId};
 
 use self::planes::{Meaning, Planes};
-use super::{Error, Format, Frame, Header, Opened, plain};
+use super::{Error, Format, Frame, Header, Opened};
 
 /// Derived pictures may be made of derived pictures, but not for ever.
 const DEEPEST: u32 = 4;
@@ -48,7 +48,7 @@ impl<'a> Heif<'a> {
         if BoxIter::new(bytes).map_while(Result::ok).any(|part| part.header.box_type.0 == *b"mini") {
             return Err(Error::Unsupported("HEIF in its short form (`mini`)".into()));
         }
-        let file = HeifFile::parse(bytes).map_err(|e| problem(format, &e.to_string()))?;
+        let file = HeifFile::parse(bytes).map_err(|e| problem(format, e))?;
         let mut heif = Heif { format, file, width: 0, height: 0, turned: false };
         let primary = heif.file.primary_id;
         (heif.width, heif.height, heif.turned) = heif.upright_size(primary)?;
@@ -65,7 +65,7 @@ impl<'a> Heif<'a> {
 
     /// The properties of an item, in the order in which they are applied.
     fn properties(&self, id: ItemId) -> Result<impl Iterator<Item = &Property>, Error> {
-        self.file.item_properties(id).map_err(|e| problem(self.format, &e.to_string()))
+        self.file.item_properties(id).map_err(|e| problem(self.format, e))
     }
 
     /// Whether the item is a picture by itself, of which nothing is cut off or turned.
@@ -83,11 +83,11 @@ impl<'a> Heif<'a> {
         if depth > DEEPEST {
             return Err(self.damaged("its pictures are made of one another"));
         }
-        let item = self.file.item(id).map_err(|e| problem(self.format, &e.to_string()))?;
+        let item = self.file.item(id).map_err(|e| problem(self.format, e))?;
         let (width, height) = self.size(id)?;
         let mut planes = match &item.item_type.0 {
-            b"hvc1" | b"hev1" => hevc::decode(&self.file, id, self.allowed(width, height))?,
-            b"av01" => av1::decode(self.bytes_of(id)?.into_owned(), self.allowed(width, height))?,
+            b"hvc1" | b"hev1" => hevc::decode(&self.file, id, allowed(width, height))?,
+            b"av01" => av1::decode(self.bytes_of(id)?.into_owned(), allowed(width, height))?,
             b"grid" => self.grid(id, self.file.referenced_items(id, b"dimg"), depth)?,
             b"iden" => match self.file.referenced_items(id, b"dimg") {
                 &[source] if source != id && self.is_plain(source)? => self.planes(source, depth + 1)?,
@@ -109,19 +109,13 @@ impl<'a> Heif<'a> {
         Ok(planes)
     }
 
-    /// More pixels than a picture of this size can need are refused before there is room for them.
-    fn allowed(&self, width: u32, height: u32) -> u32 {
-        let padded = (u64::from(width) + 256) * (u64::from(height) + 256);
-        u32::try_from(padded).unwrap_or(u32::MAX)
-    }
-
     fn bytes_of(&self, id: ItemId) -> Result<std::borrow::Cow<'a, [u8]>, Error> {
-        self.file.item_data(id).map_err(|e| problem(self.format, &e.to_string()))
+        self.file.item_data(id).map_err(|e| problem(self.format, e))
     }
 
     /// Tiles of one size, row by row (ISO/IEC 23008-12, 6.6.2.3.2).
     fn grid(&self, id: ItemId, tiles: &[ItemId], depth: u32) -> Result<Planes, Error> {
-        let grid = self.file.grid(id).map_err(|e| problem(self.format, &e.to_string()))?;
+        let grid = self.file.grid(id).map_err(|e| problem(self.format, e))?;
         if tiles.len() != usize::from(grid.rows) * usize::from(grid.columns) {
             return Err(self.damaged("tiles are missing"));
         }
@@ -139,8 +133,7 @@ impl<'a> Heif<'a> {
                 return Err(self.damaged("its tiles do not fit one another"));
             }
         }
-        let whole = whole.ok_or_else(|| self.damaged("it has no tiles"))?;
-        Ok(whole)
+        whole.ok_or_else(|| self.damaged("it has no tiles"))
     }
 
     /// The transparency of an item, which may stand beside each of its tiles, and whether its colours are multiplied by it.
@@ -235,6 +228,12 @@ impl Opened for Heif<'_> {
     }
 }
 
+/// More pixels than a picture of this size can need are refused before there is room for them.
+fn allowed(width: u32, height: u32) -> u32 {
+    let padded = (u64::from(width) + 256) * (u64::from(height) + 256);
+    u32::try_from(padded).unwrap_or(u32::MAX)
+}
+
 /// How the colours are coded.
 fn nclx(property: &Property) -> Option<(u16, bool)> {
     match property {
@@ -251,6 +250,6 @@ fn said(bytes: &[u8]) -> Option<usize> {
 }
 
 /// What the container's reader or a codec says, in our words.
-fn problem(format: Format, what: &str) -> Error {
-    Error::damaged(format, &plain(what))
+fn problem(format: Format, what: impl std::fmt::Display) -> Error {
+    Error::damaged(format, &what.to_string())
 }

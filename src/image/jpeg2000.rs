@@ -4,7 +4,7 @@ use ::image::metadata::Orientation;
 use hayro_jpeg2000::{ColorSpace, DecodeError, DecodeSettings, DecoderContext, Image};
 
 use super::colour::{inks_to_rgb, of_channels};
-use super::{Error, Format, Frame, Header, Opened, plain};
+use super::{Error, Format, Frame, Header, Opened};
 
 /// A file whose header is read.
 pub(super) struct Jpeg2000<'a> {
@@ -58,5 +58,5 @@ impl Opened for Jpeg2000<'_> {
 
 /// What the decoder says, in our words.
 fn problem(error: DecodeError) -> Error {
-    Error::damaged(Format::Jpeg2000, &plain(&error.to_string()))
+    Error::damaged(Format::Jpeg2000, &error.to_string())
 }

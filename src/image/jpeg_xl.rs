@@ -7,7 +7,7 @@ use jxl::api::{
 };
 
 use super::colour::of_channels;
-use super::{Error, Flaw, Format, Frame, Header, MAX_PIXELS, Opened, plain};
+use super::{Error, Flaw, Format, Frame, Header, MAX_PIXELS, Opened};
 
 /// Colours, transparency, and what else a picture may have: depth, heat, spot colours.
 const MOST_CHANNELS: u64 = 16;
@@ -97,5 +97,5 @@ impl Opened for JpegXl<'_> {
 
 /// What the decoder says, in our words.
 fn problem(error: &jxl::error::Error) -> Error {
-    Error::damaged(Format::JpegXl, &plain(&error.to_string()))
+    Error::damaged(Format::JpegXl, &error.to_string())
 }

@@ -12,11 +12,11 @@ use crate::image::{Error, Format};
 /// # Errors
 /// The stream is damaged, larger, or of a kind that cannot be read.
 pub(super) fn decode(file: &HeifFile<'_>, id: ItemId, pixels: u32) -> Result<Planes, Error> {
-    let stream = file.hevc_bitstream(id).map_err(|e| problem(Format::Heic, &e.to_string()))?;
+    let stream = file.hevc_bitstream(id).map_err(|e| problem(Format::Heic, e))?;
     let options = DecodeOptions { max_pixels: pixels.into(), ..DecodeOptions::default() };
     let frame = decode_picture(&stream, options).map_err(|e| match e {
         heifer_hevc_dec::Error::Unimplemented(what) => Error::Unsupported(format!("HEIC ({what})")),
-        other => problem(Format::Heic, &other.to_string()),
+        other => problem(Format::Heic, other),
     })?;
     let [bits, chroma_bits] = frame.bit_depth;
     if frame.chroma_format > 0 && bits != chroma_bits {

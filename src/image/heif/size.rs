@@ -14,7 +14,7 @@ const LEAST: u64 = 64 * 64;
 impl Heif<'_> {
     /// Width and height of an item as it is stored.
     pub(super) fn size(&self, id: ItemId) -> Result<(u32, u32), Error> {
-        let size = self.file.image_size(id).map_err(|e| problem(self.format, &e.to_string()))?;
+        let size = self.file.image_size(id).map_err(|e| problem(self.format, e))?;
         match size.filter(|(width, height)| *width > 0 && *height > 0) {
             Some((width, height)) if u64::from(width) * u64::from(height) > MAX_PIXELS => {
                 Err(Error::TooLarge { width, height })
