@@ -7,12 +7,12 @@
 //!
 //! ```
 //! use pokedex::convert::Recipe;
-//! use pokedex::image::{Colour, Encoding, Rgb, encode};
+//! use pokedex::image::{Colour, Colours, Encoding, Rgb, encode};
 //!
 //! let grey = Rgb { width: 40, height: 30, pixels: vec![128; 3 * 40 * 30] };
 //! let jpeg = encode(&grey, Encoding::Jpeg)?;
 //!
-//! let recipe = Recipe { background: Colour::WHITE, size: Some((64, 64)), encoding: Encoding::Png };
+//! let recipe = Recipe { background: Colour::WHITE, size: Some((64, 64)), colours: Colours::Stored, encoding: Encoding::Png };
 //! let (made, flaw, png) = recipe.apply(&jpeg)?;
 //! assert_eq!((made.width, made.height, made.length), (64, 64, png.len() as u64));
 //! assert!(flaw.is_none());
@@ -26,7 +26,7 @@ pub use folder::into_folder;
 
 use std::path::Path;
 
-use crate::image::{self, Colour, Encoding, Filter, Fit, Flaw};
+use crate::image::{self, Colour, Colours, Encoding, Filter, Fit, Flaw};
 use crate::io::{self, Digest, Folder, Record};
 use crate::output::made::{Facts, Known, Made};
 use crate::table::Error as TableError;
@@ -73,6 +73,8 @@ pub struct Recipe {
     pub background: Colour,
     /// Width and height to fit into; `None` keeps the size.
     pub size: Option<(u32, u32)>,
+    /// Whether profiles count.
+    pub colours: Colours,
     /// The format of the new bytes.
     pub encoding: Encoding,
 }
@@ -83,7 +85,10 @@ impl Recipe {
     /// # Errors
     /// The bytes are no image that can be read.
     pub fn apply(self, bytes: &[u8]) -> Result<(Made, Option<Flaw>, Vec<u8>), image::Error> {
-        let (mut rgb, flaw) = image::decode_with_flaw(bytes, self.background, None)?;
+        let (mut rgb, flaw) = match self.colours {
+            Colours::Stored => image::decode_with_flaw(bytes, self.background, None)?,
+            Colours::Srgb => image::decode_srgb(bytes, self.background, None)?,
+        };
         if let Some((width, height)) = self.size {
             rgb = rgb.resize(width, height, Fit::Pad, Filter::Bilinear, self.background);
         }
@@ -117,7 +122,11 @@ impl Recipe {
 impl std::fmt::Display for Recipe {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let size = self.size.map_or("original".into(), |(width, height)| format!("{width}x{height}"));
-        write!(f, "background={} size={size} encode={}", self.background, self.encoding.extension())
+        write!(f, "background={} size={size} encode={}", self.background, self.encoding.extension())?;
+        match self.colours {
+            Colours::Stored => Ok(()),
+            Colours::Srgb => f.write_str(" colours=srgb"),
+        }
     }
 }
 

@@ -26,6 +26,7 @@ mod linear;
 mod orientation;
 mod placement;
 mod png;
+mod profile;
 mod raw;
 mod resize;
 mod sensor;
@@ -43,6 +44,7 @@ pub use formats::{Format, format, format_of_extension};
 pub use placement::Placement;
 pub use resize::{Filter, Fit, Middle, letterboxed};
 
+use self::profile::Space;
 use crate::guard;
 
 /// No image may have more pixels than this. 179 megapixels is where Pillow refuses too; the largest camera sensors
@@ -106,6 +108,16 @@ pub struct Rgba {
     pub pixels: Vec<u8>,
 }
 
+/// Which numbers stand for a colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Colours {
+    /// Those in the file: what the pipelines take that CLIP and its kin were trained with.
+    #[default]
+    Stored,
+    /// Those of sRGB, as the file's profile says.
+    Srgb,
+}
+
 /// What a header says.
 #[derive(Debug, Clone, Copy)]
 struct Header {
@@ -122,7 +134,16 @@ struct Frame {
     image: DynamicImage,
     /// Whether the colours are multiplied by alpha already.
     premultiplied: bool,
+    /// Whether the four channels are cyan, magenta, yellow and black, not light and transparency.
+    inks: bool,
     flaw: Option<Flaw>,
+}
+
+impl Frame {
+    /// A sound one, of light, or light and transparency.
+    fn of(image: DynamicImage) -> Frame {
+        Frame { image, premultiplied: false, inks: false, flaw: None }
+    }
 }
 
 /// A file whose header is read.
@@ -132,6 +153,11 @@ trait Opened {
     /// Whether the file goes on to its end, as far as that shows without decoding.
     fn has_end(&self) -> bool {
         true
+    }
+
+    /// What the file says of its colours.
+    fn space(&self) -> Option<Space> {
+        None
     }
 
     /// Whether the pixels stand as they are stored.
@@ -182,7 +208,19 @@ pub fn decode_for(bytes: &[u8], background: Colour, edge: Option<u32>) -> Result
 /// # Errors
 /// As [`decode`].
 pub fn decode_with_flaw(bytes: &[u8], background: Colour, edge: Option<u32>) -> Result<(Rgb, Option<Flaw>), Error> {
-    upright(bytes, edge, |mut frame| {
+    upright(bytes, edge, Colours::Stored, |mut frame| {
+        let flaw = frame.flaw.take();
+        (colour::over(frame, background), flaw)
+    })
+}
+
+/// Decodes as [`decode_with_flaw`] does, and brings the colours to sRGB as the file's profile means them: as people see them,
+/// and not as models were taught to.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_srgb(bytes: &[u8], background: Colour, edge: Option<u32>) -> Result<(Rgb, Option<Flaw>), Error> {
+    upright(bytes, edge, Colours::Srgb, |mut frame| {
         let flaw = frame.flaw.take();
         (colour::over(frame, background), flaw)
     })
@@ -202,20 +240,27 @@ pub fn decode_rgba(bytes: &[u8]) -> Result<Rgba, Error> {
 /// # Errors
 /// As [`decode`].
 pub fn decode_rgba_with_flaw(bytes: &[u8], edge: Option<u32>) -> Result<(Rgba, Option<Flaw>), Error> {
-    upright(bytes, edge, |mut frame| {
+    upright(bytes, edge, Colours::Stored, |mut frame| {
         let flaw = frame.flaw.take();
         (colour::multiplied(frame), flaw)
     })
 }
 
 /// Decodes the first frame, turns it upright and hands it on.
-fn upright<T>(bytes: &[u8], edge: Option<u32>, finish: impl FnOnce(Frame) -> T) -> Result<T, Error> {
+fn upright<T>(bytes: &[u8], edge: Option<u32>, colours: Colours, finish: impl FnOnce(Frame) -> T) -> Result<T, Error> {
     guarded(bytes, |format| {
         let opened = open(bytes, format)?;
         let header = opened.header();
         let has_end = opened.has_end();
         let _turn = header.turn();
+        let space = if colours == Colours::Srgb { opened.space() } else { None };
         let mut frame = opened.frame(edge)?;
+        if let Some(space) = space {
+            frame = profile::to_srgb(frame, &space);
+        }
+        if frame.inks {
+            frame.image = colour::inks_to_rgb(frame.image);
+        }
         if !has_end {
             frame.flaw = Some(Flaw::Truncated);
         }

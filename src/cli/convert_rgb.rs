@@ -9,7 +9,7 @@ use super::args::{ImageInputs, Part, Size, Work};
 use crate::cli::exit::Exit;
 use crate::convert::{self, Recipe};
 use crate::failure::Failure;
-use crate::image::{Colour, Encoding};
+use crate::image::{Colour, Colours, Encoding};
 use crate::io::{Sink, Target};
 use crate::output::{ensure_no_input, ensure_parquet, ensure_whole_in_place};
 use crate::progress::Progress;
@@ -31,6 +31,7 @@ use crate::table::{StreamFormat, Writer, column};
 Examples:
   pokedex convert-rgb artwork/ -o rgb/
   pokedex convert-rgb scans/ -o small/ --size 224 --encode jpeg --background '#e0e0e0'
+  pokedex convert-rgb iphone/ --colours srgb --encode jpeg -o web/
   pokedex convert-rgb artwork/ | pokedex embed - -o embeddings.parquet")]
 pub(super) struct ConvertRgb {
     #[command(flatten)]
@@ -51,6 +52,10 @@ pub(super) struct ConvertRgb {
     #[arg(long, help_heading = "Pictures", default_value = "white", value_name = "COLOUR")]
     background: Colour,
 
+    /// Which colours the numbers mean: those stored, as models were taught, or sRGB, as the file's profile says and people see
+    #[arg(long, help_heading = "Pictures", value_enum, default_value_t, value_name = "SPACE")]
+    colours: Colours,
+
     /// Scale to fit N x N or W x H pixels; what is left over is background
     #[arg(long, help_heading = "Pictures", value_name = "N|WxH")]
     size: Option<Size>,
@@ -66,7 +71,7 @@ pub(super) struct ConvertRgb {
 impl ConvertRgb {
     pub(super) fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let size = self.size.map(|Size(width, height)| (width, height));
-        let recipe = Recipe { background: self.background, size, encoding: self.encode };
+        let recipe = Recipe { background: self.background, size, colours: self.colours, encoding: self.encode };
         let target = Target::parse(self.output.as_deref());
         if let Target::Directory(folder) = &target {
             let tally =

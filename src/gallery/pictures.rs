@@ -202,7 +202,7 @@ fn stamp(about: &Metadata) -> Stamp {
 
 /// A JPEG of a picture, upright, over white, no side longer than `size`, no larger than it is.
 pub(super) fn thumbnail(picture: &[u8], size: u32) -> Result<Vec<u8>, image::Error> {
-    let (rgb, _) = image::decode_with_flaw(picture, Colour([255; 3]), Some(size))?;
+    let (rgb, _) = image::decode_srgb(picture, Colour::WHITE, Some(size))?;
     let longest = rgb.width.max(rgb.height).max(1);
     let side = |side: u32| match longest > size {
         true => (u64::from(side) * u64::from(size)).div_ceil(u64::from(longest)).clamp(1, size.into()) as u32,

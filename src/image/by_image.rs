@@ -56,7 +56,7 @@ impl Opened for ByImage<'_> {
 
     fn frame(self: Box<Self>, _: Option<u32>) -> Result<Frame, Error> {
         let image = DynamicImage::from_decoder(self.decoder).map_err(|e| problem(self.format, &e))?;
-        Ok(Frame { image, premultiplied: false, flaw: None })
+        Ok(Frame::of(image))
     }
 }
 

@@ -89,7 +89,8 @@ fn add(colour: u8, background: u8, alpha: u8) -> u8 {
 }
 
 /// Inks to light, as Pillow does it (`Convert.c`, `cmyk2rgb`), in place.
-pub(super) fn inks_to_rgb(width: u32, height: u32, mut inks: Vec<u8>) -> DynamicImage {
+pub(super) fn inks_to_rgb(image: DynamicImage) -> DynamicImage {
+    let (width, height, mut inks) = (image.width(), image.height(), image.into_rgba8().into_raw());
     let product = |a: u8, b: u8| {
         let product = u32::from(a) * u32::from(b) + 128;
         (((product >> 8) + product) >> 8) as u8
@@ -106,7 +107,7 @@ pub(super) fn inks_to_rgb(width: u32, height: u32, mut inks: Vec<u8>) -> Dynamic
     of_channels(width, height, 3, inks)
 }
 
-/// A picture of 8 bits a channel: grey, grey and alpha, RGB, or RGBA.
+/// A picture of 8 bits a channel: grey, grey and alpha, RGB, or RGBA (or four inks).
 ///
 /// # Panics
 /// If there are other than `width × height × channels` bytes.
@@ -136,7 +137,7 @@ mod tests {
     #[test]
     fn inks_darken_one_another() {
         let inks = vec![0, 0, 0, 0, 255, 0, 0, 0, 0, 128, 255, 0, 10, 20, 30, 128, 0, 0, 0, 255];
-        let rgb = inks_to_rgb(5, 1, inks).into_rgb8().into_raw();
+        let rgb = inks_to_rgb(of_channels(5, 1, 4, inks)).into_rgb8().into_raw();
         assert_eq!(rgb, [255, 255, 255, 0, 255, 255, 255, 127, 0, 122, 117, 112, 0, 0, 0]);
     }
 }

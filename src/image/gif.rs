@@ -54,7 +54,7 @@ impl Opened for Gif<'_> {
             ::image::imageops::replace(&mut screen, &picture, left, top);
             screen
         };
-        Ok(Frame { image: image.into(), premultiplied: false, flaw: None })
+        Ok(Frame::of(image.into()))
     }
 }
 

@@ -16,6 +16,7 @@ use heifer_isobmff::boxes::{ColorInfo, Property};
 use heifer_isobmff::{BoxIter, HeifFile, ItemId};
 
 use self::planes::{Meaning, Planes};
+use super::profile::Space;
 use super::{Error, Format, Frame, Header, Opened};
 
 /// Derived pictures may be made of derived pictures, but not for ever.
@@ -200,6 +201,26 @@ impl Opened for Heif<'_> {
         !self.turned
     }
 
+    /// A profile counts before code points. A picture of tiles may leave it to them.
+    fn space(&self) -> Option<Space> {
+        let primary = self.file.primary_id;
+        let tile = self.file.referenced_items(primary, b"dimg").first().copied();
+        [Some(primary), tile].into_iter().flatten().find_map(|id| {
+            let colours = self.properties(id).ok()?.filter_map(|property| match property {
+                Property::Color(colours) => Some(colours),
+                _ => None,
+            });
+            let coded = |code: u16| u8::try_from(code).unwrap_or(0);
+            let best = colours.min_by_key(|colours| matches!(colours, ColorInfo::Nclx { .. }))?;
+            Some(match best {
+                ColorInfo::Icc(bytes) => Space::Profile(bytes.clone()),
+                &ColorInfo::Nclx { primaries, transfer, .. } => {
+                    Space::Coded { primaries: coded(primaries), transfer: coded(transfer) }
+                }
+            })
+        })
+    }
+
     fn frame(self: Box<Self>, _: Option<u32>) -> Result<Frame, Error> {
         let id = self.file.primary_id;
         let planes = self.planes(id, 0)?;
@@ -208,7 +229,7 @@ impl Opened for Heif<'_> {
         drop(planes);
         let Some((opacity, premultiplied)) = self.opacity(id)? else {
             let image = super::colour::of_channels(width, height, 3, pixels);
-            return Ok(Frame { image: self.turned(id, image)?, premultiplied: false, flaw: None });
+            return Ok(Frame::of(self.turned(id, image)?));
         };
         let mut opacity = opacity.light();
         if (opacity.width, opacity.height) != (width, height) {
@@ -224,7 +245,7 @@ impl Opened for Heif<'_> {
         let pixels =
             pixels.as_chunks::<3>().0.iter().zip(&opacity.pixels).flat_map(|(&[r, g, b], &a)| [r, g, b, a]).collect();
         let image = super::colour::of_channels(width, height, 4, pixels);
-        Ok(Frame { image: self.turned(id, image)?, premultiplied, flaw: None })
+        Ok(Frame { premultiplied, ..Frame::of(self.turned(id, image)?) })
     }
 }
 

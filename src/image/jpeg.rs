@@ -20,7 +20,8 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use self::reduced::Reduced;
-use super::colour::{inks_to_rgb, of_channels};
+use super::colour::of_channels;
+use super::profile::Space;
 use super::{Error, Flaw, Format, Frame, Header, LARGE, Opened, orientation};
 
 /// One of the planes that a picture is made of.
@@ -60,6 +61,8 @@ pub(super) struct Jpeg<'a> {
     /// Whether `zune-jpeg` comes to the same colours: it believes Adobe's mark before JFIF's, and names before both.
     agreed: bool,
     orientation: Orientation,
+    /// The parts of its profile: the number of each and of all, and the bytes (ICC.1, B.4).
+    profile: Vec<&'a [u8]>,
 }
 
 impl<'a> Jpeg<'a> {
@@ -69,7 +72,7 @@ impl<'a> Jpeg<'a> {
     /// They are damaged, or say that the picture is of a kind that cannot be read.
     pub(super) fn open(bytes: &'a [u8]) -> Result<Jpeg<'a>, Error> {
         let (mut exif, mut xmp, mut jfif, mut adobe) = (None, None, false, None);
-        let (mut frame, mut junk) = (None, Vec::new());
+        let (mut frame, mut junk, mut profile) = (None, Vec::new(), Vec::new());
         let mut at = 2;
         loop {
             let gap = bytes.get(at..).and_then(|rest| rest.iter().position(|&byte| byte == 0xff)).ok_or_else(ends)?;
@@ -96,6 +99,7 @@ impl<'a> Jpeg<'a> {
                 // Of several EXIF segments Pillow reads the first, of several XMP segments the last.
                 0xe1 if segment.starts_with(b"Exif\0\0") => exif = exif.or(Some(segment)),
                 0xe1 => xmp = segment.strip_prefix(b"http://ns.adobe.com/xap/1.0/\0").or(xmp),
+                0xe2 => profile.extend(segment.strip_prefix(b"ICC_PROFILE\0")),
                 0xee if segment.starts_with(b"Adobe") => {
                     adobe = segment.get(11).copied();
                     // The decoders refuse what libjpeg takes for YCbCr or YCCK.
@@ -123,6 +127,7 @@ impl<'a> Jpeg<'a> {
                         colours,
                         agreed,
                         orientation,
+                        profile,
                     };
                     return jpeg.plausible();
                 }
@@ -141,6 +146,10 @@ impl<'a> Jpeg<'a> {
             return Err(damaged(&format!("{rest} bytes are no picture of {width} x {height} pixels")));
         }
         Ok(self)
+    }
+
+    fn inks(&self) -> bool {
+        matches!(self.colours, Colours::Cmyk | Colours::Ycck)
     }
 
     /// Whether `zune-jpeg` decodes it as libjpeg does.
@@ -208,7 +217,7 @@ impl<'a> Jpeg<'a> {
         Ok(match info.pixel_format {
             jpeg_decoder::PixelFormat::L8 => of_channels(width, height, 1, pixels),
             jpeg_decoder::PixelFormat::RGB24 => of_channels(width, height, 3, pixels),
-            jpeg_decoder::PixelFormat::CMYK32 => inks_to_rgb(width, height, pixels),
+            jpeg_decoder::PixelFormat::CMYK32 => of_channels(width, height, 4, pixels),
             jpeg_decoder::PixelFormat::L16 => {
                 let feature = UnsupportedFeature::SamplePrecision(16);
                 return Err(jpeg_decoder::Error::Unsupported(feature));
@@ -273,7 +282,7 @@ impl<'a> Jpeg<'a> {
         let short = self.width.min(self.height);
         let wanted = edge.checked_mul(SPARE)?;
         let dct = matches!(self.process, 0xc0..=0xc2);
-        if short < wanted.checked_mul(2)? || !dct || matches!(self.colours, Colours::Cmyk | Colours::Ycck) {
+        if short < wanted.checked_mul(2)? || !dct || self.inks() {
             return None;
         }
         let scaled = |side: u32| u16::try_from(u64::from(side) * u64::from(wanted) / u64::from(short)).ok();
@@ -298,6 +307,15 @@ impl Opened for Jpeg<'_> {
         self.bytes.ends_with(&END) || self.bytes[self.first_scan..].windows(2).any(|pair| pair == END)
     }
 
+    fn space(&self) -> Option<Space> {
+        let number = |part: &&[u8]| part.first().copied();
+        let mut parts = self.profile.clone();
+        parts.sort_by_key(number);
+        let is_whole =
+            !parts.is_empty() && parts.iter().enumerate().all(|(i, part)| number(part).map(usize::from) == Some(i + 1));
+        is_whole.then(|| Space::Profile(parts.iter().flat_map(|part| &part[part.len().min(2)..]).copied().collect()))
+    }
+
     fn frame(self: Box<Self>, edge: Option<u32>) -> Result<Frame, Error> {
         let reduced = edge.and_then(|edge| self.reduced_size(edge)).filter(|_| self.has_end());
         // What goes wrong at a smaller size is told of when all of it is decoded.
@@ -308,7 +326,7 @@ impl Opened for Jpeg<'_> {
             None if self.is_usual() => self.decode_usual()?,
             None => (self.decode_other()?, None),
         };
-        Ok(Frame { image, premultiplied: false, flaw })
+        Ok(Frame { inks: self.inks(), flaw, ..Frame::of(image) })
     }
 }
 

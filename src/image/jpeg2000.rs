@@ -3,7 +3,8 @@
 use ::image::metadata::Orientation;
 use hayro_jpeg2000::{ColorSpace, DecodeError, DecodeSettings, DecoderContext, Image};
 
-use super::colour::{inks_to_rgb, of_channels};
+use super::colour::of_channels;
+use super::profile::Space;
 use super::{Error, Format, Frame, Header, Opened};
 
 /// A file whose header is read.
@@ -41,6 +42,13 @@ impl Opened for Jpeg2000<'_> {
         Header { width, height, pixel_bytes: 4 * u64::from(self.channels), orientation: Orientation::NoTransforms }
     }
 
+    fn space(&self) -> Option<Space> {
+        match self.image.color_space() {
+            ColorSpace::Icc { profile, .. } => Some(Space::Profile(profile.clone())),
+            _ => None,
+        }
+    }
+
     fn frame(self: Box<Self>, _: Option<u32>) -> Result<Frame, Error> {
         let Header { width, height, .. } = self.header();
         let mut context = DecoderContext::default();
@@ -50,9 +58,7 @@ impl Opened for Jpeg2000<'_> {
         if pixels.len() != width as usize * height as usize * channels {
             return Err(Error::damaged(Format::Jpeg2000, "its channels are of several sizes"));
         }
-        let image =
-            if self.inks { inks_to_rgb(width, height, pixels) } else { of_channels(width, height, channels, pixels) };
-        Ok(Frame { image, premultiplied: false, flaw: None })
+        Ok(Frame { inks: self.inks, ..Frame::of(of_channels(width, height, channels, pixels)) })
     }
 }
 

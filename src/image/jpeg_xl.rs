@@ -7,6 +7,7 @@ use jxl::api::{
 };
 
 use super::colour::of_channels;
+use super::profile::Space;
 use super::{Error, Flaw, Format, Frame, Header, MAX_PIXELS, Opened};
 
 /// Colours, transparency, and what else a picture may have: depth, heat, spot colours.
@@ -65,6 +66,11 @@ impl Opened for JpegXl<'_> {
         !self.turned
     }
 
+    fn space(&self) -> Option<Space> {
+        let profile = self.decoder.output_color_profile()?.try_as_icc()?;
+        Some(Space::Profile(profile.into_owned()))
+    }
+
     fn frame(mut self: Box<Self>, _: Option<u32>) -> Result<Frame, Error> {
         let (color_type, channels) = if self.alpha { (JxlColorType::Rgba, 4) } else { (JxlColorType::Rgb, 3) };
         let format = JxlPixelFormat {
@@ -91,7 +97,7 @@ impl Opened for JpegXl<'_> {
             }
         }
         let Header { width, height, .. } = self.header();
-        Ok(Frame { image: of_channels(width, height, channels, pixels), premultiplied: false, flaw })
+        Ok(Frame { flaw, ..Frame::of(of_channels(width, height, channels, pixels)) })
     }
 }
 

@@ -8,6 +8,7 @@ use ::image::metadata::Orientation;
 use png::{BitDepth, DecodeOptions, DecodingError, Limits, Transformations};
 
 use super::colour::of_channels;
+use super::profile::{LONGEST, Space};
 use super::{Error, Format, Frame, Header, MAX_BYTES, Opened, orientation};
 
 /// EXIF in a text, and XMP, are no longer than this. Pillow has the same limit.
@@ -18,19 +19,23 @@ const END: &[u8] = b"\0\0\0\0IEND\xaeB`\x82";
 
 /// What the chunks beside the pixels say.
 #[derive(Debug, Default)]
-struct Chunks {
+struct Chunks<'a> {
     exif: Option<Vec<u8>>,
     /// `Raw profile type exif`, as ImageMagick writes it: counts where there is no other EXIF.
     raw_exif: Option<Vec<u8>>,
     xmp: Option<Vec<u8>>,
+    /// `cICP`.
+    coded: Option<Space>,
+    /// `iCCP`.
+    profile: Option<&'a [u8]>,
     is_apple: bool,
     has_end: bool,
     /// Where the last whole chunk ends, if one of them holds pixels.
     whole: Option<usize>,
 }
 
-impl Chunks {
-    fn read(bytes: &[u8]) -> Chunks {
+impl<'a> Chunks<'a> {
+    fn read(bytes: &'a [u8]) -> Chunks<'a> {
         let mut chunks = Chunks::default();
         let mut rest = bytes.get(8..).unwrap_or_default();
         while let Some((&[a, b, c, d, ref name @ ..], after)) = rest.split_first_chunk::<8>() {
@@ -39,6 +44,12 @@ impl Chunks {
             match name {
                 b"CgBI" => chunks.is_apple = true,
                 b"eXIf" => chunks.exif = Some(data.into()),
+                b"cICP" => {
+                    if let [primaries, transfer, 0, 1] = *data {
+                        chunks.coded = Some(Space::Coded { primaries, transfer });
+                    }
+                }
+                b"iCCP" => chunks.profile = chunks.profile.or(Some(data)),
                 b"tEXt" | b"zTXt" | b"iTXt" => chunks.text(name, data),
                 b"IEND" => {
                     chunks.has_end = true;
@@ -80,11 +91,18 @@ fn value(kind: &[u8; 4], text: &[u8]) -> Option<Vec<u8>> {
             (text[0] != 0, parts.nth(2)?)
         }
     };
-    if !compressed {
-        return Some(text.into());
-    }
+    if compressed { inflated(text, LONGEST_TEXT) } else { Some(text.into()) }
+}
+
+/// The bytes of a profile, which stand after its name and the number of their compression (11.3.2.3).
+fn profile(data: &[u8]) -> Option<Vec<u8>> {
+    let name = data.iter().position(|&byte| byte == 0)?;
+    inflated(data.get(name + 2..)?, LONGEST)
+}
+
+fn inflated(data: &[u8], most: u64) -> Option<Vec<u8>> {
     let mut out = Vec::new();
-    flate2::read::ZlibDecoder::new(text).take(LONGEST_TEXT).read_to_end(&mut out).ok()?;
+    flate2::read::ZlibDecoder::new(data).take(most).read_to_end(&mut out).ok()?;
     Some(out)
 }
 
@@ -100,6 +118,8 @@ fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
 pub(super) struct Png<'a> {
     reader: png::Reader<Cursor<Cow<'a, [u8]>>>,
     orientation: Orientation,
+    coded: Option<Space>,
+    profile: Option<&'a [u8]>,
     has_end: bool,
 }
 
@@ -125,7 +145,9 @@ impl<'a> Png<'a> {
         decoder.set_limits(Limits { bytes: MAX_BYTES as usize });
         decoder.set_transformations(Transformations::EXPAND);
         let reader = decoder.read_info().map_err(|e| problem(&e))?;
-        Ok(Png { reader, orientation: chunks.orientation(), has_end: chunks.has_end })
+        let orientation = chunks.orientation();
+        let Chunks { coded, profile, has_end, .. } = chunks;
+        Ok(Png { reader, orientation, coded, profile, has_end })
     }
 }
 
@@ -141,6 +163,11 @@ impl Opened for Png<'_> {
         self.has_end
     }
 
+    /// Code points count before a profile.
+    fn space(&self) -> Option<Space> {
+        self.coded.clone().or_else(|| profile(self.profile?).map(Space::Profile))
+    }
+
     fn frame(mut self: Box<Self>, _: Option<u32>) -> Result<Frame, Error> {
         let Header { width, height, pixel_bytes, .. } = self.header();
         let mut pixels = vec![0; width as usize * height as usize * pixel_bytes as usize];
@@ -150,7 +177,7 @@ impl Opened for Png<'_> {
             to_eight_bits(&mut pixels);
         }
         let image = of_channels(width, height, colours.samples(), pixels);
-        Ok(Frame { image, premultiplied: false, flaw: None })
+        Ok(Frame::of(image))
     }
 }
 

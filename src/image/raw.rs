@@ -9,6 +9,7 @@ use memchr::memmem;
 
 use super::directory::Directory;
 use super::jpeg::Jpeg;
+use super::profile::Space;
 use super::sensor::is_tiff;
 use super::{Error, Format, Frame, Header, Opened, orientation};
 
@@ -77,6 +78,10 @@ impl Opened for Raw<'_> {
 
     fn has_end(&self) -> bool {
         self.jpeg.has_end()
+    }
+
+    fn space(&self) -> Option<Space> {
+        self.jpeg.space()
     }
 
     fn frame(self: Box<Self>, edge: Option<u32>) -> Result<Frame, Error> {

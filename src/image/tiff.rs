@@ -14,8 +14,9 @@ use std::borrow::Cow;
 use ::image::metadata::Orientation;
 use jpeg_decoder::ColorTransform;
 
-use super::colour::{inks_to_rgb, of_channels};
+use super::colour::of_channels;
 use super::directory::Directory;
+use super::profile::Space;
 use super::{Error, Format, Frame, Header, MAX_BYTES, Opened, jpeg, orientation};
 
 /// The fields (TIFF 6.0, appendix A).
@@ -45,6 +46,7 @@ mod tag {
     pub(super) const SUBSAMPLING: u16 = 530;
     pub(super) const BLACK_AND_WHITE: u16 = 532;
     pub(super) const XMP: u16 = 700;
+    pub(super) const PROFILE: u16 = 34675;
 }
 
 const MODERN_JPEG: u64 = 7;
@@ -472,6 +474,10 @@ impl Opened for Tiff<'_> {
         Header { width: self.width, height: self.height, pixel_bytes: decoded as u64, orientation: self.orientation }
     }
 
+    fn space(&self) -> Option<Space> {
+        self.directory.bytes(tag::PROFILE).map(|bytes| Space::Profile(bytes.into()))
+    }
+
     fn frame(self: Box<Self>, _: Option<u32>) -> Result<Frame, Error> {
         let mut samples = self.samples()?;
         let (width, height) = (self.width, self.height);
@@ -481,7 +487,6 @@ impl Opened for Tiff<'_> {
                 let channels = if kept == 1 { 3 } else { 4 };
                 of_channels(width, height, channels, self.through_palette(&samples)?)
             }
-            Meaning::Cmyk => inks_to_rgb(width, height, samples),
             Meaning::Grey { white_is_zero } => {
                 if white_is_zero && self.number == Number::Unsigned {
                     samples.chunks_exact_mut(kept).for_each(|pixel| pixel[0] = 255 - pixel[0]);
@@ -496,10 +501,10 @@ impl Opened for Tiff<'_> {
                 }
                 of_channels(width, height, kept, samples)
             }
-            Meaning::Rgb | Meaning::YCbCr => of_channels(width, height, kept, samples),
+            Meaning::Rgb | Meaning::YCbCr | Meaning::Cmyk => of_channels(width, height, kept, samples),
         };
         let premultiplied = self.extra == Extra::Alpha { multiplied: true };
-        Ok(Frame { image, premultiplied, flaw: None })
+        Ok(Frame { premultiplied, inks: self.meaning == Meaning::Cmyk, ..Frame::of(image) })
     }
 }
 

@@ -6,12 +6,14 @@ use ::image::codecs::webp::WebPDecoder;
 use ::image::metadata::Orientation;
 use ::image::{DynamicImage, ImageDecoder};
 
+use super::profile::Space;
 use super::{Error, Format, Frame, Header, Opened, by_image, orientation};
 
 /// A WebP whose header is read.
 pub(super) struct WebP<'a> {
     decoder: WebPDecoder<Cursor<&'a [u8]>>,
     orientation: Orientation,
+    profile: Option<&'a [u8]>,
     has_end: bool,
 }
 
@@ -23,13 +25,14 @@ impl<'a> WebP<'a> {
     pub(super) fn open(bytes: &'a [u8]) -> Result<WebP<'a>, Error> {
         let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(|e| by_image::problem(Format::WebP, &e))?;
         let length = bytes.get(4..8).map_or(0, |length| u32_of(length) as usize + 8);
-        Ok(WebP { decoder, orientation: orientation_of(bytes), has_end: bytes.len() >= length })
+        let (orientation, profile) = beside(bytes);
+        Ok(WebP { decoder, orientation, profile, has_end: bytes.len() >= length })
     }
 }
 
-/// EXIF and XMP count where the header says that they are there, as libwebp has it.
-fn orientation_of(bytes: &[u8]) -> Orientation {
-    let (mut exif, mut xmp, mut flags) = (None, None, 0);
+/// How it is turned, and its profile. What the header does not say to be there does not count, as libwebp has it.
+fn beside(bytes: &[u8]) -> (Orientation, Option<&[u8]>) {
+    let (mut exif, mut xmp, mut profile, mut flags) = (None, None, None, 0);
     let mut rest = bytes.get(12..).unwrap_or_default();
     while let Some((&[ref name @ .., a, b, c, d], after)) = rest.split_first_chunk::<8>() {
         let length = u32_of(&[a, b, c, d]) as usize;
@@ -37,12 +40,13 @@ fn orientation_of(bytes: &[u8]) -> Orientation {
         match name {
             b"VP8X" => flags = data.first().copied().unwrap_or(0),
             b"EXIF" if flags & 8 != 0 => exif = exif.or(Some(data)),
+            b"ICCP" if flags & 0x20 != 0 => profile = profile.or(Some(data)),
             b"XMP " if flags & 4 != 0 => xmp = xmp.or(Some(data)),
             _ => {}
         }
         rest = after.get(length + length % 2..).unwrap_or_default();
     }
-    orientation::of(exif, xmp)
+    (orientation::of(exif, xmp), profile)
 }
 
 fn u32_of(bytes: &[u8]) -> u32 {
@@ -60,8 +64,12 @@ impl Opened for WebP<'_> {
         self.has_end
     }
 
+    fn space(&self) -> Option<Space> {
+        self.profile.map(|bytes| Space::Profile(bytes.into()))
+    }
+
     fn frame(self: Box<Self>, _: Option<u32>) -> Result<Frame, Error> {
         let image = DynamicImage::from_decoder(self.decoder).map_err(|e| by_image::problem(Format::WebP, &e))?;
-        Ok(Frame { image, premultiplied: false, flaw: None })
+        Ok(Frame::of(image))
     }
 }

@@ -252,3 +252,20 @@ fn what_is_sound_and_cannot_be_read_is_not_called_damaged() {
         assert!(said.contains("pokedex: a.jpg: unsupported format: JPEG with arithmetic coding"), "{command}: {said}");
     }
 }
+
+#[test]
+fn colours_are_brought_to_srgb_where_that_is_asked_for() {
+    let dir = Workdir::new();
+    let plain = png(&pattern(20, 10, 4).into());
+    // Display P3, as code points of a chunk before the pixels: the sum of such a chunk is not looked at.
+    let chunk = b"\0\0\0\x04cICP\x0c\x0d\0\x01\0\0\0\0";
+    dir.write("in/a.png", [&plain[..33], chunk, &plain[33..]].concat());
+    dir.pokedex("convert-rgb in -o stored/").ok();
+    assert_eq!(pixels(&dir.read("stored/a.png")), pattern(20, 10, 4));
+    dir.pokedex("convert-rgb in -o srgb/ --colours srgb").ok();
+    let seen = pixels(&dir.read("srgb/a.png"));
+    assert!(seen != pattern(20, 10, 4) && seen.dimensions() == (20, 10));
+    // What was made with other colours is made again.
+    dir.pokedex("convert-rgb in -o stored/ --colours srgb").ok();
+    assert_eq!(pixels(&dir.read("stored/a.png")), seen);
+}

@@ -183,7 +183,7 @@ fn draw_group(group: &Group, protocol: Protocol, screen: Screen, many: bool, out
 fn load(hit: &Hit, edge: u32) -> Result<Rgb, String> {
     let path = hit.path.as_deref().ok_or("the table names no file")?;
     let bytes = io::read_image(path).map_err(|e| format!("{path}: cannot read: {e}"))?;
-    image::decode_for(&bytes, Colour::WHITE, Some(edge)).map_err(|e| format!("{path}: {e}"))
+    image::decode_srgb(&bytes, Colour::WHITE, Some(edge)).map(|(rgb, _)| rgb).map_err(|e| format!("{path}: {e}"))
 }
 
 /// A table may come from a stranger, and a desktop starts programs as readily as it shows pictures: only what is named as

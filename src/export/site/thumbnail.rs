@@ -24,7 +24,7 @@ impl Thumbnails {
     pub(super) fn make(&self, bytes: &[u8], source: [u8; 32]) -> Result<(Made, Vec<u8>, Option<Flaw>), image::Error> {
         let (most_across, most_down) = self.size;
         let edge = most_across.max(most_down);
-        let (mut rgb, flaw) = image::decode_with_flaw(bytes, self.background, Some(edge))?;
+        let (mut rgb, flaw) = image::decode_srgb(bytes, self.background, Some(edge))?;
         let (width, height) = inside((rgb.width, rgb.height), self.size);
         if (width, height) != (rgb.width, rgb.height) {
             rgb = rgb.resize_quickly(width, height, Fit::Stretch, Filter::Lanczos, self.background);
@@ -40,7 +40,7 @@ impl Thumbnails {
 impl fmt::Display for Thumbnails {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (width, height) = self.size;
-        write!(f, "size={width}x{height} quality={} background={}", self.quality, self.background)
+        write!(f, "size={width}x{height} quality={} background={} colours=srgb", self.quality, self.background)
     }
 }
 
