@@ -28,6 +28,7 @@ mod copies;
 mod dataset;
 mod finding;
 mod formats;
+mod labels;
 mod picture;
 mod report;
 mod rows;
@@ -122,6 +123,7 @@ rules! {
     Format           Warning "format"             "pictures of another format than their name says"
     Truncated        Warning "truncated"          "pictures that end early or are damaged, and were read as far as they go"
     Small            Warning "small"              "pictures with a very short side"
+    DoubtfulLabel    Warning "doubtful-label"     "labels that heads which did not learn from the rows would not give"
     NearTwoClasses   Warning "near-two-classes"   "near copies of different classes"
     NoClass          Warning "no-class"           "pictures without a class among others with one"
     NoSplit          Warning "no-split"           "pictures in no split among others in one"

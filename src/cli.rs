@@ -17,6 +17,7 @@ mod man;
 mod mcp;
 mod model;
 mod query;
+mod sample;
 mod scan;
 mod schema;
 mod serve;
@@ -72,6 +73,7 @@ enum Command {
     Query(query::Query),
     Serve(serve::Serve),
     Mcp(mcp::Mcp),
+    Sample(sample::SampleArgs),
     Train(train::Train),
     Classify(classify::Classify),
     Evaluate(evaluate::EvaluateArgs),
@@ -136,6 +138,7 @@ pub fn main() -> ExitCode {
 /// Words that people try, and the command that does it.
 const OTHER_NAMES: &[(&[&str], &str)] = &[
     (&["search", "find", "ask", "lookup", "similar", "knn"], "query"),
+    (&["pick", "select", "subset", "coreset", "active-learning"], "sample"),
     (&["dedup", "dedupe", "duplicates", "duplicate"], "check"),
     (&["predict", "infer", "recognize", "recognise", "identify", "label"], "classify"),
     (&["encode", "vectorize", "vectorise", "featurize"], "embed"),
@@ -229,6 +232,7 @@ fn run_stage(command: Command, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         Command::Embed(c) => c.run(ui),
         Command::Index(c) => c.run(ui),
         Command::Query(c) => c.run(ui),
+        Command::Sample(c) => c.run(ui),
         Command::Train(c) => c.run(ui),
         Command::Classify(c) => c.run(ui),
         Command::Evaluate(c) => c.run(ui),

@@ -36,6 +36,7 @@ pub(crate) use beside::{
 };
 pub use chunked::Chunked;
 pub use codes::{Chunk, Codes};
+pub(crate) use cosine::dot;
 pub(crate) use diverse::diverse;
 pub use exact::Index;
 pub use graph::Graph;

@@ -18,7 +18,7 @@
 //! - [`cli`]: a door: one file a subcommand, its arguments and its help; the only part that knows the terminal
 //! - [`serve`], [`mcp`]: doors: HTTP and the page; agents
 //! - [`gallery`]: what pages, servers and agents look at and ask of an index
-//! - [`query`], [`classify`], [`train`], [`evaluate`], [`indexing`], [`export`], [`check`], [`augment`], [`convert`], [`frames`], [`quantise`]:
+//! - [`query`], [`classify`], [`train`], [`evaluate`], [`indexing`], [`export`], [`check`], [`augment`], [`convert`], [`quantise`], [`sample`]:
 //!   stages, by subject
 //! - [`frames`]: stills of films, by ffmpeg
 //! - [`scan`], [`split`], [`embed`]: stages of which others use a part
@@ -75,6 +75,7 @@ pub mod quantise;
 pub mod query;
 pub mod reading;
 pub mod runs;
+pub mod sample;
 pub mod scan;
 pub mod serve;
 mod sorted;

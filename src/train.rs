@@ -24,6 +24,7 @@
 mod beside;
 mod checkpoint;
 mod columns;
+mod cross;
 mod sample;
 
 use std::fmt;
@@ -38,6 +39,7 @@ use crate::stage;
 use crate::table::{Table, column};
 use crate::words::rows;
 use checkpoint::Checkpoint;
+pub use cross::{CrossPredicted, cross_predict};
 use sample::Sample;
 
 /// Which column holds the class.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::finding::sentence;
 use super::survey::look_at_all;
-use super::{Depth, Finding, Report, Rule, Settings, Severity};
+use super::{Depth, Finding, Report, Rule, Settings, Severity, labels};
 use crate::duplicates::REACH;
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -20,6 +20,8 @@ pub struct Options {
     pub settings: Settings,
     /// Open pictures, and do not only hold the table's columns against each other.
     pub pictures: bool,
+    /// A table by `train --cross-predict`, by which labels are doubted.
+    pub labels: Option<PathBuf>,
     /// Rules that are left out.
     pub ignored: Vec<Rule>,
     /// At least one; what is found does not depend on it.
@@ -30,7 +32,7 @@ impl Default for Options {
     /// Every picture is opened, and held against all rules.
     fn default() -> Options {
         let settings = Settings { min_size: 32, max_imbalance: 10.0, ratios: None, hash_distance: Some(REACH) };
-        Options { settings, pictures: true, ignored: Vec::new(), threads: processors() }
+        Options { settings, pictures: true, labels: None, ignored: Vec::new(), threads: processors() }
     }
 }
 
@@ -115,6 +117,11 @@ impl DataSet {
         report.findings.extend(findings.take().into_iter().map(Finding::in_folder));
         report.findings.sort_unstable();
         report.findings.dedup();
+        if let Some(predictions) = &options.labels {
+            labels::find(&mut report, predictions, progress)?;
+            // Of a rule's findings these alone have an order of their own.
+            report.findings.sort_by_key(|finding| finding.rule);
+        }
         report.findings.retain(|finding| !options.ignored.contains(&finding.rule));
         Ok(Checked { name, layout, opened, report })
     }

@@ -55,6 +55,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// How many rows there are.
+    pub fn rows(&self) -> u32 {
+        self.splits.len() as u32
+    }
+
     /// The key of a row.
     pub fn key(&self, row: u32) -> &str {
         self.keys.get(row as usize)

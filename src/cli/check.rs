@@ -39,6 +39,7 @@ Examples:
   pokedex check yolo/ --findings findings.csv
   pokedex check photos/ --layout imagefolder --fail-on warning
   pokedex check data/coco8.yaml
+  pokedex check embeddings.parquet --labels predictions.parquet --no-pictures
   pokedex scan photos/ | pokedex split - | pokedex check - --format json | jq .summary.splits")]
 pub(crate) struct Check {
     /// Tables, image files, folders, a data set's folder or data.yaml, or - for standard input
@@ -76,6 +77,10 @@ pub(crate) struct Check {
     /// Warn of classes that are not divided so [default: as `split` has noted in the table]
     #[arg(long, help_heading = "Findings", value_name = "T/V/T")]
     ratios: Option<Ratios>,
+
+    /// Doubt labels by this table of `train --cross-predict`: by confident learning, the most doubtful first
+    #[arg(long, help_heading = "Findings", value_name = "PREDICTIONS")]
+    labels: Option<PathBuf>,
 
     /// Leave out these rules: names separated by commas
     #[arg(long, help_heading = "Findings", value_delimiter = ',', value_name = "RULES")]
@@ -137,7 +142,7 @@ impl Check {
             hash_distance: (!self.no_near_duplicates).then_some(self.hash_distance),
         };
         let (pictures, ignored) = (!self.no_pictures, self.ignored()?);
-        Ok(Options { settings, pictures, ignored, threads: threads(self.jobs) })
+        Ok(Options { settings, pictures, labels: self.labels.clone(), ignored, threads: threads(self.jobs) })
     }
 
     fn ignored(&self) -> Result<Vec<Rule>, Failure> {

@@ -13,7 +13,7 @@ use crate::io::{Sink, Target};
 use crate::output::{ensure_apart, ensure_no_input, ensure_parquet};
 use crate::progress::Progress;
 use crate::runs;
-use crate::table::column;
+use crate::table::{StreamFormat, Writer, column};
 use crate::train::{self, Options};
 
 /// Learn to classify from a table of embeddings
@@ -24,6 +24,10 @@ use crate::train::{self, Options};
 /// Several vector columns are scaled and read as one: --vector-column embedding,yolo_embedding. A head is one small table
 /// that names its classes, its features' models, its temperature and its threshold; `pokedex model info HEAD` explains
 /// it. Training that was killed goes on where it stood.
+///
+/// --cross-predict deals all rows with a class, whatever their split, into K folds, copies into one, and judges each fold by a
+/// head that learnt from the others: `prediction_1`, `score_1`, `prediction_2`, `score_2`, `label_score` (the probability of the
+/// row's own class), `fold`, and `probabilities` of all classes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -31,6 +35,7 @@ Examples:
   pokedex train embeddings.parquet -o head.parquet
   pokedex train embeddings.parquet --method knn --accuracy 0.95 -o head.parquet
   pokedex train clip.parquet --with yolo.parquet --vector-column embedding,yolo -o hybrid.parquet
+  pokedex train embeddings.parquet --cross-predict 5 -o predictions.parquet
   pokedex train embeddings.parquet --l2 0.001 --log runs.parquet -o head.parquet")]
 pub(super) struct Train {
     #[command(flatten)]
@@ -99,6 +104,11 @@ pub(super) struct Train {
     #[arg(long, help_heading = "Training", default_value_t = 0, value_name = "N")]
     seed: u64,
 
+    /// Instead of a head, write the table with what K heads say of rows that they did not learn from, for `check --labels`
+    #[arg(long, help_heading = "Training", value_name = "K", value_parser = clap::value_parser!(u8).range(2..=100),
+        conflicts_with_all = ["log", "coverage", "accuracy"])]
+    cross_predict: Option<u8>,
+
     /// Write the head to this file
     #[arg(short, long, help_heading = "Output", value_name = "HEAD")]
     output: PathBuf,
@@ -132,6 +142,12 @@ impl Train {
             runs::earlier(log)?;
         }
         let sink = Sink::open(&Target::File(self.output.clone()), true)?;
+        if let Some(folds) = self.cross_predict {
+            let start = |schema: &_, footer: &_| Ok(Writer::new(sink, schema, footer, StreamFormat::Parquet)?);
+            let done = train::cross_predict(table, &options, folds.into(), start, ui)?;
+            ui.done(&format!("train: {done}"));
+            return Ok(Exit::Done);
+        }
         let learnt = train::learn(table, &options, ui)?;
         learnt.write(sink)?;
         if let Some(log) = &self.log {

@@ -27,7 +27,7 @@ pub(super) fn cosine(query: &[f32], vector: &[f32], norm: f64) -> f32 {
 /// Dot product in sixteen running sums: the compiler makes vector instructions of it, and the order of additions,
 /// so the result to the last bit, is the same on every machine.
 #[multiversion::multiversion(targets("x86_64+avx2"))]
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a_chunks, a_rest) = a.as_chunks::<16>();
     let (b_chunks, b_rest) = b.as_chunks::<16>();
     let mut sums = [0.0f32; 16];

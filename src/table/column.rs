@@ -86,6 +86,14 @@ pub const KEYWORDS: &str = "keywords";
 /// Stars, -1 to 5.
 pub const RATING: &str = "rating";
 
+/// The probability of a row's own label, by a head that did not learn from the row.
+pub const LABEL_SCORE: &str = "label_score";
+/// In which of the parts of a table a row was when those heads were learnt.
+pub const FOLD: &str = "fold";
+/// The probabilities of all classes, in the order in which the footer names them.
+pub const PROBABILITIES: &str = "probabilities";
+/// Where the footer names the classes of [`PROBABILITIES`], as a JSON array.
+pub const PROBABILITIES_CLASSES: &str = "probabilities_classes";
 /// Whether a row's predictions had better not be believed.
 pub const REJECTED: &str = "rejected";
 

@@ -1,5 +1,6 @@
 //! `check`: data sets with planted faults, each of which has to be found, and sound ones, of which nothing may be said.
 
+mod labels;
 mod layouts;
 
 use std::sync::Arc;

@@ -34,6 +34,7 @@ mod pipes;
 mod quantize;
 mod query;
 mod readme;
+mod sample;
 mod scan;
 mod schema;
 mod serve;
