@@ -40,9 +40,10 @@ pub use formats::{Format, refuse_to_overwrite, write};
 pub use report::Report;
 pub use summary::{Class, Copies, Span, Summary};
 
-use picture::{Claims, Depth, Seen, look};
+use picture::{Claims, Depth, Looking, Seen, look};
 use rows::{Row, Rows};
 
+use crate::quality::{Defect, Limits};
 use crate::table::layout::{Fault, Found};
 
 /// How bad a finding is.
@@ -130,9 +131,30 @@ rules! {
     Ratio            Warning "ratio"              "classes that are not divided by the ratios"
     Imbalance        Warning "imbalance"          "classes of very different size"
     Numbering        Warning "numbering"          "splits in which classes have other numbers than in train"
+    Blurred          Warning "blurred"            "pictures that are blurred (--quality)"
+    Dark             Warning "dark"               "pictures that are dark all over (--quality)"
+    Pale             Warning "pale"               "pictures that are pale all over (--quality)"
+    Empty            Warning "empty"              "pictures that show next to nothing (--quality)"
+    OddAspect        Warning "odd-aspect"         "pictures that are far longer than broad, or broader than long (--quality)"
+    Bars             Warning "bars"               "pictures with bars above and below or on both sides (--quality)"
+    TinySubject      Warning "tiny-subject"       "pictures of something small before a background of one colour (--quality)"
     LabelRepeated    Warning "label-repeated"     "lines of label files that stand there twice"
     Duplicate        Note    "duplicate"          "identical pictures"
     NearDuplicate    Note    "near-duplicate"     "near copies"
+}
+
+impl From<Defect> for Rule {
+    fn from(defect: Defect) -> Rule {
+        match defect {
+            Defect::Blurred => Rule::Blurred,
+            Defect::Dark => Rule::Dark,
+            Defect::Pale => Rule::Pale,
+            Defect::Empty => Rule::Empty,
+            Defect::OddAspect => Rule::OddAspect,
+            Defect::Bars => Rule::Bars,
+            Defect::TinySubject => Rule::TinySubject,
+        }
+    }
 }
 
 impl From<Fault> for Rule {
@@ -215,4 +237,6 @@ pub struct Settings {
     pub ratios: Option<crate::split::Ratios>,
     /// Perceptual hashes of this distance or less are near copies; `None`: near copies are not looked for.
     pub hash_distance: Option<u32>,
+    /// From which figures on pictures are poor; `None`: nothing is measured.
+    pub quality: Option<Limits>,
 }

@@ -30,7 +30,7 @@
 //! - [`model`], [`duplicates`], [`terminal`], [`words`]: towers, their identity, engines, the cache of vectors; near copies;
 //!   pictures as what a terminal shows; how counts are said
 //! - [`table`]: Parquet and Arrow, the columns and their meaning
-//! - [`camera`]: what the camera wrote into a picture's file, and people since
+//! - [`camera`], [`quality`]: what the camera wrote into a picture's file, and people since; how good a picture is to look at
 //! - [`filter`], [`image`], [`io`]: conditions in SQL; pictures; `-`, files, folders, buckets, atomic writes
 //! - [`failure`], [`progress`], [`notes`], [`guard`], [`names`], [`species`], [`matrix`], [`metrics`], [`page`]: what was
 //!   wrong and what to do about it; who watches; what was passed over; panics of other people's code, turned into errors; names
@@ -71,6 +71,7 @@ pub mod notes;
 pub mod output;
 mod page;
 pub mod progress;
+pub mod quality;
 pub mod quantise;
 pub mod query;
 pub mod reading;

@@ -31,6 +31,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod measured;
 mod shots;
 
 use std::path::Path;
@@ -44,6 +45,7 @@ use crate::failure::Failure;
 use crate::guard;
 use crate::image::{self, Colour};
 use crate::progress::Progress;
+use crate::quality::Quality;
 use crate::stage::{Done, Skipped, Stage};
 use crate::table::column::{self, hashes};
 use crate::table::{Error, Images, Metadata, OnDuplicate, Provenance};
@@ -56,6 +58,8 @@ pub struct Scan {
     pub verify: bool,
     /// Read what the camera wrote into it, and people into it and beside it; see [`camera`].
     pub exif: bool,
+    /// Measure how good it is to look at, for which it is decoded; see [`crate::quality`].
+    pub quality: bool,
 }
 
 impl Stage for Scan {
@@ -70,11 +74,17 @@ impl Stage for Scan {
         ]
         .into_iter()
         .chain(self.exif.then(shots::fields).into_iter().flatten())
+        .chain(self.quality.then(measured::fields).into_iter().flatten())
         .fold(input.clone(), |schema, field| column::put_field(&schema, field))
     }
 
     fn describe(&self, footer: &mut Provenance) {
         footer.set("schema", "manifest");
+    }
+
+    fn slice(&self) -> usize {
+        // Large pictures that are decoded keep a thread busy.
+        if self.verify || self.quality { 4 } else { 32 }
     }
 
     fn rows(&self, rows: &RecordBatch, schema: &SchemaRef) -> Result<Done, Failure> {
@@ -88,12 +98,14 @@ impl Scan {
         let images = Images::of(batch)?;
         let (mut skipped, mut flawed) = (Vec::new(), Vec::new());
         let (mut sizes, mut contents, mut errors, mut shots) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut qualities = Vec::new();
         for i in 0..batch.num_rows() {
             if let Some(error) = images.error(i) {
                 sizes.push(None);
                 contents.push(None);
                 errors.push(Some(error.to_string()));
                 shots.push(Shot::default());
+                qualities.push(None);
                 continue;
             }
             let bytes = images.read(i);
@@ -102,15 +114,18 @@ impl Scan {
                 Ok(bytes) if self.exif => shot(&images, i, bytes),
                 _ => Shot::default(),
             });
+            let mut quality = None;
             let size = bytes.and_then(|bytes| {
-                if self.verify {
+                if self.verify || self.quality {
                     let decoded = image::decode_with_flaw(&bytes, Colour::WHITE, None);
                     let (image, flaw) = decoded.map_err(|e| e.to_string())?;
                     flawed.extend(flaw.map(|flaw| Skipped { key: images.key(i).into(), problem: flaw.to_string() }));
+                    quality = self.quality.then(|| Quality::of(&image));
                     return Ok((image.width, image.height));
                 }
                 image::dimensions(&bytes).map_err(|e| e.to_string())
             });
+            qualities.push(quality);
             sizes.push(size.as_ref().ok().copied());
             errors.push(size.as_ref().err().cloned());
             if let Err(problem) = size {
@@ -127,6 +142,9 @@ impl Scan {
         ];
         if self.exif {
             new.extend(shots::columns(&shots));
+        }
+        if self.quality {
+            new.extend(measured::columns(&qualities));
         }
         Ok(Done { batch: column::put(batch, schema, &new), skipped, flawed })
     }

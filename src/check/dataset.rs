@@ -31,7 +31,8 @@ pub struct Options {
 impl Default for Options {
     /// Every picture is opened, and held against all rules.
     fn default() -> Options {
-        let settings = Settings { min_size: 32, max_imbalance: 10.0, ratios: None, hash_distance: Some(REACH) };
+        let settings =
+            Settings { min_size: 32, max_imbalance: 10.0, ratios: None, hash_distance: Some(REACH), quality: None };
         Options { settings, pictures: true, labels: None, ignored: Vec::new(), threads: processors() }
     }
 }
@@ -138,7 +139,8 @@ pub fn of_export(folder: &Path, threads: usize, progress: &mut dyn Progress) -> 
         Some(profile) => open_folder(folder, profile)?,
         None => (inputs.images()?, Findings::default()),
     };
-    let settings = Settings { min_size: 0, max_imbalance: f64::INFINITY, ratios: None, hash_distance: None };
+    let settings =
+        Settings { min_size: 0, max_imbalance: f64::INFINITY, ratios: None, hash_distance: None, quality: None };
     let mut report = look_at_all(table, settings, Depth::Bytes, threads, progress)?;
     report.findings.extend(findings.take().into_iter().map(Finding::in_folder));
     report.findings.sort_unstable();

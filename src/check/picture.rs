@@ -2,6 +2,7 @@
 
 use crate::duplicates::PerceptualHash;
 use crate::image::{self, Colour, Format};
+use crate::quality::{Defect, Limits, Quality};
 
 use super::Rule;
 
@@ -39,14 +40,24 @@ pub(super) enum Depth {
     Pixels,
 }
 
+/// How a picture is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Looking {
+    pub depth: Depth,
+    /// Whether it is hashed, to be compared with others.
+    pub near: bool,
+    pub min_size: u32,
+    pub quality: Option<Limits>,
+}
+
 /// Looks at the bytes of a picture and holds it against what its row says.
-pub(super) fn look(bytes: &[u8], claims: Claims, depth: Depth, min_size: u32, near: bool) -> Seen {
+pub(super) fn look(bytes: &[u8], claims: Claims, looking: Looking) -> Seen {
     let mut seen = Seen { content: Some(*blake3::hash(bytes).as_bytes()), ..Seen::default() };
     match claims.content {
         Some(claimed) if Some(claimed) != seen.content => {
             seen.problems.push((Rule::Changed, "its content hash differs".into()));
         }
-        Some(_) if depth != Depth::Pixels => {
+        Some(_) if looking.depth != Depth::Pixels => {
             seen.size = claims.size;
             return seen;
         }
@@ -72,10 +83,17 @@ pub(super) fn look(bytes: &[u8], claims: Claims, depth: Depth, min_size: u32, ne
     if let Some((w, h)) = claims.size.filter(|&claimed| claimed != (width, height)) {
         seen.problems.push((Rule::Changed, format!("{width} x {height} pixels, and the table says {w} x {h}")));
     }
-    if width.min(height) < min_size {
+    if width.min(height) < looking.min_size {
         seen.problems.push((Rule::Small, format!("{width} x {height} pixels")));
     }
-    if near {
+    if let Some(limits) = looking.quality {
+        let defects = Quality::of(&rgb).defects(&limits);
+        let problem = |(defect, figure, value, limit): (Defect, &str, f32, f32)| {
+            (defect.into(), format!("{figure} {value:.3}, the limit is {limit}"))
+        };
+        seen.problems.extend(defects.into_iter().map(problem));
+    }
+    if looking.near {
         seen.looks = PerceptualHash::of(&rgb);
     }
     seen

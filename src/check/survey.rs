@@ -2,7 +2,7 @@
 
 use arrow_array::{Array, Int32Array, RecordBatch};
 
-use super::{Claims, Depth, Report, Row, Rows, Rule, Seen, Settings, look};
+use super::{Claims, Depth, Looking, Report, Row, Rows, Rule, Seen, Settings, look};
 use crate::duplicates::PerceptualHash;
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -27,7 +27,8 @@ pub(super) fn look_at_all(
     progress: &mut dyn Progress,
 ) -> Result<Report, Failure> {
     let table = table.with_keys();
-    let looking = Looking { depth, near: settings.hash_distance.is_some(), min_size: settings.min_size };
+    let near = settings.hash_distance.is_some();
+    let looking = Looking { depth, near, min_size: settings.min_size, quality: settings.quality };
     let mut rows = Rows::new(settings);
     progress.start("check", table.rows);
     let slice = if depth == Depth::Table { TABLE_SLICE_ROWS } else { SLICE_ROWS };
@@ -44,14 +45,6 @@ pub(super) fn look_at_all(
     }
     progress.finish();
     Ok(rows.finish())
-}
-
-/// How a picture is looked at.
-#[derive(Clone, Copy)]
-struct Looking {
-    depth: Depth,
-    near: bool,
-    min_size: u32,
 }
 
 impl Looking {
@@ -75,7 +68,7 @@ impl Looking {
                     Ok(bytes) => {
                         let name = images.path(i).unwrap_or(images.key(i));
                         let near = self.near && looks[i].is_none();
-                        look(&bytes, Claims { name, ..claims }, self.depth, self.min_size, near)
+                        look(&bytes, Claims { name, ..claims }, Looking { near, ..self })
                     }
                     Err(problem) => Seen { problems: vec![(Rule::Missing, problem)], ..Seen::default() },
                 },

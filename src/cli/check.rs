@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::io::{Sink, Target};
 use crate::output;
 use crate::progress::Progress;
+use crate::quality::{Defect, Limits};
 use crate::split::Ratios;
 use crate::table::layout::Profile;
 
@@ -39,6 +40,7 @@ Examples:
   pokedex check yolo/ --findings findings.csv
   pokedex check photos/ --layout imagefolder --fail-on warning
   pokedex check data/coco8.yaml
+  pokedex check photos/ --quality --limits blurred=0.25 --findings poor.csv
   pokedex check embeddings.parquet --labels predictions.parquet --no-pictures
   pokedex scan photos/ | pokedex split - | pokedex check - --format json | jq .summary.splits")]
 pub(crate) struct Check {
@@ -81,6 +83,15 @@ pub(crate) struct Check {
     /// Doubt labels by this table of `train --cross-predict`: by confident learning, the most doubtful first
     #[arg(long, help_heading = "Findings", value_name = "PREDICTIONS")]
     labels: Option<PathBuf>,
+
+    /// Measure pictures as well: blurred, dark, pale, empty ones, odd shapes, bars, tiny subjects
+    #[arg(long, help_heading = "Findings", conflicts_with = "no_pictures")]
+    quality: bool,
+
+    /// From which figure on a picture is poor, as blurred=0.25,dark=0.2 [default: blurred=0.35, dark=0.35, pale=0.95, empty=0.15,
+    /// odd-aspect=0.35, bars=0.08, tiny-subject=0.05]
+    #[arg(long, help_heading = "Findings", value_delimiter = ',', value_name = "WHAT=FIGURE", value_parser = limit, requires = "quality")]
+    limits: Vec<(String, f32)>,
 
     /// Leave out these rules: names separated by commas
     #[arg(long, help_heading = "Findings", value_delimiter = ',', value_name = "RULES")]
@@ -140,9 +151,18 @@ impl Check {
             max_imbalance: self.max_imbalance,
             ratios: self.ratios,
             hash_distance: (!self.no_near_duplicates).then_some(self.hash_distance),
+            quality: self.quality.then(|| self.limits()),
         };
         let (pictures, ignored) = (!self.no_pictures, self.ignored()?);
         Ok(Options { settings, pictures, labels: self.labels.clone(), ignored, threads: threads(self.jobs) })
+    }
+
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        for (name, value) in &self.limits {
+            limits.set(name, *value);
+        }
+        limits
     }
 
     fn ignored(&self) -> Result<Vec<Rule>, Failure> {
@@ -163,6 +183,16 @@ impl Check {
             _ => Exit::Done,
         }
     }
+}
+
+fn limit(text: &str) -> Result<(String, f32), String> {
+    let known = || Defect::ALL.map(|(_, name, ..)| name).join(", ");
+    let (name, value) = text.split_once('=').ok_or("expected a name and a figure, as blurred=0.25")?;
+    if !Limits::default().set(name, 0.0) {
+        return Err(format!("there is no `{name}`: expected one of {}", known()));
+    }
+    let value = number(value, |x: &f64| (0.0..=1.0).contains(x), "a figure from 0 to 1")?;
+    Ok((name.into(), value as f32))
 }
 
 fn imbalance(text: &str) -> Result<f64, String> {

@@ -27,6 +27,7 @@ Examples:
   pokedex scan artwork/ -o manifest.parquet
   pokedex scan artwork/ --meta pokemon.csv --on id -o manifest.parquet
   pokedex scan ~/Pictures --exif | pokedex embed - | pokedex index - --columns taken,lat,lon,keywords -o photos.parquet
+  pokedex scan photos/ --quality | pokedex export - --where \"sharpness < 0.3\" --format csv --columns key,sharpness
   pokedex scan s3://bucket/photos/ --shard 3/100 -o shards/3.parquet
   find photos -name '*.jpg' -print0 | pokedex scan -0 - | pokedex export - --format csv")]
 pub(super) struct Scan {
@@ -56,6 +57,11 @@ pub(super) struct Scan {
     #[arg(long, help_heading = "Input")]
     exif: bool,
 
+    /// Decode every image and add figures from 0 to 1 of how good it is to look at: sharpness, brightest, darkest, entropy,
+    /// aspect, bars, subject
+    #[arg(long, help_heading = "Input")]
+    quality: bool,
+
     #[command(flatten)]
     output: TableOutput,
 
@@ -70,7 +76,7 @@ impl Scan {
         let inputs = self.part.of(self.inputs.to_inputs());
         let table = inputs.images()?.with_unique_keys();
         let sink = self.output.open()?;
-        let stage = Arc::new(scan::Scan { verify: self.verify, exif: self.exif });
+        let stage = Arc::new(scan::Scan { verify: self.verify, exif: self.exif, quality: self.quality });
         let schema = stage.schema(&table.schema);
         let schema = metadata.as_ref().map_or_else(|| Ok(schema.clone()), |m| m.join_schema(&schema))?;
         ensure_whole_in_place(self.output.output.as_deref(), &inputs.paths, &table.schema, &schema)?;
