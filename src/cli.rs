@@ -17,6 +17,7 @@ mod man;
 mod mcp;
 mod model;
 mod query;
+mod read;
 mod scan;
 mod schema;
 mod serve;
@@ -67,6 +68,7 @@ enum Command {
     Split(split::SplitArgs),
     Check(check::Check),
     Augment(augment::AugmentArgs),
+    Read(read::ReadArgs),
     Embed(embed::Embed),
     Index(index::IndexArgs),
     Query(query::Query),
@@ -145,6 +147,7 @@ const OTHER_NAMES: &[(&[&str], &str)] = &[
     (&["validate", "verify", "lint"], "check"),
     (&["fit", "finetune", "fine-tune"], "train"),
     (&["eval", "score", "benchmark"], "evaluate"),
+    (&["ocr", "text", "words", "transcribe", "tesseract"], "read"),
     (&["server", "web", "http", "browse", "gui", "ui"], "serve"),
 ];
 
@@ -226,6 +229,7 @@ fn run_stage(command: Command, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         Command::Split(c) => c.run(ui),
         Command::Check(c) => c.run(ui),
         Command::Augment(c) => c.run(ui),
+        Command::Read(c) => c.run(ui),
         Command::Embed(c) => c.run(ui),
         Command::Index(c) => c.run(ui),
         Command::Query(c) => c.run(ui),
