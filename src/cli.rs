@@ -17,6 +17,7 @@ mod man;
 mod mcp;
 mod model;
 mod query;
+mod read;
 mod sample;
 mod scan;
 mod schema;
@@ -68,6 +69,7 @@ enum Command {
     Split(split::SplitArgs),
     Check(check::Check),
     Augment(augment::AugmentArgs),
+    Read(read::ReadArgs),
     Embed(embed::Embed),
     Index(index::IndexArgs),
     Query(query::Query),
@@ -148,6 +150,7 @@ const OTHER_NAMES: &[(&[&str], &str)] = &[
     (&["validate", "verify", "lint"], "check"),
     (&["fit", "finetune", "fine-tune"], "train"),
     (&["eval", "score", "benchmark"], "evaluate"),
+    (&["ocr", "text", "words", "transcribe", "tesseract"], "read"),
     (&["server", "web", "http", "browse", "gui", "ui"], "serve"),
 ];
 
@@ -229,6 +232,7 @@ fn run_stage(command: Command, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         Command::Split(c) => c.run(ui),
         Command::Check(c) => c.run(ui),
         Command::Augment(c) => c.run(ui),
+        Command::Read(c) => c.run(ui),
         Command::Embed(c) => c.run(ui),
         Command::Index(c) => c.run(ui),
         Command::Query(c) => c.run(ui),

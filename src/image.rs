@@ -226,6 +226,18 @@ pub fn decode_srgb(bytes: &[u8], background: Colour, edge: Option<u32>) -> Resul
     })
 }
 
+/// Decodes as [`decode_with_flaw`] does; behind what is transparent stands white or black, from which the rest stands out.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_in_contrast(bytes: &[u8], edge: Option<u32>) -> Result<(Rgb, Option<Flaw>), Error> {
+    upright(bytes, edge, Colours::Stored, |mut frame| {
+        let flaw = frame.flaw.take();
+        let background = colour::contrast(&frame);
+        (colour::over(frame, background), flaw)
+    })
+}
+
 /// Decodes as [`decode`] does, and keeps what is transparent.
 ///
 /// # Errors

@@ -21,7 +21,7 @@
 //! - [`query`], [`classify`], [`train`], [`evaluate`], [`indexing`], [`export`], [`check`], [`augment`], [`convert`], [`quantise`], [`sample`]:
 //!   stages, by subject
 //! - [`frames`]: stills of films, by ffmpeg
-//! - [`scan`], [`split`], [`embed`]: stages of which others use a part
+//! - [`scan`], [`split`], [`read`], [`embed`]: stages of which others use a part
 //! - [`reading`]: what plain words ask of the built-in Pokédex
 //! - [`output`]: what a run may create and replace, and how results are shown
 //! - [`stage`]: the contract of a stage and the driver that runs any: rows in, rows out, in order, on several threads
@@ -74,6 +74,7 @@ pub mod progress;
 pub mod quality;
 pub mod quantise;
 pub mod query;
+pub mod read;
 pub mod reading;
 pub mod runs;
 pub mod sample;

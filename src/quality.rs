@@ -3,6 +3,8 @@
 //! Promises: a figure depends on the pixels alone, is finite, and is nearly the same for another size of the same picture: large
 //! ones are looked at with a longer side of [`SIDE`] pixels.
 
+use std::ops::Range;
+
 use crate::image::{Colour, Filter, Fit, Rgb};
 
 #[cfg(test)]
@@ -16,7 +18,7 @@ pub const SIDE: u32 = 768;
 pub struct Quality {
     /// How much is lost by another blur (Crété-Roffet et al. 2007), along the axis that loses less: 0 is wholly blurred, or has nothing to lose.
     pub sharpness: f32,
-    /// The brightness that one pixel of a hundred exceeds, from 0 to 1.
+    /// The brightness that one pixel of a hundred exceeds, from 0 to 1; of what stands before a background, as the next two.
     pub brightest: f32,
     /// The brightness that one pixel of twenty stays below.
     pub darkest: f32,
@@ -33,9 +35,9 @@ pub struct Quality {
 /// What can be wrong, and from which figure on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Defect {
-    /// `sharpness` below 0.35
+    /// `sharpness` below 0.45
     Blurred,
-    /// `brightest` below 0.35
+    /// `brightest` below 0.3
     Dark,
     /// `darkest` above 0.95, though there is no small subject
     Pale,
@@ -52,8 +54,8 @@ pub enum Defect {
 impl Defect {
     /// All of them, with their names, the figures that show them, and where these are too low or too high.
     pub const ALL: [(Defect, &'static str, &'static str, Limit); 7] = [
-        (Defect::Blurred, "blurred", "sharpness", Limit::Below(0.35)),
-        (Defect::Dark, "dark", "brightest", Limit::Below(0.35)),
+        (Defect::Blurred, "blurred", "sharpness", Limit::Below(0.45)),
+        (Defect::Dark, "dark", "brightest", Limit::Below(0.3)),
         (Defect::Pale, "pale", "darkest", Limit::Above(0.95)),
         (Defect::Empty, "empty", "entropy", Limit::Below(0.15)),
         (Defect::OddAspect, "odd-aspect", "aspect", Limit::Below(0.35)),
@@ -111,16 +113,19 @@ impl Quality {
         let small = (longer > SIDE)
             .then(|| picture.resize_quickly(side(width), side(height), Fit::Stretch, Filter::Bilinear, Colour::WHITE));
         let grey = Grey::of(small.as_ref().unwrap_or(picture));
-        let (darkest, brightest, entropy) = grey.brightness();
-        let (bars, inner) = grey.bars();
+        // Where something stands before a background, it counts how that is.
+        let subject = grey.subject();
+        let (columns, rows) = subject.clone().unwrap_or((0..grey.width, 0..grey.height));
+        let share = (columns.len() * rows.len()) as f32 / grey.pixels.len() as f32;
+        let (darkest, brightest, entropy) = grey.brightness(columns, rows);
         Quality {
             sharpness: grey.sharpness(),
             brightest,
             darkest,
             entropy,
             aspect: width.min(height) as f32 / longer as f32,
-            bars,
-            subject: if inner { 1.0 } else { grey.subject() },
+            bars: if subject.is_some() { 0.0 } else { grey.bars() },
+            subject: share,
         }
     }
 
@@ -197,10 +202,13 @@ impl Grey {
     }
 
     /// The brightness that a twentieth stays below, that which a hundredth exceeds, and the entropy.
-    fn brightness(&self) -> (f32, f32, f32) {
+    fn brightness(&self, columns: Range<usize>, rows: Range<usize>) -> (f32, f32, f32) {
         let mut counts = [0u64; 256];
-        self.pixels.iter().for_each(|&pixel| counts[usize::from(pixel)] += 1);
-        let all = self.pixels.len() as f64;
+        let all = (columns.len() * rows.len()) as f64;
+        for y in rows {
+            let row = &self.pixels[y * self.width..(y + 1) * self.width];
+            row[columns.clone()].iter().for_each(|&pixel| counts[usize::from(pixel)] += 1);
+        }
         let below = |share: f64| {
             let mut sum = 0.0;
             let at = counts.iter().position(|&count| {
@@ -230,53 +238,36 @@ impl Grey {
         rows.min(columns)
     }
 
-    /// The share that bars take above and below, or left and right, and whether there are any. What is of one colour on all
-    /// four sides is a background.
-    fn bars(&self) -> (f32, bool) {
-        let (rows, columns): (Vec<Line>, Vec<Line>) = (
-            (0..self.height).map(|y| Line::of(self.row(y))).collect(),
-            (0..self.width).map(|x| Line::of(self.column(x))).collect(),
-        );
-        let share = |lines: &[Line]| {
-            let (Some(first), Some(last)) = (lines.first(), lines.last()) else { return 0.0 };
-            let is_bar = |line: &&Line| line.is_even && line.mean.abs_diff(first.mean) <= NEARLY;
-            if !first.is_even || !last.is_even || first.mean.abs_diff(last.mean) > NEARLY {
-                return 0.0;
-            }
-            let (before, after) =
-                (lines.iter().take_while(is_bar).count(), lines.iter().rev().take_while(is_bar).count());
-            // Bars are as broad as each other, or nearly.
-            let (less, more) = (before.min(after), before.max(after));
-            if before == lines.len() || 2 * less < more { 0.0 } else { (before + after) as f32 / lines.len() as f32 }
-        };
-        match (share(&rows), share(&columns)) {
-            (above, beside) if above > 0.0 && beside > 0.0 => (0.0, false),
-            (above, beside) => (above.max(beside), above.max(beside) > 0.0),
-        }
+    /// The share that bars take above and below, or left and right. What they stand around reaches from side to side, or it
+    /// is a thing before a background.
+    fn bars(&self) -> f32 {
+        let rows: Vec<Line> = (0..self.height).map(|y| Line::of(self.row(y))).collect();
+        let columns: Vec<Line> = (0..self.width).map(|x| Line::of(self.column(x))).collect();
+        let above = bars_of(&rows, [self.column(0), self.column(self.width - 1)]);
+        let beside = bars_of(&columns, [self.row(0), self.row(self.height - 1)]);
+        above.max(beside)
     }
 
-    /// The share that the box around what differs from the sides takes; 1 where these are not of one colour.
-    fn subject(&self) -> f32 {
+    /// The box around what differs from the sides, where these are of one colour: columns and rows.
+    fn subject(&self) -> Option<(Range<usize>, Range<usize>)> {
         let sides =
             self.row(0).chain(self.row(self.height - 1)).chain(self.column(0)).chain(self.column(self.width - 1));
         let mut sorted: Vec<u8> = sides.clone().collect();
         sorted.sort_unstable();
         let middle = sorted[sorted.len() / 2];
         let differs = |pixel: &u8| pixel.abs_diff(middle) > NEARLY;
-        if sides.clone().filter(differs).count() * 50 > sorted.len() {
-            return 1.0;
+        if sides.filter(differs).count() * 50 > sorted.len() {
+            return None;
         }
         let (mut left, mut right, mut top, mut bottom) = (self.width, 0, self.height, 0);
         for y in 0..self.height {
-            let mut row = self.row(y);
-            if let Some(first) = row.position(|pixel| differs(&pixel)) {
+            if let Some(first) = self.row(y).position(|pixel| differs(&pixel)) {
                 let last = self.row(y).rposition(|pixel| differs(&pixel)).map_or(first, |last| last) + 1;
                 (left, right, top, bottom) = (left.min(first), right.max(last), top.min(y), y + 1);
             }
         }
-        let area = right.saturating_sub(left) * bottom.saturating_sub(top);
         // Nothing at all is empty, not small.
-        if area == 0 { 1.0 } else { area as f32 / self.pixels.len() as f32 }
+        (left < right).then_some((left..right, top..bottom))
     }
 }
 
@@ -293,6 +284,29 @@ impl Line {
         let uneven = line.filter(|pixel| pixel.abs_diff(mean) > NEARLY).count() as u64;
         Line { mean, is_even: uneven * 100 <= count }
     }
+}
+
+/// The share of lines that bars take, where the pixels at their ends, on both sides, are others between the bars.
+fn bars_of<I: ExactSizeIterator<Item = u8>>(lines: &[Line], ends: [I; 2]) -> f32 {
+    let (Some(first), Some(last)) = (lines.first(), lines.last()) else { return 0.0 };
+    let alike = |mean: u8| mean.abs_diff(first.mean) <= NEARLY;
+    if !first.is_even || !last.is_even || !alike(last.mean) {
+        return 0.0;
+    }
+    let is_bar = |line: &&Line| line.is_even && alike(line.mean);
+    let (before, after) = (lines.iter().take_while(is_bar).count(), lines.iter().rev().take_while(is_bar).count());
+    // Bars are as broad as each other, or nearly.
+    let (less, more) = (before.min(after), before.max(after));
+    if before == lines.len() || 2 * less < more {
+        return 0.0;
+    }
+    let between = lines.len() - before - after;
+    let reaches = |end: I| {
+        let others = end.skip(before).take(between).filter(|&pixel| !alike(pixel)).count();
+        others * 3 > between * 2
+    };
+    let [one, other] = ends;
+    if reaches(one) && reaches(other) { (before + after) as f32 / lines.len() as f32 } else { 0.0 }
 }
 
 /// How much neighbours differ along a line, and how much of that a blur takes away. A difference of one step is what rounding

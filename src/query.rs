@@ -31,6 +31,7 @@ mod session;
 mod stored;
 mod towers;
 mod vectors;
+mod worded;
 
 pub use arguments::check_words;
 pub use limits::Limits;
@@ -57,6 +58,22 @@ pub struct Options {
     pub annoy: Option<(usize, Metric)>,
     /// Which rows the built-in Pokédex has beside the species.
     pub forms: Forms,
+    /// What rows are found by, where an index has texts.
+    pub by: By,
+    /// The columns of an index in which words are looked for; `text` where none is named and there is one.
+    pub words_in: Vec<String>,
+}
+
+/// What rows of an index are found by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum By {
+    /// By their vectors, and by the words in their texts where there are texts
+    #[default]
+    Both,
+    /// By their vectors alone
+    Looks,
+    /// By the words in their texts alone; no model is needed, nor vectors
+    Words,
 }
 
 /// Whether other forms of species than the usual, as Megas and those of regions, are rows of the built-in Pokédex.
@@ -79,6 +96,8 @@ impl Default for Options {
             column: column::EMBEDDING.into(),
             annoy: None,
             forms: Forms::WhenNamed,
+            by: By::default(),
+            words_in: Vec::new(),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::model::{Device, Engine};
 use crate::notes;
 use crate::output::ensure_parquet;
 use crate::stage::{self, Tally};
-use crate::table::{IdSource, Inputs, Provenance, Shard, StreamFormat, Writer};
+use crate::table::{IdSource, Inputs, Provenance, Shard, StreamFormat, Writer, column};
 use crate::words::printable;
 
 /// Where rows with images come from.
@@ -254,6 +254,14 @@ pub(super) fn number<T: std::str::FromStr>(
     expected: &str,
 ) -> Result<T, String> {
     text.parse().ok().filter(holds).ok_or_else(|| format!("expected {expected}"))
+}
+
+/// A name for a new column that means nothing else.
+pub(super) fn free_name(name: &str) -> Result<String, String> {
+    match column::RESERVED.contains(&name) || name.is_empty() {
+        true => Err("this column means something else; try another name".into()),
+        false => Ok(name.into()),
+    }
 }
 
 /// Width and height in pixels.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::args::{Engines, ImageInputs, Part, TableOutput, Work};
+use super::args::{Engines, ImageInputs, Part, TableOutput, Work, free_name};
 use crate::cli::exit::Exit;
 use crate::embed::{self, Embedder, Options};
 use crate::failure::Failure;
@@ -146,13 +146,5 @@ impl Embed {
             (Some(batch), _) => Ok(batch),
             (None, _) => Ok(Embedder::batch_of(model)),
         }
-    }
-}
-
-/// A name for a vector column that means nothing else.
-fn free_name(name: &str) -> Result<String, String> {
-    match column::RESERVED.contains(&name) || name.is_empty() {
-        true => Err("this column means something else; try another name".into()),
-        false => Ok(name.into()),
     }
 }

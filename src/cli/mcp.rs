@@ -60,6 +60,7 @@ impl Mcp {
             column: column::EMBEDDING.into(),
             annoy: None,
             forms: query::Forms::Never,
+            ..query::Options::default()
         };
         let gallery = gallery::Options { index: self.index, images: self.images, head: self.head, query };
         if std::io::stdin().is_terminal() {

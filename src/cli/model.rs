@@ -210,6 +210,11 @@ fn list() -> String {
         let cells = [name.to_string(), info.id.to_string(), info.dimension.to_string(), info.location];
         text.push_str(&format!("{}\n", cells.map(|cell| printable(&cell)).join("\t")));
     }
+    for (ocr, folder) in model::ocr::Ocr::list() {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let cells = [name, ocr.id().to_string(), "reads text".into(), folder.display().to_string()];
+        text.push_str(&format!("{}\n", cells.map(|cell| printable(&cell)).join("\t")));
+    }
     text
 }
 

@@ -19,7 +19,7 @@ use crate::output;
 use crate::output::format::Format;
 use crate::progress::Progress;
 use crate::query::{
-    Forms, Limits, Looks, Options, Question, Session, check_words, questions_in, with_directions, write_results,
+    By, Forms, Limits, Looks, Options, Question, Session, check_words, questions_in, with_directions, write_results,
 };
 use crate::species::{self, Language};
 use crate::table::column;
@@ -30,6 +30,8 @@ use crate::table::column;
 /// id:25 or key:NAME, a vector in a .npy file or a table when it is vec:FILE. + and - join terms, 2: before a term
 /// doubles its weight. Without --index (and without POKEDEX_INDEX) the built-in Pokédex answers. The score is the cosine;
 /// the Pokédex fuses it with the share of the words that a species' facts contain, and puts a species that is named first.
+/// An index with a column `text` (pokedex read) is searched for the words as they are written, too: a row whose text has all of
+/// them comes up beside what looks like them, whole words before parts of words, words in quotes only together.
 /// Of the Pokédex, names in ten languages, forms, families, regions, types and what they are weak to, numbers and comparisons
 /// are read as what they say; a note tells as what, in words to paste (docs/words.md). A misspelt word is read as the known
 /// word that is one slip away (two from eight letters on), and a note says so; words that are not known are named.
@@ -48,6 +50,7 @@ Examples:
   pokedex query \"red bird\" --index photos.parquet --preview
   pokedex query \"red bird\" --index photos.parquet --top 3 --open
   pokedex query \"sunset\" --index photos.parquet --format paths -0 | xargs -0 ls -l
+  pokedex query '\"happy birthday\" anna' --by words --index photos.parquet --explain
   pokedex query dragon --where \"type1 = 'fire' and generation < 3 and name like 'C%'\"
   pokedex query dragon --columns rank,label,type1,type2 -o dragons.csv
   pokedex query beach --index photos.parquet --diverse --min-score 0.1 --explain
@@ -68,6 +71,14 @@ pub(super) struct Query {
     /// Search by the stored rows of this class, as the term id:N; a species' name is its number
     #[arg(long, help_heading = "Input", value_name = "N|NAME", conflicts_with = "queries", value_parser = class)]
     id: Option<i32>,
+
+    /// What rows of an index are found by [default: both]
+    #[arg(long, help_heading = "Search", value_enum, default_value_t, hide_default_value = true)]
+    by: By,
+
+    /// Look for words in these columns of an index, too [default: text, where it has that]
+    #[arg(long, help_heading = "Search", value_delimiter = ',', value_name = "COLUMNS")]
+    words_in: Vec<String>,
 
     /// Take words as they are: "gen 7 ghost" is no condition then, and "Glurak" no name
     #[arg(long, help_heading = "Input")]
@@ -264,6 +275,8 @@ impl Query {
             column: self.vector_column.clone(),
             annoy: self.dim.map(|dimension| dimension as usize).zip(self.metric),
             forms: if self.forms { Forms::All } else { Forms::WhenNamed },
+            by: self.by,
+            words_in: self.words_in.clone(),
         };
         // What has no direction can be compared by distance alone.
         let directions = |questions| match &self.queries {

@@ -111,6 +111,7 @@ impl Serve {
             column: self.vector_column,
             annoy: None,
             forms: query::Forms::Never,
+            ..query::Options::default()
         };
         Options {
             gallery: gallery::Options { index: self.index, images: self.images, head: self.head, query },

@@ -64,6 +64,21 @@ pub(super) fn over(frame: Frame, background: Colour) -> Rgb {
     Rgb { width, height, pixels }
 }
 
+/// White behind what is dark, black behind what is bright: the mean luma (ITU-R BT.601) of what is not transparent decides.
+pub(super) fn contrast(frame: &Frame) -> Colour {
+    if !frame.image.color().has_alpha() {
+        return Colour::WHITE;
+    }
+    let (mut luma, mut alpha) = (0u64, 0u64);
+    for (_, _, pixel) in ::image::GenericImageView::pixels(&frame.image) {
+        let [r, g, b, a] = pixel.0.map(u64::from);
+        let own = 299 * r + 587 * g + 114 * b;
+        luma += if frame.premultiplied { own * 255 } else { own * a };
+        alpha += a;
+    }
+    if luma < alpha * 128 * 1000 { Colour::WHITE } else { Colour([0; 3]) }
+}
+
 /// With its transparency, the colours multiplied by it.
 pub(super) fn multiplied(frame: Frame) -> Rgba {
     let Frame { image, premultiplied, .. } = frame;

@@ -229,6 +229,11 @@ impl Rgb {
         }
     }
 
+    /// Stretched as OpenCV's `resize` does it, to the last bit: nothing is antialiased. No side may be 0.
+    pub fn resize_as_opencv(&self, width: u32, height: u32) -> Rgb {
+        linear::resize(self, width, height)
+    }
+
     /// As [`Rgb::resize`], in a third of the time: one step of 255 off in a pixel of seven, which no JPEG keeps anyway.
     pub fn resize_quickly(&self, width: u32, height: u32, fit: Fit, filter: Filter, background: Colour) -> Rgb {
         let all = (0.0, 0.0, f64::from(self.width), f64::from(self.height));

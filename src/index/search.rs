@@ -102,6 +102,19 @@ pub struct Hit {
     pub vector: Vec<f32>,
     /// What each term of the query adds to the score; empty unless somebody worked it out.
     pub parts: Vec<f32>,
+    /// How its text was found, if it was.
+    pub worded: Option<Worded>,
+}
+
+/// How a row was found by the words in its text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Worded {
+    /// Those of the question's words that stand there.
+    pub words: Vec<String>,
+    /// Its rank among rows that have them.
+    pub rank: u32,
+    /// Its rank by its looks; `None` where that was not looked for so far, or not at all.
+    pub by_looks: Option<u32>,
 }
 
 /// What a search found.

@@ -115,7 +115,7 @@ impl Maker {
         let model = options.model_of(&name, &check, &table.provenance)?;
         let packer = options.packer(&table, &check, model.as_deref());
         ensure_whole_in_place(output, &sources, &table.schema, &packer.schema)?;
-        let mut writer = start(&packer.schema, &provenance(model.as_deref(), check.dimension))?;
+        let mut writer = start(&packer.schema, &provenance(&table, model.as_deref(), check.dimension))?;
 
         let kind = options.kind_for(file.is_some(), check.rows);
         let earlier = Earlier::at(file.as_deref(), kind)?;
@@ -189,7 +189,7 @@ impl Options {
 
     fn packer(&self, table: &Table, check: &Check, model: Option<&str>) -> Packer {
         let all = self.columns.iter().any(|column| column == "all");
-        let more = |name: &str| all || self.columns.iter().any(|column| column == name);
+        let more = |name: &str| all || self.columns.iter().any(|column| column == name) || ocr(table, name).is_some();
         Packer::new(table, &self.vector_column, check.dimension, model.map(short_id), more)
     }
 
@@ -219,8 +219,18 @@ impl Options {
     }
 }
 
-fn provenance(model: Option<&str>, dimension: usize) -> Provenance {
+/// The model that read a column of a table in its pictures, if it was read there: such columns are kept, for `query` searches them.
+fn ocr<'a>(table: &'a Table, column: &str) -> Option<&'a str> {
+    table.provenance.get(&column::footer_key(column, column::OCR))
+}
+
+fn provenance(table: &Table, model: Option<&str>, dimension: usize) -> Provenance {
     let mut provenance = Provenance::default();
+    for field in table.schema.fields() {
+        if let Some(id) = ocr(table, field.name()) {
+            provenance.set(&column::footer_key(field.name(), column::OCR), id);
+        }
+    }
     provenance.set("schema", "index");
     provenance.set("model", model.unwrap_or("unknown"));
     provenance.set("dimension", dimension.to_string());

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{hub, split_variant};
+use super::{hub, places, split_variant};
 
 /// What can go wrong with a model.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,10 @@ pub enum Error {
     File { path: PathBuf, problem: String },
     #[error("{}: which of its values is the vector? its outputs are {}", path.display(), outputs.join(", "))]
     NoVector { path: PathBuf, outputs: Vec<String> },
+    #[error("no model that reads text was found on this machine")]
+    NoOcr,
+    #[error("{}: not a model that reads text: {problem}", path.display())]
+    NotOcr { path: PathBuf, problem: String },
     #[error("{file}: cannot load: {problem}")]
     Load { file: String, problem: String },
     #[error("model {model}: has no {tower} tower")]
@@ -42,6 +46,10 @@ impl Error {
                 Some("a table is no model; what `train` learnt is a head: pokedex classify photos/ --head HEAD".into())
             }
             Error::NotAModel { .. } => Some("`pokedex model --help` tells which folders are understood".into()),
+            Error::NoOcr => Some(format!("{}, or --model DIR of your own", how_to_read())),
+            Error::NotOcr { .. } => {
+                Some(format!("one is a folder with *det*.onnx and *rec*.onnx, as in: {}", how_to_read()))
+            }
             Error::NoVector { path, .. } => {
                 Some(format!("--model {}#NAME, of an output or of a value inside its graph", path.display()))
             }
@@ -51,6 +59,11 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// How a user gets a model that reads text, in one command.
+fn how_to_read() -> String {
+    format!("pip install --no-deps --target {} rapidocr", places::own_folder_in_words())
 }
 
 /// Whether a file is called what heads are called.

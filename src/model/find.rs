@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::engine::Engine;
 use super::error::{Error, is_parquet};
-use super::{Model, split_variant};
+use super::identity::clean;
+use super::places::models_folder;
+use super::{Model, ocr, split_variant};
 use crate::notes;
 
 impl Model {
@@ -64,7 +66,7 @@ impl Model {
     /// The built-in model and those in the models folder that can be opened.
     pub fn list() -> Vec<Model> {
         let mut models = vec![Model::builtin()];
-        models.extend(installed_folders().iter().filter_map(|folder| {
+        models.extend(installed_folders().iter().filter(|folder| !ocr::is_one(folder)).filter_map(|folder| {
             let broken = |error: Error| notes::say(&format!("model {}", folder.display()), error.to_string());
             Model::open(folder, None, Engine::Auto).map_err(broken).ok()
         }));
@@ -95,20 +97,6 @@ fn name_in(folder: &Path) -> String {
     folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// A name as it may stand in tables and on terminals: without the `@` that parts it from the digest, and without what
-/// moves a cursor or turns the direction of writing.
-pub(super) fn clean(name: &str) -> String {
-    let turns = ['\u{200e}', '\u{200f}', '\u{61c}', '\u{2028}', '\u{2029}'];
-    let is_bad = |c: char| {
-        c == '@'
-            || c.is_control()
-            || turns.contains(&c)
-            || ('\u{202a}'..='\u{202e}').contains(&c)
-            || ('\u{2066}'..='\u{2069}').contains(&c)
-    };
-    name.chars().map(|c| if is_bad(c) { '_' } else { c }).collect()
-}
-
 /// The folders of the models folder, by name.
 fn installed_folders() -> Vec<PathBuf> {
     let entries = models_folder().and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten().flatten();
@@ -116,12 +104,4 @@ fn installed_folders() -> Vec<PathBuf> {
         entries.map(|entry| entry.path()).filter(|path| path.is_dir() && !name_in(path).starts_with('.')).collect();
     folders.sort();
     folders
-}
-
-/// Where `--model NAME` looks: `$POKEDEX_MODELS`, else `pokedex/models` in the user's data folder.
-pub fn models_folder() -> Option<PathBuf> {
-    match std::env::var_os("POKEDEX_MODELS") {
-        Some(folder) => Some(folder.into()),
-        None => dirs::data_dir().map(|folder| folder.join("pokedex/models")),
-    }
 }

@@ -47,6 +47,20 @@ pub fn short_id(full: &str) -> String {
     }
 }
 
+/// A name as it may stand in tables and on terminals: without the `@` that parts it from the digest, and without what
+/// moves a cursor or turns the direction of writing.
+pub(super) fn clean(name: &str) -> String {
+    let turns = ['\u{200e}', '\u{200f}', '\u{61c}', '\u{2028}', '\u{2029}'];
+    let is_bad = |c: char| {
+        c == '@'
+            || c.is_control()
+            || turns.contains(&c)
+            || ('\u{202a}'..='\u{202e}').contains(&c)
+            || ('\u{2066}'..='\u{2069}').contains(&c)
+    };
+    name.chars().map(|c| if is_bad(c) { '_' } else { c }).collect()
+}
+
 /// SHA-256 over the weights of the towers, the vocabulary, and what is done to pictures and words before.
 pub(super) fn identity(folder: &Path, found: &Found, engine: Engine) -> std::io::Result<[u8; 32]> {
     let mut hasher = Sha256::new();

@@ -14,6 +14,7 @@ use ort::value::{Tensor, TensorElementType, ValueType};
 use super::engine::{Batch, Device, Ends, Output, Role, Tower, Use, bytes_of};
 use super::onnx::Kind;
 use super::packed::Packed;
+use super::places::{chosen, entries, file_name, of_systems, own_folder, own_folder_in_words, packages};
 use crate::guard;
 use crate::matrix;
 
@@ -26,8 +27,7 @@ pub(super) struct Library {
 
 /// How a user gets the library, in one command.
 pub(super) fn how_to_install() -> String {
-    let folder = own_folder().map_or_else(|| "~/.local/share/pokedex/lib".into(), |f| f.display().to_string());
-    format!("pip install --no-deps --target {folder} onnxruntime, or ORT_DYLIB_PATH=FILE")
+    format!("pip install --no-deps --target {} onnxruntime, or ORT_DYLIB_PATH=FILE", own_folder_in_words())
 }
 
 /// ONNX Runtime, loaded once for the process.
@@ -69,32 +69,16 @@ fn find() -> Option<PathBuf> {
     folders().iter().find_map(|folder| in_folder(folder))
 }
 
-/// Where `pip install --target` is told to put it.
-fn own_folder() -> Option<PathBuf> {
-    dirs::data_dir().map(|folder| folder.join("pokedex/lib"))
-}
-
 fn folders() -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = own_folder().into_iter().collect();
     folders.extend(own_folder().map(|folder| folder.join("onnxruntime/capi")));
-    let mut pythons: Vec<PathBuf> = Vec::new();
-    for variable in ["VIRTUAL_ENV", "CONDA_PREFIX"] {
-        pythons.extend(std::env::var_os(variable).map(PathBuf::from));
-    }
-    pythons.extend(dirs::home_dir().map(|home| home.join(".local")));
-    folders.extend(pythons.iter().map(|prefix| prefix.join("lib")));
-    let system = ["/usr/local", "/usr", "/opt/homebrew", "/opt/onnxruntime"].map(PathBuf::from);
-    for prefix in &system {
+    folders.extend(chosen().iter().map(|prefix| prefix.join("lib")));
+    for prefix in of_systems() {
         folders.push(prefix.join("lib"));
         folders.push(prefix.join("lib64"));
         folders.push(prefix.join(format!("lib/{}-linux-gnu", std::env::consts::ARCH)));
     }
-    pythons.extend(system);
-    for prefix in &pythons {
-        for python in entries(&prefix.join("lib")).filter(|path| file_name(path).starts_with("python3")) {
-            folders.extend(["site-packages", "dist-packages"].map(|d| python.join(d).join("onnxruntime/capi")));
-        }
-    }
+    folders.extend(packages().iter().map(|packages| packages.join("onnxruntime/capi")));
     folders
 }
 
@@ -105,14 +89,6 @@ fn in_folder(folder: &Path) -> Option<PathBuf> {
         name.starts_with("libonnxruntime.so") || (name.starts_with("libonnxruntime") && name.ends_with(".dylib"))
     };
     entries(folder).filter(is_library).filter(|path| path.is_file()).max()
-}
-
-fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
-    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// A tower's file, and how it is to be run.

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::digest::parse_digest;
 use super::engine::{Ends, Engine, Role};
-use super::find::clean;
+use super::identity::clean;
 use super::identity::{ModelId, digest_file};
 use super::layout::{self, Found, Part, Vocabulary, Words};
 use super::onnx::{Kind, Port};

@@ -11,7 +11,7 @@ use arrow_schema::{DataType, Field, Schema};
 use serde_json::{Map, Value};
 
 use crate::failure::Failure;
-use crate::index::{Hit, Weighted};
+use crate::index::{Hit, Weighted, Worded};
 use crate::io::Sink;
 use crate::output::format::{Format, number};
 use crate::species::{self, Language};
@@ -150,7 +150,8 @@ impl<'a> Row<'a> {
     /// `+0.5120 golden retriever; -0.0340 fruit`
     fn why(self) -> String {
         let parts = self.parts().map(|(weighted, adds)| format!("{adds:+.4} {}", weighted.term));
-        parts.collect::<Vec<_>>().join("; ")
+        let written = self.hit.worded.as_ref().map(written);
+        parts.chain(written).collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -219,7 +220,7 @@ impl<'a> Shown<'a> {
             column::LABEL => hit.label.clone().into(),
             column::KEY => hit.key.clone().into(),
             column::PATH => hit.path.clone().into(),
-            PARTS => row.parts().map(part).collect(),
+            PARTS => row.parts().map(part).chain(hit.worded.as_ref().map(written_part)).collect(),
             NAME if self.looks.language.is_some() => self.name(row).into(),
             other => self.cells(other).map_or(Value::Null, |cells| cells.json(row.at)),
         };
@@ -287,6 +288,16 @@ impl<'a> Shown<'a> {
     fn is_numeric(&self, name: &str) -> bool {
         self.table.iter().any(|(own, array)| *own == name && array.data_type().is_numeric())
     }
+}
+
+/// `written: happy, birthday (rank 1 by words, 12 by looks)`
+fn written(worded: &Worded) -> String {
+    let looks = worded.by_looks.map(|rank| format!(", {rank} by looks")).unwrap_or_default();
+    format!("written: {} (rank {} by words{looks})", worded.words.join(", "), worded.rank)
+}
+
+fn written_part(worded: &Worded) -> Value {
+    serde_json::json!({ "written": worded.words, "rank_by_words": worded.rank, "rank_by_looks": worded.by_looks })
 }
 
 fn part((weighted, adds): (&Weighted, f32)) -> Value {

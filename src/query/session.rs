@@ -8,7 +8,7 @@ use super::numbered::Numbered;
 use super::pokedex::{BuiltIn, Sought};
 use super::results::{Columns, Group};
 use super::vectors::Resolved;
-use super::{Asked, Options, Question};
+use super::{Asked, By, Options, Question};
 use crate::failure::Failure;
 use crate::index::{ANNOY, GRAPH, Index, PACKED, Pokedex, Weighted};
 use crate::progress::Progress;
@@ -46,20 +46,22 @@ enum Looked {
     Rows(Resolved),
     /// Every row.
     All,
+    /// The words alone.
+    Words,
 }
 
 impl Ready {
     fn species(&self) -> Option<(Asked<'_>, &Sought)> {
         match &self.sought {
             Looked::Species(sought) => Some(((&self.text, &self.terms), sought)),
-            Looked::Rows(_) | Looked::All => None,
+            Looked::Rows(_) | Looked::All | Looked::Words => None,
         }
     }
 
     fn rows(&self) -> Option<(Asked<'_>, &Resolved)> {
         match &self.sought {
             Looked::Rows(resolved) => Some(((&self.text, &self.terms), resolved)),
-            Looked::Species(_) | Looked::All => None,
+            Looked::Species(_) | Looked::All | Looked::Words => None,
         }
     }
 }
@@ -77,6 +79,12 @@ impl Session {
     /// # Errors
     /// The options name another model than the one that made it.
     pub fn pokedex(options: &Options) -> Result<Session, Failure> {
+        if options.by != By::Both || !options.words_in.is_empty() {
+            return Err(Failure::usage(
+                "--by and --words-in: are for an index with texts; the built-in Pokédex reads its facts anyway",
+                "pokedex query \"happy birthday\" --by words --index photos.parquet",
+            ));
+        }
         Ok(Session(Searched::Pokedex(Box::new(BuiltIn::open(options)?))))
     }
 
@@ -156,6 +164,7 @@ impl Session {
             Searched::Index(_) if questions.iter().any(Question::is_nothing) => {
                 questions.iter().map(|_| Looked::All).collect()
             }
+            Searched::Index(index) if index.is_by_words() => questions.iter().map(|_| Looked::Words).collect(),
             Searched::Index(index) => index.prepare(questions, progress)?.into_iter().map(Looked::Rows).collect(),
             Searched::Annoy(annoy) => annoy.prepare(questions, progress)?.into_iter().map(Looked::Rows).collect(),
         };
@@ -176,6 +185,10 @@ impl Session {
             }
             Searched::Index(index) => match ready.first() {
                 Some(Ready { sought: Looked::All, .. }) => Ok(vec![index.list(limits, progress)?; ready.len()]),
+                Some(Ready { sought: Looked::Words, .. }) => {
+                    let questions: Vec<Asked> = ready.iter().map(|ready| (&*ready.text, &*ready.terms)).collect();
+                    index.answer_by_words(&questions, limits, progress)
+                }
                 _ => index.answer(&rows(), limits, progress),
             },
             Searched::Annoy(annoy) => annoy.answer(&rows(), limits),

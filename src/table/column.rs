@@ -40,6 +40,10 @@ pub const ERROR: &str = "error";
 pub const BOXES: &str = "boxes";
 /// What the picture looks like, in 256 bits; see [`duplicates`](crate::duplicates).
 pub const PERCEPTUAL_HASH: &str = "perceptual_hash";
+/// The words in the picture, a line each; see `read`.
+pub const TEXT: &str = "text";
+/// What a footer calls the model that read such a column.
+pub const OCR: &str = "ocr";
 /// Why a row belongs to no split.
 pub const EXCLUDED: &str = "excluded";
 /// BLAKE3 of the bytes of the image that this one was drawn from, by `augment`.
@@ -249,22 +253,22 @@ fn cast(batch: &RecordBatch, name: &str, to: &DataType, expected: &'static str) 
     arrow_cast::cast_with_options(column, to, &strict).map(Some).map_err(|_| found())
 }
 
+/// Whether a column of this type can be read as text.
+pub fn is_text(t: &DataType) -> bool {
+    match t {
+        DataType::Dictionary(_, value) => is_text(value),
+        other => matches!(other, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null),
+    }
+}
+
 /// A text column in any of Arrow's text types (plain, large, view, dictionary), or `None` where there is none.
 ///
 /// # Errors
 /// The column holds something else than text.
 pub fn text(batch: &RecordBatch, name: &str) -> Result<Option<StringArray>, Error> {
-    let is_text =
-        |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null);
-    if let Some(column) = batch.column_by_name(name) {
-        let acceptable = match column.data_type() {
-            DataType::Dictionary(_, value) => is_text(value),
-            other => is_text(other),
-        };
-        if !acceptable {
-            let found = column.data_type().to_string();
-            return Err(Error::ColumnType { column: name.into(), expected: "text", found });
-        }
+    if let Some(column) = batch.column_by_name(name).filter(|column| !is_text(column.data_type())) {
+        let found = column.data_type().to_string();
+        return Err(Error::ColumnType { column: name.into(), expected: "text", found });
     }
     Ok(cast(batch, name, &DataType::Utf8, "text")?.map(|a| a.as_string::<i32>().clone()))
 }

@@ -33,6 +33,7 @@ mod outputs;
 mod pipes;
 mod quantize;
 mod query;
+mod read;
 mod readme;
 mod sample;
 mod scan;

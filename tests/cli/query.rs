@@ -1,5 +1,6 @@
 mod plain;
 mod preview;
+mod written;
 
 use crate::workdir::{Workdir, pattern, png};
 

@@ -74,7 +74,8 @@ impl Port {
                         let mut size = None;
                         for field in Fields(dimension) {
                             if let (1, Value::Varint(n)) = field? {
-                                size = usize::try_from(n).ok().filter(|&n| n > 0);
+                                // Some exporters write −1 for what is open.
+                                size = usize::try_from(n.cast_signed()).ok().filter(|&n| n > 0);
                             }
                         }
                         port.shape.push(size);
