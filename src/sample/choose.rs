@@ -15,9 +15,6 @@ use crate::progress::Progress;
 #[cfg(test)]
 mod tests;
 
-/// So many rows are weighed at a time.
-const AT_ONCE: usize = 128;
-
 /// A row that was chosen.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Pick {
@@ -107,7 +104,7 @@ impl<'a> Chooser<'a> {
                 return Some(top);
             }
             let mut stale = vec![top];
-            while stale.len() < AT_ONCE
+            while stale.len() < self.worths.at_once()
                 && let Some(next) = self.heap.peek()
                 && next.weighed != Some(chosen)
             {

@@ -83,6 +83,12 @@ impl<'a> Worths<'a> {
         !self.parts.iter().any(|(_, part)| matches!(part, Part::Far(_) | Part::Covers(_)))
     }
 
+    /// So many candidates are weighed at a time: few where weighing one is work for all threads. What is chosen does not depend
+    /// on it.
+    pub(super) fn at_once(&self) -> usize {
+        if self.parts.iter().any(|(_, part)| matches!(part, Part::Covers(_))) { 8 } else { 128 }
+    }
+
     pub(super) fn has_radius(&self) -> bool {
         matches!(self.parts[..], [(_, Part::Far(_))])
     }
