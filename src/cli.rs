@@ -14,6 +14,7 @@ mod export;
 mod frames;
 mod index;
 mod man;
+mod map;
 mod mcp;
 mod model;
 mod query;
@@ -69,6 +70,7 @@ enum Command {
     Augment(augment::AugmentArgs),
     Embed(embed::Embed),
     Index(index::IndexArgs),
+    Map(map::Map),
     Query(query::Query),
     Serve(serve::Serve),
     Mcp(mcp::Mcp),
@@ -145,6 +147,23 @@ const OTHER_NAMES: &[(&[&str], &str)] = &[
     (&["validate", "verify", "lint"], "check"),
     (&["fit", "finetune", "fine-tune"], "train"),
     (&["eval", "score", "benchmark"], "evaluate"),
+    (
+        &[
+            "umap",
+            "tsne",
+            "t-sne",
+            "pca",
+            "project",
+            "projection",
+            "plot",
+            "visualize",
+            "visualise",
+            "cluster",
+            "atlas",
+            "scatter",
+        ],
+        "map",
+    ),
     (&["server", "web", "http", "browse", "gui", "ui"], "serve"),
 ];
 
@@ -228,6 +247,7 @@ fn run_stage(command: Command, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         Command::Augment(c) => c.run(ui),
         Command::Embed(c) => c.run(ui),
         Command::Index(c) => c.run(ui),
+        Command::Map(c) => c.run(ui),
         Command::Query(c) => c.run(ui),
         Command::Train(c) => c.run(ui),
         Command::Classify(c) => c.run(ui),
