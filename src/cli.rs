@@ -14,6 +14,7 @@ mod export;
 mod frames;
 mod index;
 mod man;
+mod map;
 mod mcp;
 mod model;
 mod query;
@@ -72,6 +73,7 @@ enum Command {
     Read(read::ReadArgs),
     Embed(embed::Embed),
     Index(index::IndexArgs),
+    Map(map::Map),
     Query(query::Query),
     Serve(serve::Serve),
     Mcp(mcp::Mcp),
@@ -151,6 +153,23 @@ const OTHER_NAMES: &[(&[&str], &str)] = &[
     (&["fit", "finetune", "fine-tune"], "train"),
     (&["eval", "score", "benchmark"], "evaluate"),
     (&["ocr", "text", "words", "transcribe", "tesseract"], "read"),
+    (
+        &[
+            "umap",
+            "tsne",
+            "t-sne",
+            "pca",
+            "project",
+            "projection",
+            "plot",
+            "visualize",
+            "visualise",
+            "cluster",
+            "atlas",
+            "scatter",
+        ],
+        "map",
+    ),
     (&["server", "web", "http", "browse", "gui", "ui"], "serve"),
 ];
 
@@ -235,6 +254,7 @@ fn run_stage(command: Command, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         Command::Read(c) => c.run(ui),
         Command::Embed(c) => c.run(ui),
         Command::Index(c) => c.run(ui),
+        Command::Map(c) => c.run(ui),
         Command::Query(c) => c.run(ui),
         Command::Sample(c) => c.run(ui),
         Command::Train(c) => c.run(ui),

@@ -18,7 +18,7 @@
 //! - [`cli`]: a door: one file a subcommand, its arguments and its help; the only part that knows the terminal
 //! - [`serve`], [`mcp`]: doors: HTTP and the page; agents
 //! - [`gallery`]: what pages, servers and agents look at and ask of an index
-//! - [`query`], [`classify`], [`train`], [`evaluate`], [`indexing`], [`export`], [`check`], [`augment`], [`convert`], [`quantise`], [`sample`]:
+//! - [`query`], [`classify`], [`train`], [`evaluate`], [`indexing`], [`export`], [`check`], [`augment`], [`convert`], [`quantise`], [`sample`], [`map`]:
 //!   stages, by subject
 //! - [`frames`]: stills of films, by ffmpeg
 //! - [`scan`], [`split`], [`read`], [`embed`]: stages of which others use a part
@@ -62,6 +62,7 @@ pub mod image;
 pub mod index;
 pub mod indexing;
 pub mod io;
+pub mod map;
 pub mod matrix;
 pub mod mcp;
 pub mod metrics;

@@ -25,6 +25,7 @@ mod index;
 mod layouts;
 mod library;
 mod man;
+mod map;
 mod mcp;
 mod messages;
 mod model;

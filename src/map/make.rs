@@ -1,0 +1,261 @@
+//! From a table to the same table with places and clusters.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Float32Array, Int32Array, StringArray};
+use arrow_schema::{DataType, SchemaRef};
+
+use super::arithmetic::mixed;
+use super::clusters::clusters;
+use super::fuzzy::Fuzzy;
+use super::layout::{Curve, Place, lay_out};
+use super::neighbours::Ground;
+use super::old::Old;
+use super::plot::{Plot, Point};
+use super::principal::Principal;
+use super::rows::Rows;
+use super::{CLUSTER, CLUSTER_LABEL, Clusters, Laid, Method, Options, SETTINGS, X, Y, labels, plot, spectral};
+use crate::failure::Failure;
+use crate::index::Unfit;
+use crate::model::short_id;
+use crate::progress::Progress;
+use crate::stage::{Work, go_on, pool};
+use crate::table::{Provenance, Table, Writer, column};
+use crate::words::{left_out, rows as say_rows, several};
+
+/// How a map came out; shown, it is a line for people.
+#[derive(Debug, Default)]
+pub struct Made {
+    /// Rows that have a place.
+    pub placed: u64,
+    /// Clusters, where they were told.
+    pub clusters: Option<usize>,
+    /// Rows that are in none of them.
+    pub alone: u64,
+    /// Whether they were placed into an earlier map.
+    pub into: bool,
+}
+
+impl fmt::Display for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&say_rows(self.placed))?;
+        if self.into {
+            f.write_str(" placed into the map")?;
+        }
+        if let Some(clusters) = self.clusters {
+            let clusters = several(clusters as u64, "cluster", "clusters");
+            write!(f, " in {clusters}, {} in none", self.alone)?;
+        }
+        Ok(())
+    }
+}
+
+/// Lays the rows of a table out, and writes them to where `start` starts a table of such a schema and footer, if it does, and the
+/// plot, if one is wanted.
+///
+/// # Errors
+/// The table cannot be read, has vectors of two lengths or models, or of another model than the map into which they are to be
+/// placed, the output cannot be written, or nobody wants the map any more.
+pub fn map(
+    table: Table,
+    options: &Options,
+    plot: Option<Plot>,
+    start: impl FnOnce(&SchemaRef, &Provenance) -> Result<Option<Writer>, Failure>,
+    progress: &mut dyn Progress,
+) -> Result<Made, Failure> {
+    table.require(&options.column)?;
+    let colour = plot.as_ref().and_then(|plot| plot.colour.clone());
+    if let Some(column) = &colour {
+        table.require(column)?;
+    }
+    let old = options.into.as_deref().map(|path| Old::open(path, &options.column)).transpose()?;
+    let mut words: Vec<String> = colour.iter().cloned().collect();
+    words.extend(labels::COLUMNS.iter().filter(|name| table.has(name)).map(|name| name.to_string()));
+    words.dedup();
+    let name = table.name.clone();
+    let mut rows = Rows::new(&name, &options.column, &words);
+    let work = Work { threads: options.threads, ..Work::default() };
+    let table = work.survey(table.with_unique_keys(), &mut rows, progress)?;
+    warn(&rows, &name, progress);
+
+    let model = model(&rows, &table.provenance, &options.column);
+    let pool = pool(options.threads)?;
+    let (vectors, of_vector) = pool.install(|| rows.distinct());
+    let dimension = rows.check.dimension.max(1);
+    let mut weights = vec![0u32; vectors.len() / dimension];
+    of_vector.iter().for_each(|vector| weights[*vector as usize] += 1);
+    let mut laid = match &old {
+        Some(old) => {
+            old.ensure_of(&name, model.as_deref(), rows.check.dimension)?;
+            pool.install(|| old.place(&vectors, options, progress))?
+        }
+        None => pool.install(|| lay(vectors.clone(), dimension, &weights, options, progress))?,
+    };
+    let of_row: Vec<Option<u32>> = rows.of_row.iter().map(|own| own.map(|own| of_vector[own as usize])).collect();
+    let cluster = |row: usize| of_row[row].and_then(|vector| laid.clusters[vector as usize]);
+    let clusters: Vec<Option<u32>> = (0..of_row.len()).map(cluster).collect();
+    if old.is_none() {
+        let count = laid.clusters.iter().flatten().max().map_or(0, |most| *most as usize + 1);
+        laid.names = name_clusters(&clusters, count, &rows, (&vectors, &laid.clusters), model.as_deref());
+    }
+
+    let mut footer = table.provenance.clone();
+    footer.set(SETTINGS, settings(options, old.as_ref()));
+    let mut schema = table.schema.clone();
+    for (name, data_type) in
+        [(X, DataType::Float32), (Y, DataType::Float32), (CLUSTER, DataType::Int32), (CLUSTER_LABEL, DataType::Utf8)]
+    {
+        schema = column::put_field(&schema, column::field(name, data_type));
+    }
+    if let Some(writer) = start(&schema, &footer)? {
+        write(table, writer, &schema, &of_row, &clusters, &laid, progress)?;
+    }
+    if let Some(plot) = plot {
+        let points = (0..of_row.len()).filter_map(|row| {
+            let place = laid.places[of_row[row]? as usize];
+            Some(Point { row, place, cluster: clusters[row] })
+        });
+        let behind = old.as_ref().map_or(&[][..], |old| old.places());
+        plot::draw(plot, &points.collect::<Vec<_>>(), behind, &rows, &laid.names)?;
+    }
+    let placed = of_row.iter().flatten().count() as u64;
+    let alone =
+        of_row.iter().zip(&clusters).filter(|(place, cluster)| place.is_some() && cluster.is_none()).count() as u64;
+    let told = (options.clusters != Clusters::None).then_some(laid.names.len());
+    Ok(Made { placed, clusters: told, alone, into: old.is_some() })
+}
+
+/// Lays distinct vectors out.
+pub(super) fn lay(
+    vectors: Vec<f32>,
+    dimension: usize,
+    weights: &[u32],
+    options: &Options,
+    progress: &mut dyn Progress,
+) -> Result<Laid, Failure> {
+    let principal = Principal::of(&vectors, dimension);
+    let mut places: Vec<Place> = vectors.chunks_exact(dimension).map(|vector| principal.place(vector)).collect();
+    if options.method == Method::Umap {
+        progress.start("neighbours", None);
+        let ground = Ground::new(vectors, dimension, &mut || go_on(progress))?;
+        let near = ground.neighbours(options.neighbours - 1, &mut || go_on(progress))?;
+        let fuzzy = Fuzzy::of(&near, ground.len());
+        let mut arranged: Vec<Place> = ground.order.iter().map(|at| places[*at as usize]).collect();
+        spectral::begin(&fuzzy, &mut arranged);
+        progress.finish();
+        progress.start("layout", Some(super::layout::rounds(arranged.len()) as u64));
+        let mut watch = || {
+            progress.advance(1);
+            go_on(progress)
+        };
+        lay_out(&fuzzy, &mut arranged, Curve::of(options.min_dist), mixed(options.seed), &mut watch)?;
+        progress.finish();
+        ground.order.iter().zip(arranged).for_each(|(at, place)| places[*at as usize] = place);
+    }
+    centre(&mut places);
+    let clusters = clusters(&places, weights, options.clusters);
+    Ok(Laid { places, clusters, names: Vec::new() })
+}
+
+/// Puts the middle of places at 0.
+fn centre(places: &mut [Place]) {
+    for axis in [0, 1] {
+        let mean = places.iter().map(|place| f64::from(place[axis])).sum::<f64>() / places.len().max(1) as f64;
+        places.iter_mut().for_each(|place| place[axis] -= mean as f32);
+    }
+}
+
+/// The model of the vectors, if anybody says so: the rows know better than the footer.
+fn model(rows: &Rows, footer: &Provenance, column: &str) -> Option<String> {
+    let footer = footer.get(&column::footer_key(column, "model")).map(short_id);
+    rows.check.model().map(str::to_string).or(footer).filter(|id| id != "unknown")
+}
+
+fn name_clusters(
+    of_row: &[Option<u32>],
+    count: usize,
+    rows: &Rows,
+    (vectors, of_vector): (&[f32], &[Option<u32>]),
+    model: Option<&str>,
+) -> Vec<Option<String>> {
+    let columns: Vec<_> =
+        labels::COLUMNS.iter().filter_map(|name| rows.words.iter().find(|words| words.column == *name)).collect();
+    let mut names = labels::of_columns(of_row, count, &columns);
+    if names.iter().all(Option::is_some) {
+        return names;
+    }
+    let dimension = rows.check.dimension.max(1);
+    let mut means = vec![vec![0.0f32; dimension]; count];
+    for (vector, cluster) in vectors.chunks_exact(dimension).zip(of_vector) {
+        if let Some(cluster) = cluster {
+            means[*cluster as usize].iter_mut().zip(vector).for_each(|(mean, x)| *mean += x);
+        }
+    }
+    for (name, noun) in names.iter_mut().zip(labels::of_model(&means, model)) {
+        *name = name.take().or(noun);
+    }
+    names
+}
+
+/// What the footer says of how the map was made.
+fn settings(options: &Options, old: Option<&Old>) -> String {
+    let clusters = match options.clusters {
+        Clusters::Auto => "auto".to_string(),
+        Clusters::None => "none".to_string(),
+        Clusters::Count(count) => count.to_string(),
+    };
+    match old {
+        Some(old) => old.settings.to_string(),
+        None => serde_json::json!({
+            "method": options.method.name(),
+            "column": options.column,
+            "neighbours": options.neighbours,
+            "min_dist": options.min_dist,
+            "seed": options.seed,
+            "clusters": clusters,
+        })
+        .to_string(),
+    }
+}
+
+fn warn(rows: &Rows, name: &str, progress: &dyn Progress) {
+    if rows.check.without_vector > 0 {
+        let count = rows.check.without_vector;
+        progress.warn(&format!("{name}: {} from the map", left_out(count)));
+    }
+    if let Some(message) = Unfit::message(&rows.check.unfit) {
+        progress.warn(&format!("{name}: {message}"));
+    }
+}
+
+fn write(
+    table: Table,
+    mut writer: Writer,
+    schema: &SchemaRef,
+    of_row: &[Option<u32>],
+    clusters: &[Option<u32>],
+    laid: &Laid,
+    progress: &dyn Progress,
+) -> Result<(), Failure> {
+    let mut first = 0;
+    for batch in table {
+        let batch = batch?;
+        go_on(progress)?;
+        let span = first..first + batch.num_rows();
+        first = span.end;
+        let place = |axis: usize| {
+            let along = |vector: &Option<u32>| vector.map(|vector| laid.places[vector as usize][axis]);
+            Arc::new(of_row[span.clone()].iter().map(along).collect::<Float32Array>()) as ArrayRef
+        };
+        let own = &clusters[span.clone()];
+        let numbers: Int32Array = own.iter().map(|cluster| cluster.map(|cluster| cluster as i32)).collect();
+        let name = |cluster: &Option<u32>| laid.names.get((*cluster)? as usize)?.clone();
+        let names: StringArray = own.iter().map(name).collect();
+        let columns =
+            [(X, place(0)), (Y, place(1)), (CLUSTER, Arc::new(numbers) as ArrayRef), (CLUSTER_LABEL, Arc::new(names))];
+        writer.write(&column::put(&batch, schema, &columns))?;
+    }
+    writer.finish()?;
+    Ok(())
+}
