@@ -7,6 +7,7 @@ mod check;
 mod classify;
 mod completions;
 mod convert_rgb;
+mod dedup;
 mod embed;
 mod evaluate;
 mod exit;
@@ -66,6 +67,7 @@ enum Command {
     ConvertRgb(convert_rgb::ConvertRgb),
     Split(split::SplitArgs),
     Check(check::Check),
+    Dedup(dedup::Dedup),
     Augment(augment::AugmentArgs),
     Embed(embed::Embed),
     Index(index::IndexArgs),
@@ -136,7 +138,7 @@ pub fn main() -> ExitCode {
 /// Words that people try, and the command that does it.
 const OTHER_NAMES: &[(&[&str], &str)] = &[
     (&["search", "find", "ask", "lookup", "similar", "knn"], "query"),
-    (&["dedup", "dedupe", "duplicates", "duplicate"], "check"),
+    (&["dedupe", "deduplicate", "duplicates", "duplicate", "copies", "same"], "dedup"),
     (&["predict", "infer", "recognize", "recognise", "identify", "label"], "classify"),
     (&["encode", "vectorize", "vectorise", "featurize"], "embed"),
     (&["build", "build-index", "ann"], "index"),
@@ -161,10 +163,6 @@ fn parse<A: Into<OsString> + Clone>(arguments: impl Iterator<Item = A>) -> Resul
             error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![help.into()]));
         } else if let Some((_, command)) = OTHER_NAMES.iter().find(|(names, _)| names.contains(&named.as_str())) {
             error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![command.to_string()]));
-            if named.starts_with("d") {
-                let both = "check FOLDER finds near copies; split TABLE --near-duplicates keeps them together";
-                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![both.into()]));
-            }
         } else if named.contains(' ') {
             let query = format!("pokedex query \"{named}\"");
             error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![query.into()]));
@@ -225,6 +223,7 @@ fn run_stage(command: Command, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         Command::ConvertRgb(c) => c.run(ui),
         Command::Split(c) => c.run(ui),
         Command::Check(c) => c.run(ui),
+        Command::Dedup(c) => c.run(ui),
         Command::Augment(c) => c.run(ui),
         Command::Embed(c) => c.run(ui),
         Command::Index(c) => c.run(ui),

@@ -29,6 +29,7 @@ mod png;
 mod raw;
 mod resize;
 mod sensor;
+mod several;
 mod tiff;
 mod webp;
 
@@ -42,6 +43,7 @@ pub use encode::{Encoding, JPEG_QUALITY, encode, encode_jpeg};
 pub use formats::{Format, format, format_of_extension};
 pub use placement::Placement;
 pub use resize::{Filter, Fit, Middle, letterboxed};
+pub use several::frames;
 
 use crate::guard;
 
