@@ -7,6 +7,7 @@ mod check;
 mod classify;
 mod completions;
 mod convert_rgb;
+mod dedup;
 mod embed;
 mod evaluate;
 mod exit;
@@ -69,6 +70,7 @@ enum Command {
     ConvertRgb(convert_rgb::ConvertRgb),
     Split(split::SplitArgs),
     Check(check::Check),
+    Dedup(dedup::Dedup),
     Augment(augment::AugmentArgs),
     Read(read::ReadArgs),
     Embed(embed::Embed),
@@ -143,7 +145,7 @@ pub fn main() -> ExitCode {
 const OTHER_NAMES: &[(&[&str], &str)] = &[
     (&["search", "find", "ask", "lookup", "similar", "knn"], "query"),
     (&["pick", "select", "subset", "coreset", "active-learning"], "sample"),
-    (&["dedup", "dedupe", "duplicates", "duplicate"], "check"),
+    (&["dedupe", "deduplicate", "duplicates", "duplicate", "copies", "same"], "dedup"),
     (&["predict", "infer", "recognize", "recognise", "identify", "label"], "classify"),
     (&["encode", "vectorize", "vectorise", "featurize"], "embed"),
     (&["build", "build-index", "ann"], "index"),
@@ -186,10 +188,6 @@ fn parse<A: Into<OsString> + Clone>(arguments: impl Iterator<Item = A>) -> Resul
             error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![help.into()]));
         } else if let Some((_, command)) = OTHER_NAMES.iter().find(|(names, _)| names.contains(&named.as_str())) {
             error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![command.to_string()]));
-            if named.starts_with("d") {
-                let both = "check FOLDER finds near copies; split TABLE --near-duplicates keeps them together";
-                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![both.into()]));
-            }
         } else if named.contains(' ') {
             let query = format!("pokedex query \"{named}\"");
             error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![query.into()]));
@@ -250,6 +248,7 @@ fn run_stage(command: Command, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         Command::ConvertRgb(c) => c.run(ui),
         Command::Split(c) => c.run(ui),
         Command::Check(c) => c.run(ui),
+        Command::Dedup(c) => c.run(ui),
         Command::Augment(c) => c.run(ui),
         Command::Read(c) => c.run(ui),
         Command::Embed(c) => c.run(ui),

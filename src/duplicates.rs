@@ -4,12 +4,16 @@
 //! the hashes (or vectors) and their order alone, not on how many threads there are. Pure functions; work is spread over
 //! the current pool.
 
+mod appearance;
 mod groups;
 mod hash;
 mod near;
+mod orientation;
 mod vectors;
 
+pub(crate) use appearance::{Appearance, Thumbnail};
 pub(crate) use groups::Groups;
 pub(crate) use hash::PerceptualHash;
 pub(crate) use near::{MAX_REACH, REACH, near};
+pub(crate) use orientation::Orientation;
 pub(crate) use vectors::near_vectors;

@@ -30,6 +30,7 @@ mod profile;
 mod raw;
 mod resize;
 mod sensor;
+mod several;
 mod tiff;
 mod webp;
 
@@ -43,6 +44,7 @@ pub use encode::{Encoding, JPEG_QUALITY, encode, encode_jpeg};
 pub use formats::{Format, format, format_of_extension};
 pub use placement::Placement;
 pub use resize::{Filter, Fit, Middle, letterboxed};
+pub use several::frames;
 
 use self::profile::Space;
 use crate::guard;

@@ -23,6 +23,7 @@ pub(crate) use folder::{Folder, JOURNAL, Record, Within, lies_below};
 pub use kind::Kind;
 pub(crate) use listing::{Entry, Listing};
 pub(crate) use map::{map, map_file};
+pub(crate) use part::keep_attributes;
 pub(crate) use paths::{
     escape_bytes, exists, find_image, has_image_extension as is_picture_name, local_file, read_image, table_path,
 };

@@ -18,7 +18,7 @@
 //! - [`cli`]: a door: one file a subcommand, its arguments and its help; the only part that knows the terminal
 //! - [`serve`], [`mcp`]: doors: HTTP and the page; agents
 //! - [`gallery`]: what pages, servers and agents look at and ask of an index
-//! - [`query`], [`classify`], [`train`], [`evaluate`], [`indexing`], [`export`], [`check`], [`augment`], [`convert`], [`quantise`], [`sample`], [`map`]:
+//! - [`query`], [`classify`], [`train`], [`evaluate`], [`indexing`], [`export`], [`check`], [`dedup`], [`sample`], [`map`], [`augment`], [`convert`], [`quantise`]:
 //!   stages, by subject
 //! - [`frames`]: stills of films, by ffmpeg
 //! - [`scan`], [`split`], [`read`], [`embed`]: stages of which others use a part
@@ -48,6 +48,7 @@ pub mod check;
 pub mod classify;
 pub mod cli;
 pub mod convert;
+pub mod dedup;
 mod duplicates;
 pub mod embed;
 pub mod evaluate;

@@ -3,6 +3,7 @@
 use std::f64::consts::PI;
 use std::sync::LazyLock;
 
+use super::Orientation;
 use crate::image::{Colour, Filter, Fit, Rgb};
 
 /// The longer side of the picture that is looked at.
@@ -17,6 +18,8 @@ const BITS: usize = 128;
 const NEARLY: u8 = 32;
 /// Less than this standard deviation of 255 steps of brightness is nothing to see.
 const FLAT: f64 = 2.0;
+/// Frequencies that differ by less than this share of the picture's strength may change places in a copy.
+const TIE: f64 = 0.08;
 
 /// What a picture looks like: two halves of 128 bits, one of the whole picture and one of what stands before its
 /// background, on white and cut out. Where there is no background of one colour, the halves are the same.
@@ -34,15 +37,7 @@ impl PerceptualHash {
 
     /// The hash of a picture that was decoded over white, or `None` where it is all of one colour.
     pub(crate) fn of(picture: &Rgb) -> Option<PerceptualHash> {
-        let longer = f64::from(SIDE) / f64::from(picture.width.max(picture.height));
-        let scaled = |side: u32| ((f64::from(side) * longer).round() as u32).clamp(1, SIDE);
-        let (width, height) = (scaled(picture.width), scaled(picture.height));
-        let picture = picture.resize(width, height, Fit::Stretch, Filter::Bilinear, Colour::WHITE);
-        let whole = signs(&picture)?;
-        let content = cut_out(picture).and_then(|content| signs(&content)).unwrap_or(whole);
-        let halves = |value: u128| [value as u64, (value >> 64) as u64];
-        let ([a, b], [c, d]) = (halves(whole), halves(content));
-        Some(PerceptualHash([a, b, c, d]))
+        Some(Frequencies::of(&Views::of(picture))?.hash(Orientation::default()))
     }
 
     /// In how many bits the halves differ: of what stands before the background, or twice that of the whole picture,
@@ -77,35 +72,117 @@ impl PerceptualHash {
     }
 }
 
-/// The signs of a picture's lowest frequencies, or `None` where there is nothing to see.
-fn signs(picture: &Rgb) -> Option<u128> {
-    let side = SQUARE as u32;
-    let square = picture.resize(side, side, Fit::Stretch, Filter::Bilinear, Colour::WHITE);
-    let brightness: Vec<f64> = square.pixels.as_chunks::<3>().0.iter().map(|pixel| brightness(*pixel)).collect();
-    let count = (SQUARE * SQUARE) as f64;
-    let mean = brightness.iter().sum::<f64>() / count;
-    let deviation = (brightness.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count).sqrt();
-    if deviation < FLAT {
-        return None;
+/// What is looked at: the whole picture, made small, and what stands before its background, where there is one.
+pub(super) struct Views {
+    pub whole: Rgb,
+    pub content: Option<Rgb>,
+}
+
+impl Views {
+    pub(super) fn of(picture: &Rgb) -> Views {
+        let longer = f64::from(SIDE) / f64::from(picture.width.max(picture.height));
+        let scaled = |side: u32| ((f64::from(side) * longer).round() as u32).clamp(1, SIDE);
+        let (width, height) = (scaled(picture.width), scaled(picture.height));
+        let whole = picture.resize(width, height, Fit::Stretch, Filter::Bilinear, Colour::WHITE);
+        let content = cut_out(whole.clone());
+        Views { whole, content }
     }
-    // Along the rows, then along the columns.
-    let mut rows = [[0.0; FREQUENCIES]; SQUARE];
-    for (row, line) in rows.iter_mut().zip(brightness.chunks_exact(SQUARE)) {
-        for (sum, wave) in row.iter_mut().zip(WAVES.iter()) {
-            *sum = wave.iter().zip(line).map(|(w, x)| w * (x - mean)).sum();
+}
+
+/// The lowest frequencies of both views, of which any orientation's hash is made.
+pub(super) struct Frequencies {
+    whole: Spectrum,
+    content: Option<Spectrum>,
+}
+
+impl Frequencies {
+    /// `None` where there is nothing to see.
+    pub(super) fn of(views: &Views) -> Option<Frequencies> {
+        let whole = Spectrum::of(&views.whole)?;
+        Some(Frequencies { whole, content: views.content.as_ref().and_then(Spectrum::of) })
+    }
+
+    /// The hash of the picture, mirrored and turned so.
+    pub(super) fn hash(&self, orientation: Orientation) -> PerceptualHash {
+        let whole = self.whole.signs(orientation);
+        let content = self.content.as_ref().map_or(whole, |content| content.signs(orientation));
+        let halves = |value: u128| [value as u64, (value >> 64) as u64];
+        let ([a, b], [c, d]) = (halves(whole), halves(content));
+        PerceptualHash([a, b, c, d])
+    }
+
+    /// The orientations of which all mirrored and turned copies share one: where the picture is darker above than below,
+    /// to the left than to the right, and that more than above. What is nearly a tie goes either way.
+    pub(super) fn canonical(&self) -> impl Iterator<Item = Orientation> {
+        let at = |down: usize, across: usize| self.whole.values[down][across];
+        let either = |value: f64, tie: f64| (value > -tie, value < tie);
+        let (down, across) = (at(1, 0), at(0, 1));
+        let tie = TIE * self.whole.strength;
+        let stands = either(down.abs() - across.abs(), tie);
+        Orientation::ALL.into_iter().filter(move |orientation| {
+            let (down, across) = if orientation.transposed { (across, down) } else { (down, across) };
+            let is = |(is, is_not): (bool, bool), wanted: bool| if wanted { is_not } else { is };
+            is(stands, orientation.transposed)
+                && is(either(down, tie), orientation.flipped)
+                && is(either(across, tie), orientation.mirrored)
+        })
+    }
+}
+
+/// Frequencies of a view: down, across.
+struct Spectrum {
+    values: [[f64; FREQUENCIES]; FREQUENCIES],
+    /// What is no more than this has no sign.
+    least: f64,
+    /// The standard deviation of the brightness, in the unit of the frequencies.
+    strength: f64,
+}
+
+impl Spectrum {
+    fn of(picture: &Rgb) -> Option<Spectrum> {
+        let side = SQUARE as u32;
+        let square = picture.resize(side, side, Fit::Stretch, Filter::Bilinear, Colour::WHITE);
+        let brightness: Vec<f64> = square.pixels.as_chunks::<3>().0.iter().map(|pixel| brightness(*pixel)).collect();
+        let count = (SQUARE * SQUARE) as f64;
+        let mean = brightness.iter().sum::<f64>() / count;
+        let deviation = (brightness.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count).sqrt();
+        if deviation < FLAT {
+            return None;
         }
-    }
-    // What is no more than rounding has no sign.
-    let least = 0.5 + 0.001 * deviation * SQUARE as f64;
-    let mut bits = 0;
-    for (place, (down, across)) in LOWEST.iter().enumerate() {
-        let sum: f64 = WAVES[*down].iter().zip(&rows).map(|(w, row)| w * row[*across]).sum();
-        if sum > least {
-            // Neighbours go to different words of 16 bits, so that each word tells as much as the others.
-            bits |= 1 << (place % 8 * 16 + place / 8);
+        // Along the rows, then along the columns.
+        let mut rows = [[0.0; FREQUENCIES]; SQUARE];
+        for (row, line) in rows.iter_mut().zip(brightness.chunks_exact(SQUARE)) {
+            for (sum, wave) in row.iter_mut().zip(WAVES.iter()) {
+                *sum = wave.iter().zip(line).map(|(w, x)| w * (x - mean)).sum();
+            }
         }
+        let mut values = [[0.0; FREQUENCIES]; FREQUENCIES];
+        for (values, wave) in values.iter_mut().zip(WAVES.iter()) {
+            for (across, value) in values.iter_mut().enumerate() {
+                *value = wave.iter().zip(&rows).map(|(w, row)| w * row[across]).sum();
+            }
+        }
+        let strength = deviation * SQUARE as f64;
+        Some(Spectrum { values, least: 0.5 + 0.001 * strength, strength })
     }
-    Some(bits)
+
+    /// The signs of the lowest ones. A mirrored picture has the odd ones the other way round; a transposed one has them
+    /// down that were across.
+    fn signs(&self, orientation: Orientation) -> u128 {
+        let mut bits = 0;
+        for (place, &(down, across)) in LOWEST.iter().enumerate() {
+            let value = match orientation.transposed {
+                true => self.values[across][down],
+                false => self.values[down][across],
+            };
+            let turned = (orientation.flipped && down % 2 == 1) != (orientation.mirrored && across % 2 == 1);
+            if if turned { -value } else { value } > self.least {
+                // Neighbours go to different words of 16 bits, so that each word tells as much as the others.
+                bits |= 1 << (place % 8 * 16 + place / 8);
+            }
+        }
+        bits
+    }
 }
 
 /// As ITU-R BT.601 weighs the channels.
@@ -260,6 +337,43 @@ mod tests {
         assert!(far <= 5, "{far} of 180 on other backgrounds");
         let hashes: Vec<_> = originals.into_iter().map(Some).collect();
         near(&hashes, REACH, |a, b, distance| panic!("{a} and {b} are {distance} from each other"));
+    }
+
+    /// The picture, mirrored and turned so.
+    fn oriented(picture: &Rgb, orientation: Orientation) -> Rgb {
+        let (width, height) = match orientation.transposed {
+            true => (picture.height, picture.width),
+            false => (picture.width, picture.height),
+        };
+        let mut pixels = Vec::new();
+        for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+            let y = if orientation.flipped { height - 1 - y } else { y };
+            let x = if orientation.mirrored { width - 1 - x } else { x };
+            let (y, x) = if orientation.transposed { (x, y) } else { (y, x) };
+            let at = 3 * (y * picture.width + x) as usize;
+            pixels.extend(&picture.pixels[at..at + 3]);
+        }
+        Rgb { width, height, pixels }
+    }
+
+    #[test]
+    fn hashes_of_all_orientations_are_those_of_the_pictures() {
+        for (number, background) in [(1, [255; 3]), (2, [90, 120, 60]), (3, [0; 3])] {
+            let picture = drawing(number, background, (200, 160));
+            let frequencies = Frequencies::of(&Views::of(&picture)).expect("something to see");
+            let canonical: Vec<PerceptualHash> = frequencies.canonical().map(|o| frequencies.hash(o)).collect();
+            for orientation in Orientation::ALL {
+                let copy = oriented(&picture, orientation);
+                let distance = hash(&copy).distance(frequencies.hash(orientation));
+                assert!(distance <= 2, "{number} {orientation:?}: {distance}");
+                let others = Frequencies::of(&Views::of(&copy)).expect("something to see");
+                let near = others
+                    .canonical()
+                    .map(|o| others.hash(o))
+                    .map(|hash| canonical.iter().map(|own| own.distance(hash)).min().expect("one at least"));
+                assert!(near.min().is_some_and(|least| least <= 2), "{number} {orientation:?}");
+            }
+        }
     }
 
     #[test]

@@ -54,6 +54,11 @@ impl<'a> JpegXl<'a> {
         let turned = info.orientation as u8 != 1;
         Ok(JpegXl { decoder, rest, width, height, alpha, turned, extra })
     }
+
+    /// Whether the first frame is one of several.
+    pub(super) fn is_animated(&self) -> bool {
+        self.decoder.basic_info().is_some_and(|info| info.animation.is_some())
+    }
 }
 
 impl Opened for JpegXl<'_> {

@@ -76,7 +76,7 @@ fn is_at(file: &Metadata, path: &Path) -> bool {
 }
 
 /// Gives a file the mode of the one that it replaces; its owner, group, access list and attributes as far as this user may.
-pub(super) fn keep_attributes(old: &File, new: &File) -> io::Result<()> {
+pub(crate) fn keep_attributes(old: &File, new: &File) -> io::Result<()> {
     let (old_facts, new_facts) = (old.metadata()?, new.metadata()?);
     let mut mode = old_facts.mode() & 0o777;
     let same = (old_facts.uid(), old_facts.gid()) == (new_facts.uid(), new_facts.gid());

@@ -11,6 +11,7 @@ mod classify;
 mod completions;
 mod contract;
 mod convert_rgb;
+mod dedup;
 mod embed;
 mod evaluate;
 mod examples;

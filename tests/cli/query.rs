@@ -315,8 +315,7 @@ fn a_byte_order_mark_is_no_part_of_the_first_query() {
 #[test]
 fn a_command_by_another_name_is_told_its_own() {
     let dir = Workdir::new();
-    for (name, own) in [("search", "query"), ("find", "query"), ("predict", "classify"), ("dedup", "--near-duplicates")]
-    {
+    for (name, own) in [("search", "query"), ("find", "query"), ("predict", "classify"), ("duplicates", "dedup")] {
         let said = dir.pokedex(&format!("{name} x")).failed(2);
         assert!(said.contains("tip: ") && said.contains(own), "{said}");
     }
