@@ -325,7 +325,7 @@ mod tests {
             let starts: Vec<usize> = (0..=count).map(|at| at * 3).collect();
             let to: Vec<u32> = (0..count).flat_map(|at| [at, at + 1, at + 10]).map(|at| at as u32).collect();
             let weights = weights.repeat(count);
-            let mut new = vec![[4.0, 4.0]; count];
+            let mut new: Vec<Place> = old[..count].to_vec();
             let streams: Vec<u64> = (0..count as u64).collect();
             super::place((&starts, &to, &weights), &old, &mut new, &streams, Curve::of(0.1), 3);
             new

@@ -39,9 +39,10 @@ impl<'a> Plane<'a> {
         let line = self.places[order[middle] as usize][axis];
         let off = place[axis] - line;
         let (near, far) = match off < 0.0 {
-            true => (&order[..middle], &order[middle..]),
-            false => (&order[middle..], &order[..middle]),
+            true => (&order[..middle], &order[middle + 1..]),
+            false => (&order[middle + 1..], &order[..middle]),
         };
+        self.take(place, count, without, order[middle], found);
         self.look(place, count, without, near, 1 - axis, found);
         // Equal distances count, since of equals the first is wanted.
         if found.len() < count || off * off <= found[found.len() - 1].0 {
@@ -72,9 +73,10 @@ fn divide(places: &[Place], order: &mut [u32], axis: usize) {
     let middle = order.len() / 2;
     let compare = |a: &u32, b: &u32| places[*a as usize][axis].total_cmp(&places[*b as usize][axis]).then(a.cmp(b));
     order.select_nth_unstable_by(middle, compare);
+    // The one on the line stays where it is.
     let (low, high) = order.split_at_mut(middle);
     divide(places, low, 1 - axis);
-    divide(places, high, 1 - axis);
+    divide(places, &mut high[1..], 1 - axis);
 }
 
 #[cfg(test)]
