@@ -13,6 +13,9 @@ use crate::workdir::Workdir;
 const WIDTH: usize = 16;
 const HEAPS: usize = 5;
 
+/// A row's key, its place and its cluster.
+type Place = (String, Option<[f32; 2]>, Option<i32>);
+
 fn noise(n: u64) -> f32 {
     let n = (n ^ (n >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let n = (n ^ (n >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -42,7 +45,7 @@ fn table(rows: &[Option<u64>]) -> RecordBatch {
 }
 
 /// Key, place and cluster of each row, by key.
-fn places(dir: &Workdir, name: &str) -> Vec<(String, Option<[f32; 2]>, Option<i32>)> {
+fn places(dir: &Workdir, name: &str) -> Vec<Place> {
     let batch = dir.table(name);
     let numbers = |name: &str| batch.column_by_name(name).expect("added").as_primitive::<Float32Type>().clone();
     let (x, y) = (numbers("x"), numbers("y"));
@@ -70,7 +73,7 @@ fn map_lays_heaps_out_apart_whatever_the_threads_and_the_order() {
     dir.foreign("t2.parquet", &table(&rows));
     dir.pokedex("map t2.parquet -o c.parquet").ok();
     let (found, other) = (places(&dir, "a.parquet"), places(&dir, "c.parquet"));
-    let placed = |rows: &[(String, Option<[f32; 2]>, Option<i32>)]| {
+    let placed = |rows: &[Place]| {
         rows.iter().filter(|row| row.1.is_some()).cloned().collect::<Vec<_>>()
     };
     assert_eq!(placed(&found), placed(&other));
