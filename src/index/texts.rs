@@ -183,7 +183,7 @@ fn fold_into(text: &str, folded: &mut String) {
         text.bytes().for_each(|byte| put(byte.to_ascii_lowercase().into()));
     } else {
         // Accents go; marks of other scripts make other letters.
-        let plain = text.nfkd().filter(|c| !('\u{300}'..='\u{36f}').contains(c));
+        let plain = text.nfkd().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).nfc();
         plain.flat_map(char::to_lowercase).for_each(put);
     }
     if !folded.ends_with(' ') {

@@ -268,7 +268,7 @@ impl Reader {
                 let (x, y) = (x * across, (y - f64::from(top)) * down);
                 [x.clamp(0.0, picture.width.into()) as f32, y.clamp(0.0, picture.height.into()) as f32]
             };
-            lines.push(Line { text, score, corners: quad.map(place) });
+            lines.push(Line { text: text.trim().into(), score, corners: quad.map(place) });
         }
         Ok(lines)
     }

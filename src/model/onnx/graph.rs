@@ -46,6 +46,7 @@ impl Graph {
         let mut found = Graph::default();
         let (opset, mut softmaxes, mut shapes) = (opset_of(bytes)?, Vec::new(), HashMap::new());
         let mut weights = HashSet::new();
+        let mut same = HashMap::new();
         let mut inputs = Vec::new();
         let (mut padded, mut pooled) = (HashSet::new(), HashSet::new());
         for field in Fields(graph) {
@@ -68,6 +69,7 @@ impl Graph {
                         {
                             found.not_for_rten = Some(LOWER);
                         }
+                        b"Identity" => same.extend(plain_inputs_of(node)?.into_iter().zip(outputs_of(node)?)),
                         b"NonMaxSuppression" => found.not_for_rten = Some(SUPPRESSION),
                         b"Pad" => padded.extend(outputs_of(node)?),
                         _ => {}
@@ -92,7 +94,8 @@ impl Graph {
             }
         }
         for node in softmaxes {
-            let ends = [plain_inputs_of(node)?, outputs_of(node)?].concat();
+            let mut ends = [plain_inputs_of(node)?, outputs_of(node)?].concat();
+            ends.extend(outputs_of(node)?.iter().filter_map(|output| same.get(output)).copied());
             let port = ends.iter().find_map(|name| shapes.get(name)).map(|port| Port::read(port)).transpose()?;
             if !is_of_last_axis(node, port.as_ref())? {
                 found.not_for_rten = Some(SOFTMAX);
