@@ -34,6 +34,9 @@ _pokedex() {
             pokedex,convert-rgb)
                 cmd="pokedex__subcmd__convert__subcmd__rgb"
                 ;;
+            pokedex,dedup)
+                cmd="pokedex__subcmd__dedup"
+                ;;
             pokedex,embed)
                 cmd="pokedex__subcmd__embed"
                 ;;
@@ -52,6 +55,9 @@ _pokedex() {
             pokedex,man)
                 cmd="pokedex__subcmd__man"
                 ;;
+            pokedex,map)
+                cmd="pokedex__subcmd__map"
+                ;;
             pokedex,mcp)
                 cmd="pokedex__subcmd__mcp"
                 ;;
@@ -60,6 +66,12 @@ _pokedex() {
                 ;;
             pokedex,query)
                 cmd="pokedex__subcmd__query"
+                ;;
+            pokedex,read)
+                cmd="pokedex__subcmd__read"
+                ;;
+            pokedex,sample)
+                cmd="pokedex__subcmd__sample"
                 ;;
             pokedex,scan)
                 cmd="pokedex__subcmd__scan"
@@ -107,7 +119,7 @@ _pokedex() {
 
     case "${cmd}" in
         pokedex)
-            opts="-q -v -h -V --quiet --verbose --help --version scan frames convert-rgb split check augment embed index query serve mcp train classify evaluate export model cache completions schema man"
+            opts="-q -v -h -V --quiet --verbose --help --version scan frames convert-rgb split check dedup augment read embed index map query serve mcp sample train classify evaluate export model cache completions schema man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -237,7 +249,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__check)
-            opts="-o -j -q -v -h --layout --no-pictures --no-near-duplicates --near-duplicates --hash-distance --warn-below --max-imbalance --ratios --ignore --fail-on --format --limit --output --findings --jobs --quiet --verbose --help"
+            opts="-o -j -q -v -h --layout --no-pictures --no-near-duplicates --near-duplicates --hash-distance --warn-below --max-imbalance --ratios --labels --quality --limits --ignore --fail-on --format --limit --output --findings --jobs --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -260,6 +272,14 @@ _pokedex() {
                     return 0
                     ;;
                 --ratios)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --labels)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limits)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -431,7 +451,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__convert__subcmd__rgb)
-            opts="-0 -o -j -q -v -h --ids --root --null --shard --output --stdout-format --background --size --encode --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-0 -o -j -q -v -h --ids --root --null --shard --output --stdout-format --background --colours --size --encode --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -465,12 +485,86 @@ _pokedex() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --colours)
+                    COMPREPLY=($(compgen -W "stored srgb" -- "${cur}"))
+                    return 0
+                    ;;
                 --size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --encode)
                     COMPREPLY=($(compgen -W "png jpeg webp" -- "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pokedex__subcmd__dedup)
+            opts="-0 -o -j -q -v -h --ids --root --null --similar --identical --any-orientation --hash-distance --reference --keep --action --to --journal --undo --format --all --output --jobs --skip-ok --strict --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --ids)
+                    COMPREPLY=($(compgen -W "auto name dir none" -- "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hash-distance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reference)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --action)
+                    COMPREPLY=($(compgen -W "report hardlink symlink move trash" -- "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --journal)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --undo)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text parquet csv tsv jsonl paths" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --jobs)
@@ -877,7 +971,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__man)
-            opts="-o -q -v -h --output --quiet --verbose --help scan frames convert-rgb split check augment embed index query serve mcp train classify evaluate export model cache completions man schema"
+            opts="-o -q -v -h --output --quiet --verbose --help scan frames convert-rgb split check dedup augment read embed index map query serve mcp sample train classify evaluate export model cache completions man schema"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -888,6 +982,80 @@ _pokedex() {
                     return 0
                     ;;
                 -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pokedex__subcmd__map)
+            opts="-o -j -q -v -h --method --neighbours --min-dist --seed --into --clusters --vector-column --plot --title --colour-by --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --method)
+                    COMPREPLY=($(compgen -W "umap pca" -- "${cur}"))
+                    return 0
+                    ;;
+                --neighbours)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-dist)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --into)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --clusters)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --vector-column)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --title)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --colour-by)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stdout-format)
+                    COMPREPLY=($(compgen -W "parquet arrow" -- "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1057,7 +1225,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__query)
-            opts="-n -o -0 -q -v -h --index --top --id --literal --queries --model --engine --vector-column --where --sort --forms --offset --min-score --diverse --explain --exact --search-k --beam --dim --metric --columns --lang --format --output --null --preview --open --quiet --verbose --help"
+            opts="-n -o -0 -q -v -h --index --top --id --by --words-in --literal --queries --model --engine --vector-column --where --sort --forms --offset --min-score --diverse --explain --exact --search-k --beam --dim --metric --columns --lang --format --output --null --preview --open --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1076,6 +1244,14 @@ _pokedex() {
                     return 0
                     ;;
                 --id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --by)
+                    COMPREPLY=($(compgen -W "both looks words" -- "${cur}"))
+                    return 0
+                    ;;
+                --words-in)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1162,8 +1338,148 @@ _pokedex() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        pokedex__subcmd__read)
+            opts="-0 -o -j -q -v -h --ids --root --null --shard --model --min-score --max-side --as --engine --device --keep-images --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --ids)
+                    COMPREPLY=($(compgen -W "auto name dir none" -- "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shard)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model)
+                    COMPREPLY=($(compgen -f -W "$(pokedex model list 2>/dev/null | sed 1d | cut -f1)" -- "${cur}"))
+                    return 0
+                    ;;
+                --min-score)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-side)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --engine)
+                    COMPREPLY=($(compgen -W "auto rten ort" -- "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -W "cpu cuda" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stdout-format)
+                    COMPREPLY=($(compgen -W "parquet arrow" -- "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pokedex__subcmd__sample)
+            opts="-n -o -j -q -v -h --rows --prune --by --stratify --class --already --seed --vector-column --all --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --rows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --prune)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --by)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stratify)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --class)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --already)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --vector-column)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stdout-format)
+                    COMPREPLY=($(compgen -W "parquet arrow" -- "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         pokedex__subcmd__scan)
-            opts="-0 -o -j -q -v -h --ids --root --null --shard --meta --on --on-duplicate --verify --exif --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-0 -o -j -q -v -h --ids --root --null --shard --meta --on --on-duplicate --verify --exif --quality --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1379,7 +1695,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__train)
-            opts="-o -j -q -v -h --method --by --vector-column --with --l2 --balance --no-scale --neighbours --steps --tolerance --coverage --accuracy --validation --seed --output --log --no-cache --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-o -j -q -v -h --method --by --vector-column --with --l2 --balance --no-scale --neighbours --steps --tolerance --coverage --accuracy --validation --seed --cross-predict --output --log --no-cache --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1430,6 +1746,10 @@ _pokedex() {
                     return 0
                     ;;
                 --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cross-predict)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -33,12 +33,16 @@ complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "frames" -d 'Take st
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "convert-rgb" -d 'Turn any image into upright RGB over a background'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "split" -d 'Divide images into train, validation and test'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "check" -d 'Say what is wrong with a data set: damaged pictures, copies, leaks between splits, classes, labels'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "dedup" -d 'Find copies and near copies of pictures; only when told, link them, move them or put them into the trash'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "augment" -d 'Make more pictures of the train split: moved, recoloured, blurred, on other backgrounds'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "read" -d 'Read the words in pictures'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "embed" -d 'Add the vectors of a model to images, or to a text column'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "index" -d 'Make a searchable index of an embedding table'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "map" -d 'Lay vectors out in the plane, tell their clusters, and draw the map'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "query" -d 'Find what is nearest to words, pictures or stored rows'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "serve" -d 'Show an index in the browser, and answer programs over HTTP'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "mcp" -d 'Answer agents: the Model Context Protocol over standard input and output'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "sample" -d 'Choose which rows to look at, to label or to keep'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "train" -d 'Learn to classify from a table of embeddings'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "classify" -d 'Say which class each image is of'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "evaluate" -d 'Say how good predictions are'
@@ -68,6 +72,7 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -s j -l jobs -d 'N
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -s 0 -l null -d 'Paths in a list end with NUL bytes, as `find -print0` writes them'
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l verify -d 'Decode every image instead of reading its header'
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l exif -d 'Add columns of what is written in EXIF, XMP and IPTC: time, place, camera, keywords'
+complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l quality -d 'Decode every image and add figures from 0 to 1 of how good it is to look at: sharpness, brightest, darkest, entropy, aspect, bars, subject'
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l skip-ok -d 'Exit with 0 although inputs were skipped'
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -l strict -d 'Fail at the first input that cannot be processed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand scan" -s q -l quiet -d 'Say only why a command failed'
@@ -108,6 +113,8 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -s o -l out
 complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
 arrow\t'An IPC stream'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l background -d 'The colour behind transparent pixels: white, black, grey or #rrggbb' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l colours -d 'Which colours the numbers mean: those stored, as models were taught, or sRGB, as the file\'s profile says and people see' -r -f -a "stored\t'Those in the file: what the pipelines take that CLIP and its kin were trained with'
+srgb\t'Those of sRGB, as the file\'s profile says'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l size -d 'Scale to fit N x N or W x H pixels; what is left over is background' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand convert-rgb" -l encode -d 'How images are written' -r -f -a "png\t'Lossless, and as small as other programs\' PNG'
 jpeg\t'Lossy, quality 90'
@@ -153,6 +160,8 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l hash-distance 
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l warn-below -d 'Warn of pictures with a side of fewer pixels' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l max-imbalance -d 'Warn where the largest class has more than X times the pictures of the smallest' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l ratios -d 'Warn of classes that are not divided so [default: as `split` has noted in the table]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l labels -d 'Doubt labels by this table of `train --cross-predict`: by confident learning, the most doubtful first' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l limits -d 'From which figure on a picture is poor, as blurred=0.25,dark=0.2 [default: blurred=0.45, dark=0.3, pale=0.95, empty=0.15, odd-aspect=0.35, bars=0.08, tiny-subject=0.05]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l ignore -d 'Leave out these rules: names separated by commas' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l fail-on -d 'What makes the exit code 4' -r -f -a "error\t'At an error'
 warning\t'At a warning too'
@@ -170,9 +179,44 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand check" -s j -l jobs -d '
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l no-pictures -d 'Do not open pictures: hold only the table\'s columns against each other'
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l no-near-duplicates -d 'Do not look for near copies'
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l near-duplicates -d 'Look for near copies, as it does anyway'
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l quality -d 'Measure pictures as well: blurred, dark, pale, empty ones, odd shapes, bars, tiny subjects'
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number of four digits (0001 to 1025)'
+name\t'From the file\'s name: a number at its beginning, or the name of a species'
+dir\t'From the folder\'s name: a number at its beginning, or the name of a species'
+none\t'No class numbers'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l root -d 'Make the keys of a list of paths relative to this folder, and look for the files of a table below it first' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l hash-distance -d 'In how many bits of 256 the perceptual hashes of near copies may differ, from 0 to 31; half of it where the whole pictures are compared, background and all [default: 23]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l reference -d 'Keep what lies below this folder, and never touch it; it is read as well. Can be given several times' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l keep -d 'Which copy is kept, the first rule first: largest (pixels, then bytes), pixels, bytes, best-format, oldest (by EXIF, else by the file), exif (has some), path:GLOB, where:SQL [default: pixels,exif,best-format,bytes,oldest]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l action -d 'What becomes of the other copies' -r -f -a "report\t'Nothing: they are named'
+hardlink\t'They become other names of the file that is kept (identical files only)'
+symlink\t'They become links to the file that is kept (identical files only)'
+move\t'They go to the folder --to'
+trash\t'They go to the trash of the desktop'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l to -d 'The folder that copies are moved to, where they lie as below their input' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l journal -d 'Where acts are written down [default: beside the output, else dedup.journal]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l undo -d 'Take back what this journal says was done' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l format -d 'How copies are shown [default: what the file\'s name says, else text]' -r -f -a "text\t'Group by group, for people'
+parquet\t'The rows of groups, with their columns'
+csv\t'Comma-separated, with a header'
+tsv\t'Tab-separated, with a header'
+jsonl\t'One object a line'
+paths\t'Paths of the copies that are not kept (keys where there is no path), one a line'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -s o -l output -d 'Write to this file [default: standard output]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -s 0 -l null -d 'Paths in a list end with NUL bytes, as `find -print0` writes them'
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l similar -d 'Copies by their looks, identical ones included, as it does anyway'
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l identical -d 'Only files of the same bytes'
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l any-orientation -d 'Mirrored and turned copies, too'
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l all -d 'Keep the rows outside groups in tables'
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l skip-ok -d 'Exit with 0 although inputs were skipped'
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l strict -d 'Fail at the first input that cannot be processed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -s o -l output -d 'Write to this table, or to this folder when it ends in / or exists [default: a table on standard output]' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
 arrow\t'An IPC stream'"
@@ -197,6 +241,32 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l strict -d 'F
 complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand read" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number of four digits (0001 to 1025)'
+name\t'From the file\'s name: a number at its beginning, or the name of a species'
+dir\t'From the folder\'s name: a number at its beginning, or the name of a species'
+none\t'No class numbers'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand read" -l root -d 'Make the keys of a list of paths relative to this folder, and look for the files of a table below it first' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand read" -l shard -d 'Only the rows of this shard, by a hash of their keys: `--shard 3/100` in the third of a hundred runs that share the input' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand read" -l model -d 'A folder of the models folder, or any (with a slash) [default: the first that is installed, else that of rapidocr]' -r -a '(pokedex model list 2>/dev/null | sed 1d | cut -f1)'
+complete -c pokedex -n "__fish_pokedex_using_subcommand read" -l min-score -d 'Leave out lines of which the model is less sure' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand read" -l max-side -d 'Look at pictures with their longer side no longer than N pixels: more finds smaller letters and takes more time and memory' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand read" -l as -d 'Name of the new column; that of the lines is NAME_boxes' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand read" -l engine -d 'What runs the model; the built-in model and .rten files always run in rten [default: auto]' -r -f -a "auto\t'ONNX Runtime for many inputs where it is installed, else rten'
+rten\t'The engine in the binary'
+ort\t'ONNX Runtime, a shared library that must be installed'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand read" -l device -d 'Where ONNX Runtime computes [default: cpu]' -r -f -a "cpu\t''
+cuda\t'An NVIDIA GPU, through a GPU build of ONNX Runtime'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand read" -s o -l output -d 'Write the table to this file [default: standard output, when it is not a terminal]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand read" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
+arrow\t'An IPC stream'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand read" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand read" -s 0 -l null -d 'Paths in a list end with NUL bytes, as `find -print0` writes them'
+complete -c pokedex -n "__fish_pokedex_using_subcommand read" -l keep-images -d 'Keep the images themselves in the table'
+complete -c pokedex -n "__fish_pokedex_using_subcommand read" -l skip-ok -d 'Exit with 0 although inputs were skipped'
+complete -c pokedex -n "__fish_pokedex_using_subcommand read" -l strict -d 'Fail at the first input that cannot be processed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand read" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand read" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand read" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pokedex -n "__fish_pokedex_using_subcommand embed" -l ids -d 'Where class numbers come from' -r -f -a "auto\t'From names, if every file or every folder begins with a Pokédex number of four digits (0001 to 1025)'
 name\t'From the file\'s name: a number at its beginning, or the name of a species'
 dir\t'From the folder\'s name: a number at its beginning, or the name of a species'
@@ -250,9 +320,33 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand index; and __fish_seen_s
 complete -c pokedex -n "__fish_pokedex_using_subcommand index; and __fish_seen_subcommand_from info" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand index; and __fish_seen_subcommand_from info" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand index; and __fish_seen_subcommand_from info" -s h -l help -d 'Print help'
+complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l method -d 'How vectors are laid out' -r -f -a "umap\t'Near rows near each other, whatever becomes of far ones'
+pca\t'Along the two directions in which the vectors differ most'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l neighbours -d 'How many rows a row\'s surroundings have, itself among them: few show what is fine, many what is large' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l min-dist -d 'How near to each other places may be, from 0 to 3: more spreads clusters' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l seed -d 'Another number gives another map' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l into -d 'Place the rows among those of this map, which stay where they are' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l clusters -d 'Which clusters are told: as many as stand out (auto), so many (N), or none' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l vector-column -d 'The column that holds the vectors' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l plot -d 'Draw the map to this file: .svg or .html' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l title -d 'What stands over the plot [default: the name of the table]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l colour-by -d 'Colour points by the words of this column [default: by cluster]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand map" -s o -l output -d 'Write the table to this file [default: standard output, when it is not a terminal]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
+arrow\t'An IPC stream'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand map" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l skip-ok -d 'Exit with 0 although inputs were skipped'
+complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l strict -d 'Fail at the first input that cannot be processed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand map" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand map" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand map" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l index -d 'The table to search, or a folder with one [default: the built-in Pokédex, pokedex:]; - for standard input' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s n -l top -d 'How many rows to show' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l id -d 'Search by the stored rows of this class, as the term id:N; a species\' name is its number' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l by -d 'What rows of an index are found by [default: both]' -r -f -a "both\t'By their vectors, and by the words in their texts where there are texts'
+looks\t'By their vectors alone'
+words\t'By the words in their texts alone; no model is needed, nor vectors'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l words-in -d 'Look for words in these columns of an index, too [default: text, where it has that]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l queries -d 'Many queries: one a line (- for standard input), or a table or .npy of vectors' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l model -d 'The model that embeds the query [default: the one that made the index]' -r -a '(pokedex model list 2>/dev/null | sed 1d | cut -f1)'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l engine -d 'What runs the model of an index; the built-in one always runs in rten [default: auto]' -r -f -a "auto\t'ONNX Runtime for many inputs where it is installed, else rten'
@@ -324,6 +418,24 @@ ort\t'ONNX Runtime, a shared library that must be installed'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand mcp" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand mcp" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand mcp" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pokedex -n "__fish_pokedex_using_subcommand sample" -s n -l rows -d 'How many rows' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand sample" -l prune -d 'All but this share of the rows: 0.3 keeps 70 %' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand sample" -l by -d 'What makes a row worth choosing: diverse, typical, rare, uncertain, balanced, random, or several with weights' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand sample" -l stratify -d 'Give every value of this column the share of rows that it has in the table' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand sample" -l class -d 'The column of the class, for --by balanced [default: label]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand sample" -l already -d 'A table of rows that were chosen before, known by `key` or `content_hash`: they are not chosen again, and what is like them is not `diverse`' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand sample" -l seed -d 'Another number gives another choice between equals' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand sample" -l vector-column -d 'The column that holds the vectors' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand sample" -s o -l output -d 'Write the table to this file [default: standard output, when it is not a terminal]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand sample" -l stdout-format -d 'Format of a table on standard output; arrow (an IPC stream) never touches the disk' -r -f -a "parquet\t''
+arrow\t'An IPC stream'"
+complete -c pokedex -n "__fish_pokedex_using_subcommand sample" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand sample" -l all -d 'Write the rows that are not chosen as well, without an order'
+complete -c pokedex -n "__fish_pokedex_using_subcommand sample" -l skip-ok -d 'Exit with 0 although inputs were skipped'
+complete -c pokedex -n "__fish_pokedex_using_subcommand sample" -l strict -d 'Fail at the first input that cannot be processed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand sample" -s q -l quiet -d 'Say only why a command failed'
+complete -c pokedex -n "__fish_pokedex_using_subcommand sample" -s v -l verbose -d 'Say what was done as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand sample" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l method -d 'How the head decides' -r -f -a "linear\t'Multinomial logistic regression'
 centroid\t'The cosine to the mean of each class'
 knn\t'The votes of the nearest rows'"
@@ -340,6 +452,7 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l coverage -d 'R
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l accuracy -d 'Reject so many rows that this share of those accepted in the validation is right' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l validation -d 'Share of each class that is set aside to choose by, where the table has no validation; 0: none' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l seed -d 'Another number sets other rows aside' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l cross-predict -d 'Instead of a head, write the table with what K heads say of rows that they did not learn from, for `check --labels`' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -s o -l output -d 'Write the head to this file' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l log -d 'Add settings, figures and the training curve to this table of runs' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
@@ -515,4 +628,4 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand man" -s o -l output -d '
 complete -c pokedex -n "__fish_pokedex_using_subcommand man" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand man" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand man" -s h -l help -d 'Print help'
-complete -c pokedex -n "__fish_pokedex_using_subcommand man" -f -a "scan frames convert-rgb split check augment embed index query serve mcp train classify evaluate export model cache completions man schema"
+complete -c pokedex -n "__fish_pokedex_using_subcommand man" -f -a "scan frames convert-rgb split check dedup augment read embed index map query serve mcp sample train classify evaluate export model cache completions man schema"
