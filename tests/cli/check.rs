@@ -263,6 +263,7 @@ fn poor_pictures_are_named_with_their_figures() {
     assert!(said.contains("there is no `ugly`") && said.contains("tiny-subject"), "{said}");
 
     dir.pokedex("scan in --quality -o scan.parquet").ok();
-    let few = dir.pokedex("export scan.parquet --where \"bars > 0.1\" --format csv --columns key,bars").ok().text();
+    let condition = ["export", "scan.parquet", "--where", "bars > 0.1", "--format", "csv", "--columns", "key,bars"];
+    let few = dir.pokedex_args(&condition).ok().text();
     assert_eq!(few, "key,bars\nbarred.png,0.33333334\n");
 }

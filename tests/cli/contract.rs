@@ -96,7 +96,7 @@ fn unwritable_outputs_fail_before_any_work() {
 
 #[test]
 fn options_of_large_commands_stand_below_headings_that_mean_the_same_everywhere() {
-    const HEADINGS: [&str; 15] = [
+    const HEADINGS: [&str; 19] = [
         "Input",
         "Model",
         "Network",
@@ -107,6 +107,10 @@ fn options_of_large_commands_stand_below_headings_that_mean_the_same_everywhere(
         "Figures",
         "Findings",
         "Division",
+        "Choice",
+        "Map",
+        "Plot",
+        "Text",
         "Near copies",
         "Copies",
         "Pictures",
