@@ -64,7 +64,7 @@ fn map_lays_heaps_out_apart_whatever_the_threads_and_the_order() {
     let mut rows: Vec<Option<u64>> = (0..300).map(Some).collect();
     rows.push(None);
     dir.foreign("t.parquet", &table(&rows));
-    let said = dir.pokedex("map t.parquet -o a.parquet -j 1").ok().text();
+    let said = dir.pokedex("map t.parquet -o a.parquet -j 1").ok().stderr;
     assert!(said.contains("1 row without a vector was left out"), "{said}");
     dir.pokedex("map t.parquet -o b.parquet -j 3").ok();
     assert_eq!(dir.read("a.parquet"), dir.read("b.parquet"));
