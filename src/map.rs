@@ -10,6 +10,7 @@
 mod arithmetic;
 mod clusters;
 mod fuzzy;
+mod islands;
 mod labels;
 mod layout;
 mod make;

@@ -15,7 +15,7 @@ use super::old::Old;
 use super::plot::{Plot, Point};
 use super::principal::Principal;
 use super::rows::Rows;
-use super::{CLUSTER, CLUSTER_LABEL, Clusters, Laid, Method, Options, SETTINGS, X, Y, labels, plot, spectral};
+use super::{CLUSTER, CLUSTER_LABEL, Clusters, Laid, Method, Options, SETTINGS, X, Y, islands, labels, plot, spectral};
 use crate::failure::Failure;
 use crate::index::Unfit;
 use crate::model::short_id;
@@ -150,6 +150,7 @@ pub(super) fn lay(
             go_on(progress)
         };
         lay_out(&fuzzy, &mut arranged, Curve::of(options.min_dist), mixed(options.seed), &mut watch)?;
+        islands::gather(&mut arranged);
         progress.finish();
         ground.order.iter().zip(arranged).for_each(|(at, place)| places[*at as usize] = place);
     }

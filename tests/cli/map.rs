@@ -73,9 +73,7 @@ fn map_lays_heaps_out_apart_whatever_the_threads_and_the_order() {
     dir.foreign("t2.parquet", &table(&rows));
     dir.pokedex("map t2.parquet -o c.parquet").ok();
     let (found, other) = (places(&dir, "a.parquet"), places(&dir, "c.parquet"));
-    let placed = |rows: &[Place]| {
-        rows.iter().filter(|row| row.1.is_some()).cloned().collect::<Vec<_>>()
-    };
+    let placed = |rows: &[Place]| rows.iter().filter(|row| row.1.is_some()).cloned().collect::<Vec<_>>();
     assert_eq!(placed(&found), placed(&other));
     assert_eq!(found.iter().filter(|row| row.1.is_none()).count(), 1);
     let labels = dir.texts("a.parquet", "cluster_label");
