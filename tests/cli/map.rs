@@ -41,8 +41,11 @@ fn table(rows: &[Option<u64>]) -> RecordBatch {
     .expect("columns of one length")
 }
 
-/// Key, place and cluster of each row, by key.
-fn places(dir: &Workdir, name: &str) -> Vec<(String, Option<[f32; 2]>, Option<i32>)> {
+/// Key, place and cluster of a row.
+type Row = (String, Option<[f32; 2]>, Option<i32>);
+
+/// The rows of a map, by key.
+fn places(dir: &Workdir, name: &str) -> Vec<Row> {
     let batch = dir.table(name);
     let numbers = |name: &str| batch.column_by_name(name).expect("added").as_primitive::<Float32Type>().clone();
     let (x, y) = (numbers("x"), numbers("y"));
@@ -70,9 +73,7 @@ fn map_lays_heaps_out_apart_whatever_the_threads_and_the_order() {
     dir.foreign("t2.parquet", &table(&rows));
     dir.pokedex("map t2.parquet -o c.parquet").ok();
     let (found, other) = (places(&dir, "a.parquet"), places(&dir, "c.parquet"));
-    let placed = |rows: &[(String, Option<[f32; 2]>, Option<i32>)]| {
-        rows.iter().filter(|row| row.1.is_some()).cloned().collect::<Vec<_>>()
-    };
+    let placed = |rows: &[Row]| rows.iter().filter(|row| row.1.is_some()).cloned().collect::<Vec<_>>();
     assert_eq!(placed(&found), placed(&other));
     assert_eq!(found.iter().filter(|row| row.1.is_none()).count(), 1);
     let labels = dir.texts("a.parquet", "cluster_label");
