@@ -13,9 +13,6 @@ use crate::workdir::Workdir;
 const WIDTH: usize = 16;
 const HEAPS: usize = 5;
 
-/// A row's key, its place and its cluster.
-type Place = (String, Option<[f32; 2]>, Option<i32>);
-
 fn noise(n: u64) -> f32 {
     let n = (n ^ (n >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let n = (n ^ (n >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -44,8 +41,11 @@ fn table(rows: &[Option<u64>]) -> RecordBatch {
     .expect("columns of one length")
 }
 
-/// Key, place and cluster of each row, by key.
-fn places(dir: &Workdir, name: &str) -> Vec<Place> {
+/// Key, place and cluster of a row.
+type Row = (String, Option<[f32; 2]>, Option<i32>);
+
+/// The rows of a map, by key.
+fn places(dir: &Workdir, name: &str) -> Vec<Row> {
     let batch = dir.table(name);
     let numbers = |name: &str| batch.column_by_name(name).expect("added").as_primitive::<Float32Type>().clone();
     let (x, y) = (numbers("x"), numbers("y"));
@@ -73,7 +73,7 @@ fn map_lays_heaps_out_apart_whatever_the_threads_and_the_order() {
     dir.foreign("t2.parquet", &table(&rows));
     dir.pokedex("map t2.parquet -o c.parquet").ok();
     let (found, other) = (places(&dir, "a.parquet"), places(&dir, "c.parquet"));
-    let placed = |rows: &[Place]| rows.iter().filter(|row| row.1.is_some()).cloned().collect::<Vec<_>>();
+    let placed = |rows: &[Row]| rows.iter().filter(|row| row.1.is_some()).cloned().collect::<Vec<_>>();
     assert_eq!(placed(&found), placed(&other));
     assert_eq!(found.iter().filter(|row| row.1.is_none()).count(), 1);
     let labels = dir.texts("a.parquet", "cluster_label");
