@@ -53,7 +53,6 @@
     diamond: (p, x, y, r) => { p.moveTo(x, y - r * 1.25); p.lineTo(x + r * 1.25, y); p.lineTo(x, y + r * 1.25); p.lineTo(x - r * 1.25, y); p.closePath(); },
   };
   const GREY = { colour: "#9a9a9a", shape: "disc" };
-  const paintOf = (i) => (group[i] < data.groups.length ? data.groups[group[i]] : GREY);
 
   // Points of one paint are stamped from one small picture.
   const stamps = new Map();
@@ -95,12 +94,22 @@
       const x = across(behind[i]), y = down(behind[i + 1]);
       if (seen(x, y)) put(old, x, y);
     }
-    for (const pass of filtered ? [0, 1] : [1])
+    // Of very many points no more are drawn on one pixel than can be seen.
+    const wide = Math.ceil(width), full = count > 20000 && !filtered ? new Uint8Array(wide * Math.ceil(height)) : null;
+    for (const pass of filtered ? [0, 1] : [1]) {
+      const marks = [...data.groups, GREY].map((own) => stamp(own, r, !pass));
       for (let i = 0; i < count; i++) {
         if (found[i] !== pass) continue;
         const x = across(places[2 * i]), y = down(places[2 * i + 1]);
-        if (seen(x, y)) put(stamp(paintOf(i), r, !pass), x, y);
+        if (!seen(x, y)) continue;
+        if (full && x >= 0 && y >= 0 && x < width && y < height) {
+          const pixel = (y | 0) * wide + (x | 0);
+          if (full[pixel] > 1) continue;
+          full[pixel]++;
+        }
+        put(marks[Math.min(group[i], data.groups.length)], x, y);
       }
+    }
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.strokeStyle = ink;
     pen.lineWidth = 1.5;
