@@ -88,7 +88,7 @@ impl Found {
         copies.map(|(row, _)| self.rows[*row as usize].facts.bytes).sum()
     }
 
-    /// The columns of [`batches`].
+    /// The columns of `batches`.
     pub(super) fn schema(&self) -> SchemaRef {
         [
             column::field(GROUP, DataType::Int32),

@@ -49,9 +49,17 @@ struct Covers<'a> {
     spokesmen: Vec<f32>,
     /// The greatest cosine of each spokesman to a chosen row.
     covered: Vec<f32>,
-    gains: Vec<f32>,
-    most: f32,
+    gains: Vec<f64>,
+    most: f64,
+    /// Whose greatest cosine rose, from what, to what, in the order of the choice; without so many of the first.
+    rises: Vec<(u32, f32, f32)>,
+    forgotten: usize,
+    /// How many of the rises a candidate's gain knows of.
+    seen: Vec<usize>,
 }
+
+/// More rises than this are not remembered: 200 MB.
+const RISES: usize = 1 << 24;
 
 impl<'a> Worths<'a> {
     pub(super) fn new(options: &Options, rows: &'a Gathered) -> Worths<'a> {
@@ -99,7 +107,7 @@ impl<'a> Worths<'a> {
         let value = |part: &Part| match part {
             Part::Fixed { values, .. } => values[i],
             Part::Far(far) => far.nearest[i],
-            Part::Covers(covers) => covers.gains[i] / covers.most,
+            Part::Covers(covers) => (covers.gains[i] / covers.most) as f32,
             Part::Balanced | Part::Random => 0.0,
         };
         self.parts.iter().map(|(weight, part)| weight * value(part)).sum()
@@ -144,7 +152,7 @@ impl<'a> Worths<'a> {
             Part::Far(far) if far.chosen.is_empty() => "diverse: the first".into(),
             Part::Far(far) => format!("diverse: {:.3} from the nearest chosen", 2.0 * far.nearest[i] * far.nearest[i]),
             Part::Covers(covers) => {
-                let gain = covers.gains[i] / (covers.spokesmen.len() / covers.vectors.dimension.max(1)) as f32;
+                let gain = covers.gains[i] / covers.covered.len().max(1) as f64;
                 format!("typical: brings all nearer by {gain:.4}")
             }
             Part::Balanced => format!("balanced: of {}", class.unwrap_or("no class")),
@@ -187,44 +195,65 @@ impl<'a> Covers<'a> {
     fn new(vectors: &'a Matrix, before: &[f32], lots: &[u64]) -> Covers<'a> {
         let spokesmen = drawn(vectors, lots, SPOKESMEN).1;
         let dimension = vectors.dimension.max(1);
-        let mut covers = Covers {
-            vectors,
-            covered: vec![0.0; spokesmen.len() / dimension],
-            spokesmen,
-            gains: Vec::new(),
-            most: 1.0,
-        };
+        let covered = vec![0.0; spokesmen.len() / dimension];
+        let (rises, seen) = (Vec::new(), vec![0; vectors.len()]);
+        let mut covers =
+            Covers { vectors, spokesmen, covered, gains: Vec::new(), most: 1.0, rises, forgotten: 0, seen };
         before.chunks_exact(dimension).for_each(|chosen| covers.cover(chosen));
-        covers.gains = tiles(vectors, &covers.spokesmen, |_, cosines| covers.gain(cosines));
-        covers.most = covers.gains.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+        (covers.rises, covers.forgotten) = (Vec::new(), 0);
+        covers.gains = tiles(vectors, &covers.spokesmen, |_, cosines| covers.gain(cosines.iter().copied()));
+        covers.most = covers.gains.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
         covers
     }
 
-    fn gain(&self, cosines: &[f32]) -> f32 {
-        let gained = cosines.iter().zip(&self.covered).map(|(cosine, covered)| f64::from((cosine - covered).max(0.0)));
-        gained.sum::<f64>() as f32
+    fn gain(&self, cosines: impl Iterator<Item = f32>) -> f64 {
+        cosines.zip(&self.covered).map(|(cosine, covered)| f64::from((cosine - covered).max(0.0))).sum()
     }
 
-    fn cosines(&self, vector: &[f32]) -> Vec<f32> {
-        self.spokesmen.chunks_exact(self.vectors.dimension).map(|other| dot(vector, other)).collect()
+    fn cosines(&self, vector: &[f32]) -> impl Iterator<Item = f32> {
+        self.spokesmen.chunks_exact(self.vectors.dimension).map(move |other| dot(vector, other))
     }
 
     fn cover(&mut self, chosen: &[f32]) {
-        let cosines = self.cosines(chosen);
-        self.covered.iter_mut().zip(cosines).for_each(|(covered, cosine)| *covered = covered.max(cosine));
+        let cosines: Vec<f32> = self.cosines(chosen).collect();
+        if self.rises.len() > RISES {
+            self.forgotten += self.rises.len();
+            self.rises.clear();
+        }
+        for ((number, covered), cosine) in (0..).zip(&mut self.covered).zip(cosines) {
+            if cosine > *covered {
+                self.rises.push((number, *covered, cosine));
+                *covered = cosine;
+            }
+        }
     }
 
     fn take(&mut self, candidate: u32) {
         self.cover(self.vectors.row(candidate));
     }
 
+    /// What a candidate would gain: what it would have gained, less what others gained there since, where that is less work.
+    fn fresh(&self, candidate: u32) -> f64 {
+        let (own, known) = (self.vectors.row(candidate), self.gains[candidate as usize]);
+        let since = self.seen[candidate as usize].checked_sub(self.forgotten).and_then(|seen| self.rises.get(seen..));
+        let Some(since) = since.filter(|since| since.len() < self.covered.len()) else {
+            return self.gain(self.cosines(own)).min(known);
+        };
+        let dimension = self.vectors.dimension;
+        let lost = since.iter().map(|&(number, from, to)| {
+            let at = number as usize * dimension;
+            let cosine = dot(own, &self.spokesmen[at..at + dimension]);
+            f64::from((cosine - from).max(0.0)) - f64::from((cosine - to).max(0.0))
+        });
+        (known - lost.sum::<f64>()).max(0.0)
+    }
+
     fn weigh(&mut self, candidates: &[u32]) {
-        let fresh = |&candidate: &u32| self.gain(&self.cosines(self.vectors.row(candidate)));
-        let fresh: Vec<f32> = candidates.par_iter().map(fresh).collect();
+        let fresh: Vec<f64> = candidates.par_iter().map(|&candidate| self.fresh(candidate)).collect();
+        let all = self.forgotten + self.rises.len();
         for (&candidate, gain) in candidates.iter().zip(fresh) {
-            // The first were summed from products of matrices, with other roundings.
-            let gain = gain.min(self.gains[candidate as usize]);
             self.gains[candidate as usize] = gain;
+            self.seen[candidate as usize] = all;
         }
     }
 }
@@ -240,7 +269,7 @@ fn drawn(vectors: &Matrix, lots: &[u64], most: usize) -> (Vec<u32>, Vec<f32>) {
 }
 
 /// What `of` makes of each row and its cosines to all of `others`.
-fn tiles(vectors: &Matrix, others: &[f32], of: impl Fn(u32, &[f32]) -> f32 + Sync) -> Vec<f32> {
+fn tiles<T: Send + Clone>(vectors: &Matrix, others: &[f32], of: impl Fn(u32, &[f32]) -> T + Sync) -> Vec<T> {
     let (rows, dimension) = (vectors.len(), vectors.dimension);
     let width = others.len() / dimension.max(1);
     let tile = |first: usize| {
