@@ -2,7 +2,7 @@
 //!
 //! Hides: where vectors lie while they are compared, how often a row is weighed again. Promises: the same rows for the same
 //! table, options and seed, whatever the number of threads; a row that cannot be judged is never chosen, and is counted.
-//! Memory is some fifty bytes a row; vectors lie in a temporary file.
+//! Memory is some fifty bytes a row; many vectors lie in a temporary file.
 //!
 //! ```
 //! use pokedex::io::Sink;
@@ -201,7 +201,7 @@ pub fn sample(
     let needs = Needs::new(options, &table, quotas.as_ref().map(|(column, _)| column.as_str()))?;
     let already =
         options.already.as_ref().map(|path| Already::read(path, &options.vectors, needs.vectors)).transpose()?;
-    let mut rows = Rows::new(needs, already, &table.name)?;
+    let mut rows = Rows::new(needs, already, &table.name);
     let mut footer = table.provenance.clone();
     let table = work.survey(table.with_keys(), &mut rows, progress)?;
     let rows = rows.finish(progress)?;

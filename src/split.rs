@@ -44,7 +44,7 @@ mod vectors;
 
 pub use crate::table::split::{SPLITS, Split};
 pub use assign::Ratios;
-pub(crate) use assign::{Item, assign, quotas};
+pub(crate) use assign::{Item, assign, quotas, shuffled};
 pub use divide::{Divider, Division};
 pub use rows::Copies;
 

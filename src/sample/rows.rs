@@ -1,18 +1,17 @@
 //! What is kept of every row while the table is read.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufWriter, Write};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::{Array, RecordBatch, StringArray};
-use arrow_buffer::{Buffer, ScalarBuffer};
+use arrow_buffer::ScalarBuffer;
 use arrow_schema::DataType;
 
 use super::already::{Already, unit};
 use super::{By, Options};
 use crate::failure::Failure;
+use crate::head::Keeper;
 use crate::index::{Check, Unfit};
 use crate::progress::Progress;
 use crate::stage::Survey;
@@ -98,7 +97,7 @@ pub(super) struct Rows {
     already: Option<Already>,
     name: String,
     check: Check,
-    file: BufWriter<File>,
+    vectors: Keeper,
     classes: HashMap<String, u32>,
     gathered: Gathered,
     failed: u64,
@@ -106,8 +105,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn new(needs: Needs, already: Option<Already>, name: &str) -> Result<Rows, Failure> {
-        let file = tempfile::tempfile().map_err(crate::io::Error::temporary)?;
+    pub(super) fn new(needs: Needs, already: Option<Already>, name: &str) -> Rows {
         let gathered = Gathered {
             candidates: Vec::new(),
             lots: Vec::new(),
@@ -119,17 +117,17 @@ impl Rows {
             count: 0,
             before: 0,
         };
-        Ok(Rows {
+        Rows {
             check: Check::new(name, &needs.column),
             needs,
             already,
             name: name.into(),
-            file: BufWriter::with_capacity(1 << 18, file),
+            vectors: Keeper::default(),
             classes: HashMap::new(),
             gathered,
             failed: 0,
             without: 0,
-        })
+        }
     }
 
     /// What was kept, after what is to be said of it.
@@ -154,14 +152,8 @@ impl Rows {
                 self.gathered.chosen_before = std::mem::take(&mut already.vectors);
             }
         }
-        let file = self.file.into_inner().map_err(|e| crate::io::Error::temporary(e.into_error()))?;
         let dimension = if self.needs.vectors { self.check.dimension } else { 0 };
-        let numbers = if dimension == 0 || self.gathered.candidates.is_empty() {
-            ScalarBuffer::from(Vec::new())
-        } else {
-            let bytes = crate::io::map_file(&file).map_err(crate::io::Error::temporary)?;
-            ScalarBuffer::new(Buffer::from(bytes), 0, self.gathered.candidates.len() * dimension)
-        };
+        let numbers = self.vectors.finish()?;
         Ok(Gathered { vectors: Matrix { numbers, dimension }, ..self.gathered })
     }
 }
@@ -209,8 +201,8 @@ impl Survey for Rows {
                 self.without += 1;
                 continue;
             }
-            for number in vector.unwrap_or_default() {
-                self.file.write_all(&number.to_ne_bytes()).map_err(crate::io::Error::temporary)?;
+            if let Some(vector) = vector {
+                self.vectors.push(&vector)?;
             }
             let (row, seed) = (first + i as u64, self.needs.seed);
             let gathered = &mut self.gathered;

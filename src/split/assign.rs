@@ -259,7 +259,7 @@ pub(crate) fn quotas(size: usize, ratios: Ratios) -> [isize; 3] {
 }
 
 /// A position in the seed's shuffle.
-fn shuffled(content: u64, seed: u64) -> u64 {
+pub(crate) fn shuffled(content: u64, seed: u64) -> u64 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&seed.to_le_bytes()).update(&content.to_le_bytes());
     u64::from_le_bytes(hasher.finalize().as_bytes()[..8].try_into().expect("a digest is longer"))

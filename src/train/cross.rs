@@ -20,6 +20,7 @@ use crate::head::{Class, Feature, Head, Plan, Rows, RowsBuilder, train};
 use crate::index::{Check, Unfit};
 use crate::io;
 use crate::progress::Progress;
+use crate::split::shuffled;
 use crate::stage::{self, Survey, Work};
 use crate::table::column::{self, FOLD, LABEL_SCORE, PROBABILITIES, read_hashes};
 use crate::table::{Provenance, Table, Writer};
@@ -159,14 +160,9 @@ impl<'a> Gather<'a> {
 
 /// The fold of each row: copies in one, and the rows of a class in as many as there are.
 fn deal(contents: &[u64], classes: &[u32], folds: usize, seed: u64) -> Vec<u16> {
-    let lot = |content: u64| {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&seed.to_le_bytes()).update(&content.to_le_bytes());
-        u64::from_le_bytes(*hasher.finalize().as_bytes().first_chunk().expect("a digest is longer"))
-    };
     let mut units: BTreeMap<(u64, u64), u32> = BTreeMap::new();
     for (&content, &class) in contents.iter().zip(classes) {
-        units.entry((lot(content), content)).or_insert(class);
+        units.entry((shuffled(content, seed), content)).or_insert(class);
     }
     // Classes begin at different folds, so that those of few rows are not all in the first.
     let mut next: HashMap<u32, usize> = HashMap::new();
