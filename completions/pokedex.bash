@@ -327,7 +327,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__classify)
-            opts="-0 -n -o -j -q -v -h --ids --root --null --shard --head --labels --prompt --scale --index --neighbours --model --confidence --iou --boxes --vector-column --top --min-score --min-margin --engine --device --no-cache --record-time --format --output --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-0 -n -o -j -q -v -h --ids --root --null --shard --head --labels --prompt --scale --index --neighbours --model --confidence --iou --boxes --vector-column --top --min-score --min-margin --roll-up --groups --min-group-score --engine --device --no-cache --record-time --format --output --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -398,6 +398,18 @@ _pokedex() {
                     return 0
                     ;;
                 --min-margin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --roll-up)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --groups)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-group-score)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -483,6 +483,9 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l vector-colu
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -s n -l top -d 'How many of the best classes to keep' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l min-score -d 'Reject a row whose best score is lower [default: what the head says]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l min-margin -d 'Reject a row whose best score is not this much above the second [default: what the head says]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l roll-up -d 'Where a class is rejected, answer its group, of the first of these levels where one is likely enough: line,type, or columns of --groups' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l groups -d 'What classes are kinds of: a table or CSV with `label` and a column a level [default: the Pokédex; with --index that table]' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l min-group-score -d 'A group that is less likely is no answer' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand classify" -l engine -d 'What runs the model; the built-in model and .rten files always run in rten [default: auto]' -r -f -a "auto\t'ONNX Runtime for many inputs where it is installed, else rten'
 rten\t'The engine in the binary'
 ort\t'ONNX Runtime, a shared library that must be installed'"

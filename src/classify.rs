@@ -33,12 +33,14 @@
 //! ```
 
 mod classes;
+mod groups;
 mod judge;
 mod neighbours;
 mod predictions;
 mod sources;
 mod stage;
 
+pub use groups::RollUp;
 pub use predictions::Predictions;
 pub use stage::Classify;
 
@@ -104,6 +106,8 @@ pub struct Options {
     pub min_score: Option<f32>,
     /// Reject a row whose best score is not this much above the second; `None`: what belongs to the classes.
     pub min_margin: Option<f32>,
+    /// What to answer where the class is in doubt; `None`: nothing.
+    pub roll_up: Option<RollUp>,
     /// Keep all boxes of a detector.
     pub boxes: bool,
     /// Say how long each row took.
@@ -123,6 +127,7 @@ impl Default for Options {
             top: 5,
             min_score: None,
             min_margin: None,
+            roll_up: None,
             boxes: false,
             record_time: false,
         }
@@ -131,3 +136,9 @@ impl Default for Options {
 
 /// The column that says how long a row took.
 const SECONDS: &str = "seconds";
+
+/// The columns of what is answered where classes are rolled up: the class if it is believed, else a group; of which level; and
+/// how likely that is.
+const ROLLED_UP: &str = "rolled_up";
+const ROLLED_UP_LEVEL: &str = "rolled_up_level";
+const ROLLED_UP_SCORE: &str = "rolled_up_score";

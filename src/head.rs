@@ -192,10 +192,17 @@ impl Head {
         }
     }
 
+    /// The probabilities of all classes for each row of features: [rows, classes].
+    pub fn probabilities(&self, features: &mut [f32]) -> Vec<f32> {
+        let mut logits = self.logits(features);
+        logits.par_chunks_exact_mut(self.classes.len()).for_each(|row| self.doubt.probabilities(row));
+        logits
+    }
+
     /// The `top` best classes of each row of features, and whether to believe them.
     pub fn judge(&self, features: &mut [f32], top: usize) -> Vec<Verdict> {
-        let mut logits = self.logits(features);
-        logits.par_chunks_exact_mut(self.classes.len()).map(|row| self.doubt.verdict(row, top)).collect()
+        let scores = self.probabilities(features);
+        scores.par_chunks_exact(self.classes.len()).map(|row| self.doubt.rank(row, top)).collect()
     }
 }
 
@@ -203,14 +210,8 @@ impl Doubt {
     /// Scores that need no calibration.
     pub const NONE: Doubt = Doubt { temperature: 1.0, unknown: None, min_score: 0.0, min_margin: 0.0 };
 
-    /// Makes probabilities of a row of logits, in place, and takes the `top` best: of equals the first.
-    fn verdict(&self, logits: &mut [f32], top: usize) -> Verdict {
-        self.probabilities(logits);
-        self.rank(logits, top)
-    }
-
-    /// The `top` best of a row of probabilities; a sum that was rounded up is 1.
-    fn rank(&self, scores: &[f32], top: usize) -> Verdict {
+    /// The `top` best of a row of probabilities, of equals the first; a sum that was rounded up is 1.
+    pub fn rank(&self, scores: &[f32], top: usize) -> Verdict {
         let better = |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
         let mut order: Vec<u32> = (0..scores.len() as u32).collect();
         let most = top.max(2).min(order.len());

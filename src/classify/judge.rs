@@ -1,7 +1,9 @@
 //! What decides on a class: a head over vectors, which are in the table or are made of images, or a ready-made model.
 
 use arrow_array::{Array, RecordBatch};
+use rayon::prelude::*;
 
+use super::groups::{Group, Groups};
 use crate::embed::{Embedded, Embedder};
 use crate::failure::Failure;
 use crate::head::{Doubt, Feature, Head, Verdict};
@@ -44,6 +46,8 @@ pub(crate) struct Found {
     /// Whether it is this stage that failed, and not an earlier one.
     pub new: bool,
     pub boxes: Vec<classifier::Box>,
+    /// What may be said where the class is in doubt.
+    pub group: Option<Group>,
     /// What is wrong with the picture, though it was judged.
     pub flaw: Option<Flaw>,
 }
@@ -95,12 +99,18 @@ impl Judge {
     }
 
     /// Judges a batch's rows.
-    pub(super) fn rows(&self, batch: &RecordBatch, top: usize, name: &str) -> Result<Vec<Found>, Failure> {
+    pub(super) fn rows(
+        &self,
+        batch: &RecordBatch,
+        (top, groups): (usize, Option<&Groups>),
+        name: &str,
+    ) -> Result<Vec<Found>, Failure> {
         match self {
-            Judge::Head { head, sources, .. } => by_head(head, sources, batch, top, name),
+            Judge::Head { head, sources, .. } => by_head(head, sources, batch, (top, groups), name),
             Judge::Ready { classifier, detection, doubt, .. } => {
                 let images = Images::of(batch)?;
-                (0..batch.num_rows()).map(|i| by_model(classifier, detection, doubt, &images, i, top)).collect()
+                let row = |i| by_model(classifier, detection, doubt, &images, i, (top, groups));
+                (0..batch.num_rows()).map(row).collect()
             }
         }
     }
@@ -110,7 +120,7 @@ fn by_head(
     head: &Head,
     sources: &[Source],
     batch: &RecordBatch,
-    top: usize,
+    (top, groups): (usize, Option<&Groups>),
     name: &str,
 ) -> Result<Vec<Found>, Failure> {
     let rows = batch.num_rows();
@@ -134,8 +144,11 @@ fn by_head(
         }
         start = end;
     }
-    let verdicts = head.judge(&mut features, top);
-    let found = verdicts.into_iter().zip(problems).zip(flaws).map(|((verdict, problem), flaw)| {
+    let scores = head.probabilities(&mut features);
+    let judged = scores.par_chunks_exact(head.classes.len());
+    let judged: Vec<(Verdict, Option<Group>)> =
+        judged.map(|row| (head.doubt.rank(row, top), groups.and_then(|groups| groups.best(row)))).collect();
+    let found = judged.into_iter().zip(problems).zip(flaws).map(|(((verdict, group), problem), flaw)| {
         let (verdict, new) = match problem {
             Some((problem, new)) => (Err(problem), new),
             None if verdict.best.iter().any(|(_, score)| score.is_nan()) => {
@@ -143,7 +156,7 @@ fn by_head(
             }
             None => (Ok(verdict), true),
         };
-        Found { verdict, new, boxes: Vec::new(), flaw }
+        Found { verdict, new, boxes: Vec::new(), group, flaw }
     });
     Ok(found.collect())
 }
@@ -203,9 +216,10 @@ fn by_model(
     doubt: &Doubt,
     images: &Images,
     row: usize,
-    top: usize,
+    (top, groups): (usize, Option<&Groups>),
 ) -> Result<Found, Failure> {
-    let failed = |problem: String, new| Ok(Found { verdict: Err(problem), new, boxes: Vec::new(), flaw: None });
+    let failed =
+        |problem: String, new| Ok(Found { verdict: Err(problem), new, boxes: Vec::new(), group: None, flaw: None });
     if let Some(error) = images.error(row) {
         return failed(error.into(), false);
     }
@@ -221,7 +235,8 @@ fn by_model(
         Ok(seen) => seen,
         Err(problem) => return failed(problem.into(), true),
     };
-    Ok(Found { verdict: Ok(doubt.of_scores(&seen.scores, top)), new: true, boxes: seen.boxes, flaw })
+    let group = groups.and_then(|groups| groups.best(&seen.scores));
+    Ok(Found { verdict: Ok(doubt.of_scores(&seen.scores, top)), new: true, boxes: seen.boxes, group, flaw })
 }
 
 /// Vectors of one model cannot be compared with those of another.

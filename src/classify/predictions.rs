@@ -7,7 +7,7 @@ use arrow_array::{Array, BooleanArray, Float32Array, RecordBatch, StringArray};
 use arrow_schema::SchemaRef;
 use serde_json::{Map, Value};
 
-use super::SECONDS;
+use super::{ROLLED_UP, ROLLED_UP_LEVEL, ROLLED_UP_SCORE, SECONDS};
 use crate::failure::Failure;
 use crate::io::Sink;
 use crate::output::format::{Format, number};
@@ -45,7 +45,8 @@ impl Predictions {
             return Ok(Predictions { to: To::Parquet(Box::new(writer)), rejected: 0 });
         }
         let top = (1..).take_while(|&place| schema.index_of(&column::prediction(place)).is_ok()).count();
-        head(&mut sink, format, top)?;
+        let rolled_up = schema.index_of(ROLLED_UP).is_ok();
+        head(&mut sink, format, top, rolled_up)?;
         Ok(Predictions { to: To::Text { sink, format, null, top, rows: 0, widths: None }, rejected: 0 })
     }
 
@@ -96,11 +97,14 @@ impl Predictions {
 }
 
 /// What a text begins with.
-fn head(sink: &mut Sink, format: Format, top: usize) -> Result<(), Failure> {
+fn head(sink: &mut Sink, format: Format, top: usize, rolled_up: bool) -> Result<(), Failure> {
     let failure = sink.failure();
     let failed = |e| Failure::from(failure(e));
     let mut names = vec![column::KEY.to_string()];
     names.extend((1..=top).flat_map(|place| [column::prediction(place), column::score(place)]));
+    if rolled_up {
+        names.extend([ROLLED_UP, ROLLED_UP_LEVEL, ROLLED_UP_SCORE].map(str::to_string));
+    }
     match format {
         Format::Tsv => writeln!(sink, "{}", names.join("\t")).map_err(failed),
         Format::Csv => {
@@ -128,6 +132,8 @@ struct Rows {
     errors: Option<StringArray>,
     rejected: Option<BooleanArray>,
     best: Vec<(StringArray, Float32Array)>,
+    /// What is answered, its level and its score, where classes are rolled up.
+    rolled_up: Option<(StringArray, StringArray, Float32Array)>,
     boxes: Option<arrow_array::ListArray>,
     seconds: Option<Float32Array>,
 }
@@ -142,7 +148,9 @@ impl Rows {
             let names = column::text(batch, &prediction)?.ok_or_else(|| missing(&prediction))?;
             best.push((names, floats(&score).ok_or_else(|| missing(&score))?));
         }
+        let rolled_up = column::text(batch, ROLLED_UP)?.zip(column::text(batch, ROLLED_UP_LEVEL)?);
         Ok(Rows {
+            rolled_up: rolled_up.zip(floats(ROLLED_UP_SCORE)).map(|((name, level), score)| (name, level, score)),
             len: batch.num_rows(),
             keys: column::text(batch, column::KEY)?.ok_or_else(|| missing(column::KEY))?,
             paths: column::text(batch, column::PATH)?,
@@ -169,6 +177,12 @@ impl Rows {
         self.error(row).is_some() || self.rejected.as_ref().is_some_and(|r| r.is_valid(row) && r.value(row))
     }
 
+    /// What a row that is rolled up is answered with: the name, the level, the score.
+    fn rolled_up(&self, row: usize) -> Option<(&str, &str, f32)> {
+        let (names, levels, scores) = self.rolled_up.as_ref()?;
+        names.is_valid(row).then(|| (names.value(row), levels.value(row), scores.value(row)))
+    }
+
     /// What text calls a row.
     fn answer(&self, row: usize) -> &str {
         match self.is_rejected(row) {
@@ -177,11 +191,20 @@ impl Rows {
         }
     }
 
+    /// What people are shown for a row: a group with its level, else the class or that it is unknown; and the score of that.
+    fn shown(&self, row: usize) -> (String, Option<f32>) {
+        match self.rolled_up(row).filter(|_| self.is_rejected(row)) {
+            Some((group, level, score)) => (printable(&format!("{group} ({level})")), Some(score)),
+            None => (printable(self.answer(row)), self.best(row, 0).map(|(_, score)| score)),
+        }
+    }
+
     fn widths(&self) -> [usize; 3] {
         let width =
             |title: &str, cell: &dyn Fn(usize) -> usize| (0..self.len).map(cell).max().unwrap_or(0).max(title.len());
         let chars = |text: &str| printable(text).chars().count();
-        [width(column::KEY, &|row| chars(self.keys.value(row))), width("prediction", &|row| chars(self.answer(row))), 6]
+        let (keys, said) = (|row| chars(self.keys.value(row)), |row| self.shown(row).0.chars().count());
+        [width(column::KEY, &keys), width("prediction", &said), 6]
     }
 
     fn title(&self, sink: &mut Sink, [key, answer, score]: [usize; 3]) -> std::io::Result<()> {
@@ -204,11 +227,12 @@ impl Rows {
         let name = self.keys.value(row);
         match format {
             Format::Table => {
-                let best = self.best(row, 0).map_or(String::new(), |(_, x)| four(x));
+                let (shown, likely) = self.shown(row);
+                let best = likely.map_or(String::new(), four);
                 let from = usize::from(!self.is_rejected(row));
                 let others = (from..self.best.len()).filter_map(|place| self.best(row, place));
                 let others: Vec<String> = others.map(|(label, x)| format!("{} {x:.2}", printable(label))).collect();
-                let said = self.error(row).map_or(printable(self.answer(row)), |_| "error".into());
+                let said = self.error(row).map_or(shown, |_| "error".into());
                 let line = format!("{:<key$}  {said:<answer$}  {best:>score$}  {}", printable(name), others.join(", "));
                 writeln!(sink, "{}", line.trim_end()).map_err(failed)
             }
@@ -218,6 +242,10 @@ impl Rows {
                     let (label, x) = self.best(row, place).map_or(("", String::new()), |(label, x)| (label, four(x)));
                     let label = if place == 0 && format == Format::Tsv { self.answer(row) } else { label };
                     cells.extend([label.to_string(), x]);
+                }
+                if self.rolled_up.is_some() {
+                    let said = self.rolled_up(row).map(|(name, level, x)| [name.into(), level.into(), four(x)]);
+                    cells.extend(said.unwrap_or_default());
                 }
                 if format == Format::Csv {
                     cells.push(self.is_rejected(row).to_string());
@@ -256,6 +284,12 @@ impl Rows {
         let best = best.map(|(label, x)| serde_json::json!({ "label": label, "score": number(x) }));
         object.insert("predictions".into(), best.collect());
         object.insert(column::REJECTED.into(), self.is_rejected(row).into());
+        if self.rolled_up.is_some() {
+            let said = self.rolled_up(row);
+            let said =
+                said.map(|(label, level, x)| serde_json::json!({ "label": label, "level": level, "score": number(x) }));
+            object.insert(ROLLED_UP.into(), said.into());
+        }
         if let Some(boxes) = &self.boxes {
             let found = boxes.value(row);
             let found = found.as_struct();

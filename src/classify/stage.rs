@@ -1,17 +1,20 @@
 //! The stage: rows with pictures or vectors to rows with predictions.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use arrow_array::{ArrayRef, BooleanArray, Float32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, SchemaRef};
 
+use super::groups::{Groups, RollUp};
 use super::judge::{Found, Judge};
 use super::sources::Wishes;
-use super::{Classes, Options, SECONDS, classes, neighbours};
+use super::{Classes, Options, ROLLED_UP, ROLLED_UP_LEVEL, ROLLED_UP_SCORE, SECONDS, classes, neighbours};
 use crate::failure::Failure;
 use crate::head::Verdict;
 use crate::progress::Progress;
+use crate::species;
 use crate::stage::{Done, Skipped, Stage};
 use crate::table::boxes::{self, Bounds};
 use crate::table::{Provenance, Table, column};
@@ -24,6 +27,7 @@ const SLICE_OF_VECTORS: usize = 512;
 pub struct Classify {
     judge: Judge,
     top: usize,
+    groups: Option<Groups>,
     boxes: bool,
     record_time: bool,
     /// What the table is called.
@@ -62,7 +66,9 @@ impl Classify {
         let doubt = judge.doubt_mut();
         doubt.min_score = options.min_score.unwrap_or(doubt.min_score);
         doubt.min_margin = options.min_margin.unwrap_or(doubt.min_margin);
+        let groups = options.roll_up.as_ref().map(|wanted| groups(wanted, classes, &mut judge)).transpose()?;
         Ok(Classify {
+            groups,
             top: options.top.min(judge.labels().len()),
             boxes: options.boxes,
             record_time: options.record_time,
@@ -93,6 +99,14 @@ impl Stage for Classify {
             schema = column::put_field(&schema, column::field(&column::score(place), DataType::Float32));
         }
         schema = column::put_field(&schema, column::field(column::REJECTED, DataType::Boolean));
+        // What was answered by other predictions would not go with these.
+        let kinds = [DataType::Utf8, DataType::Utf8, DataType::Float32];
+        for (name, kind) in [ROLLED_UP, ROLLED_UP_LEVEL, ROLLED_UP_SCORE].into_iter().zip(kinds) {
+            schema = match self.groups {
+                Some(_) => column::put_field(&schema, column::field(name, kind)),
+                None => column::drop_field(&schema, name),
+            };
+        }
         if self.boxes {
             schema = column::put_field(&schema, boxes::field());
         }
@@ -116,7 +130,7 @@ impl Stage for Classify {
         let started = Instant::now();
         let keys = column::text(batch, column::KEY)?
             .ok_or_else(|| column::missing(&batch.schema(), column::KEY, &self.name))?;
-        let rows = self.judge.rows(batch, self.top, &self.name)?;
+        let rows = self.judge.rows(batch, (self.top, self.groups.as_ref()), &self.name)?;
         let seconds = started.elapsed().as_secs_f32() / rows.len().max(1) as f32;
         let labels = self.judge.labels();
         let mut new: Vec<(String, ArrayRef)> = Vec::new();
@@ -135,6 +149,9 @@ impl Stage for Classify {
         new.push((column::REJECTED.into(), Arc::new(rejected)));
         let errors: StringArray = rows.iter().map(|row| row.verdict.as_ref().err()).collect();
         new.push((column::ERROR.into(), Arc::new(errors)));
+        if let Some(groups) = &self.groups {
+            new.extend(answers(&rows, labels, groups));
+        }
         if self.boxes {
             new.push((column::BOXES.into(), found_boxes(&rows, labels)));
         }
@@ -152,6 +169,57 @@ impl Stage for Classify {
         let new: Vec<(&str, ArrayRef)> = new.iter().map(|(name, column)| (name.as_str(), column.clone())).collect();
         Ok(Done { skipped: skipped.collect(), flawed, batch: column::put(batch, schema, &new) })
     }
+}
+
+/// What may be answered where these classes are in doubt.
+fn groups(wanted: &RollUp, classes: &Classes, judge: &mut Judge) -> Result<Groups, Failure> {
+    let table = match (&wanted.groups, classes) {
+        (Some(table), _) => table,
+        (None, Classes::Pokedex) => Path::new(species::TABLE_NAME),
+        (None, Classes::Neighbours { table, .. }) => table,
+        _ => {
+            let hint = "--groups TABLE: a table or a CSV with a column `label` and a column for each level";
+            return Err(Failure::usage("--roll-up: nothing says what these classes are kinds of", hint));
+        }
+    };
+    if judge.detects() {
+        let hint = "roll up a classifier of whole pictures, or count its boxes by class: --boxes --format jsonl";
+        return Err(Failure::usage("--roll-up: a detector's scores are no probabilities that could be added up", hint));
+    }
+    let doubt = judge.doubt_mut();
+    if doubt.min_score == 0.0 && doubt.min_margin == 0.0 {
+        return Err(Failure::usage(
+            "--roll-up: these classes are never in doubt",
+            "say below what score they are: --min-score 0.5",
+        ));
+    }
+    Groups::read(wanted, table, judge.labels())
+}
+
+/// The columns of the answer: the class where it is believed, else a group that is likely enough.
+fn answers(rows: &[Found], labels: &[String], groups: &Groups) -> [(String, ArrayRef); 3] {
+    let answer = |row: &Found| {
+        let verdict = row.verdict.as_ref().ok()?;
+        match verdict.best.first() {
+            Some(&(class, score)) if !verdict.rejected => {
+                Some((labels[class as usize].clone(), column::LABEL.to_string(), score))
+            }
+            _ => row.group.map(|group| {
+                let (name, level) = groups.name(group);
+                (name.to_string(), level.to_string(), group.score)
+            }),
+        }
+    };
+    let answers: Vec<Option<(String, String, f32)>> = rows.iter().map(answer).collect();
+    let texts = |of: fn(&(String, String, f32)) -> &String| -> ArrayRef {
+        Arc::new(answers.iter().map(|answer| answer.as_ref().map(of)).collect::<StringArray>())
+    };
+    let scores: Float32Array = answers.iter().map(|answer| answer.as_ref().map(|(.., score)| *score)).collect();
+    [
+        (ROLLED_UP.into(), texts(|(name, ..)| name)),
+        (ROLLED_UP_LEVEL.into(), texts(|(_, level, _)| level)),
+        (ROLLED_UP_SCORE.into(), Arc::new(scores)),
+    ]
 }
 
 fn found_boxes(rows: &[Found], labels: &[String]) -> ArrayRef {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::args::{Engines, ImageInputs, Part, Work, default_format, number};
-use crate::classify::{self, Classes, Options, Predictions};
+use crate::classify::{self, Classes, Options, Predictions, RollUp};
 use crate::cli::exit::Exit;
 use crate::failure::Failure;
 use crate::io::{Sink, Target};
@@ -37,6 +37,8 @@ Examples:
   pokedex classify photos/ --model clip-vit-b32 --labels animals.txt --prompt \"a photo of a {}\" --prompt \"a {}\"
   pokedex classify new/ --index labelled.parquet --neighbours 5
   pokedex classify photos/ --model yolo11n.onnx --boxes --format jsonl
+  pokedex classify photos/ --roll-up line,type
+  pokedex classify new/ --head head.parquet --roll-up family,order --groups taxa.csv
   pokedex classify photos/ --format paths -0 | xargs -0 ls -l
   pokedex classify embeddings.parquet --format parquet | pokedex evaluate -")]
 pub(super) struct Classify {
@@ -102,6 +104,18 @@ pub(super) struct Classify {
     #[arg(long, help_heading = "Rejection", value_name = "X", value_parser = share)]
     min_margin: Option<f32>,
 
+    /// Where a class is rejected, answer its group, of the first of these levels where one is likely enough: line,type, or columns of --groups
+    #[arg(long, help_heading = "Rejection", value_name = "COLUMNS", value_delimiter = ',', num_args = 1)]
+    roll_up: Vec<String>,
+
+    /// What classes are kinds of: a table or CSV with `label` and a column a level [default: the Pokédex; with --index that table]
+    #[arg(long, help_heading = "Rejection", value_name = "TABLE", requires = "roll_up")]
+    groups: Option<PathBuf>,
+
+    /// A group that is less likely is no answer
+    #[arg(long, help_heading = "Rejection", default_value_t = 0.5, value_name = "X", requires = "roll_up", value_parser = share)]
+    min_group_score: f32,
+
     #[command(flatten)]
     engines: Engines,
 
@@ -130,7 +144,7 @@ impl Classify {
         let target = Target::parse(self.output.as_deref());
         let format = self.format(&target)?;
         let inputs = self.part.of(self.inputs.to_inputs());
-        let others = [&self.head, &self.labels, &self.index].into_iter().flatten().map(|path| &**path);
+        let others = [&self.head, &self.labels, &self.index, &self.groups].into_iter().flatten().map(|path| &**path);
         ensure_no_input(self.output.as_deref(), others, "predictions")?;
         if format != Format::Parquet {
             let paths = inputs.paths.iter().map(|path| &**path);
@@ -171,6 +185,11 @@ impl Classify {
             top: self.top.into(),
             min_score: self.min_score,
             min_margin: self.min_margin,
+            roll_up: (!self.roll_up.is_empty()).then(|| RollUp {
+                levels: self.roll_up.clone(),
+                groups: self.groups.clone(),
+                least: self.min_group_score,
+            }),
             boxes: self.boxes,
             record_time: self.record_time,
         }

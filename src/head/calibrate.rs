@@ -143,8 +143,9 @@ impl Calibration {
     fn scores(&self, doubt: &Doubt) -> Vec<(f32, bool)> {
         let rows = self.logits.par_chunks_exact(self.classes).zip(&self.truths);
         rows.map(|(logits, &truth)| {
-            let verdict = doubt.verdict(&mut logits.to_vec(), 1);
-            let (class, score) = verdict.best[0];
+            let mut scores = logits.to_vec();
+            doubt.probabilities(&mut scores);
+            let (class, score) = doubt.rank(&scores, 1).best[0];
             (score, class == truth)
         })
         .collect()

@@ -229,6 +229,96 @@ fn rows_vote_alike_whether_their_index_has_a_packed_copy_or_not() {
 }
 
 #[test]
+fn where_the_class_is_in_doubt_its_group_is_answered() {
+    let dir = Workdir::new();
+    dir.foreign("e.parquet", &embeddings(&clouds(&["ant", "bee", "cat", "dog"], 40, 2.2), "embedding"));
+    dir.pokedex("train e.parquet -o h.parquet").ok();
+    dir.write("kinds.csv", "label,kind,legs\nant,insect,6\nbee,insect,6\ncat,beast,4\ndog,beast,4\nelk,beast,4\n");
+    let classify = "classify e.parquet --head h.parquet --roll-up kind,legs --groups kinds.csv --min-score 0.8 --top 4";
+    dir.pokedex(&format!("{classify} --min-group-score 0.7 -o p.parquet")).ok();
+    dir.pokedex(&format!("{classify} --min-group-score 0.7 -j 3 -o q.parquet")).ok();
+    assert_eq!(dir.read("p.parquet"), dir.read("q.parquet"), "on any number of threads");
+    let text = |name: &str| dir.texts("p.parquet", name);
+    let table = dir.table("p.parquet");
+    let number = |name: &str| table[name].as_primitive::<arrow_array::types::Float32Type>().clone();
+    let (answers, levels, said) = (text("rolled_up"), text("rolled_up_level"), number("rolled_up_score"));
+    let best: Vec<_> = (1..=4).map(|n| (text(&format!("prediction_{n}")), number(&format!("score_{n}")))).collect();
+    let insect = |label: &str| ["ant", "bee"].contains(&label);
+    let mut met = [0; 3];
+    for row in 0..answers.len() {
+        let sum = |wanted: bool| -> f32 {
+            let of = |(labels, scores): &(Vec<Option<String>>, arrow_array::Float32Array)| {
+                let label = labels[row].as_deref().expect("four classes");
+                if insect(label) == wanted { scores.value(row) } else { 0.0 }
+            };
+            best.iter().map(of).sum()
+        };
+        let (likely, kind) = if sum(true) > sum(false) { (sum(true), "insect") } else { (sum(false), "beast") };
+        let expected = match (table["rejected"].as_boolean().value(row), likely >= 0.7) {
+            (false, _) => (best[0].0[row].as_deref(), Some("label"), Some(best[0].1.value(row))),
+            (true, true) => (Some(kind), Some("kind"), Some(likely)),
+            (true, false) => (None, None, None),
+        };
+        met[expected.1.map_or(2, |level| usize::from(level == "kind"))] += 1;
+        assert_eq!((answers[row].as_deref(), levels[row].as_deref()), (expected.0, expected.1), "row {row}");
+        let found = said.iter().nth(row).expect("a row");
+        assert!(
+            (found.unwrap_or(-1.0) - expected.2.unwrap_or(-1.0)).abs() < 1e-5,
+            "row {row}: {found:?}, {expected:?}"
+        );
+    }
+    assert!(met.iter().all(|rows| *rows > 5), "classes, groups, neither: {met:?}");
+    // People see the group in place of `unknown`; other predictions take the answers away.
+    let shown = dir.pokedex(&format!("{classify} --format table")).ok().text();
+    assert!(shown.contains("insect (kind)") && shown.contains("beast (kind)"), "{shown}");
+    let rows = lines(&dir.pokedex(&format!("{classify} --format jsonl")).ok().text());
+    assert!(rows.iter().any(|row| row["rolled_up"]["level"] == "kind"), "{}", rows[0]);
+    let few = classify.replace("--top 4", "--top 1");
+    let tsv = dir.pokedex(&format!("{few} --format tsv")).ok().text();
+    assert!(tsv.starts_with("key\tprediction_1\tscore_1\trolled_up\trolled_up_level\trolled_up_score\n"), "{tsv}");
+    dir.pokedex("classify p.parquet --head h.parquet -o r.parquet").ok();
+    assert!(dir.table("r.parquet").column_by_name("rolled_up").is_none());
+    // The table whose rows vote says itself what they are kinds of.
+    let said = dir.pokedex("classify e.parquet --index e.parquet --roll-up label --min-score 0.9 --format jsonl").ok();
+    assert!(said.text().contains("\"level\":\"label\""));
+
+    for (arguments, wanted) in [
+        ("--roll-up kind --min-score 0.8", "nothing says what these classes are kinds of"),
+        ("--roll-up kind --groups kinds.csv --min-score 0", "these classes are never in doubt"),
+    ] {
+        let said = dir.pokedex(&format!("classify e.parquet --head h.parquet {arguments}")).failed(2);
+        assert!(said.contains(wanted) && said.contains("hint: "), "{said}");
+    }
+    let failing = |table: &str, column: &str| {
+        let arguments = format!("--head h.parquet --min-score 0.8 --roll-up {column} --groups {table}");
+        dir.pokedex(&format!("classify e.parquet {arguments} -o x.parquet")).failed(1)
+    };
+    assert!(failing("kinds.csv", "order").contains("has no column `order`"));
+    assert!(failing("e.parquet", "embedding").contains("expected names of groups"));
+    dir.write("others.csv", "label,kind\nelk,beast\n");
+    assert!(failing("others.csv", "kind").contains("none of the classes stands in its column `label`"));
+    dir.write("both.csv", "label,kind\nant,insect\nant,beast\n");
+    assert!(failing("both.csv", "kind").contains("`ant` is of kind `insect` in one row and of `beast` in another"));
+    assert!(!dir.path("x.parquet").exists());
+}
+
+#[test]
+fn a_species_in_doubt_is_of_a_line_or_of_a_type() {
+    let dir = Workdir::new();
+    dir.write("noise.png", png(&pattern(64, 64, 3).into()));
+    let run = |more: &str| dir.pokedex(&format!("classify noise.png --roll-up line,type {more} --format jsonl")).ok();
+    let row = &lines(&run("--min-group-score 0").text())[0];
+    assert_eq!(row["rejected"], true);
+    assert_eq!(row["rolled_up"]["level"], "line");
+    assert_eq!(lines(&run("--min-group-score 1").text())[0]["rolled_up"], Value::Null);
+    let said = dir.pokedex("classify noise.png --roll-up lines").failed(1);
+    assert!(said.contains("has no column `lines`"), "{said}");
+    let said =
+        dir.pokedex(&format!("classify noise.png --model {} --roll-up line --groups pokedex:", yolo("corners.onnx")));
+    assert!(said.failed(2).contains("a detector's scores are no probabilities"));
+}
+
+#[test]
 fn a_picture_that_cannot_be_read_is_a_row_with_an_error() {
     let dir = Workdir::new();
     dir.pictures("in", 4);
