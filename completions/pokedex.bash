@@ -833,7 +833,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__frames)
-            opts="-0 -o -j -q -v -h --ids --root --null --every --fps --scenes --at --distinct --size --encode --shard --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-0 -o -j -q -v -h --ids --root --null --all --every --fps --scenes --at --distinct --size --encode --shard --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

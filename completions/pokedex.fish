@@ -29,7 +29,7 @@ complete -c pokedex -n "__fish_pokedex_needs_command" -s v -l verbose -d 'Say wh
 complete -c pokedex -n "__fish_pokedex_needs_command" -s h -l help -d 'Print help'
 complete -c pokedex -n "__fish_pokedex_needs_command" -s V -l version -d 'Print version'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "scan" -d 'List image files in a table: key, path, id, label, size, content hash, error'
-complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "frames" -d 'Take stills of films, each with its time, as pictures in a table'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "frames" -d 'Take stills of films, pages of TIFFs and frames of animations as pictures in a table'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "convert-rgb" -d 'Turn any image into upright RGB over a background'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "split" -d 'Divide images into train, validation and test'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "check" -d 'Say what is wrong with a data set: damaged pictures, copies, leaks between splits, classes, labels'
@@ -98,6 +98,7 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -l stdout-format
 arrow\t'An IPC stream'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -s 0 -l null -d 'Paths in a list end with NUL bytes, as `find -print0` writes them'
+complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -l all -d 'Take every frame'
 complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -l skip-ok -d 'Exit with 0 although inputs were skipped'
 complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -l strict -d 'Fail at the first input that cannot be processed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand frames" -s q -l quiet -d 'Say only why a command failed'

@@ -1,6 +1,6 @@
-//! Stills of films: rows with pictures, each with its time.
+//! Stills of films, and the pages and frames of files that hold several pictures: rows with pictures, each with its time.
 //!
-//! Hides: that `ffmpeg` and `ffprobe` run as children, how they are asked, and how frames and their times are kept together.
+//! Hides: which files this program reads itself; that `ffmpeg` and `ffprobe` run as children, how they are asked, and how frames and their times are kept together.
 //! Promises: a still is the frame that the film shows, upright, with the pixels that ffmpeg decodes, and its `timestamp` is that
 //! frame's own time, to the microsecond; stills come in the order of the films and of their times, whatever the number of threads;
 //! a few are held at a time; a file's name is never an option, nor a protocol, and no file leads ffmpeg to another.
@@ -10,6 +10,7 @@
 mod clip;
 mod distinct;
 mod films;
+mod pages;
 mod pick;
 mod probe;
 mod rows;
@@ -18,8 +19,6 @@ mod tools;
 pub use pick::{Length, Moment, Pick, Rate};
 pub use rows::schema;
 pub use tools::Error;
-
-use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
@@ -30,7 +29,6 @@ use crate::stage::{Tally, Work};
 use crate::table::{Provenance, Table};
 use films::Films;
 use rows::Maker;
-use tools::Tools;
 
 /// So many stills are encoded at once: each is some megabytes.
 const MOST_ENCODED: usize = 4;
@@ -69,26 +67,12 @@ impl Options {
     }
 }
 
-/// What reads films: the programs that were found.
-pub struct Reader(Arc<Tools>);
-
-impl Reader {
-    /// Finds ffmpeg and ffprobe, by `$POKEDEX_FFMPEG` or on the path.
-    ///
-    /// # Errors
-    /// They are not there.
-    pub fn find() -> Result<Reader, Error> {
-        Ok(Reader(Arc::new(Tools::find()?)))
-    }
-}
-
 /// Hands on a row a still of a table's films, in order; a film that cannot be read, or not to its end, has a row with an error.
 ///
 /// # Errors
-/// The table cannot be read, a film is skipped that may not be, or `take` fails.
+/// The table cannot be read, there is a film and no ffmpeg, a film is skipped that may not be, or `take` fails.
 pub fn frames(
     table: Table,
-    reader: &Reader,
     options: &Options,
     work: &Work,
     progress: &mut dyn Progress,
@@ -96,7 +80,7 @@ pub fn frames(
 ) -> Result<Tally, Failure> {
     let maker = Maker::new(schema(&table.schema), options.encoding);
     progress.start("frames", None);
-    let films = Films::new(table, reader.0.clone(), options.clone(), work.threads);
+    let films = Films::new(table, options.clone(), work.threads);
     let encoders = Work { threads: work.threads.min(MOST_ENCODED), ..*work };
     encoders.drive(films, move |item| maker.make(item?), progress, take)
 }

@@ -24,6 +24,7 @@ mod jpeg2000;
 mod jpeg_xl;
 mod linear;
 mod orientation;
+mod pages;
 mod placement;
 mod png;
 mod profile;
@@ -42,6 +43,7 @@ use ::image::metadata::Orientation;
 pub use colour::Colour;
 pub use encode::{Encoding, JPEG_QUALITY, encode, encode_jpeg};
 pub use formats::{Format, format, format_of_extension};
+pub use pages::{Page, has_pages, pages};
 pub use placement::Placement;
 pub use resize::{Filter, Fit, Middle, letterboxed};
 pub use several::frames;
@@ -262,25 +264,27 @@ pub fn decode_rgba_with_flaw(bytes: &[u8], edge: Option<u32>) -> Result<(Rgba, O
 
 /// Decodes the first frame, turns it upright and hands it on.
 fn upright<T>(bytes: &[u8], edge: Option<u32>, colours: Colours, finish: impl FnOnce(Frame) -> T) -> Result<T, Error> {
-    guarded(bytes, |format| {
-        let opened = open(bytes, format)?;
-        let header = opened.header();
-        let has_end = opened.has_end();
-        let _turn = header.turn();
-        let space = if colours == Colours::Srgb { opened.space() } else { None };
-        let mut frame = opened.frame(edge)?;
-        if let Some(space) = space {
-            frame = profile::to_srgb(frame, &space);
-        }
-        if frame.inks {
-            frame.image = colour::inks_to_rgb(frame.image);
-        }
-        if !has_end {
-            frame.flaw = Some(Flaw::Truncated);
-        }
-        frame.image.apply_orientation(header.orientation);
-        Ok(finish(frame))
-    })
+    guarded(bytes, |format| turned(open(bytes, format)?, edge, colours).map(finish))
+}
+
+/// The picture of an opened file, upright.
+fn turned(opened: Box<dyn Opened + '_>, edge: Option<u32>, colours: Colours) -> Result<Frame, Error> {
+    let header = opened.header();
+    let has_end = opened.has_end();
+    let _turn = header.turn();
+    let space = if colours == Colours::Srgb { opened.space() } else { None };
+    let mut frame = opened.frame(edge)?;
+    if let Some(space) = space {
+        frame = profile::to_srgb(frame, &space);
+    }
+    if frame.inks {
+        frame.image = colour::inks_to_rgb(frame.image);
+    }
+    if !has_end {
+        frame.flaw = Some(Flaw::Truncated);
+    }
+    frame.image.apply_orientation(header.orientation);
+    Ok(frame)
 }
 
 /// Whether the file ends early, as far as that shows without decoding.
@@ -330,6 +334,11 @@ fn open(bytes: &[u8], format: Format) -> Result<Box<dyn Opened + '_>, Error> {
         Format::Jpeg2000 => Box::new(jpeg2000::Jpeg2000::open(bytes)?),
         Format::Bmp | Format::Pnm | Format::Qoi | Format::Tga => Box::new(by_image::ByImage::open(bytes, format)?),
     };
+    admitted(opened, format)
+}
+
+/// Refuses what would take too much memory.
+fn admitted(opened: Box<dyn Opened + '_>, format: Format) -> Result<Box<dyn Opened + '_>, Error> {
     let header = opened.header();
     let Header { width, height, .. } = header;
     match header.pixels() {

@@ -44,6 +44,7 @@ use crate::camera::{self, Shot};
 use crate::failure::Failure;
 use crate::guard;
 use crate::image::{self, Colour};
+use crate::notes;
 use crate::progress::Progress;
 use crate::quality::Quality;
 use crate::stage::{Done, Skipped, Stage};
@@ -98,7 +99,7 @@ impl Scan {
         let images = Images::of(batch)?;
         let (mut skipped, mut flawed) = (Vec::new(), Vec::new());
         let (mut sizes, mut contents, mut errors, mut shots) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut qualities = Vec::new();
+        let (mut qualities, mut pages) = (Vec::new(), 0);
         for i in 0..batch.num_rows() {
             if let Some(error) = images.error(i) {
                 sizes.push(None);
@@ -109,6 +110,7 @@ impl Scan {
                 continue;
             }
             let bytes = images.read(i);
+            pages += u64::from(bytes.as_ref().is_ok_and(|bytes| image::frames(bytes) > 1));
             contents.push(bytes.as_ref().ok().map(|bytes| *blake3::hash(bytes).as_bytes()));
             shots.push(match &bytes {
                 Ok(bytes) if self.exif => shot(&images, i, bytes),
@@ -131,6 +133,12 @@ impl Scan {
             if let Err(problem) = size {
                 skipped.push(Skipped { key: images.key(i).into(), problem });
             }
+        }
+        if pages > 0 {
+            notes::count("pages", pages, None, |count, _| {
+                let files = several(count, "file holds", "files hold");
+                format!("{files} several pictures, of which the first is read: `pokedex frames --all` reads all")
+            });
         }
         let widths: UInt32Array = sizes.iter().map(|size| size.map(|(width, _)| width)).collect();
         let heights: UInt32Array = sizes.iter().map(|size| size.map(|(_, height)| height)).collect();

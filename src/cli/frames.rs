@@ -5,25 +5,27 @@ use clap::Args;
 use super::args::{ImageInputs, Part, TableOutput, Work};
 use crate::cli::exit::Exit;
 use crate::failure::Failure;
-use crate::frames::{self, Length, Moment, Options, Pick, Rate, Reader};
+use crate::frames::{self, Length, Moment, Options, Pick, Rate};
 use crate::image::Encoding;
 use crate::output::ensure_no_input;
 use crate::progress::Progress;
 
-/// Take stills of films, each with its time, as pictures in a table
+/// Take stills of films, pages of TIFFs and frames of animations as pictures in a table
 ///
-/// Needs ffmpeg and ffprobe (4.4 or later), on the path or at $POKEDEX_FFMPEG. A row's key is that of its film and the time
+/// All pages of a TIFF (letter.tif#page=2) and the frames of animated WebP, PNG and JPEG XL are read by this program itself. Films
+/// need ffmpeg and ffprobe (4.4 or later), on the path or at $POKEDEX_FFMPEG. A row's key is that of its film and the time
 /// (holiday.mp4#t=12.040); timestamp is the frame's own time on the film's clock, as ffprobe tells it. --every takes the first
 /// frame of each period, so that what stands still is taken once; --at takes what is shown at that time. Pictures are upright, with
 /// square pixels, and not otherwise changed. A film that cannot be read, or that is cut short, is named and has a row with an
 /// error. Other columns of a table of films are kept.
 #[derive(Debug, Args)]
 #[command(
-    mut_arg("inputs", |inputs| inputs.help("Films, folders, tables with a column `path`, or - for standard input (a table or a list of paths)")),
+    mut_arg("inputs", |inputs| inputs.help("Films, TIFFs, animations, folders, tables with a column `path`, or - for standard input (a table or a list of paths)")),
     after_help = "\
 Examples:
   pokedex frames films/ | pokedex embed - -o films.parquet
   pokedex query \"a dog on a beach\" --index films.parquet
+  pokedex frames scans/ --encode png -o pages.parquet
   pokedex frames talk.mp4 --scenes --distinct -o slides.parquet
   pokedex frames talk.mp4 --at 1.5,00:02:03,90% --encode png -o stills.parquet
   find . -name '*.mkv' -print0 | pokedex frames -0 - --every 10s --size 640 -o stills.parquet"
@@ -31,6 +33,10 @@ Examples:
 pub(super) struct Frames {
     #[command(flatten)]
     inputs: ImageInputs,
+
+    /// Take every frame
+    #[arg(long, help_heading = "Pictures", group = "pick")]
+    all: bool,
 
     /// Take the first frame of every period of this length (1s, 500ms, 2m), counted from 0 on the film's clock [default: 1s]
     #[arg(long, help_heading = "Pictures", value_name = "TIME", group = "pick")]
@@ -76,7 +82,6 @@ impl Frames {
     pub(super) fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let options = self.options();
         let inputs = self.part.of(self.inputs.to_inputs());
-        let reader = Reader::find()?;
         let table = inputs.films()?.with_unique_keys();
         let paths = inputs.paths.iter().map(|path| &**path);
         ensure_no_input(self.output.output.as_deref(), paths, "a table of stills")?;
@@ -85,14 +90,14 @@ impl Frames {
         options.describe(&mut footer);
         let mut writer = self.output.start(sink, &frames::schema(&table.schema), &footer)?;
         let take = |batch| Ok(writer.write(&batch)?);
-        let tally = frames::frames(table, &reader, &options, &self.work.work(), ui, take)?;
+        let tally = frames::frames(table, &options, &self.work.work(), ui, take)?;
         writer.finish()?;
         ui.done(&format!("frames: {tally}"));
         Ok(self.work.exit(&tally))
     }
 
     fn options(&self) -> Options {
-        let pick = Pick::of(self.every, self.fps, self.scenes, &self.at);
+        let pick = Pick::of(self.all, self.every, self.fps, self.scenes, &self.at);
         Options { pick, distinct: self.distinct, size: self.size, encoding: self.encode }
     }
 }

@@ -3,18 +3,19 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use arrow_array::RecordBatch;
 
-use super::Options;
 use super::clip::{Clip, Fault, Still};
 use super::distinct::Distinct;
 use super::pick::{Moment, Pick};
 use super::probe::{Film, probe};
 use super::tools::Tools;
+use super::{Options, pages};
 use crate::failure::Failure;
+use crate::image::Rgb;
 use crate::io;
 use crate::stage::slices;
 use crate::table::{self, Images, Table, column};
@@ -40,7 +41,10 @@ pub(super) struct Source {
 
 pub(super) enum What {
     Still {
-        still: Still,
+        picture: Rgb,
+        /// In seconds on the film's own clock; pages have none.
+        time: Option<f64>,
+        number: Option<i64>,
         key: String,
     },
     /// It cannot be read, or no further; the key is the film's or that of a time.
@@ -58,7 +62,7 @@ type Sent = Result<Item, Failure>;
 /// The stills of a table's films.
 pub(super) struct Films {
     rows: Box<dyn Iterator<Item = Result<RecordBatch, table::Error>>>,
-    tools: Arc<Tools>,
+    tools: Arc<Wanted>,
     options: Options,
     at_once: usize,
     under_way: VecDeque<UnderWay>,
@@ -93,7 +97,8 @@ impl Drop for UnderWay {
 }
 
 impl Films {
-    pub(super) fn new(table: Table, tools: Arc<Tools>, options: Options, at_once: usize) -> Films {
+    pub(super) fn new(table: Table, options: Options, at_once: usize) -> Films {
+        let tools = Arc::default();
         Films { rows: Box::new(slices(table, 1)), tools, options, at_once, under_way: VecDeque::new() }
     }
 
@@ -135,16 +140,19 @@ impl Iterator for Films {
     }
 }
 
+/// The programs that read films, which are looked for when the first film is met.
+type Wanted = OnceLock<Tools>;
+
 /// The reading of one film.
-struct Reading<'r> {
-    tools: &'r Tools,
-    options: &'r Options,
+pub(super) struct Reading<'r> {
+    tools: &'r Wanted,
+    pub(super) options: &'r Options,
     stop: &'r Stop,
     sender: &'r SyncSender<Sent>,
 }
 
 /// Nobody wants any more.
-struct Unwanted;
+pub(super) struct Unwanted;
 
 impl Reading<'_> {
     fn read(&self, row: RecordBatch) -> Result<(), Failure> {
@@ -156,12 +164,20 @@ impl Reading<'_> {
         let problem = match path.as_deref() {
             _ if passed => None,
             None => Some("the row has no path".to_string()),
+            Some(path) if pages::has_pages(path) => match images.read(0) {
+                Err(problem) => Some(problem),
+                Ok(bytes) => {
+                    let _ = pages::all(&mut Stills::new(Arc::new(source), self), &bytes);
+                    return Ok(());
+                }
+            },
             Some(path) if io::is_address(Path::new(path)) => {
                 Some("films in buckets and on the web are not read; copy it here first".into())
             }
             Some(path) => {
                 let file = io::table_path(path);
-                match openable(&file).and_then(|()| probe(self.tools, &file)) {
+                let tools = self.tools()?;
+                match openable(&file).and_then(|()| probe(tools, &file)) {
                     Err(problem) => Some(problem),
                     Ok(film) => {
                         source.duration = film.duration;
@@ -177,13 +193,23 @@ impl Reading<'_> {
         Ok(())
     }
 
+    /// ffmpeg and ffprobe.
+    fn tools(&self) -> Result<&Tools, Failure> {
+        if let Some(tools) = self.tools.get() {
+            return Ok(tools);
+        }
+        let found = Tools::find()?;
+        Ok(self.tools.get_or_init(|| found))
+    }
+
     /// Starts ffmpeg, unless nobody wants the film any more.
     fn start(&self, film: &Path, condition: &str, from: Option<f64>) -> Result<Clip, String> {
         let mut state = self.stop.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.0 {
             return Err("given up".into());
         }
-        let clip = Clip::start(self.tools, film, condition, from, self.options.size)?;
+        let tools = self.tools.get().ok_or("ffmpeg was not looked for")?;
+        let clip = Clip::start(tools, film, condition, from, self.options.size)?;
         state.1 = Some(clip.id());
         Ok(clip)
     }
@@ -199,9 +225,9 @@ fn openable(file: &PathBuf) -> Result<(), String> {
 }
 
 /// The stills of one film on their way out.
-struct Stills<'r> {
-    film: Arc<Source>,
-    reading: &'r Reading<'r>,
+pub(super) struct Stills<'r> {
+    pub(super) film: Arc<Source>,
+    pub(super) reading: &'r Reading<'r>,
     keys: Keys,
     distinct: Option<Distinct>,
 }
@@ -216,16 +242,41 @@ impl<'r> Stills<'r> {
         self.reading.sender.send(Ok(Item { film: self.film.clone(), what })).map_err(|_| Unwanted)
     }
 
-    fn problem(&self, problem: String) -> Result<(), Unwanted> {
-        self.send(What::Problem { key: self.film.key.clone(), problem })
+    pub(super) fn problem(&self, problem: String) -> Result<(), Unwanted> {
+        self.problem_of(self.film.key.clone(), problem)
+    }
+
+    pub(super) fn problem_of(&self, key: String, problem: String) -> Result<(), Unwanted> {
+        self.send(What::Problem { key, problem })
+    }
+
+    /// Something is wrong with what was handed on.
+    pub(super) fn damaged(&self, problem: String) -> Result<(), Unwanted> {
+        self.send(What::Damaged(problem))
     }
 
     fn still(&mut self, still: Still) -> Result<(), Unwanted> {
-        if self.distinct.as_mut().is_some_and(|distinct| !distinct.is_new(&still.picture)) {
+        let key = self.key_at(still.time);
+        self.picture(still.picture, Some(still.time), still.number, key)
+    }
+
+    /// The key of a time.
+    pub(super) fn key_at(&mut self, time: f64) -> String {
+        format!("{}#t={}", self.film.key, self.keys.of(time))
+    }
+
+    /// Hands on a picture, unless it looks like the one before it and that is not wanted.
+    pub(super) fn picture(
+        &mut self,
+        picture: Rgb,
+        time: Option<f64>,
+        number: Option<i64>,
+        key: String,
+    ) -> Result<(), Unwanted> {
+        if self.distinct.as_mut().is_some_and(|distinct| !distinct.is_new(&picture)) {
             return Ok(());
         }
-        let key = format!("{}#t={}", self.film.key, self.keys.of(still.time));
-        self.send(What::Still { still, key })
+        self.send(What::Still { picture, time, number, key })
     }
 
     fn of(&mut self, file: &Path, film: Film) -> Result<(), Unwanted> {
@@ -254,7 +305,7 @@ impl<'r> Stills<'r> {
         }
         match (clip.end(file), last) {
             (Some(Fault::Cut(problem)), _) => self.problem(problem),
-            (Some(Fault::Damaged(problem)), Some(_)) => self.send(What::Damaged(problem)),
+            (Some(Fault::Damaged(problem)), Some(_)) => self.damaged(problem),
             (Some(Fault::Damaged(problem)), None) => self.problem(problem),
             (None, None) => self.problem("ffmpeg finds no frame in it".into()),
             (None, Some(_)) => Ok(()),
@@ -284,8 +335,8 @@ impl<'r> Stills<'r> {
                     self.still(still)?;
                 }
                 Err(problem) => {
-                    let key = format!("{}#t={}", self.film.key, self.keys.of(time));
-                    self.send(What::Problem { key, problem })?;
+                    let key = self.key_at(time);
+                    self.problem_of(key, problem)?;
                 }
             }
         }

@@ -5,10 +5,13 @@ use std::str::FromStr;
 
 /// Times are told in microseconds; half of one is rounding.
 const HALF: &str = "0.0000005";
+const HALF_A_MICROSECOND: f64 = 0.000_000_5;
 
 /// Which frames of a film.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Pick {
+    /// Every frame.
+    All,
     /// The first frame of every period of so many seconds, counted from 0 on the film's own clock.
     Every(Length),
     /// As many periods a second.
@@ -30,8 +33,9 @@ impl Pick {
     pub const SCENE: f64 = 0.3;
 
     /// What was asked for, of which there is one at most; else what is usual.
-    pub fn of(every: Option<Length>, fps: Option<Rate>, scenes: Option<f64>, at: &[Moment]) -> Pick {
+    pub fn of(all: bool, every: Option<Length>, fps: Option<Rate>, scenes: Option<f64>, at: &[Moment]) -> Pick {
         match (every, fps, scenes) {
+            _ if all => Pick::All,
             (Some(length), ..) => Pick::Every(length),
             (_, Some(rate), _) => Pick::Fps(rate),
             (.., Some(least)) => Pick::Scenes(least),
@@ -50,7 +54,16 @@ impl Pick {
             Pick::Every(Length(seconds)) => periods(&|t| format!("floor(({t}+{HALF})/{seconds})")),
             Pick::Fps(Rate(a, b)) => periods(&|t| format!("floor(({t}+{HALF})*{a}/{b})")),
             Pick::Scenes(least) => format!("isnan(prev_selected_t)+gt(scene,{least})"),
-            Pick::At(_) => "1".into(),
+            Pick::All | Pick::At(_) => "1".into(),
+        }
+    }
+
+    /// The number of the period that a time is in; `None`: there are no periods.
+    pub(super) fn period(&self, time: f64) -> Option<f64> {
+        match self {
+            Pick::Every(Length(seconds)) => Some(((time + HALF_A_MICROSECOND) / seconds).floor()),
+            Pick::Fps(Rate(a, b)) => Some(((time + HALF_A_MICROSECOND) * a / b).floor()),
+            Pick::All | Pick::Scenes(_) | Pick::At(_) => None,
         }
     }
 }
@@ -58,6 +71,7 @@ impl Pick {
 impl fmt::Display for Pick {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Pick::All => f.write_str("all"),
             Pick::Every(Length(seconds)) => write!(f, "every={seconds}s"),
             Pick::Fps(Rate(a, b)) => write!(f, "fps={a}/{b}"),
             Pick::Scenes(least) => write!(f, "scenes={least}"),

@@ -60,12 +60,11 @@ impl Maker {
         let skip = |key: &str, problem: &str| vec![Skipped { key: key.into(), problem: problem.into() }];
         let (mut skipped, mut flawed) = (Vec::new(), Vec::new());
         let batch = match &item.what {
-            What::Still { still, key } => {
-                let bytes = image::encode(&still.picture, self.encoding)
+            What::Still { picture, time, number, key } => {
+                let bytes = image::encode(picture, self.encoding)
                     .map_err(|e| Failure::failed(format!("{key}: {e}"), Some("--size makes it smaller".into())))?;
-                let size = Some((still.picture.width, still.picture.height));
-                let (time, number) = (Some(still.time), still.number);
-                self.row(&item, key, &Row { bytes: Some(&bytes), time, number, size, problem: None })
+                let size = Some((picture.width, picture.height));
+                self.row(&item, key, &Row { bytes: Some(&bytes), time: *time, number: *number, size, problem: None })
             }
             What::Problem { key, problem } => {
                 skipped = skip(key, problem);

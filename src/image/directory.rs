@@ -28,6 +28,8 @@ pub(crate) struct Directory<'a> {
     bytes: &'a [u8],
     wide: usize,
     fields: Vec<Field<'a>>,
+    /// Where the file's next directory begins; 0: this is the last. What lies behind the end of the file was cut off.
+    next: u64,
 }
 
 impl<'a> Directory<'a> {
@@ -73,7 +75,22 @@ impl<'a> Directory<'a> {
             let Some(data) = from.and_then(|from| slice(bytes, from, length)) else { continue };
             fields.push(Field { tag: tag as u16, kind: kind as u16, data });
         }
-        Some(Directory { big_endian, bytes, wide, fields })
+        let size = count.checked_mul(4 + 2 * wide as u64).and_then(|size| size.checked_add(count_size as u64));
+        let end = size.and_then(|size| start.checked_add(size));
+        // Some writers leave out that there is no other, at the end of the file; else a file that does not say was cut short.
+        let none = if end == Some(bytes.len() as u64) { 0 } else { u64::MAX };
+        let next = end.and_then(|end| number(end, wide)).unwrap_or(none);
+        Some(Directory { big_endian, bytes, wide, fields, next })
+    }
+
+    /// Where the file's next directory begins; `None`: this is the last.
+    pub(super) fn next(&self) -> Option<u64> {
+        (self.next != 0).then_some(self.next)
+    }
+
+    /// The directory of the same file that begins there.
+    pub(super) fn beginning_at(&self, start: u64) -> Option<Directory<'a>> {
+        Directory::at(self.bytes, self.big_endian, self.wide, start)
     }
 
     /// The directory that a field points to.

@@ -23,6 +23,8 @@ pub(super) struct JpegXl<'a> {
     /// Whether the codestream says that the picture is turned.
     turned: bool,
     extra: usize,
+    /// Whether frames follow.
+    more: bool,
 }
 
 impl<'a> JpegXl<'a> {
@@ -52,7 +54,7 @@ impl<'a> JpegXl<'a> {
         }
         let ((width, height), alpha, extra) = (info.size, has(ExtraChannel::Alpha), info.extra_channels.len());
         let turned = info.orientation as u8 != 1;
-        Ok(JpegXl { decoder, rest, width, height, alpha, turned, extra })
+        Ok(JpegXl { decoder, rest, width, height, alpha, turned, extra, more: true })
     }
 
     /// Whether the first frame is one of several.
@@ -77,19 +79,54 @@ impl Opened for JpegXl<'_> {
     }
 
     fn frame(mut self: Box<Self>, _: Option<u32>) -> Result<Frame, Error> {
-        let (color_type, channels) = if self.alpha { (JxlColorType::Rgba, 4) } else { (JxlColorType::Rgb, 3) };
+        self.wants_bytes()?;
+        self.next().map(|(frame, _)| frame)
+    }
+}
+
+/// The frames of a file, each with how long it is shown, in seconds.
+///
+/// # Errors
+/// The header is damaged, or says that the picture is of a kind that cannot be read.
+pub(super) fn frames(bytes: &[u8]) -> Result<impl Iterator<Item = Result<(Frame, f64), Error>>, Error> {
+    let mut file = JpegXl::open(bytes)?;
+    file.wants_bytes()?;
+    Ok(std::iter::from_fn(move || file.more.then(|| file.next())))
+}
+
+impl JpegXl<'_> {
+    fn channels(&self) -> usize {
+        if self.alpha { 4 } else { 3 }
+    }
+
+    fn wants_bytes(&mut self) -> Result<(), Error> {
+        let color_type = if self.alpha { JxlColorType::Rgba } else { JxlColorType::Rgb };
         let format = JxlPixelFormat {
             color_type,
             color_data_format: Some(JxlDataFormat::U8 { bit_depth: 8 }),
             extra_channel_format: vec![None; self.extra],
         };
-        self.decoder.set_pixel_format(format).map_err(|e| problem(&e))?;
+        self.decoder.set_pixel_format(format).map_err(|e| problem(&e))
+    }
+
+    /// The next frame, and how long it is shown.
+    fn next(&mut self) -> Result<(Frame, f64), Error> {
+        let channels = self.channels();
         let mut pixels = vec![0; self.width * self.height * channels];
-        let mut flaw = None;
+        let (mut flaw, mut shown_for) = (None, 0.0);
+        self.more = false;
         loop {
             let mut buffers = [JxlOutputBuffer::new(&mut pixels, self.height, self.width * channels)];
             match self.decoder.process(&mut self.rest, Some(&mut buffers), None).map_err(|e| problem(&e))? {
-                Event::FrameComplete { .. } | Event::Complete => break,
+                Event::FrameHeader => {
+                    let milliseconds = self.decoder.frame_header().and_then(|header| header.duration);
+                    shown_for = milliseconds.unwrap_or(0.0) / 1000.0;
+                }
+                Event::FrameComplete { has_more_frames } => {
+                    self.more = has_more_frames;
+                    break;
+                }
+                Event::Complete => break,
                 Event::NeedMoreInput { .. } => {
                     let shown = self.decoder.flush_pixels(&mut buffers, None).map_err(|e| problem(&e))?;
                     if !shown {
@@ -102,7 +139,7 @@ impl Opened for JpegXl<'_> {
             }
         }
         let Header { width, height, .. } = self.header();
-        Ok(Frame { flaw, ..Frame::of(of_channels(width, height, channels, pixels)) })
+        Ok((Frame { flaw, ..Frame::of(of_channels(width, height, channels, pixels)) }, shown_for))
     }
 }
 

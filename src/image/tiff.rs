@@ -10,6 +10,7 @@
 mod unpack;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use ::image::metadata::Orientation;
 use jpeg_decoder::ColorTransform;
@@ -21,6 +22,7 @@ use super::{Error, Format, Frame, Header, MAX_BYTES, Opened, jpeg, orientation};
 
 /// The fields (TIFF 6.0, appendix A).
 mod tag {
+    pub(super) const KIND: u16 = 254;
     pub(super) const WIDTH: u16 = 256;
     pub(super) const HEIGHT: u16 = 257;
     pub(super) const BITS: u16 = 258;
@@ -88,6 +90,30 @@ enum Number {
     Float,
 }
 
+/// The directories of a file's pages, of which the first is always one; smaller copies of others, and masks, are none. At the end
+/// `None` where the file has another directory and ends before it.
+pub(super) fn pages(bytes: &[u8]) -> impl Iterator<Item = Option<Directory<'_>>> {
+    const COPY_OR_MASK: u64 = 0b101;
+    let mut met = HashSet::new();
+    let mut next = Some(Directory::read(bytes));
+    let all = std::iter::from_fn(move || {
+        let own = next.take()?;
+        if let Some(directory) = &own {
+            // One that was met leads round in a circle.
+            let start = directory.next().filter(|start| met.len() < MOST_PAGES && met.insert(*start));
+            next = start.map(|start| directory.beginning_at(start));
+        }
+        Some(own)
+    });
+    let is_page = |directory: &Directory| {
+        directory.whole(tag::KIND).and_then(|kind| kind.first().copied()).is_none_or(|kind| kind & COPY_OR_MASK == 0)
+    };
+    all.enumerate().filter(move |(at, own)| *at == 0 || own.as_ref().is_none_or(is_page)).map(|(_, own)| own)
+}
+
+/// Nobody scans more.
+const MOST_PAGES: usize = 1 << 16;
+
 /// A TIFF whose directory is read.
 pub(super) struct Tiff<'a> {
     bytes: &'a [u8],
@@ -113,7 +139,14 @@ impl<'a> Tiff<'a> {
     /// # Errors
     /// It is damaged, or says that the picture is of a kind that cannot be read.
     pub(super) fn open(bytes: &'a [u8]) -> Result<Tiff<'a>, Error> {
-        let directory = Directory::read(bytes).ok_or_else(|| damaged("its directory is not there"))?;
+        Tiff::of(bytes, Directory::read(bytes).ok_or_else(|| damaged("its directory is not there"))?)
+    }
+
+    /// The picture of one of its directories.
+    ///
+    /// # Errors
+    /// As [`Tiff::open`].
+    pub(super) fn of(bytes: &'a [u8], directory: Directory<'a>) -> Result<Tiff<'a>, Error> {
         let one = |tag| directory.whole(tag).and_then(|values| values.first().copied());
         let side = |tag| one(tag).and_then(|side| u32::try_from(side).ok());
         let (Some(width), Some(height)) = (side(tag::WIDTH), side(tag::HEIGHT)) else {

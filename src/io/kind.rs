@@ -10,10 +10,11 @@ const IMAGE_EXTENSIONS: &[&str] = &[
     "ppm", "pam", "qoi", "ico", "tga", "heic", "heif", "hif", "avif", "jp2", "j2k", "j2c", "jpc", "jxl", "hdr", "exr",
     "ff", "dds", "dng", "cr2", "cr3", "nef", "nrw", "arw", "orf", "rw2", "raf", "pef", "srw",
 ];
-/// Extensions that are taken for films. WebP is a picture: only what is named itself is looked at as a film.
+/// Extensions that are taken for films, or for pages and frames that stand in one file. WebP and PNG are mostly single pictures: of
+/// these only what is named itself is looked at.
 const FILM_EXTENSIONS: &[&str] = &[
     "mp4", "m4v", "mov", "qt", "mkv", "webm", "avi", "mpg", "mpeg", "mpe", "m2v", "vob", "ts", "m2ts", "mts", "wmv",
-    "asf", "flv", "f4v", "3gp", "3g2", "ogv", "ogm", "mxf", "gif",
+    "asf", "flv", "f4v", "3gp", "3g2", "ogv", "ogm", "mxf", "gif", "tif", "tiff", "apng",
 ];
 
 /// What is looked for in folders.

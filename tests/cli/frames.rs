@@ -349,3 +349,198 @@ fn without_ffmpeg_it_says_what_brings_it() {
         dir.pokedex(&format!("frames a.mp4 {wrong}")).failed(2);
     }
 }
+
+/// A picture of one colour.
+fn plain(colour: [u8; 3]) -> image::RgbImage {
+    image::RgbImage::from_pixel(6, 4, image::Rgb(colour))
+}
+
+const COLOURS: [[u8; 3]; 3] = [[250, 10, 20], [20, 240, 30], [40, 30, 230]];
+
+/// A TIFF of pages of one colour each, without compression; a copy at half the size after each.
+fn pages(colours: &[[u8; 3]]) -> Vec<u8> {
+    let mut bytes = b"II*\0\0\0\0\0".to_vec();
+    let mut link = 4;
+    let pictures = colours.iter().flat_map(|&colour| [(6u32, 4u32, 0u32, colour), (3, 2, 1, colour)]);
+    for (width, height, kind, colour) in pictures {
+        let pixels = bytes.len() as u32;
+        bytes.extend((0..width * height).flat_map(|_| colour));
+        let bits = bytes.len() as u32;
+        bytes.extend([8u16; 3].iter().flat_map(|b| b.to_le_bytes()));
+        let directory = bytes.len() as u32;
+        bytes[link..link + 4].copy_from_slice(&directory.to_le_bytes());
+        let fields: [(u16, u16, u32, u32); 9] = [
+            (254, 4, 1, kind),
+            (256, 4, 1, width),
+            (257, 4, 1, height),
+            (258, 3, 3, bits),
+            (259, 3, 1, 1),
+            (262, 3, 1, 2),
+            (273, 4, 1, pixels),
+            (277, 3, 1, 3),
+            (279, 4, 1, width * height * 3),
+        ];
+        bytes.extend((fields.len() as u16).to_le_bytes());
+        for (tag, of, count, value) in fields {
+            bytes.extend([tag.to_le_bytes(), of.to_le_bytes()].concat());
+            bytes.extend([count.to_le_bytes(), value.to_le_bytes()].concat());
+        }
+        link = bytes.len();
+        bytes.extend([0; 4]);
+    }
+    bytes
+}
+
+/// An animated PNG whose frames are shown for 100, 200, … milliseconds.
+fn animated_png(colours: &[[u8; 3]]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 6, 4);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_animated(colours.len() as u32, 0).expect("frames");
+    let mut writer = encoder.write_header().expect("memory");
+    for (n, colour) in (1..).zip(colours) {
+        writer.set_frame_delay(n, 10).expect("animated");
+        writer.write_image_data(plain(*colour).as_raw()).expect("memory");
+    }
+    writer.finish().expect("memory");
+    bytes
+}
+
+/// An animated WebP of the same, its frames without loss.
+fn animated_webp(colours: &[[u8; 3]]) -> Vec<u8> {
+    let chunk =
+        |name: &[u8], data: &[u8]| [name, &(data.len() as u32).to_le_bytes(), data, &[0][..data.len() % 2]].concat();
+    let mut chunks = chunk(b"VP8X", &[2, 0, 0, 0, 5, 0, 0, 3, 0, 0]);
+    chunks.extend(chunk(b"ANIM", &[0; 6]));
+    for (n, colour) in (1u32..).zip(colours) {
+        let mut still = std::io::Cursor::new(Vec::new());
+        image::codecs::webp::WebPEncoder::new_lossless(&mut still)
+            .encode(plain(*colour).as_raw(), 6, 4, image::ExtendedColorType::Rgb8)
+            .expect("memory");
+        let frame =
+            [&[0; 6][..], &[5, 0, 0, 3, 0, 0], &(n * 100).to_le_bytes()[..3], &[0], &still.get_ref()[12..]].concat();
+        chunks.extend(chunk(b"ANMF", &frame));
+    }
+    chunk(b"RIFF", &[b"WEBP", &chunks[..]].concat())
+}
+
+/// Key, time, number and a pixel of a still; rows with an error have no pixel.
+type Taken = (String, Option<f64>, Option<i64>, Option<[u8; 3]>);
+
+fn taken(dir: &Workdir, table: &str) -> Vec<Taken> {
+    let rows = dir.table(table);
+    let times = rows["timestamp"].as_primitive::<Float64Type>();
+    let numbers = rows["frame"].as_primitive::<Int64Type>();
+    let images = rows["image"].as_struct();
+    let bytes = images.column(0).as_binary::<i32>();
+    let row = |i: usize| {
+        let pixel = images.is_valid(i).then(|| pixels(bytes.value(i)).get_pixel(2, 2).0);
+        let of = |valid: bool| valid.then_some(i);
+        (
+            dir.keys(table)[i].clone(),
+            of(times.is_valid(i)).map(|i| times.value(i)),
+            of(numbers.is_valid(i)).map(|i| numbers.value(i)),
+            pixel,
+        )
+    };
+    (0..rows.num_rows()).map(row).collect()
+}
+
+#[test]
+fn pages_and_frames_of_pictures_are_rows_without_ffmpeg() {
+    let dir = Workdir::new();
+    dir.write("letter.tif", pages(&COLOURS));
+    dir.write("a.png", animated_png(&COLOURS));
+    dir.write("b.webp", animated_webp(&COLOURS));
+    dir.write("still.png", crate::workdir::png(&plain(COLOURS[2]).into()));
+    let run = |line: &str| {
+        let mut command = dir.command(env!("CARGO_BIN_EXE_pokedex"));
+        crate::workdir::Run::from(command.args(line.split(' ')).env("PATH", "").output().expect("it runs"))
+    };
+    run("frames letter.tif a.png b.webp still.png --all --encode png -j 3 -o f.parquet").ok();
+    let mut expected: Vec<Taken> = Vec::new();
+    for name in ["a.png", "b.webp"] {
+        for (n, time) in [0.0, 0.1, 0.3].into_iter().enumerate() {
+            expected.push((format!("{name}#t={time:.3}"), Some(time), Some(n as i64), Some(COLOURS[n])));
+        }
+    }
+    for (page, colour) in (1..).zip(COLOURS) {
+        expected.push((format!("letter.tif#page={page}"), None, Some(page), Some(colour)));
+    }
+    expected.push(("still.png".into(), None, Some(0), Some(COLOURS[2])));
+    let mut found = taken(&dir, "f.parquet");
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    // Over what is transparent, `image-webp` makes an opaque 250 one of 249.
+    for (_, _, _, pixel) in found.iter_mut().filter(|row| row.0.starts_with("b.webp")) {
+        *pixel = pixel.map(|pixel| pixel.map(|value| value + 1));
+    }
+    assert_eq!(found, expected);
+    let keys = |line: &str| {
+        run(&format!("frames {line} --encode png -o k.parquet")).ok();
+        dir.keys("k.parquet")
+    };
+    assert_eq!(keys("a.png --every 0.25"), ["a.png#t=0.000", "a.png#t=0.300"]);
+    assert_eq!(keys("b.webp --at 0.25,100%"), ["b.webp#t=0.100", "b.webp#t=0.300"]);
+    assert_eq!(keys("letter.tif --at 0.25").len(), 3, "pages have no time");
+    // A folder of scans; other stages read the first, and that is said.
+    dir.write("scans/one.tiff", pages(&COLOURS[..1]));
+    dir.write("scans/two.tif", pages(&COLOURS[..2]));
+    assert_eq!(keys("scans"), ["one.tiff#page=1", "two.tif#page=1", "two.tif#page=2"]);
+    let said = run("scan letter.tif a.png b.webp still.png -o s.parquet").ok().stderr;
+    assert!(
+        said.contains("3 files hold several pictures, of which the first is read: `pokedex frames --all`"),
+        "{said}"
+    );
+    // Stills go on like any other pictures.
+    run("frames letter.tif --size 3 --encode png -o small.parquet").ok();
+    assert_eq!(dir.table("small.parquet")["width"].as_primitive::<UInt32Type>().values(), &[3, 3, 3]);
+    run("embed small.parquet -o e.parquet").ok();
+    assert_eq!(dir.keys("e.parquet").len(), 3);
+}
+
+#[test]
+fn pages_that_cannot_be_read_are_told_and_those_after_them_read() {
+    let dir = Workdir::new();
+    let sound = pages(&COLOURS);
+    // The second page's colours are of a kind that there is none of.
+    let mut odd = sound.clone();
+    let at = odd.windows(8).enumerate().filter(|(_, w)| w[..4] == [6, 1, 3, 0] && w[4] == 1).nth(2).expect("a third").0;
+    odd[at + 8] = 77;
+    dir.write("odd.tif", &odd);
+    let said = dir.pokedex("frames odd.tif --encode png -o f.parquet").failed(3);
+    assert!(said.contains("odd.tif#page=2: unsupported format: TIFF"), "{said}");
+    let found = taken(&dir, "f.parquet");
+    assert_eq!(found.iter().map(|row| row.3.is_some()).collect::<Vec<_>>(), [true, false, true]);
+    // Cut anywhere, each page is there or told, and nothing panics; but for the few places where a directory ends with the file, as some
+    // writers have it.
+    for length in (0..sound.len()).step_by(5) {
+        dir.write("cut.tif", &sound[..length]);
+        let run = dir.pokedex("frames cut.tif --encode png -o g.parquet");
+        assert!([0, 1, 3].contains(&run.code) && !run.stderr.contains("panicked"), "{length}: {}", run.stderr);
+        if run.code == 0 {
+            let whole = taken(&dir, "g.parquet").len() == 3;
+            assert!(
+                whole || run.stderr.contains("truncated") || run.stderr.contains("damaged"),
+                "{length}: {}",
+                run.stderr
+            );
+        }
+    }
+    let animation = animated_png(&COLOURS);
+    for length in (40..animation.len() - 12).step_by(11) {
+        dir.write("cut.png", &animation[..length]);
+        let run = dir.pokedex("frames cut.png --all --encode png -o g.parquet");
+        assert!([0, 1, 3].contains(&run.code) && !run.stderr.contains("panicked"), "{length}: {}", run.stderr);
+        assert!(run.code != 0 || !run.stderr.is_empty(), "{length}: nothing is said");
+    }
+    // Directories that lead round in a circle come to an end.
+    let mut circle = sound.clone();
+    let end = circle.len() - 4;
+    let first = circle[4..8].to_vec();
+    circle[end..].copy_from_slice(&first);
+    dir.write("circle.tif", &circle);
+    dir.pokedex("frames circle.tif --encode png -o c.parquet").ok();
+    assert!((3..=6).contains(&dir.keys("c.parquet").len()));
+    let said = dir.pokedex("frames circle.tif --all --scenes");
+    assert!(said.failed(2).contains("cannot be used with"));
+}
