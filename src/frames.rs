@@ -10,6 +10,7 @@
 mod clip;
 mod distinct;
 mod films;
+mod out;
 mod pages;
 mod pick;
 mod probe;

@@ -9,13 +9,12 @@ use std::thread::JoinHandle;
 use arrow_array::RecordBatch;
 
 use super::clip::{Clip, Fault, Still};
-use super::distinct::Distinct;
+use super::out::{Out, Sent, Source, Unwanted};
 use super::pick::{Moment, Pick};
 use super::probe::{Film, probe};
 use super::tools::Tools;
 use super::{Options, pages};
 use crate::failure::Failure;
-use crate::image::Rgb;
 use crate::io;
 use crate::stage::slices;
 use crate::table::{self, Images, Table, column};
@@ -23,41 +22,6 @@ use crate::table::{self, Images, Table, column};
 /// How far before a wanted time a frame is looked for: first near it, then further away; `None` is the beginning. Frames that far
 /// apart are few.
 const WINDOWS: [Option<f64>; 4] = [Some(0.5), Some(5.0), Some(60.0), None];
-
-/// A still, or what else there is to say of a film.
-pub(super) struct Item {
-    pub(super) film: Arc<Source>,
-    pub(super) what: What,
-}
-
-/// A film of a table.
-pub(super) struct Source {
-    /// Its row.
-    pub(super) row: RecordBatch,
-    pub(super) key: String,
-    pub(super) path: Option<String>,
-    pub(super) duration: Option<f64>,
-}
-
-pub(super) enum What {
-    Still {
-        picture: Rgb,
-        /// In seconds on the film's own clock; pages have none.
-        time: Option<f64>,
-        number: Option<i64>,
-        key: String,
-    },
-    /// It cannot be read, or no further; the key is the film's or that of a time.
-    Problem {
-        key: String,
-        problem: String,
-    },
-    Damaged(String),
-    /// An earlier stage could not read it.
-    Passed,
-}
-
-type Sent = Result<Item, Failure>;
 
 /// The stills of a table's films.
 pub(super) struct Films {
@@ -144,15 +108,12 @@ impl Iterator for Films {
 type Wanted = OnceLock<Tools>;
 
 /// The reading of one film.
-pub(super) struct Reading<'r> {
+struct Reading<'r> {
     tools: &'r Wanted,
-    pub(super) options: &'r Options,
+    options: &'r Options,
     stop: &'r Stop,
     sender: &'r SyncSender<Sent>,
 }
-
-/// Nobody wants any more.
-pub(super) struct Unwanted;
 
 impl Reading<'_> {
     fn read(&self, row: RecordBatch) -> Result<(), Failure> {
@@ -160,36 +121,31 @@ impl Reading<'_> {
         let paths = column::text(&row, column::PATH)?;
         let path = column::cell(paths.as_ref(), 0).map(str::to_string);
         let (key, passed) = (images.key(0).to_string(), images.error(0).is_some());
-        let mut source = Source { key: key.clone(), path: path.clone(), duration: None, row };
-        let problem = match path.as_deref() {
-            _ if passed => None,
-            None => Some("the row has no path".to_string()),
+        let mut source = Source { key, path: path.clone(), duration: None, row };
+        let out = |source| Out::new(source, self.options, self.sender);
+        // That nobody wants any more ends a film, and is no failure.
+        let _ = match path.as_deref() {
+            _ if passed => out(source).passed(),
+            None => out(source).problem("the row has no path".into()),
             Some(path) if pages::has_pages(path) => match images.read(0) {
-                Err(problem) => Some(problem),
-                Ok(bytes) => {
-                    let _ = pages::all(&mut Stills::new(Arc::new(source), self), &bytes);
-                    return Ok(());
-                }
+                Err(problem) => out(source).problem(problem),
+                Ok(bytes) => pages::all(&mut out(source), self.options, &bytes),
             },
             Some(path) if io::is_address(Path::new(path)) => {
-                Some("films in buckets and on the web are not read; copy it here first".into())
+                out(source).problem("films in buckets and on the web are not read; copy it here first".into())
             }
             Some(path) => {
                 let file = io::table_path(path);
                 let tools = self.tools()?;
                 match openable(&file).and_then(|()| probe(tools, &file)) {
-                    Err(problem) => Some(problem),
+                    Err(problem) => out(source).problem(problem),
                     Ok(film) => {
                         source.duration = film.duration;
-                        let mut stills = Stills::new(Arc::new(source), self);
-                        let _ = stills.of(&file, film);
-                        return Ok(());
+                        Stills { out: out(source), reading: self }.of(&file, film)
                     }
                 }
             }
         };
-        let what = problem.map_or(What::Passed, |problem| What::Problem { key, problem });
-        let _ = self.sender.send(Ok(Item { film: Arc::new(source), what }));
         Ok(())
     }
 
@@ -224,59 +180,16 @@ fn openable(file: &PathBuf) -> Result<(), String> {
     std::fs::File::open(file).map(drop).map_err(cannot)
 }
 
-/// The stills of one film on their way out.
-pub(super) struct Stills<'r> {
-    pub(super) film: Arc<Source>,
-    pub(super) reading: &'r Reading<'r>,
-    keys: Keys,
-    distinct: Option<Distinct>,
+/// The stills of one film.
+struct Stills<'r> {
+    out: Out<'r>,
+    reading: &'r Reading<'r>,
 }
 
-impl<'r> Stills<'r> {
-    fn new(film: Arc<Source>, reading: &'r Reading<'r>) -> Stills<'r> {
-        let distinct = reading.options.distinct.map(Distinct::new);
-        Stills { film, reading, keys: Keys::default(), distinct }
-    }
-
-    fn send(&self, what: What) -> Result<(), Unwanted> {
-        self.reading.sender.send(Ok(Item { film: self.film.clone(), what })).map_err(|_| Unwanted)
-    }
-
-    pub(super) fn problem(&self, problem: String) -> Result<(), Unwanted> {
-        self.problem_of(self.film.key.clone(), problem)
-    }
-
-    pub(super) fn problem_of(&self, key: String, problem: String) -> Result<(), Unwanted> {
-        self.send(What::Problem { key, problem })
-    }
-
-    /// Something is wrong with what was handed on.
-    pub(super) fn damaged(&self, problem: String) -> Result<(), Unwanted> {
-        self.send(What::Damaged(problem))
-    }
-
+impl Stills<'_> {
     fn still(&mut self, still: Still) -> Result<(), Unwanted> {
-        let key = self.key_at(still.time);
-        self.picture(still.picture, Some(still.time), still.number, key)
-    }
-
-    /// The key of a time.
-    pub(super) fn key_at(&mut self, time: f64) -> String {
-        format!("{}#t={}", self.film.key, self.keys.of(time))
-    }
-
-    /// Hands on a picture, unless it looks like the one before it and that is not wanted.
-    pub(super) fn picture(
-        &mut self,
-        picture: Rgb,
-        time: Option<f64>,
-        number: Option<i64>,
-        key: String,
-    ) -> Result<(), Unwanted> {
-        if self.distinct.as_mut().is_some_and(|distinct| !distinct.is_new(&picture)) {
-            return Ok(());
-        }
-        self.send(What::Still { picture, time, number, key })
+        let key = self.out.key_at(still.time);
+        self.out.picture(still.picture, Some(still.time), still.number, key)
     }
 
     fn of(&mut self, file: &Path, film: Film) -> Result<(), Unwanted> {
@@ -290,7 +203,7 @@ impl<'r> Stills<'r> {
     fn all(&mut self, file: &Path, condition: &str) -> Result<(), Unwanted> {
         let mut clip = match self.reading.start(file, condition, None) {
             Ok(clip) => clip,
-            Err(problem) => return self.problem(problem),
+            Err(problem) => return self.out.problem(problem),
         };
         let mut last = None;
         loop {
@@ -300,14 +213,14 @@ impl<'r> Stills<'r> {
                     self.still(still)?;
                 }
                 Ok(None) => break,
-                Err(problem) => return self.problem(problem),
+                Err(problem) => return self.out.problem(problem),
             }
         }
         match (clip.end(file), last) {
-            (Some(Fault::Cut(problem)), _) => self.problem(problem),
-            (Some(Fault::Damaged(problem)), Some(_)) => self.damaged(problem),
-            (Some(Fault::Damaged(problem)), None) => self.problem(problem),
-            (None, None) => self.problem("ffmpeg finds no frame in it".into()),
+            (Some(Fault::Cut(problem)), _) => self.out.problem(problem),
+            (Some(Fault::Damaged(problem)), Some(_)) => self.out.damaged(problem),
+            (Some(Fault::Damaged(problem)), None) => self.out.problem(problem),
+            (None, None) => self.out.problem("ffmpeg finds no frame in it".into()),
             (None, Some(_)) => Ok(()),
         }
     }
@@ -322,7 +235,7 @@ impl<'r> Stills<'r> {
                     // The film is over at its end: the last frame is meant.
                     times.push(film.start + (share * duration).min(duration - LAST).max(0.0));
                 }
-                (Moment::Share(_), None) => return self.problem("does not say how long it is".into()),
+                (Moment::Share(_), None) => return self.out.problem("does not say how long it is".into()),
             }
         }
         times.sort_by(f64::total_cmp);
@@ -335,8 +248,8 @@ impl<'r> Stills<'r> {
                     self.still(still)?;
                 }
                 Err(problem) => {
-                    let key = self.key_at(time);
-                    self.problem_of(key, problem)?;
+                    let key = self.out.key_at(time);
+                    self.out.problem_of(key, problem)?;
                 }
             }
         }
@@ -388,28 +301,3 @@ impl<'r> Stills<'r> {
 const HALF: f64 = 0.000_000_5;
 /// The end of a film is this long before it, in seconds: the last frame is shown.
 const LAST: f64 = 0.000_1;
-
-/// Times as they stand in keys: in milliseconds, or more exactly where that was there before.
-#[derive(Default)]
-struct Keys(std::collections::HashSet<String>);
-
-impl Keys {
-    fn of(&mut self, time: f64) -> String {
-        let plain = [format!("{time:.3}"), format!("{time:.6}")];
-        let numbered = (2..).map(|n| format!("{time:.6},{n}"));
-        let mut all = plain.into_iter().chain(numbered);
-        all.find(|key| self.0.insert(key.clone())).expect("there is always one more number")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_of_frames_are_as_exact_as_they_must_be() {
-        let mut keys = Keys::default();
-        let keys = [1.0, 1.0004, 1.0004, 12.04].map(|time| keys.of(time));
-        assert_eq!(keys, ["1.000", "1.000400", "1.000400,2", "12.040"]);
-    }
-}

@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::films::{Stills, Unwanted};
+use super::Options;
+use super::out::{Out, Unwanted};
 use super::pick::{Moment, Pick};
 use crate::image::{self, Colour, Filter, Fit, Page, Rgb};
 use crate::io;
@@ -25,15 +26,15 @@ pub(super) fn has_pages(path: &str) -> bool {
 }
 
 /// Hands on the pictures of a file that are wanted.
-pub(super) fn all(stills: &mut Stills, bytes: &[u8]) -> Result<(), Unwanted> {
-    let mut wanted = match Choice::of(&stills.reading.options.pick, bytes) {
+pub(super) fn all(out: &mut Out, options: &Options, bytes: &[u8]) -> Result<(), Unwanted> {
+    let mut wanted = match Choice::of(&options.pick, bytes) {
         Ok(wanted) => wanted,
-        Err(problem) => return stills.problem(problem),
+        Err(problem) => return out.problem(problem),
     };
     let mut unwanted = false;
     let read = image::pages(bytes, Colour::WHITE, &mut |page| match wanted.wants(&page) {
         false => ControlFlow::Continue(()),
-        true => match one(stills, page) {
+        true => match one(out, options, page) {
             Ok(()) => ControlFlow::Continue(()),
             Err(Unwanted) => {
                 unwanted = true;
@@ -42,34 +43,34 @@ pub(super) fn all(stills: &mut Stills, bytes: &[u8]) -> Result<(), Unwanted> {
         },
     });
     match read {
-        Err(e) => stills.problem(e.to_string()),
+        Err(e) => out.problem(e.to_string()),
         Ok(()) if unwanted => Err(Unwanted),
         Ok(()) => wanted.missed().try_for_each(|time| {
-            let key = stills.key_at(time);
-            stills.problem_of(key, "the animation ends before it".into())
+            let key = out.key_at(time);
+            out.problem_of(key, "the animation ends before it".into())
         }),
     }
 }
 
 /// Hands on one picture.
-fn one(stills: &mut Stills, page: Page) -> Result<(), Unwanted> {
+fn one(out: &mut Out, options: &Options, page: Page) -> Result<(), Unwanted> {
     let key = match page.time {
-        Some(time) => stills.key_at(time),
-        None if page.number == 0 => stills.film.key.clone(),
-        None => format!("{}#page={}", stills.film.key, page.number),
+        Some(time) => out.key_at(time),
+        None if page.number == 0 => out.key().to_string(),
+        None => format!("{}#page={}", out.key(), page.number),
     };
     let (picture, flaw) = match page.picture {
         Ok(picture) => picture,
-        Err(e) => return stills.problem_of(key, e.to_string()),
+        Err(e) => return out.problem_of(key, e.to_string()),
     };
     if let Some(flaw) = flaw {
-        stills.damaged(flaw.to_string())?;
+        out.damaged(flaw.to_string())?;
     }
-    let picture = match stills.reading.options.size {
+    let picture = match options.size {
         Some(size) => within(picture, size),
         None => picture,
     };
-    stills.picture(picture, page.time, Some(page.number.into()), key)
+    out.picture(picture, page.time, Some(page.number.into()), key)
 }
 
 /// Made smaller by areas until the longer side is `size`; never larger.

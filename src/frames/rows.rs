@@ -7,7 +7,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, SchemaRef};
 
-use super::films::{Item, What};
+use super::out::{Item, What};
 use crate::failure::Failure;
 use crate::image::{self, Encoding};
 use crate::stage::{Done, Skipped};
