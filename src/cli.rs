@@ -34,6 +34,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::failure::Failure;
+use crate::model::cache::keep_pictures_of_the_web;
 use crate::model::trial;
 use crate::progress::Progress;
 use crate::{guard, io, notes};
@@ -100,6 +101,7 @@ pub fn main() -> ExitCode {
         trial::by(program);
     }
     guard::install(io::abandon_unfinished);
+    keep_pictures_of_the_web();
     args::outlive_signals_of_files();
     let cli = match parse(std::env::args_os()) {
         Ok(cli) => cli,

@@ -32,7 +32,7 @@ pub(crate) use shown::{cell, printable};
 pub use sink::{Sink, Target};
 pub(crate) use sink::{abandon_unfinished, reader_closed, write_file};
 pub(crate) use spool::{At, Input, decode, open, open_file, read_text, seekable, spool, text_of};
-pub(crate) use store::{is_address, matching, root_certificates, sayable};
+pub(crate) use store::{Shelf, is_address, keep_pictures, matching, root_certificates, sayable};
 
 use std::path::{Path, PathBuf};
 

@@ -19,6 +19,7 @@ use pyo3::prelude::*;
 fn _pokedex(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     failure::register(module)?;
+    pokedex::model::cache::keep_pictures_of_the_web();
     module.add_class::<arrow::Table>()?;
     module.add_class::<model::Model>()?;
     module.add_class::<model::Vectors>()?;

@@ -3,7 +3,7 @@
 //! Hides: signatures, pages of listings, ranges, parts of uploads, what trouble passes and how long it is waited for. Promises:
 //! an object is read whole or not at all, and one that is read in ranges is the same one throughout; an upload appears when it is
 //! finished and not before; what can be read again is asked for again, within a budget; no secret and no signature leaves
-//! this module.
+//! this module; a server of the web gets few requests at once, and what it sent before it need not send again.
 //!
 //! Credentials, regions and endpoints are those of the environment: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
 //! `AWS_SESSION_TOKEN`, `AWS_REGION` or `AWS_DEFAULT_REGION`, `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`; for Google's buckets
@@ -12,16 +12,20 @@
 
 mod address;
 mod bucket;
+mod kept;
 mod object;
 mod patience;
+mod polite;
 mod upload;
 
 pub(super) use address::Address;
 pub(crate) use address::is_address;
 pub(crate) use bucket::root_certificates;
+pub(crate) use kept::{Shelf, keep_pictures};
 pub(super) use object::Object;
 pub(super) use upload::{Upload, abandon};
 
+use bucket::Wanted;
 use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -40,7 +44,21 @@ pub(crate) fn sayable(path: &str) -> Cow<'_, str> {
 /// There is none, it cannot be read, or it is longer than any picture.
 pub(super) fn read(address: &Address) -> io::Result<Vec<u8>> {
     let place = bucket::place(address)?;
-    patience::patiently(|| place.get(None, MAX_PICTURE)).map(|answer| answer.bytes)
+    let known = address.unsigned().and_then(kept::find);
+    let wanted = match &known {
+        Some(known) => Wanted::Unless(&known.version),
+        None => Wanted::Whole,
+    };
+    let answer = patience::patiently(|| place.get(wanted, MAX_PICTURE))?;
+    match (answer.is_unchanged, known) {
+        (true, Some(known)) => Ok(known.bytes),
+        _ => {
+            if let Some(url) = address.unsigned() {
+                kept::keep(url, &answer);
+            }
+            Ok(answer.bytes)
+        }
+    }
 }
 
 /// The objects of a bucket whose keys are of a pattern; `None` where the pattern is of no bucket.

@@ -23,7 +23,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::identity::ModelId;
-use crate::notes;
+use crate::{io, notes};
 use database::{PAGE, PATIENCE, merge_journal, open};
 use limit::limit;
 pub(super) use limit::room;
@@ -32,6 +32,18 @@ use place::Place;
 use problem::Problem;
 
 pub use folder::{Cleared, Contents, Error, Folder, Kept};
+
+/// Pictures of the web may take so many bytes.
+const MOST_OF_THE_WEB: u64 = 1 << 30;
+
+/// From now on pictures of the web are kept in the user's cache, with what tells whether they have changed.
+pub fn keep_pictures_of_the_web() {
+    io::keep_pictures(io::Shelf {
+        folder: || own::Kind::Web.make(),
+        name: |hash| own::Kind::Web.entry(hash),
+        room: || limit(&mut Vec::new()).min(MOST_OF_THE_WEB),
+    });
+}
 
 /// The vectors of one model.
 pub struct Cache {

@@ -54,6 +54,90 @@ fn addresses_in_a_list_are_pictures() {
 }
 
 #[test]
+fn what_was_fetched_before_is_fetched_again_only_if_it_changed() {
+    let dir = Workdir::new();
+    let version = Arc::new(Mutex::new(1u32));
+    let current = version.clone();
+    let server = Server::start(Arc::new(move |request: &Request| {
+        let tag = format!("\"{}\"", current.lock().expect("no panic"));
+        if request.header("if-none-match") == Some(&tag) {
+            return Reply::new(304, "");
+        }
+        let number = *current.lock().expect("no panic");
+        match request.path.split('?').next().expect("a path") {
+            "/dated.png" if request.header("if-modified-since") == Some("yesterday") => Reply::new(304, ""),
+            "/dated.png" => Reply::new(200, picture(7)).with("Last-Modified", "yesterday"),
+            "/secret.png" => Reply::new(200, picture(8)).with("ETag", tag).with("Cache-Control", "private, no-store"),
+            "/plain.png" => Reply::new(200, picture(9)),
+            _ => Reply::new(200, picture(number)).with("ETag", tag),
+        }
+    }));
+    let names = ["a.png", "dated.png", "secret.png", "plain.png", "signed.png?Signature=x"];
+    dir.write("list.txt", names.map(|name| format!("{}/{name}\n", server.url)).concat());
+    let run = |table: &str| {
+        let before = server.seen().len();
+        dir.shell(&format!("pokedex scan - -o {table} < list.txt")).ok();
+        let asked = server.seen().split_off(before);
+        let unless = |request: &Request| {
+            ["if-none-match", "if-modified-since"].iter().any(|name| request.header(name).is_some())
+        };
+        let mut asked: Vec<(String, bool)> =
+            asked.iter().map(|request| (request.path.clone(), unless(request))).collect();
+        asked.sort();
+        asked
+    };
+    let asked = |a: bool| {
+        let mut all = names.map(|name| (format!("/{name}"), a && ["a.png", "dated.png"].contains(&name)));
+        all.sort();
+        all
+    };
+    assert_eq!(run("1.parquet"), asked(false));
+    assert_eq!(run("2.parquet"), asked(true), "what is secret, or of no version, is not kept");
+    assert_eq!(dir.read("1.parquet"), dir.read("2.parquet"));
+    *version.lock().expect("no panic") = 2;
+    run("3.parquet");
+    let hashes = |table: &str| dir.table(table)["content_hash"].clone();
+    assert!(hashes("3.parquet") != hashes("2.parquet"), "another version is another picture");
+    // What is damaged is as if it were not there; nobody but the program finds an address in a name.
+    let kept = dir.shell("ls .cache/web | grep -v TAG").ok().text();
+    assert_eq!(kept.lines().count(), 2, "{kept}");
+    dir.shell("for f in .cache/web/[0-9a-f]*; do printf x >> $f; done").ok();
+    assert_eq!(run("4.parquet"), asked(false));
+    assert_eq!(dir.read("3.parquet"), dir.read("4.parquet"));
+    assert!(dir.pokedex("cache info").ok().text().contains("web"));
+    dir.pokedex("cache clear").ok();
+    assert_eq!(dir.shell("ls .cache/web 2> /dev/null | wc -l").ok().text().trim(), "0");
+    dir.shell("POKEDEX_CACHE_LIMIT=0 pokedex scan - -o 5.parquet < list.txt").ok();
+    assert_eq!(dir.shell("ls .cache/web 2> /dev/null | wc -l").ok().text().trim(), "0");
+}
+
+#[test]
+fn a_host_gets_few_requests_at_once() {
+    let dir = Workdir::new();
+    let under_way = Arc::new(Mutex::new((0usize, 0usize)));
+    let counts = under_way.clone();
+    let server = Server::start(Arc::new(move |_: &Request| {
+        let change = |by: isize| {
+            let mut counts = counts.lock().expect("no panic");
+            counts.0 = counts.0.saturating_add_signed(by);
+            counts.1 = counts.1.max(counts.0);
+        };
+        change(1);
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        change(-1);
+        Reply::new(200, picture(1))
+    }));
+    let list: String = (0..40).map(|n| format!("{}/{n}.png\n", server.url)).collect();
+    dir.write("list.txt", list);
+    for (setting, most) in [("", 6), ("POKEDEX_HOST_REQUESTS=2", 2), ("POKEDEX_HOST_REQUESTS=x", 6)] {
+        *under_way.lock().expect("no panic") = (0, 0);
+        dir.shell(&format!("{setting} pokedex embed - -j 16 -o e.parquet < list.txt")).ok();
+        let met = under_way.lock().expect("no panic").1;
+        assert!((2..=most).contains(&met), "{setting}: {met} at once");
+    }
+}
+
+#[test]
 fn a_table_of_the_web_is_read_in_parts() {
     let dir = Workdir::new();
     dir.pictures("pics", 30);

@@ -67,6 +67,15 @@ impl Address {
         whole.trim_end_matches('/').rsplit('/').next().unwrap_or(whole)
     }
 
+    /// An address of the web that says nothing secret.
+    pub(crate) fn unsigned(&self) -> Option<&str> {
+        let Address::Web(url) = self else { return None };
+        let has_password =
+            url.split("://").nth(1).and_then(|rest| rest.split('/').next()).is_some_and(|host| host.contains('@'));
+        let is_secret = has_password || url.split_once('?').is_some_and(|(_, query)| is_signed(query));
+        (!is_secret).then_some(url)
+    }
+
     /// The key of a row at an address of the web: without its scheme, and without a query that is a signature.
     pub(crate) fn key(text: &str) -> &str {
         let rest = text.split_once("://").map_or(text, |(_, rest)| rest);

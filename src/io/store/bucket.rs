@@ -12,7 +12,9 @@ use ureq::http::{Response, StatusCode, Uri};
 use ureq::{Agent, Body, tls};
 
 use super::address::{Address, Scheme};
+use super::kept::Version;
 use super::patience::Trouble;
+use super::polite::Turn;
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// A connection that sends nothing for so long is given up.
@@ -26,12 +28,31 @@ const PAGE: u64 = 16 << 20;
 const REASON: u64 = 1 << 16;
 
 /// What a store says of an object, and as many of its bytes as were asked for.
+#[derive(Default)]
 pub(super) struct Answer {
     pub(super) bytes: Vec<u8>,
     /// The length of the whole object, where the store says it.
     pub(super) length: Option<u64>,
     /// What changes when the object does.
-    pub(super) tag: Option<String>,
+    pub(super) version: Version,
+    /// Nobody says that it must not be kept.
+    pub(super) may_be_kept: bool,
+    /// It is of the version that is there already, and has no bytes.
+    pub(super) is_unchanged: bool,
+}
+
+/// What is asked for of an object.
+#[derive(Clone, Copy)]
+pub(super) enum Wanted<'w> {
+    Whole,
+    /// So many bytes from a place on; with a tag, only of the object that has it.
+    Part {
+        from: u64,
+        length: u64,
+        tag: Option<&'w str>,
+    },
+    /// All of it, unless it is of this version.
+    Unless(&'w Version),
 }
 
 /// A page of a listing.
@@ -170,8 +191,8 @@ impl Account {
 }
 
 impl Place {
-    /// The bytes of an object, or so many of them; more than `most` are none.
-    pub(super) fn get(&self, range: Option<(u64, u64, Option<&str>)>, most: u64) -> Result<Answer, Trouble> {
+    /// The bytes of an object that are wanted; more than `most` are none.
+    pub(super) fn get(&self, wanted: Wanted, most: u64) -> Result<Answer, Trouble> {
         let mut url = match self {
             Place::Web { url, .. } => url.clone(),
             Place::Bucket { account, key, .. } => {
@@ -179,18 +200,36 @@ impl Place {
             }
         };
         for _ in 0..=REDIRECTS {
+            let _turn = matches!(self, Place::Web { .. }).then(|| Turn::at(host(&url)));
             let mut request = self.agent().get(&url);
-            if let Some((from, length, tag)) = range {
-                request = request.header("range", format!("bytes={from}-{}", from + length - 1));
-                if let Some(tag) = tag {
-                    request = request.header("if-match", tag);
+            let mut range = None;
+            match wanted {
+                Wanted::Whole => {}
+                Wanted::Part { from, length, tag } => {
+                    range = Some((from, length));
+                    request = request.header("range", format!("bytes={from}-{}", from + length - 1));
+                    if let Some(tag) = tag {
+                        request = request.header("if-match", tag);
+                    }
+                }
+                // Where both are sent, the tag counts.
+                Wanted::Unless(Version { etag, modified }) => {
+                    if let Some(etag) = etag {
+                        request = request.header("if-none-match", etag);
+                    }
+                    if let Some(modified) = modified {
+                        request = request.header("if-modified-since", modified);
+                    }
                 }
             }
             let response = request.call().map_err(|e| connection(&url, &e))?;
             match response.status().as_u16() {
-                200 | 206 => return body(response, range.map(|(from, length, _)| (from, length)), most),
+                200 | 206 => return body(response, range, most),
+                304 if matches!(wanted, Wanted::Unless(_)) => {
+                    return Ok(Answer { is_unchanged: true, ..Answer::default() });
+                }
                 // The end of an empty object.
-                416 => return Ok(Answer { bytes: Vec::new(), length: Some(0), tag: None }),
+                416 => return Ok(Answer { length: Some(0), ..Answer::default() }),
                 301 | 302 | 303 | 307 | 308 if matches!(self, Place::Web { .. }) => url = redirected(&url, &response)?,
                 _ => return Err(self.refusal(response)),
             }
@@ -239,7 +278,7 @@ impl Place {
         let (account, key) = self.bucket()?;
         let url = account.bucket.upload_part(account.credentials.as_ref(), key, number, upload).sign(SIGNED);
         let answer = self.ask("PUT", url.as_str(), Some(bytes), REASON)?;
-        answer.tag.ok_or_else(|| Trouble::passing("the store gives no name to a part"))
+        answer.version.etag.ok_or_else(|| Trouble::passing("the store gives no name to a part"))
     }
 
     /// Makes an object of the parts.
@@ -344,7 +383,9 @@ fn reason(text: &str) -> Option<String> {
 /// Reads an answer to its end.
 fn body(response: Response<Body>, range: Option<(u64, u64)>, most: u64) -> Result<Answer, Trouble> {
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
-    let tag = header("etag").map(str::to_string);
+    let version =
+        Version { etag: header("etag").map(str::to_string), modified: header("last-modified").map(str::to_string) };
+    let may_be_kept = !header("cache-control").is_some_and(|said| said.to_ascii_lowercase().contains("no-store"));
     let said: Option<u64> = header("content-length").and_then(|length| length.parse().ok());
     let is_part = response.status().as_u16() == 206;
     let whole = header("content-range").and_then(|range| range.rsplit_once('/')?.1.parse().ok());
@@ -375,7 +416,7 @@ fn body(response: Response<Body>, range: Option<(u64, u64)>, most: u64) -> Resul
     if is_part && said.is_some_and(|said| (bytes.len() as u64) < take.min(said)) {
         return Err(Trouble::passing("the connection broke"));
     }
-    Ok(Answer { bytes, length, tag })
+    Ok(Answer { bytes, length, version, may_be_kept, is_unchanged: false })
 }
 
 /// Where an answer of the web sends who asked.
@@ -399,11 +440,15 @@ fn redirected(url: &str, response: &Response<Body>) -> Result<String, Trouble> {
     Ok(next)
 }
 
+/// Whom an address is asked of.
+fn host(url: &str) -> String {
+    url.parse::<Uri>().ok().and_then(|uri| uri.authority().map(ToString::to_string)).unwrap_or_default()
+}
+
 /// Trouble of a connection; the address is named without what may be a signature.
 fn connection(url: &str, error: &ureq::Error) -> Trouble {
     use ureq::Error as E;
-    let host = url.parse::<Uri>().ok().and_then(|uri| uri.authority().map(ToString::to_string)).unwrap_or_default();
-    let why = format!("{host}: {error}");
+    let why = format!("{}: {error}", host(url));
     match error {
         E::Tls(_) | E::Rustls(_) | E::Pem(_) => Trouble::last(ErrorKind::Other, why),
         E::Io(e) if e.kind() == ErrorKind::InvalidData => Trouble::last(ErrorKind::Other, why),

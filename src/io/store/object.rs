@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::address::Address;
-use super::bucket::{Place, place};
+use super::bucket::{Place, Wanted, place};
 use super::patience::patiently;
 
 /// So many bytes are fetched at once, where fewer are asked for.
@@ -39,9 +39,9 @@ impl Object {
     /// There is none, or it cannot be read.
     pub(crate) fn open(address: &Address) -> io::Result<Object> {
         let place = place(address)?;
-        let first = patiently(|| place.get(Some((0, BLOCK, None)), BLOCK))?;
+        let first = patiently(|| place.get(Wanted::Part { from: 0, length: BLOCK, tag: None }, BLOCK))?;
         let length = first.length.ok_or_else(|| io::Error::other("the server does not say how long it is"))?;
-        let tag = first.tag.filter(|tag| !tag.starts_with("W/"));
+        let tag = first.version.etag.filter(|tag| !tag.starts_with("W/"));
         let blocks = Mutex::new(vec![(0, Arc::new(first.bytes))]);
         Ok(Object(Arc::new(Inner { place, name: address.to_string(), length, tag, blocks })))
     }
@@ -74,7 +74,8 @@ impl Object {
             return Ok(Vec::new());
         }
         let inner = &self.0;
-        let part = patiently(|| inner.place.get(Some((from, length, inner.tag.as_deref())), length))?.bytes;
+        let wanted = Wanted::Part { from, length, tag: inner.tag.as_deref() };
+        let part = patiently(|| inner.place.get(wanted, length))?.bytes;
         if (part.len() as u64) < length { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(part) }
     }
 

@@ -33,6 +33,8 @@ pub enum Kind {
     Towers,
     /// Trainings that can go on: `HEX.json`.
     Training,
+    /// Pictures of the web: `HEX`.
+    Web,
     /// Vocabularies in the order in which they are searched: `HEX`.
     Vocabularies,
 }
@@ -41,7 +43,7 @@ pub enum Kind {
 const DIGITS: usize = 32;
 
 impl Kind {
-    pub(super) const ALL: [Kind; 4] = [Kind::Digests, Kind::Towers, Kind::Training, Kind::Vocabularies];
+    pub(super) const ALL: [Kind; 5] = [Kind::Digests, Kind::Towers, Kind::Training, Kind::Vocabularies, Kind::Web];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -49,6 +51,7 @@ impl Kind {
             Kind::Towers => "towers",
             Kind::Training => "training",
             Kind::Vocabularies => "vocabularies",
+            Kind::Web => "web",
         }
     }
 
@@ -94,7 +97,7 @@ impl Kind {
                     own.extend(files.map(|file| file.path()).filter(|file| is_file(file)));
                     own.push(path);
                 }
-                Kind::Digests | Kind::Training | Kind::Vocabularies
+                Kind::Digests | Kind::Training | Kind::Vocabularies | Kind::Web
                     if is(std::fs::FileType::is_file) && self.is_entry(&name) =>
                 {
                     own.push(path)
