@@ -386,7 +386,7 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l forms -d 'Sear
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l explain -d 'Show what each term adds to the score'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l exact -d 'Leave trees and graphs aside: every row is compared'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s 0 -l null -d 'Paths end with NUL bytes, for xargs -0'
-complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l open -d 'Open the hits\' pictures in the desktop\'s viewer, no more than 20 or --top'
+complete -c pokedex -n "__fish_pokedex_using_subcommand query" -l open -d 'Open the hits\' pictures in the desktop\'s viewer, films at their times in mpv or vlc, no more than 20 or --top'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand query" -s h -l help -d 'Print help (see more with \'--help\')'

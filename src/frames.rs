@@ -5,8 +5,9 @@
 //! frame's own time, to the microsecond; stills come in the order of the films and of their times, whatever the number of threads;
 //! a few are held at a time; a file's name is never an option, nor a protocol, and no file leads ffmpeg to another.
 //!
-//! [`frames()`] reads films and hands on the rows.
+//! [`frames()`] reads films and hands on the rows; [`still`] gives the picture of such a row once more.
 
+mod again;
 mod clip;
 mod distinct;
 mod films;
@@ -17,6 +18,7 @@ mod probe;
 mod rows;
 mod tools;
 
+pub use again::still;
 pub use pick::{Length, Moment, Pick, Rate};
 pub use rows::schema;
 pub use tools::Error;

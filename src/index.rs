@@ -46,7 +46,7 @@ pub(crate) use pack::{Check, Packer};
 pub use packed::Packed;
 pub(crate) use packed::PackedWriter;
 pub use pokedex::{Among, Part, Pokedex};
-pub use search::{Found, Hit, Order, QueryVector, Search, Stored, Worded};
+pub use search::{Found, Hit, Order, QueryVector, Search, StillOf, Stored, Worded};
 pub use terms::{Term, Weighted, parse_line, parse_terms};
 pub use texts::{Reach, Sought, Text};
 pub use unfit::Unfit;

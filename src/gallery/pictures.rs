@@ -14,8 +14,10 @@ use arrow_array::Array;
 use super::recent::Recent;
 use super::rows::{Cells, Names};
 use crate::failure::Failure;
-use crate::image::{self, Colour, Filter, Fit};
-use crate::io;
+use crate::frames;
+use crate::image::{self, Colour, Filter, Fit, Rgb};
+use crate::index::StillOf;
+use crate::io::{self, Kind};
 use crate::table::{IdSource, Inputs, column};
 
 /// A small picture.
@@ -109,7 +111,10 @@ impl Pictures {
             let digest = *blake3::hash(&bytes).as_bytes();
             return self.small(digest, size, || Ok(bytes)).map_err(|e| format!("{}: {e}", named())).map(Some);
         }
-        let Some((file, stamp)) = self.file_of(names) else { return Ok(None) };
+        let Some((file, stamp)) = self.file_of(names) else {
+            let still = names.still.as_ref().and_then(|still| self.still(still, size));
+            return still.transpose().map_err(|e| format!("{}: {e}", named()));
+        };
         let read = || io::read_image(&file.to_string_lossy()).map_err(|e| e.to_string());
         let known = self.digests.get(&(file.clone(), stamp));
         let made = match known {
@@ -123,41 +128,61 @@ impl Pictures {
         made.map(Some).map_err(|e| format!("{}: {e}", named()))
     }
 
+    /// A still of a film, or a page; `None` where its file may not be seen.
+    fn still(&self, still: &StillOf, size: u32) -> Option<Result<Thumbnail, String>> {
+        let is_named = |path: &Path| Kind::Films.is_of(path.as_os_str()) || Kind::Pictures.is_of(path.as_os_str());
+        let (file, stamp) = self.at(&still.path, &|path| is_named(path).then(|| path.to_path_buf()))?;
+        let named = format!("{}\0{stamp:?}\0{:?}\0{:?}", file.display(), still.time, still.number);
+        let digest = *blake3::hash(named.as_bytes()).as_bytes();
+        let make = || frames::still(file.to_str().ok_or("its name is no text")?, still.time, still.number);
+        Some(self.made_small(digest, size, || shrunk(&make()?, size).map_err(|e| e.to_string())))
+    }
+
     fn small(
         &self,
         digest: [u8; 32],
         size: u32,
         read: impl FnOnce() -> Result<Vec<u8>, String>,
     ) -> Result<Thumbnail, String> {
+        self.made_small(digest, size, || thumbnail(&read()?, size).map_err(|e| e.to_string()))
+    }
+
+    fn made_small(
+        &self,
+        digest: [u8; 32],
+        size: u32,
+        make: impl FnOnce() -> Result<Vec<u8>, String>,
+    ) -> Result<Thumbnail, String> {
         let hex = blake3::Hash::from_bytes(digest).to_hex();
         let tag = format!("{}-{size}", &hex[..24]);
         if let Some(jpeg) = self.made.get(&(digest, size)) {
             return Ok(Thumbnail { jpeg, tag });
         }
-        let jpeg: Arc<[u8]> = thumbnail(&read()?, size).map_err(|e| e.to_string())?.into();
+        let jpeg: Arc<[u8]> = make()?.into();
         self.made.put((digest, size), jpeg.clone(), jpeg.len());
         Ok(Thumbnail { jpeg, tag })
     }
 
     /// The file of a row's picture, if it lies where it may be seen.
     fn file_of(&self, names: &Names) -> Option<(PathBuf, Stamp)> {
-        let mut tried: Vec<PathBuf> = Vec::new();
-        if let Some(path) = names.path.as_deref() {
-            let path = path.strip_prefix("file://").unwrap_or(path);
-            tried.push(path.into());
-            // The table, or the pictures, may have moved: with fewer and fewer of the first folders.
-            let parts: Vec<&str> = path.split('/').filter(|part| !["", ".", ".."].contains(part)).collect();
-            let shorter =
-                |root: &PathBuf| (0..parts.len()).map(|at| root.join(parts[at..].join("/"))).collect::<Vec<_>>();
-            tried.extend(self.roots.iter().flat_map(shorter));
-        }
-        let found = tried.iter().find_map(|path| self.seen(path));
-        found.or_else(|| self.seen(self.listed_file(names)?))
+        let picture = |path: &Path| io::find_image(path.to_str()?).ok();
+        let found = names.path.as_deref().and_then(|path| self.at(path, &picture));
+        found.or_else(|| self.seen(&picture(self.listed_file(names)?)?))
+    }
+
+    /// The file at a path of a table, if it lies where it may be seen and `file` finds that it is one of those that are shown.
+    fn at(&self, path: &str, file: &dyn Fn(&Path) -> Option<PathBuf>) -> Option<(PathBuf, Stamp)> {
+        let path = path.strip_prefix("file://").unwrap_or(path);
+        // The table, or the pictures, may have moved: with fewer and fewer of the first folders.
+        let parts: Vec<&str> = path.split('/').filter(|part| !["", ".", ".."].contains(part)).collect();
+        let shorter = |root: &PathBuf| (0..parts.len()).map(|at| root.join(parts[at..].join("/"))).collect::<Vec<_>>();
+        let all = std::iter::once(PathBuf::from(path)).chain(self.roots.iter().flat_map(shorter));
+        all.into_iter().find_map(|path| self.seen(&file(&path)?))
     }
 
     /// A file, if it may be seen.
-    fn seen(&self, path: &Path) -> Option<(PathBuf, Stamp)> {
-        let file = io::find_image(path.to_str()?).ok()?.canonicalize().ok()?;
+    fn seen(&self, file: &Path) -> Option<(PathBuf, Stamp)> {
+        let file = file.canonicalize().ok()?;
         let about = file.metadata().ok()?;
         let inside = self.roots.iter().any(|root| file.starts_with(root));
         (inside && about.is_file()).then(|| (file, stamp(&about)))
@@ -203,6 +228,11 @@ fn stamp(about: &Metadata) -> Stamp {
 /// A JPEG of a picture, upright, over white, no side longer than `size`, no larger than it is.
 pub(super) fn thumbnail(picture: &[u8], size: u32) -> Result<Vec<u8>, image::Error> {
     let (rgb, _) = image::decode_srgb(picture, Colour::WHITE, Some(size))?;
+    shrunk(&rgb, size)
+}
+
+/// A JPEG of it, no side longer than `size`, no larger than it is.
+fn shrunk(rgb: &Rgb, size: u32) -> Result<Vec<u8>, image::Error> {
     let longest = rgb.width.max(rgb.height).max(1);
     let side = |side: u32| match longest > size {
         true => (u64::from(side) * u64::from(size)).div_ceil(u64::from(longest)).clamp(1, size.into()) as u32,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::failure::Failure;
+use crate::index::StillOf;
 use crate::query::Session;
 use crate::table::cells::{self, showable};
 use crate::table::{Images, column};
@@ -70,6 +71,7 @@ pub(super) struct Names {
     pub(super) key: String,
     pub(super) path: Option<String>,
     pub(super) id: Option<i32>,
+    pub(super) still: Option<StillOf>,
 }
 
 /// The cells that can be shown.
@@ -99,7 +101,7 @@ impl Cells {
         let columns: Vec<Column> = shown.map(|field| Column::of(field.name(), field.data_type())).collect();
         let names = columns.iter().map(|column| column.name.clone()).collect();
         let has = |name: &str| schema.index_of(name).is_ok();
-        let (has_image, has_path) = (has(column::IMAGE), has(column::PATH));
+        let (has_image, has_path) = (has(column::IMAGE), has(column::PATH) || has(column::VIDEO_PATH));
         Ok(Cells { session, columns, names, has_image, has_path, whole: OnceLock::new() })
     }
 
@@ -136,7 +138,8 @@ impl Cells {
         };
         let ids = column::ints(&batch, column::ID)?;
         let id = ids.filter(|ids| ids.is_valid(0)).map(|ids| ids.value(0));
-        Ok(Names { key: text(column::KEY)?.unwrap_or_default(), path: text(column::PATH)?, id })
+        let still = StillOf::row(&batch, 0)?;
+        Ok(Names { key: text(column::KEY)?.unwrap_or_default(), path: text(column::PATH)?, id, still })
     }
 
     /// The picture inside the table, where the row has one.

@@ -89,7 +89,7 @@ impl Index {
     pub(super) fn scan(&self, more: &dyn Fn(&str) -> bool) -> Result<Table, Error> {
         let model = column::model_column(&self.column);
         let table = self.read(&|name: &str| {
-            [column::KEY, column::ID, column::LABEL, column::PATH, &self.column, &model].contains(&name) || more(name)
+            Facts::COLUMNS.contains(&name) || [self.column.as_str(), &model].contains(&name) || more(name)
         })?;
         table.require(&self.column)?;
         // An index was checked when it was made; other tables may lack keys.

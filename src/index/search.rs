@@ -1,5 +1,6 @@
 //! What is searched for, and what there is to say of the rows that are found.
 
+use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 
 use super::Error;
@@ -98,12 +99,60 @@ pub struct Hit {
     pub label: Option<String>,
     /// Its file, where it has one.
     pub path: Option<String>,
+    /// Where its picture was taken from, if it is a still of a film or one of a file's pages.
+    pub still: Option<StillOf>,
     /// Its vector, of length 1; empty unless it was asked for.
     pub vector: Vec<f32>,
     /// What each term of the query adds to the score; empty unless somebody worked it out.
     pub parts: Vec<f32>,
     /// How its text was found, if it was.
     pub worded: Option<Worded>,
+}
+
+/// What a still was taken from.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct StillOf {
+    /// The film's file, or that of the pages.
+    pub path: String,
+    /// In seconds on the film's own clock; pages have none.
+    pub time: Option<f64>,
+    /// The number of the frame or page.
+    pub number: Option<i64>,
+}
+
+impl StillOf {
+    /// That of a row, if it is one.
+    ///
+    /// # Errors
+    /// The columns that say so hold something else.
+    pub fn row(batch: &RecordBatch, i: usize) -> Result<Option<StillOf>, Error> {
+        Ok(Stills::of(batch)?.get(i))
+    }
+}
+
+/// What a table says of its stills.
+struct Stills {
+    paths: Option<arrow_array::StringArray>,
+    times: Option<arrow_array::Float64Array>,
+    numbers: Option<arrow_array::Int64Array>,
+}
+
+impl Stills {
+    fn of(batch: &RecordBatch) -> Result<Stills, Error> {
+        let column = |name: &str| batch.column_by_name(name);
+        Ok(Stills {
+            paths: column::text(batch, column::VIDEO_PATH)?,
+            times: column(column::TIMESTAMP).and_then(|times| times.as_primitive_opt().cloned()),
+            numbers: column(column::FRAME).and_then(|numbers| numbers.as_primitive_opt().cloned()),
+        })
+    }
+
+    fn get(&self, i: usize) -> Option<StillOf> {
+        let path = value(&self.paths, i)?.to_string();
+        let time = self.times.as_ref().filter(|times| times.is_valid(i)).map(|times| times.value(i));
+        let number = self.numbers.as_ref().filter(|numbers| numbers.is_valid(i)).map(|numbers| numbers.value(i));
+        Some(StillOf { path, time, number })
+    }
 }
 
 /// How a row was found by the words in its text.
@@ -141,11 +190,13 @@ pub(super) struct Facts {
     ids: Option<arrow_array::Int32Array>,
     labels: Option<arrow_array::StringArray>,
     paths: Option<arrow_array::StringArray>,
+    stills: Stills,
 }
 
 impl Facts {
     /// Their columns.
-    pub(super) const COLUMNS: [&str; 4] = [column::KEY, column::ID, column::LABEL, column::PATH];
+    pub(super) const COLUMNS: [&str; 7] =
+        [column::KEY, column::ID, column::LABEL, column::PATH, column::VIDEO_PATH, column::TIMESTAMP, column::FRAME];
 
     pub(super) fn of(batch: &RecordBatch) -> Result<Facts, Error> {
         Ok(Facts {
@@ -153,6 +204,7 @@ impl Facts {
             ids: column::ints(batch, column::ID)?,
             labels: column::text(batch, column::LABEL)?,
             paths: column::text(batch, column::PATH)?,
+            stills: Stills::of(batch)?,
         })
     }
 
@@ -168,7 +220,7 @@ impl Facts {
         let text = |column| value(column, i).map(str::to_string);
         let key = text(&self.keys).unwrap_or_default();
         let (label, path) = (text(&self.labels), text(&self.paths));
-        Hit { key, id: self.id(i), label, path, ..Hit::default() }
+        Hit { key, id: self.id(i), label, path, still: self.stills.get(i), ..Hit::default() }
     }
 }
 

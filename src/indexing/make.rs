@@ -189,7 +189,10 @@ impl Options {
 
     fn packer(&self, table: &Table, check: &Check, model: Option<&str>) -> Packer {
         let all = self.columns.iter().any(|column| column == "all");
-        let more = |name: &str| all || self.columns.iter().any(|column| column == name) || ocr(table, name).is_some();
+        // Of stills what they were taken from, so that they can be shown.
+        let stills = if table.has(column::VIDEO_PATH) { &OF_STILLS[..] } else { &[] };
+        let wanted = |name: &str| self.columns.iter().any(|column| column == name) || stills.contains(&name);
+        let more = |name: &str| all || wanted(name) || ocr(table, name).is_some();
         Packer::new(table, &self.vector_column, check.dimension, model.map(short_id), more)
     }
 
@@ -223,6 +226,9 @@ impl Options {
 fn ocr<'a>(table: &'a Table, column: &str) -> Option<&'a str> {
     table.provenance.get(&column::footer_key(column, column::OCR))
 }
+
+/// What says where a still was taken from.
+const OF_STILLS: [&str; 3] = [column::VIDEO_PATH, column::TIMESTAMP, column::FRAME];
 
 fn provenance(table: &Table, model: Option<&str>, dimension: usize) -> Provenance {
     let mut provenance = Provenance::default();

@@ -17,6 +17,7 @@ mod object;
 mod patience;
 mod polite;
 mod upload;
+mod version;
 
 pub(super) use address::Address;
 pub(crate) use address::is_address;
@@ -53,8 +54,8 @@ pub(super) fn read(address: &Address) -> io::Result<Vec<u8>> {
     match (answer.is_unchanged, known) {
         (true, Some(known)) => Ok(known.bytes),
         _ => {
-            if let Some(url) = address.unsigned() {
-                kept::keep(url, &answer);
+            if let Some(url) = address.unsigned().filter(|_| answer.may_be_kept) {
+                kept::keep(url, answer.version, &answer.bytes);
             }
             Ok(answer.bytes)
         }

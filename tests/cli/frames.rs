@@ -302,6 +302,26 @@ fn what_is_cut_short_or_no_film_is_named_and_has_a_row() {
 }
 
 #[test]
+fn a_still_is_found_again_in_its_film() {
+    if !there_is_ffmpeg() {
+        return;
+    }
+    let dir = Workdir::new();
+    film(&dir, "25", 100, "-c:v mpeg4 -q:v 1 clip.mp4").expect("every ffmpeg has this encoder");
+    dir.pokedex("frames clip.mp4 --at 0,1.2,3.96 -o s.parquet").ok();
+    for (time, expected) in stills(&dir, "s.parquet") {
+        let film = dir.path("clip.mp4").display().to_string();
+        let again = pokedex::frames::still(&film, Some(time), None).expect("it is there");
+        let png = pokedex::image::encode(&again, pokedex::image::Encoding::Png).expect("a PNG");
+        assert_eq!(number(&png), expected, "{time}");
+    }
+    let film = dir.path("clip.mp4").display().to_string();
+    let problem = pokedex::frames::still(&film, Some(9.0), None).expect_err("it is over");
+    assert!(problem.contains("there is no frame at 9.000 s any more"), "{problem}");
+    assert!(pokedex::frames::still("gone.mp4", Some(1.0), None).is_err());
+}
+
+#[test]
 fn no_program_outlives_the_run() {
     if !there_is_ffmpeg() {
         return;
@@ -355,10 +375,10 @@ fn plain(colour: [u8; 3]) -> image::RgbImage {
     image::RgbImage::from_pixel(6, 4, image::Rgb(colour))
 }
 
-const COLOURS: [[u8; 3]; 3] = [[250, 10, 20], [20, 240, 30], [40, 30, 230]];
+pub const COLOURS: [[u8; 3]; 3] = [[250, 10, 20], [20, 240, 30], [40, 30, 230]];
 
 /// A TIFF of pages of one colour each, without compression; a copy at half the size after each.
-fn pages(colours: &[[u8; 3]]) -> Vec<u8> {
+pub fn pages(colours: &[[u8; 3]]) -> Vec<u8> {
     let mut bytes = b"II*\0\0\0\0\0".to_vec();
     let mut link = 4;
     let pictures = colours.iter().flat_map(|&colour| [(6u32, 4u32, 0u32, colour), (3, 2, 1, colour)]);

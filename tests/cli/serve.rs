@@ -175,6 +175,27 @@ fn rows_come_in_order_and_in_groups() {
 }
 
 #[test]
+fn pages_are_shown_though_the_index_holds_no_picture() {
+    let dir = Workdir::new();
+    dir.write("scans/letter.tif", crate::frames::pages(&crate::frames::COLOURS));
+    dir.write("elsewhere/secret.tif", crate::frames::pages(&crate::frames::COLOURS));
+    dir.shell("pokedex frames scans | pokedex embed - | pokedex index - -o scans/i.parquet").ok();
+    dir.shell("pokedex frames elsewhere/secret.tif | pokedex embed - | pokedex index - -o scans/j.parquet").ok();
+    assert!(dir.table("scans/i.parquet").column_by_name("video_path").is_some());
+    let server = Server::start(&dir, &["--index", "scans/i.parquet", "--images", "scans"]);
+    for (row, colour) in crate::frames::COLOURS.iter().enumerate() {
+        let small = pixels(&server.get(&format!("/api/rows/{row}/thumbnail")).ok().body);
+        let near = small.get_pixel(2, 2).0.iter().zip(colour).all(|(a, b)| a.abs_diff(*b) < 12);
+        assert!(near && small.dimensions() == (6, 4), "{:?} {colour:?}", small.get_pixel(2, 2));
+    }
+    std::fs::remove_file(dir.path("scans/letter.tif")).expect("it was there");
+    assert_eq!(server.get("/api/rows/0/thumbnail").status, 204);
+    // What lies outside the folders is not shown.
+    let server = Server::start(&dir, &["--index", "scans/j.parquet", "--images", "scans"]);
+    assert_eq!(server.get("/api/rows/0/thumbnail").status, 204);
+}
+
+#[test]
 fn thumbnails_are_upright_small_and_kept() {
     let dir = Workdir::new();
     // A picture that lies on its side, as cameras write it: orientation 6 turns it clockwise.

@@ -2,14 +2,16 @@
 
 use std::collections::HashSet;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use clap::Args;
 use rayon::prelude::*;
 
 use crate::failure::Failure;
+use crate::frames;
 use crate::image::{self, Colour, Rgb};
-use crate::index::Hit;
+use crate::index::{Hit, StillOf};
 use crate::io::{self, Sink};
 use crate::output::format::Format;
 use crate::progress::Progress;
@@ -35,7 +37,7 @@ pub(super) struct Pictures {
     )]
     preview: Option<Preview>,
 
-    /// Open the hits' pictures in the desktop's viewer, no more than 20 or --top
+    /// Open the hits' pictures in the desktop's viewer, films at their times in mpv or vlc, no more than 20 or --top
     #[arg(long, help_heading = "Output")]
     open: bool,
 }
@@ -79,14 +81,15 @@ impl Pictures {
         top: u32,
         ui: &dyn Progress,
     ) -> Result<(), Failure> {
-        let why_none = match groups.iter().flat_map(|group| &group.hits).any(|hit| hit.path.is_some()) {
-            true => None,
-            false if indexed => Some((
-                "no hit names a file",
-                "index a table that has a column `path`: pokedex embed FOLDER | pokedex index - -o index.parquet",
-            )),
-            false => Some(("the built-in Pokédex holds no pictures", "search pictures of yours with --index FILE")),
-        };
+        let why_none =
+            match groups.iter().flat_map(|group| &group.hits).any(|hit| hit.path.is_some() || hit.still.is_some()) {
+                true => None,
+                false if indexed => Some((
+                    "no hit names a file",
+                    "index a table that has a column `path`: pokedex embed FOLDER | pokedex index - -o index.parquet",
+                )),
+                false => Some(("the built-in Pokédex holds no pictures", "search pictures of yours with --index FILE")),
+            };
         if let Some(preview) = self.preview {
             let protocol = preview.protocol(format);
             match (why_none, protocol) {
@@ -181,39 +184,79 @@ fn draw_group(group: &Group, protocol: Protocol, screen: Screen, many: bool, out
 /// A hit's picture over white, as the built-in model sees it (a dark drawing would vanish on a dark terminal), or what is
 /// wrong with it.
 fn load(hit: &Hit, edge: u32) -> Result<Rgb, String> {
+    if let (None, Some(StillOf { path, time, number })) = (&hit.path, &hit.still) {
+        return frames::still(path, *time, *number);
+    }
     let path = hit.path.as_deref().ok_or("the table names no file")?;
     let bytes = io::read_image(path).map_err(|e| format!("{path}: cannot read: {e}"))?;
     image::decode_srgb(&bytes, Colour::WHITE, Some(edge)).map(|(rgb, _)| rgb).map_err(|e| format!("{path}: {e}"))
 }
 
-/// A table may come from a stranger, and a desktop starts programs as readily as it shows pictures: only what is named as
-/// a picture and is one is opened.
+/// What is opened of a hit: the file of its picture, or that of its film, and when in it.
+fn shown(hit: &Hit) -> Option<(&str, Option<f64>)> {
+    match (hit.path.as_deref(), &hit.still) {
+        (Some(path), _) => Some((path, None)),
+        // Animations and pages are pictures to a desktop.
+        (None, Some(still)) => Some((&still.path, still.time.filter(|_| !io::is_picture_name(still.path.as_ref())))),
+        (None, None) => None,
+    }
+}
+
+/// The file of a picture or a film, as an absolute path. A table may come from a stranger, and a desktop starts programs as readily as
+/// it shows pictures: only what is named as a picture and is one is opened, or what is named as a film.
+fn file_of(path: &str, is_film: bool) -> Result<PathBuf, String> {
+    if is_film {
+        let file = io::local_file(path).filter(|file| io::Kind::Films.is_of(file.as_os_str()));
+        let file = file.ok_or("its name is not that of a film")?;
+        let file = std::path::absolute(file).map_err(|e| format!("cannot open: {e}"))?;
+        return if file.is_file() { Ok(file) } else { Err("cannot open: there is no such file".into()) };
+    }
+    let file = io::find_image(path).map_err(|e| format!("cannot open: {e}"))?;
+    let bytes = io::read_image(path).map_err(|e| format!("cannot read: {e}"))?;
+    image::dimensions(&bytes).map_err(|e| e.to_string())?;
+    Ok(file)
+}
+
+/// Players that can be told where to begin, and how.
+const PLAYERS: [(&str, &str); 2] = [("mpv", "--start="), ("vlc", "--start-time=")];
+
+/// Starts a player at a time; whether there is one.
+fn play(film: &Path, time: f64) -> bool {
+    let start = |(player, option): &(&str, &str)| {
+        let mut command = Command::new(player);
+        command.arg(format!("{option}{time:.3}")).arg(film);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().is_ok()
+    };
+    PLAYERS.iter().any(start)
+}
+
 fn open(groups: &[Group], most: usize, ui: &dyn Progress) -> Result<(), Failure> {
     let mut seen = HashSet::new();
-    let paths = groups.iter().flat_map(|group| &group.hits).filter_map(|hit| hit.path.as_deref());
-    let paths: Vec<&str> = paths.filter(|&path| seen.insert(path)).collect();
-    let (now, rest) = paths.split_at(paths.len().min(most));
-    let picture = |path: &str| -> Result<PathBuf, String> {
-        let file = io::find_image(path).map_err(|e| format!("cannot open: {e}"))?;
-        let bytes = io::read_image(path).map_err(|e| format!("cannot read: {e}"))?;
-        image::dimensions(&bytes).map_err(|e| e.to_string())?;
-        Ok(file)
-    };
-    let mut opened = 0u32;
-    for path in now {
-        match picture(path) {
+    let all = groups.iter().flat_map(|group| &group.hits).filter_map(shown);
+    let all: Vec<_> = all.filter(|(path, time)| seen.insert((*path, time.map(f64::to_bits)))).collect();
+    let (now, rest) = all.split_at(all.len().min(most));
+    let (mut opened, mut at_its_beginning) = (0u32, None);
+    for &(path, time) in now {
+        match file_of(path, time.is_some()) {
             Err(problem) => ui.warn(&format!("{path}: {problem}")),
             Ok(file) => {
-                open::that_detached(file).map_err(|e| {
-                    let hint = "xdg-open (package xdg-utils) must be there; --format paths lists the files instead";
-                    Failure::failed(format!("{path}: no program opens it: {e}"), Some(hint.into()))
-                })?;
+                let is_playing = time.is_some_and(|time| play(&file, time));
+                if !is_playing {
+                    at_its_beginning = at_its_beginning.or(time.map(|time| (path, time)));
+                    open::that_detached(file).map_err(|e| {
+                        let hint = "xdg-open (package xdg-utils) must be there; --format paths lists the files instead";
+                        Failure::failed(format!("{path}: no program opens it: {e}"), Some(hint.into()))
+                    })?;
+                }
                 opened += 1;
             }
         }
     }
+    if let Some((path, time)) = at_its_beginning {
+        ui.warn(&format!("{path}: opened at its beginning; the still is at {time:.3} s, where mpv or vlc would begin"));
+    }
     if !rest.is_empty() {
-        ui.warn(&format!("only the first {most} of {} pictures were opened; a larger --top opens more", paths.len()));
+        ui.warn(&format!("only the first {most} of {} pictures were opened; a larger --top opens more", all.len()));
     }
     match opened {
         0 => Err(Failure::failed(

@@ -12,9 +12,9 @@ use ureq::http::{Response, StatusCode, Uri};
 use ureq::{Agent, Body, tls};
 
 use super::address::{Address, Scheme};
-use super::kept::Version;
 use super::patience::Trouble;
 use super::polite::Turn;
+use super::version::Version;
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// A connection that sends nothing for so long is given up.

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::bucket::Answer;
+use super::version::Version;
 use crate::io::write_file;
 
 /// Where pictures are kept.
@@ -32,19 +32,6 @@ static KEPT: Mutex<Option<u64>> = Mutex::new(None);
 /// From now on pictures of the web are kept there.
 pub(crate) fn keep_pictures(shelf: Shelf) {
     let _ = SHELF.set(shelf);
-}
-
-/// What a server calls a version of a picture.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Version {
-    pub(super) etag: Option<String>,
-    pub(super) modified: Option<String>,
-}
-
-impl Version {
-    fn is_told(&self) -> bool {
-        self.etag.is_some() || self.modified.is_some()
-    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -75,17 +62,13 @@ pub(super) fn find(url: &str) -> Option<Kept> {
     is_whole.then_some(Kept { version: head.version, bytes })
 }
 
-/// Keeps what was fetched, if its server tells versions apart and lets it be kept.
-pub(super) fn keep(url: &str, answer: &Answer) {
-    if !answer.version.is_told() || !answer.may_be_kept {
-        return;
-    }
-    let Some(path) = place(url) else { return };
-    let (version, hash) = (answer.version.clone(), blake3::hash(&answer.bytes).to_hex().to_string());
-    let head = Head { url: url.into(), version, hash };
+/// Keeps what was fetched, if its server tells versions apart.
+pub(super) fn keep(url: &str, version: Version, bytes: &[u8]) {
+    let Some(path) = place(url).filter(|_| version.is_told()) else { return };
+    let head = Head { url: url.into(), version, hash: blake3::hash(bytes).to_hex().to_string() };
     let Ok(mut file) = serde_json::to_vec(&head) else { return };
     file.push(b'\n');
-    file.extend(&answer.bytes);
+    file.extend(bytes);
     if make_room(&path, file.len() as u64) {
         let _ = write_file(&path, &file);
     }

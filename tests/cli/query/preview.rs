@@ -134,3 +134,37 @@ fn open_opens_twenty_at_most_unless_more_are_asked_for() {
     assert!(files.is_empty());
     assert!(run.failed(1).contains("nothing to open: no hit's picture can be read"));
 }
+
+#[test]
+fn stills_are_drawn_from_their_films_and_films_open_at_their_times() {
+    let dir = Workdir::new();
+    dir.write("letter.tif", crate::frames::pages(&crate::frames::COLOURS));
+    dir.shell("pokedex frames letter.tif | pokedex embed - | pokedex index - -o i.parquet").ok();
+    let text = dir.pokedex("query key:letter.tif#page=1 --index i.parquet --top 2 --preview=blocks").ok().text();
+    assert!(text.contains('\u{2580}') && !text.contains("no picture"), "{text}");
+    let (files, run) = opened(&dir, "key:letter.tif#page=1 --index i.parquet --top 2", 1);
+    run.ok();
+    assert_eq!(files, [format!("1 {}", dir.path("letter.tif").display())], "one file, though two pages of it");
+    // As `frames` writes it of a film, whose pictures an index does not hold.
+    let table = dir.table("i.parquet");
+    let rows = table.num_rows();
+    let mut columns = table.columns().to_vec();
+    let mut put = |name: &str, column: arrow_array::ArrayRef| {
+        columns[table.schema().index_of(name).expect("a column")] = column;
+    };
+    put("video_path", std::sync::Arc::new(arrow_array::StringArray::from(vec!["a film.mp4"; rows])));
+    put("timestamp", std::sync::Arc::new(arrow_array::Float64Array::from(vec![12.04; rows])));
+    let films = arrow_array::RecordBatch::try_new(table.schema(), columns).expect("columns for others");
+    dir.foreign("films.parquet", &films);
+    dir.write("a film.mp4", "whatever it is");
+    let (files, run) = opened(&dir, "key:letter.tif#page=1 --index films.parquet", 1);
+    assert_eq!(files, [format!("1 {}", dir.path("a film.mp4").display())]);
+    assert!(run.ok().stderr.contains("a film.mp4: opened at its beginning; the still is at 12.040 s"));
+    dir.write("bin/mpv", "#!/bin/sh\nprintf '%s|' \"$@\" >> \"$HOME/opened\"\n");
+    dir.shell("chmod +x bin/mpv").ok();
+    let (files, run) = opened(&dir, "key:letter.tif#page=1 --index films.parquet", 1);
+    assert_eq!(files, [format!("--start=12.040|{}|", dir.path("a film.mp4").display())], "{}", run.stderr);
+    std::fs::rename(dir.path("a film.mp4"), dir.path("a film.desktop")).expect("it was there");
+    let run = opened(&dir, "key:letter.tif#page=1 --index films.parquet", 0).1;
+    assert!(run.failed(1).contains("a film.mp4: cannot open: there is no such file"));
+}
