@@ -20,7 +20,7 @@ use crate::io::map;
 use crate::matrix;
 
 /// What says that a folder is an adapter, of which base, and how it was learnt.
-pub const ADAPTER: &str = "adapter.json";
+pub(super) const ADAPTER: &str = "adapter.json";
 
 /// The file of the map, and the matrix in it.
 const WEIGHTS: &str = "adapter.safetensors";
