@@ -106,7 +106,7 @@ impl Embedder {
     ) -> Result<Embedder, model::Error> {
         let tower = model.image_tower(use_, device)?;
         let variant = variant(&tower.engine(), batch, device);
-        let cache = if with_cache { Cache::open(model.id(), model.dimension(), &variant) } else { None };
+        let cache = if with_cache { Cache::open(model.base(), model.dimension(), &variant) } else { None };
         Ok(Embedder { tower, cache, batch, computed: AtomicU64::new(0), cached: AtomicU64::new(0) })
     }
 
@@ -142,13 +142,22 @@ impl Embedder {
     /// # Errors
     /// The batch holds no images, or the model fails.
     pub fn rows(&self, batch: &RecordBatch) -> Result<Vec<Embedded>, Error> {
-        let rows = embed_images(batch, &self.tower, self.cache.as_ref(), self.batch)?;
+        let mut rows = embed_images(batch, &self.tower, self.cache.as_ref(), self.batch)?;
+        for row in &mut rows {
+            // The cache keeps what the base sees, so that all who adapt it have it.
+            row.vector = std::mem::replace(&mut row.vector, Ok(Vec::new()))
+                .and_then(|vector| self.tower.adapt(vector).map_err(vector_problem));
+        }
         for row in rows.iter().filter(|row| row.vector.is_ok()) {
             let count = if row.cached { &self.cached } else { &self.computed };
             count.fetch_add(1, Ordering::Relaxed);
         }
         Ok(rows)
     }
+}
+
+fn vector_problem(problem: &str) -> String {
+    format!("the model's vector of it {problem}")
 }
 
 /// What shows in the last bits of a vector and is not part of the model's identity: the cache keeps them apart, so
@@ -242,7 +251,7 @@ impl Queue<'_> {
             cache.put(&made.collect::<Vec<_>>());
         }
         for (row, vector) in self.waiting.drain(..).zip(vectors) {
-            rows[row].vector = vector.map_err(|problem| format!("the model's vector of it {problem}"));
+            rows[row].vector = vector.map_err(vector_problem);
         }
         Ok(())
     }

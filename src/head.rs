@@ -4,7 +4,9 @@
 //! only; scores are probabilities; a head knows which models' vectors it reads, in which order its classes stand, and
 //! when to say that it does not know.
 
+mod adapt;
 mod calibrate;
+mod descent;
 mod file;
 mod kept;
 mod linear;
@@ -12,12 +14,13 @@ mod neighbours;
 mod rows;
 mod train;
 
+pub use adapt::{Course, Figures, Lesson, Taught, Term, adapt, suited};
 pub use calibrate::{Accept, STRANGER, UNSEEN};
 pub use file::is_head;
 pub use kept::Keeper;
 pub use neighbours::NOBODY;
 pub use rows::{Rows, RowsBuilder, Scaling};
-pub use train::{Plan, Point, Saved, train};
+pub use train::{Plan, Point, Saved, means, train};
 
 use arrow_buffer::ScalarBuffer;
 use rayon::prelude::*;

@@ -53,6 +53,7 @@ pub use unfit::Unfit;
 pub(crate) use unfit::one_model;
 pub use vectors::VectorFile;
 
+use crate::model::{Model, short_id};
 use crate::{filter, table};
 
 /// What can go wrong while searching or building an index.
@@ -71,6 +72,13 @@ pub enum Error {
     TwoModels { name: String, first: String, other: String },
     #[error("{name}: its vectors were made by {index}, and the query would be embedded by {query}")]
     OtherModel { name: String, index: String, query: String },
+    /// The base's vectors, where those of an adapter of it are needed.
+    #[error(
+        "{name}: its vectors were made by {index}, and those of {query}, which adapts it, are not compared with them"
+    )]
+    NotAdapted { name: String, index: String, query: String, folder: String },
+    #[error("{name}: does not say which model made its vectors, and {query} maps only those of {base}")]
+    NotKnownToBeAdapted { name: String, query: String, base: String },
     #[error("{name}: does not say which model made its vectors")]
     NoModel { name: String },
     #[error("{name}: its vectors have {index} numbers, those of {query} have {dimension}")]
@@ -126,6 +134,16 @@ impl Error {
                     "pokedex embed INPUT --model {name} -o embeddings.parquet, then index it again; or query with --model of the index"
                 )
             }
+            Error::NotAdapted { name, folder, .. } => {
+                format!("pokedex index {name} --model {folder} -o adapted.parquet, and no picture is embedded again")
+            }
+            Error::NotKnownToBeAdapted { name, base, .. } => {
+                format!(
+                    "where {} made them: pokedex index {name} --model {} -o index.parquet, then index that",
+                    short_id(base),
+                    model_name(base)
+                )
+            }
             Error::NoModel { .. } => {
                 "say which it was with --model NAME, or --model unknown to search by stored rows only (id:N, key:NAME)"
                     .into()
@@ -147,6 +165,15 @@ impl Error {
             }
             Error::NullQuery => "give one of them another weight: 2:words".into(),
         })
+    }
+}
+
+/// Vectors of one model, where those of another are needed, both by their short identities.
+pub(crate) fn other_model(name: &str, index: &str, query: &Model) -> Error {
+    let (name, index, id) = (name.to_string(), index.to_string(), query.id().to_string());
+    match query.adapter().filter(|adapter| adapter.base.to_string() == index) {
+        Some(adapter) => Error::NotAdapted { name, index, query: id, folder: adapter.folder() },
+        None => Error::OtherModel { name, index, query: id },
     }
 }
 

@@ -4,6 +4,7 @@
 //! vector never depends on its neighbours in a batch or on the number of threads; two models that could give
 //! different vectors have different [`ModelId`]s.
 
+mod adapter;
 mod builtin;
 pub mod cache;
 mod choice;
@@ -23,6 +24,7 @@ mod layout;
 mod literal;
 mod load;
 mod lone;
+mod making;
 mod merges;
 pub mod ocr;
 mod onnx;
@@ -43,6 +45,7 @@ pub mod trial;
 mod wordpiece;
 mod yolo;
 
+pub use adapter::{Adapter, is_adapter};
 pub use cache::Cache;
 pub use digest::hex;
 pub use engine::{Device, Engine, Use};
@@ -51,15 +54,17 @@ pub use error::{Error, is_parquet};
 pub use fixed::Fixed;
 pub use identity::{ModelId, short_id};
 pub use info::Info;
+pub use making::Making;
 pub use onnx::Scales;
 pub use places::models_folder;
 pub use preprocess::Preprocess;
-pub use quantised::{Draft, Making, RECORD, Ranges, Watch};
+pub use quantised::{Draft, RECORD, Ranges, Watch};
 pub use spelling::{Known, among_english, correct, slips_forgiven};
 pub use text_weights::{TextWeights, Weights};
 pub use towers::{ImageTower, TextTower, normalise};
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use find::name_of;
 use identity::{clean, identity};
@@ -85,6 +90,8 @@ pub struct Model {
     asked: Engine,
     /// What had to be assumed, where nothing told it.
     note: Option<String>,
+    /// What its pictures' vectors go through, where it is made of another model.
+    adapter: Option<Arc<Adapter>>,
 }
 
 impl Model {
@@ -104,8 +111,11 @@ impl Model {
         if !folder.is_dir() {
             return Err(fail("there is no such folder".into()));
         }
-        if quantised::is_unfinished(folder) {
+        if making::is_unfinished(folder) {
             return Err(fail("it is being written, or was left by a run that was killed".into()));
+        }
+        if is_adapter(folder) {
+            return Model::open_adapter(folder, engine);
         }
         let found = layout::recognise(folder, variant).map_err(fail)?;
         let (asked, engine) = (engine, settled(engine, found.quantised));
@@ -115,7 +125,8 @@ impl Model {
         }
         let digest = identity(folder, &found, engine).map_err(|e| fail(e.to_string()))?;
         let id = ModelId { name, digest };
-        Ok(Model { id, found, location: Location::Folder(folder.to_path_buf()), engine, asked, note: None })
+        let location = Location::Folder(folder.to_path_buf());
+        Ok(Model { id, found, location, engine, asked, note: None, adapter: None })
     }
 
     /// The model that is one ONNX file, whatever it was made for: its vector is an output or a value inside the graph
@@ -172,12 +183,23 @@ impl Model {
         };
         let (asked, engine) = (engine, settled(engine, found.quantised));
         let digest = identity(&folder, &found, engine).map_err(|e| e.to_string())?;
-        Ok(Model { id: ModelId { name, digest }, found, location: Location::Folder(folder), engine, asked, note })
+        let location = Location::Folder(folder);
+        Ok(Model { id: ModelId { name, digest }, found, location, engine, asked, note, adapter: None })
     }
 
     /// Its identity.
     pub fn id(&self) -> &ModelId {
         &self.id
+    }
+
+    /// What its pictures' vectors go through, where it is another model with a map.
+    pub fn adapter(&self) -> Option<&Arc<Adapter>> {
+        self.adapter.as_ref()
+    }
+
+    /// The model that looks at the pictures: itself, or the base of an adapter.
+    pub fn base(&self) -> &ModelId {
+        self.adapter.as_ref().map_or(&self.id, |adapter| &adapter.base)
     }
 
     /// Whether it reads words.

@@ -22,7 +22,7 @@ pub use gate::Figures;
 use crate::embed::Embedder;
 use crate::failure::Failure;
 use crate::matrix::dot;
-use crate::model::{Device, Draft, ImageTower, Making, Model, ModelId, Ranges, Use};
+use crate::model::{Device, Draft, ImageTower, Model, ModelId, Ranges, Use};
 use crate::progress::Progress;
 use crate::stage::{go_on, pool};
 use crate::table::Inputs;
@@ -84,7 +84,7 @@ pub fn quantise(
     out: &Path,
     progress: &mut dyn Progress,
 ) -> Result<Made, Failure> {
-    let making = Making::open(out, options.force, options.threads)?;
+    let making = Draft::place(out, options.force, options.threads)?;
     let draft = model.draft(options.scales)?;
     let use_ = Use::Bulk { calls: options.threads };
     let tower = model.image_tower(use_, Device::Cpu)?;

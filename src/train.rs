@@ -1,4 +1,4 @@
-//! `train`: learns a head from tables of vectors with classes.
+//! `train`: learns a head, or a model that adapts another, from tables of vectors with classes.
 //!
 //! Hides: how rows are gathered from several tables, set aside to choose by and kept on the disk, and what a training that
 //! was killed goes on with. Promises: rows of the test are never looked at; the same tables and options make the same head,
@@ -21,6 +21,7 @@
 //! # Ok::<(), pokedex::Failure>(())
 //! ```
 
+mod adapt;
 mod beside;
 mod checkpoint;
 mod columns;
@@ -31,13 +32,14 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::failure::Failure;
-use crate::head::{Accept, Head, Method, Plan, Point, train};
+use crate::head::{self, Accept, Head, Plan, Point, train};
 use crate::io::Sink;
 use crate::progress::Progress;
 use crate::runs::{self, Run};
 use crate::stage;
 use crate::table::{Table, column};
 use crate::words::rows;
+pub use adapt::{Adapted, AdapterOptions, adapt};
 use checkpoint::Checkpoint;
 pub use cross::{CrossPredicted, cross_predict};
 use sample::Sample;
@@ -58,6 +60,31 @@ impl Target {
             Target::Label => column::LABEL.into(),
             Target::Id => column::ID.into(),
             Target::Prediction => column::prediction(1),
+        }
+    }
+}
+
+/// What is learnt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Method {
+    /// Multinomial logistic regression
+    Linear,
+    /// The cosine to the mean of each class
+    Centroid,
+    /// The votes of the nearest rows
+    Knn,
+    /// No head but a model: the one that made the vectors, and a linear map of them
+    Adapter,
+}
+
+impl Method {
+    /// How a head decides; `None` where none is learnt.
+    pub fn of_head(self) -> Option<head::Method> {
+        match self {
+            Method::Linear => Some(head::Method::Linear),
+            Method::Centroid => Some(head::Method::Centroid),
+            Method::Knn => Some(head::Method::Knn),
+            Method::Adapter => None,
         }
     }
 }
@@ -106,20 +133,20 @@ impl Options {
     /// One of them has no meaning for the method, or nothing is left to choose by.
     pub fn ensure_sound(&self) -> Result<(), Failure> {
         let plan = &self.plan;
-        let only = |given: bool, option: &str, method: Method| match given && plan.method != method {
+        let only = |given: bool, option: &str, method: head::Method| match given && plan.method != method {
             true => Err(Failure::usage(
                 format!("{option} has no meaning for a {} head", plan.method.name()),
                 format!("leave it out, or use --method {}", method.name()),
             )),
             false => Ok(()),
         };
-        only(plan.l2.is_some(), "--l2", Method::Linear)?;
-        only(plan.balance, "--balance", Method::Linear)?;
-        only(plan.neighbours.is_some(), "--neighbours", Method::Knn)?;
+        only(plan.l2.is_some(), "--l2", head::Method::Linear)?;
+        only(plan.balance, "--balance", head::Method::Linear)?;
+        only(plan.neighbours.is_some(), "--neighbours", head::Method::Knn)?;
         let chosen = match plan.method {
-            Method::Linear => plan.l2.is_some(),
-            Method::Centroid => true,
-            Method::Knn => plan.neighbours.is_some(),
+            head::Method::Linear => plan.l2.is_some(),
+            head::Method::Centroid => true,
+            head::Method::Knn => plan.neighbours.is_some(),
         };
         if self.validation == 0.0 && !chosen {
             return Err(Failure::usage(
@@ -145,7 +172,7 @@ pub fn learn(table: Table, options: &Options, progress: &mut dyn Progress) -> Re
 
     // Other methods take seconds, and never stand anywhere that one could go on from.
     let plan = &options.plan;
-    let saved = match options.resume && plan.method == Method::Linear {
+    let saved = match options.resume && plan.method == head::Method::Linear {
         false => Checkpoint::none(),
         true => Checkpoint::of(&sample, &format!("{plan:?}")),
     };

@@ -29,9 +29,16 @@ const POKEDEX: Doubt = Doubt { temperature: 0.03, unknown: Some(0.5), min_score:
 /// A file of labels is not longer.
 const MOST_LABELS: usize = 1 << 20;
 
-/// The 1025 species, by the built-in model.
+/// The 1025 species, by the built-in model, or by one that adapts it: its texts, and so what a species is, are the same.
 pub(super) fn pokedex(wishes: &Wishes) -> Result<Judge, Failure> {
-    let model = Model::builtin();
+    let model = match wishes.options.model.as_deref().filter(|name| *name != "unknown") {
+        Some(name) => Model::find(name, wishes.options.engine)?,
+        None => Model::builtin(),
+    };
+    if model.base() != Model::builtin().id() {
+        let hint = "--labels FILE says which words to compare pictures with; or train a head on its vectors";
+        return Err(Failure::usage(format!("--model {}: has no classes of its own", model.id()), hint));
+    }
     let table = crate::table::Source::own(species::TABLE_NAME, species::TABLE).table(None)?;
     let mut head = empty(Method::Centroid, feature(&wishes.options.column, &model), POKEDEX);
     for batch in table {
@@ -72,7 +79,7 @@ pub(super) fn zero_shot(
         Some(name) => Model::find(name, wishes.options.engine)?,
         None => wishes.model_of_table()?,
     };
-    let builtin = model.id() == Model::builtin().id();
+    let builtin = model.base() == Model::builtin().id();
     let scale = scale.unwrap_or(if builtin { SCALE_OF_BUILTIN } else { SCALE });
     let doubt = Doubt { temperature: 1.0 / scale, ..Doubt::NONE };
     let mut head = empty(Method::Centroid, feature(&wishes.options.column, &model), doubt);

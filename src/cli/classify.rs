@@ -197,9 +197,10 @@ impl Classify {
 
     /// What decides.
     fn classes(&self) -> Result<Classes, Failure> {
+        let adapts = |model: &&String| model.contains('/') && model::is_adapter(model.as_str().as_ref());
         let is_ready = |model: &&String| {
-            model.ends_with(".onnx")
-                || (self.labels.is_none() && model.contains('/') && !model::is_parquet(model.as_ref()))
+            let other = self.labels.is_none() && model.contains('/') && !model::is_parquet(model.as_ref());
+            model.ends_with(".onnx") || (other && !adapts(model))
         };
         let ready = self.model.as_ref().filter(is_ready);
         Ok(match (&self.head, &self.labels, &self.index, ready) {
@@ -220,6 +221,7 @@ impl Classify {
             (_, _, Some(table), _) => Classes::Neighbours { table: table.clone(), count: self.neighbours as usize },
             _ => match self.model.as_deref() {
                 None | Some("pokedex-mini" | "builtin" | "unknown") => Classes::Pokedex,
+                Some(_) if self.model.as_ref().is_some_and(|model| adapts(&model)) => Classes::Pokedex,
                 Some(model) => {
                     if model::is_parquet(model.as_ref()) {
                         let hint = format!("what `train` learnt is a head: --head {model}");

@@ -274,6 +274,9 @@ fn info(info: &model::Info) -> String {
     for (name, value) in &info.quantised {
         say(name, value.clone());
     }
+    for (name, value) in &info.adapted {
+        say(&printable(name), value.clone());
+    }
     for (file, bytes) in &info.files {
         say("file", format!("{file}, {bytes} bytes"));
     }

@@ -1,4 +1,4 @@
-//! `train`: learns a head from vectors with classes.
+//! `train`: learns a head, or a model that adapts another, from vectors with classes or captions.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -8,15 +8,15 @@ use clap::Args;
 use super::args::{TableInputs, Work, number};
 use crate::cli::exit::Exit;
 use crate::failure::Failure;
-use crate::head::{Accept, Method, Plan};
+use crate::head::{self, Accept, Course, Plan};
 use crate::io::{Sink, Target};
-use crate::output::{ensure_apart, ensure_no_input, ensure_parquet};
+use crate::output::{ensure_apart, ensure_folder, ensure_no_input, ensure_parquet};
 use crate::progress::Progress;
 use crate::runs;
 use crate::table::{StreamFormat, Writer, column};
-use crate::train::{self, Options};
+use crate::train::{self, AdapterOptions, Method, Options};
 
-/// Learn to classify from a table of embeddings
+/// Learn to classify, or a better model, from a table of embeddings
 ///
 /// Learns from the rows of the split `train`, chooses its settings and calibrates its scores on those of `validation`,
 /// and never looks at those of `test`. Where there is no validation, 15 % of each class are set aside, and a note says so. Rows without a class teach the head, where they are in the validation, when to say that it does not know.
@@ -28,6 +28,11 @@ use crate::train::{self, Options};
 /// --cross-predict deals all rows with a class, whatever their split, into K folds, copies into one, and judges each fold by a
 /// head that learnt from the others: `prediction_1`, `score_1`, `prediction_2`, `score_2`, `label_score` (the probability of the
 /// row's own class), `fold`, and `probabilities` of all classes.
+///
+/// --method adapter writes a folder that is a model: the one that made the vectors, and one linear map of what its pictures
+/// have, which brings them nearer to their classes, or to their captions (--captions), and changes no more than serves the
+/// validation. `pokedex index TABLE --model DIR` maps the vectors of a table; embed, query, serve and classify take
+/// --model DIR.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -36,12 +41,14 @@ Examples:
   pokedex train embeddings.parquet --method knn --accuracy 0.95 -o head.parquet
   pokedex train clip.parquet --with yolo.parquet --vector-column embedding,yolo -o hybrid.parquet
   pokedex train embeddings.parquet --cross-predict 5 -o predictions.parquet
-  pokedex train embeddings.parquet --l2 0.001 --log runs.parquet -o head.parquet")]
+  pokedex train embeddings.parquet --l2 0.001 --log runs.parquet -o head.parquet
+  pokedex train embeddings.parquet --method adapter -o my-model/
+  pokedex train embeddings.parquet --method adapter --captions caption --model ./clip -o my-clip/")]
 pub(super) struct Train {
     #[command(flatten)]
     inputs: TableInputs,
 
-    /// How the head decides
+    /// How the head decides, or that a model is learnt
     #[arg(long, help_heading = "Training", value_enum, default_value = "linear", value_name = "METHOD")]
     method: Method,
 
@@ -64,7 +71,7 @@ pub(super) struct Train {
     #[arg(long, help_heading = "Input", value_name = "TABLE")]
     with: Vec<PathBuf>,
 
-    /// Penalty on the weights of a linear head: 1 / (C · rows) in scikit-learn's terms [default: the best on validation]
+    /// Penalty on the weights of a linear head, 1 / (C · rows) in scikit-learn's terms, or on what an adapter changes [default: the best on validation]
     #[arg(long, help_heading = "Training", value_name = "X", value_parser = positive)]
     l2: Option<f64>,
 
@@ -80,11 +87,11 @@ pub(super) struct Train {
     #[arg(long, help_heading = "Training", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     neighbours: Option<u32>,
 
-    /// Most steps of a linear head for one penalty
+    /// Most steps of a linear head or an adapter for one penalty
     #[arg(long, help_heading = "Training", default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     steps: u32,
 
-    /// Relative decrease of a linear head's objective that is not worth another step
+    /// Relative decrease of their objective that is not worth another step
     #[arg(long, help_heading = "Training", default_value_t = 3e-4, value_name = "X", value_parser = positive)]
     tolerance: f64,
 
@@ -104,14 +111,26 @@ pub(super) struct Train {
     #[arg(long, help_heading = "Training", default_value_t = 0, value_name = "N")]
     seed: u64,
 
+    /// The column that holds a caption of each picture, for an adapter
+    #[arg(long, help_heading = "Input", value_name = "COLUMN")]
+    captions: Option<String>,
+
+    /// The model that made the vectors, where an adapter is learnt and it is not installed by name
+    #[arg(long, help_heading = "Model", value_name = "NAME|DIR")]
+    model: Option<String>,
+
     /// Instead of a head, write the table with what K heads say of rows that they did not learn from, for `check --labels`
     #[arg(long, help_heading = "Training", value_name = "K", value_parser = clap::value_parser!(u8).range(2..=100),
         conflicts_with_all = ["log", "coverage", "accuracy"])]
     cross_predict: Option<u8>,
 
-    /// Write the head to this file
-    #[arg(short, long, help_heading = "Output", value_name = "HEAD")]
+    /// Write the head to this file, or the adapter to this folder
+    #[arg(short, long, help_heading = "Output", value_name = "HEAD|DIR")]
     output: PathBuf,
+
+    /// Replace files in the folder of an adapter that no earlier run made
+    #[arg(long, help_heading = "Output")]
+    force: bool,
 
     /// Add settings, figures and the training curve to this table of runs
     #[arg(long, help_heading = "Output", value_name = "FILE")]
@@ -128,7 +147,9 @@ pub(super) struct Train {
 impl Train {
     pub(super) fn run(self, ui: &mut dyn Progress) -> Result<Exit, Failure> {
         let started = Instant::now();
-        let options = self.options();
+        self.ensure_meant()?;
+        let Some(method) = self.method.of_head() else { return self.adapt(started, ui) };
+        let options = self.options(method);
         options.ensure_sound()?;
         ensure_parquet(&Target::File(self.output.clone()))?;
         self.log.as_ref().map_or(Ok(()), |log| ensure_parquet(&Target::File(log.clone())))?;
@@ -157,22 +178,78 @@ impl Train {
         Ok(Exit::Done)
     }
 
-    fn options(&self) -> Options {
+    fn adapt(self, started: Instant, ui: &mut dyn Progress) -> Result<Exit, Failure> {
+        ensure_folder(&self.output)?;
+        self.log.as_ref().map_or(Ok(()), |log| ensure_parquet(&Target::File(log.clone())))?;
+        let inputs = self.inputs.to_inputs();
+        let table = inputs.rows(|name| {
+            format!(
+                "pokedex embed {name} -o embeddings.parquet, then pokedex train embeddings.parquet --method adapter"
+            )
+        })?;
+        if let Some(log) = &self.log {
+            runs::earlier(log)?;
+        }
+        let options = AdapterOptions {
+            target: self.target,
+            column: self.features[0].clone(),
+            captions: self.captions.clone(),
+            model: self.model.clone(),
+            validation: self.validation,
+            seed: self.seed,
+            course: Course { l2: self.l2, iterations: self.steps as usize, tolerance: self.tolerance },
+            force: self.force,
+            threads: self.work.threads(),
+        };
+        let adapted = train::adapt(table, &options, &self.output, ui)?;
+        if let Some(log) = &self.log {
+            runs::append(log, &adapted.run(&options, started.elapsed().as_secs_f64()))?;
+        }
+        ui.done(&format!("train: {adapted}"));
+        Ok(Exit::Done)
+    }
+
+    /// Options that would be without effect are mistakes.
+    fn ensure_meant(&self) -> Result<(), Failure> {
+        let of_heads = [
+            ("--with", !self.with.is_empty()),
+            ("--vector-column of several", self.features.len() > 1),
+            ("--balance", self.balance),
+            ("--no-scale", self.no_scale),
+            ("--neighbours", self.neighbours.is_some()),
+            ("--coverage", self.coverage.is_some()),
+            ("--accuracy", self.accuracy.is_some()),
+            ("--cross-predict", self.cross_predict.is_some()),
+            ("--no-cache", self.no_cache),
+        ];
+        let of_adapters =
+            [("--captions", self.captions.is_some()), ("--model", self.model.is_some()), ("--force", self.force)];
+        let (what, hint, options) = match self.method {
+            Method::Adapter => ("an adapter", "leave it out", &of_heads[..]),
+            _ => ("a head", "leave it out, or use --method adapter", &of_adapters[..]),
+        };
+        match options.iter().find(|(_, given)| *given) {
+            Some((option, _)) => Err(Failure::usage(format!("{option} has no meaning for {what}"), hint)),
+            None => Ok(()),
+        }
+    }
+
+    fn options(&self, method: head::Method) -> Options {
         Options {
             target: self.target,
             columns: self.features.clone(),
             with: self.with.clone(),
             validation: self.validation,
             seed: self.seed,
-            plan: self.plan(),
+            plan: self.plan(method),
             resume: !self.no_cache,
             threads: self.work.threads(),
         }
     }
 
-    fn plan(&self) -> Plan {
+    fn plan(&self, method: head::Method) -> Plan {
         Plan {
-            method: self.method,
+            method,
             l2: self.l2,
             balance: self.balance,
             scale: self.no_scale.then_some(false),

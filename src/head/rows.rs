@@ -99,6 +99,29 @@ impl Rows {
         Ok(())
     }
 
+    /// The vectors of some rows.
+    ///
+    /// # Errors
+    /// The temporary file cannot be read.
+    pub fn some(&self, first: usize, count: usize) -> Result<Vec<f32>, io::Error> {
+        let mut bytes = vec![0; count * self.dimension * 4];
+        let at = (first * self.dimension * 4) as u64;
+        self.file.read_exact_at(&mut bytes, at).map_err(io::Error::temporary)?;
+        Ok(bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect())
+    }
+
+    /// The rows of these numbers, in this order.
+    ///
+    /// # Errors
+    /// There is no room in `TMPDIR`.
+    pub fn chosen(&self, order: impl IntoIterator<Item = usize>) -> Result<Rows, io::Error> {
+        let mut rows = RowsBuilder::new(self.dimension)?;
+        for row in order {
+            rows.push(&self.some(row, 1)?, self.classes[row])?;
+        }
+        rows.finish()
+    }
+
     /// Rows divided in two by the number of a row.
     ///
     /// # Errors

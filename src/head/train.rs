@@ -1,7 +1,8 @@
 //! Training: from rows with classes to a head, its hyperparameters chosen on rows that it does not learn from.
 
 use super::calibrate::Calibration;
-use super::linear::{Limits, Objective};
+use super::descent::Limits;
+use super::linear::Objective;
 use super::{Accept, Class, Doubt, Error, Feature, Head, Method, Rows, Scaling};
 
 /// Penalties that are tried, from the strongest on: each is learnt from where the one before ended.
@@ -225,10 +226,19 @@ fn balanced(rows: &Rows, classes: usize) -> Vec<f32> {
 }
 
 fn centroids(head: &mut Head, rows: &Rows) -> Result<(), Error> {
-    let dimension = head.dimension();
-    let mut sums = vec![0.0f64; head.classes.len() * dimension];
+    head.weights = means(rows, head.classes.len(), |features| head.prepare(features))?;
+    Ok(())
+}
+
+/// The mean of each class, of length 1, one after the other, once rows are prepared.
+///
+/// # Errors
+/// The rows cannot be read.
+pub fn means(rows: &Rows, classes: usize, prepare: impl Fn(&mut [f32])) -> Result<Vec<f32>, Error> {
+    let dimension = rows.dimension;
+    let mut sums = vec![0.0f64; classes * dimension];
     rows.blocks(|first, features| {
-        head.prepare(features);
+        prepare(features);
         for (row, vector) in (first..).zip(features.chunks_exact(dimension)) {
             let class = rows.classes[row] as usize;
             let sum = &mut sums[class * dimension..(class + 1) * dimension];
@@ -236,11 +246,11 @@ fn centroids(head: &mut Head, rows: &Rows) -> Result<(), Error> {
         }
         Ok::<(), Error>(())
     })?;
-    head.weights = sums.iter().map(|x| *x as f32).collect();
-    head.weights.chunks_exact_mut(dimension).for_each(|mean| {
+    let mut means: Vec<f32> = sums.iter().map(|x| *x as f32).collect();
+    means.chunks_exact_mut(dimension).for_each(|mean| {
         crate::model::normalise(mean);
     });
-    Ok(())
+    Ok(means)
 }
 
 fn neighbours(head: &mut Head, plan: &Plan, rows: &Rows, validation: &Rows) -> Result<(), Error> {

@@ -12,7 +12,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::Error;
 use super::unfit::{Unfit, one_model};
-use crate::model::normalise;
+use crate::model::{Adapter, normalise};
 use crate::table::{self, Table, column};
 
 /// Columns that every index has, if the table does, and their types.
@@ -102,6 +102,7 @@ pub(crate) struct Packer {
     column: String,
     dimension: usize,
     model: Option<String>,
+    adapter: Option<Arc<Adapter>>,
     pub schema: SchemaRef,
 }
 
@@ -125,7 +126,12 @@ impl Packer {
         fields.push(column::vector_field(column::EMBEDDING, dimension));
         fields.push(column::field(MODEL, column::model_type()));
         let schema = Arc::new(Schema::new(fields));
-        Packer { name: table.name.clone(), column: column.into(), dimension, model, schema }
+        Packer { name: table.name.clone(), column: column.into(), dimension, model, adapter: None, schema }
+    }
+
+    /// Maps the vectors, which are of the adapter's base.
+    pub(crate) fn through(self, adapter: Option<Arc<Adapter>>) -> Packer {
+        Packer { adapter, ..self }
     }
 
     /// Hands on all rows that have a sound vector in the order of their keys, scaled to length 1. While some are written, the
@@ -206,6 +212,10 @@ impl Packer {
             let start = numbers.len();
             numbers.extend_from_slice(vector);
             normalise(&mut numbers[start..]);
+        }
+        if self.adapter.as_ref().is_some_and(|adapter| !adapter.apply(&mut numbers)) {
+            let problem = "the adapter maps one of its vectors to zero".into();
+            return Err(Error::Vectors { name: self.name.clone(), problem });
         }
         let schema = self.facts_schema();
         let broken = |source| table::Error::Arrow { name: self.name.clone(), source };

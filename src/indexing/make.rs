@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -10,9 +11,9 @@ use arrow_schema::SchemaRef;
 use super::Options;
 use super::files::{Earlier, Files};
 use crate::failure::Failure;
-use crate::index::{Check, Error, Index, Kind, PackedWriter, Packer};
+use crate::index::{self, Check, Error, Index, Kind, PackedWriter, Packer};
 use crate::io::{self, Target};
-use crate::model::{Engine, Model, short_id};
+use crate::model::{Adapter, Engine, Model, short_id};
 use crate::output::{ensure_no_input, ensure_whole_in_place};
 use crate::progress::Progress;
 use crate::stage::{Survey, Work, go_on, pool};
@@ -112,8 +113,8 @@ impl Maker {
             let sources = sources.iter().map(|path| &**path);
             ensure_no_input(output, sources, "an index without all its rows")?;
         }
-        let model = options.model_of(&name, &check, &table.provenance)?;
-        let packer = options.packer(&table, &check, model.as_deref());
+        let (model, adapter) = options.model_of(&name, &check, &table.provenance)?;
+        let packer = options.packer(&table, &check, model.as_deref()).through(adapter);
         ensure_whole_in_place(output, &sources, &table.schema, &packer.schema)?;
         let mut writer = start(&packer.schema, &provenance(&table, model.as_deref(), check.dimension))?;
 
@@ -155,8 +156,8 @@ pub fn temporary(table: Table, options: &Options, work: &Work, progress: &mut dy
     let (table, check) = checked(table.with_keys(), &options.vector_column, work, progress)?;
     let (name, full) = (table.name.clone(), |source| Failure::from(io::Error::temporary(source)));
     let unwritable = |source| Failure::from(table::Error::WriteArrow { name: name.clone(), source });
-    let model = options.model_of(&name, &check, &table.provenance)?;
-    let packer = options.packer(&table, &check, model.as_deref());
+    let (model, adapter) = options.model_of(&name, &check, &table.provenance)?;
+    let packer = options.packer(&table, &check, model.as_deref()).through(adapter);
     let file = tempfile::tempfile().map_err(full)?;
     let out = BufWriter::new(file.try_clone().map_err(full)?);
     let mut packed = PackedWriter::new(out, &packer.schema, check.dimension).map_err(unwritable)?;
@@ -196,31 +197,42 @@ impl Options {
         Packer::new(table, &self.vector_column, check.dimension, model.map(short_id), more)
     }
 
-    /// The full identity of the model, or `None` where it is unknown on purpose.
-    fn model_of(&self, name: &str, check: &Check, footer: &Provenance) -> Result<Option<String>, Failure> {
+    /// The full identity of the index's model, or `None` where it is unknown on purpose; and what the table's vectors go
+    /// through, where they are of its base.
+    fn model_of(&self, name: &str, check: &Check, footer: &Provenance) -> Result<(Option<String>, Through), Failure> {
         let footer = footer.get(&column::footer_key(&self.vector_column, "model"));
         // The rows know better than the footer, which another program may have carried over from somewhere else.
         let footer = footer.filter(|full| check.model().is_none_or(|rows| short_id(full) == rows));
         let found = footer.or(check.model()).filter(|id| *id != "unknown");
         match (&self.model, found) {
-            (None, Some(found)) => Ok(Some(found.into())),
+            (None, Some(found)) => Ok((Some(found.into()), None)),
             (None, None) => Err(Error::NoModel { name: name.into() }.into()),
-            (Some(given), None) if given == "unknown" => Ok(None),
+            (Some(given), None) if given == "unknown" => Ok((None, None)),
             (Some(given), found) => {
                 let model = Model::find(given, Engine::Auto)?;
-                let query = model.id().to_string();
-                if let Some(index) = found.map(short_id).filter(|index| *index != query) {
-                    return Err(Error::OtherModel { name: name.into(), index, query }.into());
-                }
+                let (query, base) = (model.id().to_string(), model.base().to_string());
+                let through = match (found.map(short_id), model.adapter()) {
+                    (Some(found), _) if found == query => None,
+                    (Some(found), Some(adapter)) if found == base => Some(adapter.clone()),
+                    (Some(found), _) => return Err(index::other_model(name, &found, &model).into()),
+                    (None, None) => None,
+                    (None, Some(_)) => {
+                        let base = model.base().full();
+                        return Err(Error::NotKnownToBeAdapted { name: name.into(), query, base }.into());
+                    }
+                };
                 if model.dimension() != check.dimension {
                     let (index, dimension) = (check.dimension, model.dimension());
                     return Err(Error::OtherDimension { name: name.into(), index, query, dimension }.into());
                 }
-                Ok(Some(model.id().full()))
+                Ok((Some(model.id().full()), through))
             }
         }
     }
 }
+
+/// What the vectors of a base go through.
+type Through = Option<Arc<Adapter>>;
 
 /// The model that read a column of a table in its pictures, if it was read there: such columns are kept, for `query` searches them.
 fn ocr<'a>(table: &'a Table, column: &str) -> Option<&'a str> {

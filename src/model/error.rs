@@ -24,6 +24,8 @@ pub enum Error {
     Load { file: String, problem: String },
     #[error("model {model}: has no {tower} tower")]
     NoTower { model: String, tower: &'static str },
+    #[error("{}: its base {base} {problem}", path.display())]
+    NoBase { path: PathBuf, base: String, problem: String },
     #[error("model {model}: {problem}")]
     Run { model: String, problem: String },
     #[error("model {model}: cannot be quantised: {problem}")]
@@ -46,6 +48,13 @@ impl Error {
                 Some("a table is no model; what `train` learnt is a head: pokedex classify photos/ --head HEAD".into())
             }
             Error::NotAModel { .. } => Some("`pokedex model --help` tells which folders are understood".into()),
+            Error::NoBase { base, .. } => {
+                let name = base.split('@').next().unwrap_or(base);
+                Some(format!(
+                    "put that model back, or where `pokedex model list` finds it (a link in the models folder will do); \
+                     or adapt the one that is there: pokedex train EMBEDDINGS --method adapter --model {name} -o DIR"
+                ))
+            }
             Error::NoOcr => Some(format!("{}, or --model DIR of your own", how_to_read())),
             Error::NotOcr { .. } => {
                 Some(format!("one is a folder with *det*.onnx and *rec*.onnx, as in: {}", how_to_read()))

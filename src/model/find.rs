@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::adapter::is_adapter;
 use super::engine::Engine;
 use super::error::{Error, is_parquet};
 use super::identity::clean;
@@ -45,6 +46,15 @@ impl Model {
 
     /// The installed model of this short identity, whichever variant and engine made it.
     pub fn of(id: &str) -> Option<Model> {
+        Model::installed(id, |_| true)
+    }
+
+    /// As [`Model::of`], but of models that can be the base of others.
+    pub(super) fn unadapted(id: &str) -> Option<Model> {
+        Model::installed(id, |folder| !is_adapter(folder))
+    }
+
+    fn installed(id: &str, which: impl Fn(&Path) -> bool) -> Option<Model> {
         // The built-in one is compared first, since others must be read to be known.
         let builtin = Model::builtin();
         if builtin.id.to_string() == id {
@@ -52,7 +62,7 @@ impl Model {
         }
         let (name, _) = id.split_once('@')?;
         let (_, variant) = split_variant(name);
-        installed_folders().iter().find_map(|folder| {
+        installed_folders().iter().filter(|folder| which(folder)).find_map(|folder| {
             let open = |engine| Model::open(folder, variant, engine).ok();
             let is_it = |model: &Model| model.id.to_string() == id;
             let model = open(Engine::Auto)?;
@@ -93,7 +103,7 @@ pub(super) fn name_of(folder: &Path) -> String {
     }
 }
 
-fn name_in(folder: &Path) -> String {
+pub(super) fn name_in(folder: &Path) -> String {
     folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 

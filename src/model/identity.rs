@@ -20,6 +20,12 @@ pub struct ModelId {
 }
 
 impl ModelId {
+    /// Reads [`ModelId::full`].
+    pub(super) fn parse(full: &str) -> Option<ModelId> {
+        let (name, digest) = full.split_once('@')?;
+        Some(ModelId { name: name.into(), digest: digest::parse_digest(digest)? })
+    }
+
     /// `name@` and all 64 hex digits, as it stands in footers.
     pub fn full(&self) -> String {
         format!("{}@{}", self.name, hex(&self.digest))

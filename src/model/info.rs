@@ -31,6 +31,8 @@ pub struct Info {
     pub engines: String,
     /// What was done to a model that was quantised: names and facts.
     pub quantised: Vec<(&'static str, String)>,
+    /// How a model that adapts another was learnt: names and facts.
+    pub adapted: Vec<(String, String)>,
     /// Bytes of each file.
     pub files: Vec<(String, u64)>,
 }
@@ -46,11 +48,12 @@ impl Model {
         let files = files.iter().filter_map(|file| Some((file.display().to_string(), size(file)?))).collect();
         Info {
             id: self.id.clone(),
-            location: match &self.location {
-                Location::Binary => "built in".into(),
-                Location::Folder(folder) => folder.display().to_string(),
+            location: match (&self.adapter, &self.location) {
+                (Some(adapter), _) => adapter.folder(),
+                (None, Location::Binary) => "built in".into(),
+                (None, Location::Folder(folder)) => folder.display().to_string(),
             },
-            kind: self.found.kind,
+            kind: if self.adapter.is_some() { "adapter" } else { self.found.kind },
             dimension: self.found.dimension,
             image: self.found.image.as_ref().map(|(_, preprocess)| preprocess.to_string()),
             text: self.found.text.as_ref().map(|(_, words)| words.to_string()),
@@ -61,6 +64,10 @@ impl Model {
                 Location::Folder(folder) => quantised::record(folder).map_or(Vec::new(), |record| told(&record)),
                 Location::Binary => Vec::new(),
             },
+            adapted: self.adapter.as_ref().map_or(Vec::new(), |adapter| {
+                let facts = adapter.facts.iter().map(|(name, fact)| (name.replace('_', " "), in_words(fact)));
+                [("adapts".into(), adapter.base.full())].into_iter().chain(facts).collect()
+            }),
             files,
         }
     }
@@ -85,11 +92,14 @@ impl Model {
     }
 }
 
+fn in_words(fact: &Value) -> String {
+    fact.as_str().map_or_else(|| fact.to_string(), String::from)
+}
+
 /// What the record of a quantised model says, for people.
 fn told(record: &Value) -> Vec<(&'static str, String)> {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), String::from);
     let mut facts = Vec::new();
-    let mut say = |name, value: Option<&Value>| facts.extend(value.map(|value| (name, text(value))));
+    let mut say = |name, value: Option<&Value>| facts.extend(value.map(|value| (name, in_words(value))));
     say("made from", record.get("made_from"));
     say("method", record.get("method"));
     say("scales", record.get("scales_of_weights"));

@@ -27,7 +27,8 @@ impl Model {
         let sample = Sample::Pixels(part.form.shape(self.at_once().unwrap_or(1), height, width));
         let tower = self.tower(part, sample, use_, device)?;
         let (id, dimension) = (self.id.clone(), self.found.dimension);
-        Ok(ImageTower { id, dimension, preprocess: *preprocess, form: part.form, tower })
+        let adapter = self.adapter.clone();
+        Ok(ImageTower { id, dimension, preprocess: *preprocess, form: part.form, tower, adapter })
     }
 
     /// Loads the text tower.

@@ -88,7 +88,8 @@ impl Model {
         let digest = parse_digest(builtin::IDENTITY).expect("the shipped identity is 64 hex digits");
         let id = ModelId { name: config.name.clone(), digest };
         let found = config.found().expect("the shipped configuration is valid");
-        Model { id, found, location: Location::Binary, engine: Engine::Rten, asked: Engine::Rten, note: None }
+        let (location, engine) = (Location::Binary, Engine::Rten);
+        Model { id, found, location, engine, asked: engine, note: None, adapter: None }
     }
 
     /// A model of this project, in a folder.
@@ -109,7 +110,8 @@ impl Model {
             }
         }
         let id = ModelId { name: config.name.clone(), digest: hasher.finalize().into() };
-        Ok(Model { id, found, location: Location::Folder(folder.to_path_buf()), engine, asked: engine, note: None })
+        let location = Location::Folder(folder.to_path_buf());
+        Ok(Model { id, found, location, engine, asked: engine, note: None, adapter: None })
     }
 }
 

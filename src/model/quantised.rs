@@ -17,21 +17,19 @@ use super::choice::{self, Choice};
 use super::engine::{Batch, Device, Ends, Engine, Tower, Use};
 use super::error::Error;
 use super::layout::{Found, Part};
+use super::making::{self, Making};
 use super::onnx::{self, Layer, RANGES, Scales, Weights};
 use super::preprocess::Preprocess;
 use super::towers::ImageTower;
 use super::{Location, Model, ModelId, prepare};
 use crate::failure::Failure;
-use crate::io::{self, Digest, Folder, JOURNAL, Record, map};
+use crate::io::{self, Folder, map};
 
 /// What says of a folder that its model was quantised, of which and how, and how well it did.
 pub const RECORD: &str = "quantised.json";
 
 /// What a name of a model that is not exact has in it.
 const MARK: &str = "int8";
-
-/// The command, by which an unfinished folder is known.
-const COMMAND: &str = "model quantize";
 
 /// The weights of a draft as whole numbers, beside the tower as it was.
 const BYTES: &str = "bytes.onnx_data";
@@ -45,12 +43,6 @@ pub(super) fn name(folder: &Path, name: String) -> String {
 /// What the record of a folder says.
 pub(super) fn record(folder: &Path) -> Option<Value> {
     serde_json::from_slice(&std::fs::read(folder.join(RECORD)).ok()?).ok()
-}
-
-/// A folder that is being made, or what a killed run left of one, is no model.
-pub(super) fn is_unfinished(folder: &Path) -> bool {
-    let journal = std::fs::read_to_string(folder.join(JOURNAL)).unwrap_or_default();
-    journal.lines().any(|line| line.starts_with('#') && line.contains(COMMAND))
 }
 
 /// An image tower that can be had with any of its layers in 8 bits.
@@ -83,6 +75,9 @@ impl Model {
     /// It is no such folder, has 8 bits already, or no layer that can have them.
     pub fn draft(&self, scales: Scales) -> Result<Draft, Error> {
         let fail = |problem: String| Error::Quantise { model: self.id.to_string(), problem };
+        if self.adapter.is_some() {
+            return Err(fail("it is an adapter; quantise its base, and adapt what comes of that".into()));
+        }
         let folder = match &self.location {
             Location::Folder(folder) if self.found.kind.ends_with("ONNX") => folder.clone(),
             _ => return Err(fail("only folders with ONNX files can be quantised".into())),
@@ -110,6 +105,14 @@ impl Model {
 }
 
 impl Draft {
+    /// Opens the folder of the new model before the work begins.
+    ///
+    /// # Errors
+    /// It holds somebody's files (unless `force` says that they may be replaced), or cannot be written.
+    pub fn place(path: &Path, force: bool, threads: usize) -> Result<Making, Failure> {
+        Making::at(path, making::QUANTIZE, RECORD, force, threads)
+    }
+
     /// The names of the layers that can be quantised, in the order in which they are computed.
     pub fn layers(&self) -> Vec<&str> {
         self.layers.iter().map(|layer| layer.output.as_str()).collect()
@@ -142,7 +145,7 @@ impl Draft {
         let graph = self.quantised(kept, ranges)?;
         let tower = self.load("draft.onnx", &graph, &self.part.output.name, use_)?;
         let (id, dimension, preprocess) = (self.id.clone(), self.found.dimension, self.preprocess);
-        Ok(ImageTower { id, dimension, preprocess, form: self.part.form, tower })
+        Ok(ImageTower { id, dimension, preprocess, form: self.part.form, tower, adapter: None })
     }
 
     fn quantised(&self, kept: &BTreeSet<usize>, ranges: &Ranges) -> Result<Vec<u8>, Error> {
@@ -175,7 +178,7 @@ impl Draft {
         ranges: &Ranges,
         about: Value,
     ) -> Result<Value, Failure> {
-        let folder = making.0;
+        let folder = making.folder();
         let graph = self.quantised(kept, ranges)?;
         let at = |file: &str| map(&self.place.path().join(file)).map_err(|e| self.fail(e.to_string()));
         let (data, bytes) = (at(prepare::DATA)?, at(BYTES)?);
@@ -185,7 +188,7 @@ impl Draft {
             _ => None,
         };
         let file = self.image_file();
-        write_graph(&folder, &file, &graph, &self.part.output.name, &external)?;
+        write_graph(folder, &file, &graph, &self.part.output.name, &external)?;
         if let Some((part, words)) = &self.found.text {
             if part.shared {
                 let original = self.source.join(&part.file);
@@ -196,19 +199,19 @@ impl Draft {
                     others.push((name.as_str(), map(&path).map_err(read_error(&path))?));
                 }
                 let external = |name: &str| others.iter().find(|(own, _)| *own == name).map(|(_, bytes)| &bytes[..]);
-                write_graph(&folder, &beside(&part.file, "text_model.onnx"), &bytes, &part.output.name, &external)?;
+                write_graph(folder, &beside(&part.file, "text_model.onnx"), &bytes, &part.output.name, &external)?;
             } else {
                 let external = part.external.iter().map(|name| part.file.with_file_name(name));
                 for file in external.chain([part.file.clone()]) {
-                    copy(&folder, &self.source.join(&file), &shown(&file))?;
+                    copy(folder, &self.source.join(&file), &shown(&file))?;
                 }
             }
             // A vocabulary that several models share lies outside their folders.
             let inner = words.file.strip_prefix("../").unwrap_or(&words.file);
-            copy(&folder, &self.source.join(&words.file), &shown(inner))?;
+            copy(folder, &self.source.join(&words.file), &shown(inner))?;
         }
         for file in self.companions() {
-            copy(&folder, &self.source.join(&file), &file)?;
+            copy(folder, &self.source.join(&file), &file)?;
         }
         let mut record = json!({ "made_from": self.id.full() });
         let fields = record.as_object_mut().expect("it is one");
@@ -216,18 +219,7 @@ impl Draft {
         let layers = self.layers.iter().enumerate();
         let names = layers.filter(|(at, _)| kept.contains(at)).map(|(_, layer)| layer.output.as_str());
         fields.insert("kept_in_32_bits".into(), names.collect());
-        let mut files = folder.others();
-        files.sort();
-        let files =
-            files.into_iter().map(|(file, digest)| (file, json!(blake3::Hash::from_bytes(digest).to_hex().as_str())));
-        fields.insert("files".into(), Value::Object(files.collect()));
-        folder.remove_stale()?;
-        let mut sink = folder.create(RECORD)?;
-        let text = serde_json::to_string_pretty(&record).expect("names and numbers can be written as JSON");
-        let path = folder.join(RECORD);
-        sink.write_all(format!("{text}\n").as_bytes()).map_err(|source| io::Error::Write { path, source })?;
-        sink.finish()?;
-        folder.complete();
+        making.finish(&mut record)?;
         Ok(record)
     }
 
@@ -277,46 +269,6 @@ impl Watch {
             *known = (known.0.min(range[0]), known.1.max(range[1]));
         }
         Ok(())
-    }
-}
-
-/// A folder that is going to be a model; dropped before that, it is as it was.
-pub struct Making(Folder);
-
-impl Making {
-    /// Opens the folder before the work begins.
-    ///
-    /// # Errors
-    /// It holds somebody's files (unless `force` says that they may be replaced), or cannot be written.
-    pub fn open(path: &Path, force: bool, threads: usize) -> Result<Making, Failure> {
-        let folder = Folder::open(path, COMMAND, Some(force), &mut Earlier)?;
-        if !force {
-            folder.require_alone(|_| false, threads)?;
-        }
-        ["onnx", "visual", "textual", "tokenizer"].into_iter().try_for_each(|place| folder.refuse_links(place))?;
-        folder.begin()?;
-        Ok(Making(folder))
-    }
-}
-
-/// The record of an earlier run names its files.
-struct Earlier;
-
-impl Record for Earlier {
-    fn manifest(&self) -> &'static str {
-        RECORD
-    }
-
-    fn read(&mut self, manifest: &Path, made: &mut dyn FnMut(&str, Digest)) -> bool {
-        let bytes = std::fs::read(manifest).unwrap_or_default();
-        let record: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-        let Some(files) = record.get("files").and_then(Value::as_object) else { return false };
-        for (file, digest) in files {
-            if let Some(digest) = digest.as_str().and_then(|digest| blake3::Hash::from_hex(digest).ok()) {
-                made(file, *digest.as_bytes());
-            }
-        }
-        true
     }
 }
 

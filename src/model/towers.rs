@@ -1,5 +1,8 @@
 //! The two halves of a model, loaded: pictures and texts to vectors of length 1.
 
+use std::sync::Arc;
+
+use super::adapter::Adapter;
 use super::engine::{Batch, Output, Tower};
 use super::error::Error;
 use super::identity::ModelId;
@@ -15,6 +18,7 @@ pub struct ImageTower {
     pub(super) preprocess: Preprocess,
     pub(super) form: Form,
     pub(super) tower: Box<dyn Tower>,
+    pub(super) adapter: Option<Arc<Adapter>>,
 }
 
 impl ImageTower {
@@ -61,7 +65,8 @@ impl ImageTower {
     }
 
     /// Embeds preprocessed images: of each of the first `count` a vector of length 1, or why it has none. What follows
-    /// them only fills the batch, and is not looked at.
+    /// them only fills the batch, and is not looked at. They are the vectors of the model's base, which
+    /// [`ImageTower::adapt`] makes its own: they can be kept for both.
     ///
     /// # Errors
     /// The model's graph does not fit its configuration.
@@ -72,12 +77,24 @@ impl ImageTower {
         Ok(vectors.chunks_exact(self.dimension).take(count).map(|vector| direction(vector.to_vec())).collect())
     }
 
+    /// What the model makes of a vector of its base; where it is no adapter, the vector itself.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn adapt(&self, mut vector: Vec<f32>) -> Result<Vec<f32>, &'static str> {
+        match &self.adapter {
+            Some(adapter) if !adapter.apply(&mut vector) => Err(ZERO),
+            _ => Ok(vector),
+        }
+    }
+
     /// Embeds the one preprocessed image of a query.
     ///
     /// # Errors
     /// As [`ImageTower::embed`], or its vector has no direction.
     pub fn embed_one(&self, pixels: Vec<f32>) -> Result<Vec<f32>, Error> {
-        let vector = self.embed(pixels, 1)?.pop().expect("one image has one vector");
+        let vector =
+            self.embed(pixels, 1)?.pop().expect("one image has one vector").and_then(|vector| self.adapt(vector));
         let model = self.id.to_string();
         vector.map_err(|problem| Error::NoDirection { model, of: "the picture".into(), problem })
     }
@@ -137,11 +154,14 @@ fn rows_of(output: Result<Output, String>, batch: usize, dimension: usize, id: &
     }
 }
 
+/// Why a vector has no direction.
+const ZERO: &str = "is zero";
+
 /// A vector of length 1; why there is none, where it points nowhere.
 fn direction(mut vector: Vec<f32>) -> Result<Vec<f32>, &'static str> {
     match normalise(&mut vector) {
         true => Ok(vector),
-        false if vector.iter().all(|x| x.is_finite()) => Err("is zero"),
+        false if vector.iter().all(|x| x.is_finite()) => Err(ZERO),
         false => Err("holds a number that is not finite"),
     }
 }

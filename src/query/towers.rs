@@ -5,7 +5,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use super::Options;
 use crate::failure::Failure;
 use crate::image::{self, Flaw};
-use crate::index::Error;
+use crate::index::{Error, other_model};
 use crate::model::{Device, ImageTower, Model, TextTower, Use};
 
 /// What is made once, by whoever needs it first; others wait for it.
@@ -72,16 +72,12 @@ impl Towers {
         let made_by = made_by.filter(|id| *id != "unknown");
         let model = match (&options.model, made_by) {
             (Some(name), _) if name != "unknown" => Model::find(name, options.engine)?,
-            (_, Some(id)) => Model::of(id).ok_or_else(|| Error::OtherModel {
-                name: name.clone(),
-                index: id.into(),
-                query: Model::builtin().id().to_string(),
-            })?,
+            (_, Some(id)) => Model::of(id).ok_or_else(|| other_model(&name, id, &Model::builtin()))?,
             (_, None) => return Err(Error::NoModel { name }.into()),
         };
         let query = model.id().to_string();
         match made_by {
-            Some(id) if id != query => Err(Error::OtherModel { name, index: id.into(), query }.into()),
+            Some(id) if id != query => Err(other_model(&name, id, &model).into()),
             _ if model.dimension() != dimension => {
                 Err(Error::OtherDimension { name, index: dimension, query, dimension: model.dimension() }.into())
             }

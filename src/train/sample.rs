@@ -14,6 +14,7 @@ use crate::progress::Progress;
 use crate::table::{Table, column};
 use crate::words::{left_out, printable, rows};
 use gather::Gather;
+pub(super) use gather::{Facts, not_finite};
 
 /// Rows to learn from and rows to choose by, and what was met on the way.
 pub(super) struct Sample {

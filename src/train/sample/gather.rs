@@ -79,7 +79,7 @@ impl Gather {
             self.rows += 1;
             let Some(side) = self.side(&facts, row, name)? else { continue };
             self.meant += 1;
-            let failed = facts.errors.as_ref().is_some_and(|errors| errors.is_valid(row));
+            let failed = facts.has_failed(row);
             self.failed += u64::from(failed);
             if failed || !facts.features(row, columns, beside, &mut vector)? {
                 self.without_vector += 1;
@@ -105,23 +105,18 @@ impl Gather {
 
     /// On which side a row is; `None` where it is on neither.
     fn side(&mut self, facts: &Facts, row: usize, name: &str) -> Result<Option<usize>, Failure> {
-        let Some(splits) = &facts.splits else { return Ok(Some(TRAIN)) };
-        if splits.is_null(row) {
-            self.without_split += 1;
-            return Ok(None);
-        }
-        match Split::named(splits.value(row)) {
-            Some(Split::Train) => Ok(Some(TRAIN)),
-            Some(Split::Validation) => Ok(Some(VALIDATION)),
+        Ok(match facts.split(row, name)? {
+            Some(Split::Train) => Some(TRAIN),
+            Some(Split::Validation) => Some(VALIDATION),
             Some(Split::Test) => {
                 facts.label(row).into_iter().for_each(|label| *self.tested.entry(label.into()).or_default() += 1);
-                Ok(None)
+                None
             }
             None => {
-                let what = format!("{name}: row {}: split `{}`", facts.keys.value(row), splits.value(row));
-                Err(Failure::failed(what, Some(crate::table::split::KNOWN.to_string())))
+                self.without_split += 1;
+                None
             }
-        }
+        })
     }
 
     /// The class of a row, [`STRANGER`] where it can show what is none; `None` where it is of no use without one.
@@ -276,8 +271,8 @@ impl Gather {
 }
 
 /// What the rows of a batch say.
-struct Facts {
-    keys: StringArray,
+pub(in crate::train) struct Facts {
+    pub keys: StringArray,
     splits: Option<StringArray>,
     errors: Option<StringArray>,
     ids: Option<Int32Array>,
@@ -288,7 +283,12 @@ struct Facts {
 }
 
 impl Facts {
-    fn of(batch: &RecordBatch, target: Target, columns: &[String], name: &str) -> Result<Facts, Failure> {
+    pub(in crate::train) fn of(
+        batch: &RecordBatch,
+        target: Target,
+        columns: &[String],
+        name: &str,
+    ) -> Result<Facts, Failure> {
         let ids = column::ints(batch, column::ID)?;
         let own =
             |column: &String| batch.column_by_name(column).map(|_| column::vectors(batch, column, name)).transpose();
@@ -303,12 +303,32 @@ impl Facts {
         })
     }
 
-    fn label(&self, row: usize) -> Option<&str> {
+    /// The part of a division that a row is in: where there is none, the one to learn from; `None`: a row that is left out.
+    ///
+    /// # Errors
+    /// It has a name that nobody knows.
+    pub(in crate::train) fn split(&self, row: usize, name: &str) -> Result<Option<Split>, Failure> {
+        let Some(splits) = &self.splits else { return Ok(Some(Split::Train)) };
+        if splits.is_null(row) {
+            return Ok(None);
+        }
+        Split::named(splits.value(row)).map(Some).ok_or_else(|| {
+            let what = format!("{name}: row {}: split `{}`", self.keys.value(row), splits.value(row));
+            Failure::failed(what, Some(crate::table::split::KNOWN.to_string()))
+        })
+    }
+
+    /// Whether an earlier stage failed with a row.
+    pub(in crate::train) fn has_failed(&self, row: usize) -> bool {
+        self.errors.as_ref().is_some_and(|errors| errors.is_valid(row))
+    }
+
+    pub(in crate::train) fn label(&self, row: usize) -> Option<&str> {
         self.labels.is_valid(row).then(|| self.labels.value(row))
     }
 
     /// Puts the features of a row side by side; whether it has all.
-    fn features(
+    pub(in crate::train) fn features(
         &self,
         row: usize,
         columns: &[String],
@@ -332,7 +352,7 @@ impl Facts {
     }
 
     /// What a row's place in a division follows from: its content, else its key, hashed in the same way in every build.
-    fn content(&self, row: usize) -> u64 {
+    pub(in crate::train) fn content(&self, row: usize) -> u64 {
         let start = |hash: &[u8]| u64::from_le_bytes(hash[..8].try_into().expect("a part of 32 bytes"));
         match &self.hashes[row] {
             Some(hash) => start(hash),
@@ -359,7 +379,7 @@ fn labels(batch: &RecordBatch, target: Target, ids: Option<&Int32Array>) -> Resu
     })
 }
 
-fn not_finite(name: &str, key: &str) -> Failure {
+pub(in crate::train) fn not_finite(name: &str, key: &str) -> Failure {
     let what = format!("{name}: row {key}: its vector holds a number that is not finite");
     let sound = format!("key <> '{}'", key.replace('\'', "''"));
     let hint = format!("leave it out: pokedex export {name} --where \"{sound}\" -o sound.parquet");
