@@ -30,6 +30,7 @@ mod found;
 mod journal;
 mod keep;
 mod look;
+mod relation;
 mod report;
 mod rows;
 mod stars;
@@ -41,8 +42,9 @@ pub use act::{Acted, Means, act, default_journal};
 pub use found::Found;
 pub use journal::{Action, Error as JournalError};
 pub use keep::Keep;
+pub use relation::Similar;
 pub use report::{Format, write};
-pub use stars::{Again, Similar};
+pub use stars::Again;
 pub use undo::undo;
 
 use std::path::{Path, PathBuf};
@@ -59,6 +61,7 @@ use crate::progress::Progress;
 use crate::stage::{Origin, Skipped, Tally, Work, go_on, in_order, pool, slices};
 use crate::table::{self, Table};
 use look::{Look, Slice, facts_of};
+use relation::Alike;
 use rows::{Looks, Row};
 
 /// Rows that one thread looks at at a time.
@@ -78,7 +81,7 @@ pub struct Options {
 impl Default for Options {
     /// Near copies as `split` finds them, upright; the best is kept.
     fn default() -> Options {
-        let similar = Some(Similar { hash_distance: REACH, any_orientation: false });
+        let similar = Some(Similar { hash_distance: REACH, any_orientation: false, crops: false });
         Options { similar, references: Vec::new(), keep: Keep::default() }
     }
 }
@@ -125,7 +128,7 @@ pub fn with_references(inputs: &[PathBuf], references: &[PathBuf]) -> Vec<PathBu
 /// The table cannot be read, a condition does not fit it, a reference is not there, or an input is skipped that may not be.
 pub fn find(table: Table, options: &Options, work: &Work, progress: &mut dyn Progress) -> Result<Found, Failure> {
     let references = References::open(&options.references)?;
-    let look = Look { looks: options.similar.is_some() };
+    let look = Look { looks: options.similar.is_some(), parts: options.similar.is_some_and(|similar| similar.crops) };
     let schema = look.schema(&table.schema);
     let conditions = options.keep.filters().iter().map(|f| f.bind(&schema)).collect::<Result<Vec<_>, _>>()?;
     let any_orientation = options.similar.is_some_and(|similar| similar.any_orientation);
@@ -153,9 +156,9 @@ pub fn find(table: Table, options: &Options, work: &Work, progress: &mut dyn Pro
         let (others, again) = stars::of_one_file(&rows, &options.keep);
         let takes_part = |row: u32| others.binary_search_by_key(&row, |(other, _)| *other).is_err();
         let nodes = stars::nodes(&rows, takes_part);
-        let looks = options.similar.map(|similar| (&looks, similar));
-        let connected = stars::connected(&nodes, looks);
-        let stars = stars::stars(&rows, &nodes, &connected, looks, &options.keep)?;
+        let alike = options.similar.map(|similar| Alike { looks: &looks, similar });
+        let connected = stars::connected(&nodes, alike)?;
+        let stars = stars::stars(&rows, &nodes, &connected, alike, &options.keep)?;
         Ok((stars, (others, again)))
     })?;
     Ok(Found::new(table, rows, stars, again, tally, &options.keep))
@@ -214,7 +217,7 @@ impl All {
             };
             row.in_reference = row.local().is_some_and(|path| self.references.hold(&path));
             self.rows.push(row);
-            self.looks.push(seen.appearance.as_ref(), any_orientation)?;
+            self.looks.push(seen.appearance.as_ref(), seen.sketch.as_ref(), any_orientation)?;
         }
         Ok(())
     }

@@ -48,6 +48,7 @@ enum What {
 Examples:
   pokedex dedup photos/
   pokedex dedup photos/ --any-orientation -o copies.csv
+  pokedex dedup photos/ --crops --format csv
   pokedex dedup new/ --reference archive/ --format paths
   pokedex dedup photos/ --keep 'path:**/originals/**,pixels,oldest' --action trash
   pokedex dedup photos/ --identical --action hardlink --journal links.journal
@@ -62,12 +63,17 @@ pub(super) struct Dedup {
     similar: bool,
 
     /// Only files of the same bytes
-    #[arg(long, help_heading = "Copies", conflicts_with_all = ["any_orientation", "hash_distance"])]
+    #[arg(long, help_heading = "Copies", conflicts_with_all = ["any_orientation", "crops", "hash_distance"])]
     identical: bool,
 
     /// Mirrored and turned copies, too
     #[arg(long, help_heading = "Copies")]
     any_orientation: bool,
+
+    /// Crops, too: what shows a part of another picture, which is kept. Framed copies and those with a text on them are found
+    /// more surely as well
+    #[arg(long, help_heading = "Copies")]
+    crops: bool,
 
     /// In how many bits of 256 the perceptual hashes of near copies may differ, from 0 to 31; half of it where the whole
     /// pictures are compared, background and all [default: 23]
@@ -158,8 +164,11 @@ impl Dedup {
     }
 
     fn options(&self) -> Options {
-        let similar =
-            Similar { hash_distance: self.hash_distance.unwrap_or(REACH), any_orientation: self.any_orientation };
+        let similar = Similar {
+            hash_distance: self.hash_distance.unwrap_or(REACH),
+            any_orientation: self.any_orientation,
+            crops: self.crops,
+        };
         Options {
             similar: (!self.identical).then_some(similar),
             references: self.reference.clone(),

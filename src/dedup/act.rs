@@ -13,7 +13,7 @@ use super::files::{self, Stamp, holds, id_at, is_taken, read, rename_new, replac
 use super::found::Found;
 use super::journal::{Action, Intent, Journal, Name, State};
 use super::rows::Row;
-use super::stars::Relation;
+use super::relation::Relation;
 use super::trash::Trash;
 use crate::failure::Failure;
 use crate::progress::Progress;

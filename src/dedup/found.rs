@@ -1,5 +1,6 @@
 //! What was found: the groups, and the table with a word on every row.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -57,11 +58,14 @@ impl Found {
             let kept = &rows[star.keeper as usize];
             let others = star.copies.iter().map(|(row, _)| &rows[*row as usize]);
             let next = others.min_by(|a, b| keep.order(a, b)).expect("a star has a copy at least");
-            let reason = format!("kept: {}", keep.better(kept, next).why);
+            let better = keep.better(kept, next);
+            // Against the rules, since others are parts of it.
+            let why = if better.order == Ordering::Greater { "shows more" } else { &better.why };
+            let reason = format!("kept: {why}");
             verdicts.insert(star.keeper, Verdict { group: Some(group), keep: Some(true), reason, distance: None });
             for (row, relation) in &star.copies {
-                let distance = Some(relation.distance());
-                let verdict = Verdict { group: Some(group), keep: Some(false), reason: relation.reason(), distance };
+                let (reason, distance) = (relation.reason(), relation.distance());
+                let verdict = Verdict { group: Some(group), keep: Some(false), reason, distance };
                 verdicts.insert(*row, verdict);
             }
         }

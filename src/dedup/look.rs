@@ -11,7 +11,7 @@ use arrow_schema::{DataType, SchemaRef};
 use super::rows::{Facts, FileId};
 use super::storage::Storage;
 use crate::camera::{self, Shot};
-use crate::duplicates::Appearance;
+use crate::duplicates::{Appearance, Sketch};
 use crate::failure::Failure;
 use crate::guard;
 use crate::image::{self, Colour, Format};
@@ -28,6 +28,8 @@ const EDGE: u32 = 128;
 pub(super) struct Look {
     /// Whether it matters what they look like, or only their bytes.
     pub looks: bool,
+    /// Whether they may be parts of one another.
+    pub parts: bool,
 }
 
 /// What was seen of a row.
@@ -40,6 +42,8 @@ pub(super) struct Seen {
     pub content: Option<[u8; 32]>,
     /// `None`: it is nobody's copy but by its bytes.
     pub appearance: Option<Appearance>,
+    /// `None`: it is nobody's part.
+    pub sketch: Option<Sketch>,
     pub facts: Facts,
     pub file: Option<FileId>,
     pub is_link: bool,
@@ -88,7 +92,7 @@ impl Look {
             seen.stat();
             let mut problem = None;
             if self.looks || content.is_none() {
-                let flaw = images.read(i).and_then(|bytes| seen.look(&bytes, self.looks));
+                let flaw = images.read(i).and_then(|bytes| seen.look(&bytes, self));
                 match flaw {
                     Ok(flaw) => flawed.extend(flaw.map(|flaw| Skipped { key: seen.key.clone(), problem: flaw })),
                     Err(why) => {
@@ -129,20 +133,21 @@ impl Seen {
     }
 
     /// Looks at its bytes; says what is wrong with a picture that can be seen all the same.
-    fn look(&mut self, bytes: &[u8], looks: bool) -> Result<Option<String>, String> {
+    fn look(&mut self, bytes: &[u8], wanted: Look) -> Result<Option<String>, String> {
         self.content = Some(*blake3::hash(bytes).as_bytes());
         let mut facts = facts_of(bytes).map_err(|e| e.to_string())?;
         facts.modified = self.facts.modified;
         self.facts = facts;
         // Of an animation only the first frame would be compared, of a raw file the preview, which may lie beside it.
         let is_still = image::frames(bytes) == 1 && image::format(bytes) != Ok(Format::Raw);
-        if !looks || !is_still {
+        if !wanted.looks || !is_still {
             return Ok(None);
         }
         let decoded = image::decode_with_flaw(bytes, Colour::WHITE, Some(EDGE));
         let (picture, flaw) = decoded.map_err(|e| e.to_string())?;
         self.facts.is_flawed |= flaw.is_some();
         self.appearance = Appearance::of(&picture);
+        self.sketch = (wanted.parts && self.appearance.is_some()).then(|| Sketch::of(&picture));
         Ok(flaw.map(|flaw| flaw.to_string()))
     }
 }

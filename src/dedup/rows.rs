@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use super::storage::Storage;
-use crate::duplicates::{Appearance, PerceptualHash, Thumbnail};
+use crate::duplicates::{Appearance, PerceptualHash, Sketch, Thumbnail};
 use crate::io;
 
 /// What decides which copy is kept.
@@ -67,36 +67,54 @@ pub(super) struct Looks {
     /// The first of each row, and the end.
     starts: Vec<u32>,
     hashes: Vec<PerceptualHash>,
-    thumbnails: File,
-    /// Rows that have one there.
-    seen: Vec<bool>,
+    thumbnails: Kept<{ Thumbnail::BYTES }>,
+    /// Where each row's landmarks begin, and the end; nothing where parts are not looked for.
+    marks: Vec<u32>,
+    signs: Vec<u64>,
+    sketches: Kept<{ Sketch::BYTES }>,
 }
 
 impl Looks {
     /// # Errors
     /// There is no room in `TMPDIR`.
     pub(super) fn new() -> Result<Looks, io::Error> {
-        let thumbnails = tempfile::tempfile().map_err(io::Error::temporary)?;
-        Ok(Looks { starts: vec![0], hashes: Vec::new(), thumbnails, seen: Vec::new() })
+        Ok(Looks {
+            starts: vec![0],
+            hashes: Vec::new(),
+            thumbnails: Kept::new()?,
+            marks: vec![0],
+            signs: Vec::new(),
+            sketches: Kept::new()?,
+        })
     }
 
     /// Adds the looks of the next row: with the hashes of its orientations, if wished.
     ///
     /// # Errors
     /// There is no room in `TMPDIR`.
-    pub(super) fn push(&mut self, appearance: Option<&Appearance>, any_orientation: bool) -> Result<(), io::Error> {
+    pub(super) fn push(
+        &mut self,
+        appearance: Option<&Appearance>,
+        sketch: Option<&Sketch>,
+        any_orientation: bool,
+    ) -> Result<(), io::Error> {
         if let Some(appearance) = appearance {
             let first = self.hashes.len();
             self.hashes.push(appearance.hash);
+            self.hashes.extend(appearance.unframed);
             if any_orientation {
-                self.hashes.extend(appearance.canonical.iter().filter(|hash| **hash != appearance.hash));
-                self.hashes[first + 1..].sort_unstable();
+                self.hashes.extend(&appearance.canonical);
             }
-            let at = (self.seen.len() * Thumbnail::BYTES) as u64;
-            self.thumbnails.write_all_at(&appearance.thumbnail.to_bytes(), at).map_err(io::Error::temporary)?;
+            let mut hashes = self.hashes.split_off(first);
+            hashes.sort_unstable();
+            hashes.dedup();
+            self.hashes.append(&mut hashes);
         }
-        self.seen.push(appearance.is_some());
+        self.thumbnails.push(appearance.map(|appearance| appearance.thumbnail.to_bytes()))?;
+        self.signs.extend(sketch.iter().flat_map(|sketch| sketch.signs()));
+        self.sketches.push(sketch.map(Sketch::to_bytes))?;
         self.starts.push(u32::try_from(self.hashes.len()).expect("fewer than 2^32 hashes"));
+        self.marks.push(u32::try_from(self.signs.len()).expect("fewer than 2^32 landmarks"));
         Ok(())
     }
 
@@ -105,17 +123,55 @@ impl Looks {
         &self.hashes[self.starts[row as usize] as usize..self.starts[row as usize + 1] as usize]
     }
 
+    /// The signs of a row's landmarks.
+    pub(super) fn signs(&self, row: u32) -> &[u64] {
+        &self.signs[self.marks[row as usize] as usize..self.marks[row as usize + 1] as usize]
+    }
+
     /// A row's picture in little.
     ///
     /// # Errors
     /// The temporary file cannot be read.
     pub(super) fn thumbnail(&self, row: u32) -> Result<Option<Thumbnail>, io::Error> {
-        if !self.seen[row as usize] {
+        Ok(self.thumbnails.read(row)?.map(|bytes| Thumbnail::from_bytes(&bytes)))
+    }
+
+    /// By what a row's picture is found in others.
+    ///
+    /// # Errors
+    /// The temporary file cannot be read.
+    pub(super) fn sketch(&self, row: u32) -> Result<Option<Sketch>, io::Error> {
+        Ok(self.sketches.read(row)?.map(|bytes| Sketch::from_bytes(&bytes)))
+    }
+}
+
+/// Bytes of rows in a temporary file, at most so many of each.
+#[derive(Debug)]
+struct Kept<const BYTES: usize> {
+    file: File,
+    /// Rows that have some there.
+    has: Vec<bool>,
+}
+
+impl<const BYTES: usize> Kept<BYTES> {
+    fn new() -> Result<Self, io::Error> {
+        Ok(Kept { file: tempfile::tempfile().map_err(io::Error::temporary)?, has: Vec::new() })
+    }
+
+    fn push(&mut self, bytes: Option<Vec<u8>>) -> Result<(), io::Error> {
+        self.has.push(bytes.is_some());
+        let Some(mut bytes) = bytes else { return Ok(()) };
+        bytes.resize(BYTES, 0);
+        let at = (self.has.len() - 1) * BYTES;
+        self.file.write_all_at(&bytes, at as u64).map_err(io::Error::temporary)
+    }
+
+    fn read(&self, row: u32) -> Result<Option<[u8; BYTES]>, io::Error> {
+        if !self.has[row as usize] {
             return Ok(None);
         }
-        let mut bytes = [0; Thumbnail::BYTES];
-        let at = row as u64 * Thumbnail::BYTES as u64;
-        self.thumbnails.read_exact_at(&mut bytes, at).map_err(io::Error::temporary)?;
-        Ok(Some(Thumbnail::from_bytes(&bytes)))
+        let mut bytes = [0; BYTES];
+        self.file.read_exact_at(&mut bytes, row as u64 * BYTES as u64).map_err(io::Error::temporary)?;
+        Ok(Some(bytes))
     }
 }

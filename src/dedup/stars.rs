@@ -9,58 +9,17 @@ use std::cmp::Ordering;
 use rayon::prelude::*;
 
 use super::keep::Keep;
-use super::rows::{Looks, Row};
-use crate::duplicates::{Groups, Orientation, PerceptualHash, near};
+use super::relation::{Alike, Relation};
+use super::rows::Row;
+use crate::duplicates::{Groups, Orientation, PerceptualHash, Shared, near};
 use crate::image;
 use crate::io::{self, read_image};
-
-/// How two pictures are copies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Relation {
-    Identical,
-    /// Other bytes that are decoded to the same pixels.
-    SamePixels,
-    /// Hashes that differ in so many bits.
-    Near {
-        distance: u32,
-        orientation: Orientation,
-    },
-}
-
-impl Relation {
-    pub(super) fn distance(self) -> u32 {
-        match self {
-            Relation::Identical | Relation::SamePixels => 0,
-            Relation::Near { distance, .. } => distance,
-        }
-    }
-
-    pub(super) fn reason(self) -> String {
-        match self {
-            Relation::Identical => "identical".into(),
-            Relation::SamePixels => "same pixels".into(),
-            Relation::Near { distance, orientation } if orientation == Orientation::default() => {
-                format!("near ({distance} of 256 bits)")
-            }
-            Relation::Near { distance, orientation } => format!("{} ({distance} of 256 bits)", orientation.name()),
-        }
-    }
-}
 
 /// A picture that is kept, and its copies in the order of their rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Star {
     pub keeper: u32,
     pub copies: Vec<(u32, Relation)>,
-}
-
-/// When looks make a copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Similar {
-    /// In how many bits of 256 hashes may differ, half of it where whole pictures are compared.
-    pub hash_distance: u32,
-    /// Mirrored and turned copies are copies, too.
-    pub any_orientation: bool,
 }
 
 /// Rows of one content, in the order of their rows.
@@ -77,37 +36,74 @@ pub(super) fn nodes(rows: &[Row], takes_part: impl Fn(u32) -> bool) -> Vec<Node>
     nodes
 }
 
+/// Pictures that are asked for parts before those found are joined.
+const BLOCK: usize = 1024;
+
 /// The numbers of nodes that are connected, each such list in order, in the order of the first; without those that are of
 /// one row alone.
-pub(super) fn connected(nodes: &[Node], looks: Option<(&Looks, Similar)>) -> Vec<Vec<u32>> {
+///
+/// # Errors
+/// What is kept of looks cannot be read.
+pub(super) fn connected(nodes: &[Node], alike: Option<Alike>) -> Result<Vec<Vec<u32>>, io::Error> {
     let several = |list: &[u32]| list.len() > 1 || nodes[list[0] as usize].len() > 1;
-    let Some((looks, similar)) = looks else {
-        return (0..nodes.len() as u32).map(|node| vec![node]).filter(|list| several(list)).collect();
+    let Some(alike) = alike else {
+        return Ok((0..nodes.len() as u32).map(|node| vec![node]).filter(|list| several(list)).collect());
     };
+    let mut groups = Groups::new(nodes.len());
+    join_near(nodes, alike, &mut groups);
+    if alike.similar.crops {
+        join_parts(nodes, alike, &mut groups)?;
+    }
+    let mut order: Vec<(u32, u32)> = (0..nodes.len() as u32).map(|node| (groups.root(node), node)).collect();
+    order.sort_unstable();
+    let lists = order.chunk_by(|a, b| a.0 == b.0).map(|same| same.iter().map(|(_, node)| *node).collect::<Vec<u32>>());
+    Ok(lists.filter(|list| several(list)).collect())
+}
+
+/// Joins pictures whose hashes are near.
+fn join_near(nodes: &[Node], alike: Alike, groups: &mut Groups) {
     let (mut hashes, mut owners): (Vec<Option<PerceptualHash>>, Vec<u32>) = (Vec::new(), Vec::new());
     for (number, node) in (0..).zip(nodes) {
-        for hash in looks.hashes(node[0]) {
+        for hash in alike.looks.hashes(node[0]) {
             hashes.push(Some(*hash));
             owners.push(number);
         }
     }
-    let mut groups = Groups::new(nodes.len());
-    near(&hashes, similar.hash_distance, |a, b, _| groups.join(owners[a as usize], owners[b as usize]));
-    let mut order: Vec<(u32, u32)> = (0..nodes.len() as u32).map(|node| (groups.root(node), node)).collect();
-    order.sort_unstable();
-    let lists = order.chunk_by(|a, b| a.0 == b.0).map(|same| same.iter().map(|(_, node)| *node).collect::<Vec<u32>>());
-    lists.filter(|list| several(list)).collect()
+    near(&hashes, alike.similar.hash_distance, |a, b, _| groups.join(owners[a as usize], owners[b as usize]));
+}
+
+/// Joins pictures with parts of them.
+fn join_parts(nodes: &[Node], alike: Alike, groups: &mut Groups) -> Result<(), io::Error> {
+    let (mut starts, mut signs) = (vec![0], Vec::new());
+    for node in nodes {
+        signs.extend(alike.looks.signs(node[0]));
+        starts.push(signs.len() as u32);
+    }
+    let shared = Shared::new(&starts, &signs, alike.similar.any_orientation);
+    let all: Vec<u32> = (0..nodes.len() as u32).collect();
+    for block in all.chunks(BLOCK) {
+        let pairs = block.par_iter().flat_map_iter(|&a| shared.with(a).into_iter().map(move |b| (a, b)));
+        let mut pairs: Vec<(u32, u32)> = pairs.collect();
+        pairs.retain(|&(a, b)| groups.root(a) != groups.root(b));
+        let are_related = |&(a, b): &(u32, u32)| -> Result<bool, io::Error> {
+            let (one, other) = (nodes[a as usize][0], nodes[b as usize][0]);
+            Ok(alike.relation(one, other)?.is_some() || alike.relation(other, one)?.is_some())
+        };
+        let related: Vec<bool> = pairs.par_iter().map(are_related).collect::<Result<_, _>>()?;
+        pairs.iter().zip(related).filter(|(_, is)| *is).for_each(|(&(a, b), _)| groups.join(a, b));
+    }
+    Ok(())
 }
 
 /// The stars of all that are connected, in the order of their first rows.
 ///
 /// # Errors
-/// The thumbnails cannot be read.
+/// What is kept of looks cannot be read.
 pub(super) fn stars(
     rows: &[Row],
     nodes: &[Node],
     connected: &[Vec<u32>],
-    looks: Option<(&Looks, Similar)>,
+    alike: Option<Alike>,
     keep: &Keep,
 ) -> Result<Vec<Star>, io::Error> {
     let of_group = |group: &Vec<u32>| -> Result<Vec<Star>, io::Error> {
@@ -117,31 +113,19 @@ pub(super) fn stars(
         waiting.sort_by(|a, b| order(&a[0], &b[0]));
         let mut stars = Vec::new();
         while !waiting.is_empty() {
-            let centre = waiting.remove(0);
+            let centre = waiting.remove(next_centre(rows, &waiting, alike)?);
             let keeper = centre[0];
             let mut copies: Vec<(u32, Relation)> = centre[1..].iter().map(|&row| (row, Relation::Identical)).collect();
-            if let Some((looks, similar)) = looks.filter(|_| !waiting.is_empty()) {
-                let mut left = Vec::new();
-                let thumbnail = looks.thumbnail(keeper)?;
-                for node in waiting {
-                    // What lies in a reference is nobody's copy.
-                    let distance = distance(looks.hashes(keeper), looks.hashes(node[0]))
-                        .filter(|distance| *distance <= similar.hash_distance && !rows[node[0] as usize].in_reference);
-                    let related = match (distance, &thumbnail) {
-                        (Some(distance), Some(thumbnail)) => looks.thumbnail(node[0])?.and_then(|other| {
-                            let likeness = thumbnail.likeness(&other, similar.any_orientation);
-                            let orientation = likeness.orientation;
-                            likeness.is_copy().then_some(Relation::Near { distance, orientation })
-                        }),
-                        _ => None,
-                    };
-                    match related {
-                        Some(relation) => copies.extend(node.iter().map(|&row| (row, relation))),
-                        None => left.push(node),
-                    }
+            let mut left = Vec::new();
+            for node in waiting {
+                // What lies in a reference is nobody's copy.
+                let alike = alike.filter(|_| !rows[node[0] as usize].in_reference);
+                match alike.map(|alike| alike.relation(keeper, node[0])).transpose()?.flatten() {
+                    Some(relation) => copies.extend(node.iter().map(|&row| (row, relation))),
+                    None => left.push(node),
                 }
-                waiting = left;
             }
+            waiting = left;
             copies.retain(|(row, _)| !rows[*row as usize].in_reference);
             if !copies.is_empty() {
                 copies.sort_by_key(|(row, _)| *row);
@@ -157,9 +141,24 @@ pub(super) fn stars(
     Ok(stars)
 }
 
-/// The least distance between any two of their hashes.
-fn distance(some: &[PerceptualHash], others: &[PerceptualHash]) -> Option<u32> {
-    some.iter().flat_map(|a| others.iter().map(|b| a.distance(*b))).min()
+/// Which of those that wait is the centre of the next star: the best, or, where that is a part of another, the best of
+/// those it is a part of, and so on: whoever keeps a part alone loses the rest. What lies in a reference is kept anyway.
+fn next_centre(rows: &[Row], waiting: &[Node], alike: Option<Alike>) -> Result<usize, io::Error> {
+    let mut centre = 0;
+    let Some(alike) = alike.filter(|alike| alike.similar.crops) else { return Ok(centre) };
+    let mut others: Vec<usize> = (1..waiting.len()).collect();
+    'part: while !rows[waiting[centre][0] as usize].in_reference {
+        for place in 0..others.len() {
+            let whole = waiting[others[place]][0];
+            if let Some(Relation::Part { .. }) = alike.relation(whole, waiting[centre][0])? {
+                // Never back to it, whatever the figures say.
+                centre = others.remove(place);
+                continue 'part;
+            }
+        }
+        break;
+    }
+    Ok(centre)
 }
 
 /// Finds out which copies are decoded to the same pixels as the picture that is kept.

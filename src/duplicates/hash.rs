@@ -18,6 +18,12 @@ const BITS: usize = 128;
 const NEARLY: u8 = 32;
 /// Less than this standard deviation of 255 steps of brightness is nothing to see.
 const FLAT: f64 = 2.0;
+/// Lines along a side are of a frame where so many of a hundred of their pixels are of its colour, which may be off by so much.
+const OF_FRAME: usize = 97;
+const FRAME_COLOUR: u8 = 24;
+/// Frames around frames, at most, and what is inside them at least, as a part of a side.
+const FRAMES: usize = 3;
+const LEAST_INSIDE: usize = 3;
 /// Frequencies that differ by less than this share of the picture's strength may change places in a copy.
 const TIE: f64 = 0.08;
 
@@ -87,6 +93,53 @@ impl Views {
         let content = cut_out(whole.clone());
         Views { whole, content }
     }
+}
+
+/// The picture without the frame around it; `None` where there is none.
+pub(super) fn unframed(picture: &Rgb) -> Option<Rgb> {
+    let (width, height) = (picture.width as usize, picture.height as usize);
+    let pixels = picture.pixels.as_chunks::<3>().0;
+    // Left, top, and what is not inside any more.
+    let [mut left, mut top, mut right, mut bottom] = [0, 0, width, height];
+    let least = (width.div_ceil(LEAST_INSIDE), height.div_ceil(LEAST_INSIDE));
+    for _ in 0..FRAMES {
+        let before = [left, top, right, bottom];
+        let rows = (top, bottom, right - left, least.1);
+        let [above, below] = frame(rows, |line, at| pixels[line * width + before[0] + at]);
+        (top, bottom) = (top + above, bottom - below);
+        let columns = (left, right, bottom - top, least.0);
+        let [before_it, after] = frame(columns, |line, at| pixels[(top + at) * width + line]);
+        (left, right) = (left + before_it, right - after);
+        if before == [left, top, right, bottom] {
+            break;
+        }
+    }
+    let inside = (top..bottom).flat_map(|y| &pixels[y * width + left..y * width + right]);
+    ((left, top, right, bottom) != (0, 0, width, height)).then(|| Rgb {
+        width: (right - left) as u32,
+        height: (bottom - top) as u32,
+        pixels: inside.flatten().copied().collect(),
+    })
+}
+
+/// How many lines at the beginning and at the end are of one colour each, with one that is mixed with what is inside; none
+/// where less than `least` would be left.
+fn frame(
+    (first, end, length, least): (usize, usize, usize, usize),
+    pixel: impl Fn(usize, usize) -> [u8; 3],
+) -> [usize; 2] {
+    let lines = |outermost: usize, line: &dyn Fn(usize) -> usize| {
+        let colour = [0, 1, 2].map(|channel| {
+            let mut values: Vec<u8> = (0..length).map(|at| pixel(outermost, at)[channel]).collect();
+            *values.select_nth_unstable(length / 2).1
+        });
+        let is_near = |pixel: [u8; 3]| pixel.iter().zip(colour).all(|(a, b)| a.abs_diff(b) <= FRAME_COLOUR);
+        let is_of_frame = |i: &usize| (0..length).filter(|&at| is_near(pixel(line(*i), at))).count() * 100 >= length * OF_FRAME;
+        let count = (0..end - first).take_while(is_of_frame).count();
+        if count == 0 { 0 } else { count + 1 }
+    };
+    let both = [lines(first, &|i| first + i), lines(end - 1, &|i| end - 1 - i)];
+    if both[0] + both[1] + least > end - first { [0, 0] } else { both }
 }
 
 /// The lowest frequencies of both views, of which any orientation's hash is made.

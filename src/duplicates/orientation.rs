@@ -37,6 +37,14 @@ impl Orientation {
         }
     }
 
+    /// What undoes it.
+    pub(crate) fn inverse(self) -> Orientation {
+        match self.transposed {
+            true => Orientation { flipped: self.mirrored, mirrored: self.flipped, ..self },
+            false => self,
+        }
+    }
+
     /// Where in a square of this side the pixel comes from that stands at a place.
     pub(super) fn source(self, side: usize, (row, column): (usize, usize)) -> (usize, usize) {
         let row = if self.flipped { side - 1 - row } else { row };
