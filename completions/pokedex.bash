@@ -525,7 +525,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__dedup)
-            opts="-0 -o -j -q -v -h --ids --root --null --similar --identical --any-orientation --hash-distance --reference --keep --action --to --journal --undo --format --all --output --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-0 -o -j -q -v -h --ids --root --null --similar --identical --any-orientation --crops --hash-distance --reference --keep --action --to --journal --undo --format --all --output --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1005,7 +1005,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__map)
-            opts="-o -j -q -v -h --method --neighbours --min-dist --seed --into --clusters --vector-column --plot --title --colour-by --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-o -j -q -v -h --method --neighbours --min-dist --seed --into --clusters --vector-column --plot --title --colour-by --thumbnails --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1048,6 +1048,10 @@ _pokedex() {
                     return 0
                     ;;
                 --colour-by)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --thumbnails)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1707,14 +1711,14 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__train)
-            opts="-o -j -q -v -h --method --by --vector-column --with --l2 --balance --no-scale --neighbours --steps --tolerance --coverage --accuracy --validation --seed --cross-predict --output --log --no-cache --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-o -j -q -v -h --method --by --vector-column --with --l2 --balance --no-scale --neighbours --steps --tolerance --coverage --accuracy --validation --seed --captions --model --cross-predict --output --force --log --no-cache --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --method)
-                    COMPREPLY=($(compgen -W "linear centroid knn" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "linear centroid knn adapter" -- "${cur}"))
                     return 0
                     ;;
                 --by)
@@ -1759,6 +1763,14 @@ _pokedex() {
                     ;;
                 --seed)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --captions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model)
+                    COMPREPLY=($(compgen -f -W "$(pokedex model list 2>/dev/null | sed 1d | cut -f1)" -- "${cur}"))
                     return 0
                     ;;
                 --cross-predict)

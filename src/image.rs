@@ -32,6 +32,7 @@ mod raw;
 mod resize;
 mod sensor;
 mod several;
+mod thumbnail;
 mod tiff;
 mod webp;
 
@@ -47,6 +48,7 @@ pub use pages::{Page, has_pages, pages};
 pub use placement::Placement;
 pub use resize::{Filter, Fit, Middle, letterboxed};
 pub use several::frames;
+pub use thumbnail::{thumbnail, thumbnail_of};
 
 use self::profile::Space;
 use crate::guard;

@@ -27,7 +27,7 @@ use crate::table::column;
 #[command(after_help = "\
 Examples:
   pokedex map pokedex: --colour-by type1 --plot map.html -o map.parquet
-  pokedex embed photos/ | pokedex map - --plot photos.svg -o photos.parquet
+  pokedex embed photos/ | pokedex map - --plot photos.html --thumbnails -o photos.parquet
   pokedex map embeddings.parquet --neighbours 50 --clusters 12 -o map.parquet
   pokedex map new.parquet --into map.parquet -o placed.parquet
   pokedex map embeddings.parquet --method pca -o map.parquet")]
@@ -75,6 +75,11 @@ pub(super) struct Map {
     #[arg(long, alias = "color-by", help_heading = "Plot", value_name = "COLUMN", requires = "plot")]
     colour_by: Option<String>,
 
+    /// Show pictures in the place of points where there is room, with sides of N pixels at most
+    #[arg(long, help_heading = "Plot", value_name = "N", requires = "plot", require_equals = true, num_args = 0..=1,
+          default_missing_value = "96", value_parser = clap::value_parser!(u32).range(16..=512))]
+    thumbnails: Option<u32>,
+
     #[command(flatten)]
     output: TableOutput,
 
@@ -92,7 +97,9 @@ impl Map {
         ensure_no_input(plot, inputs.paths.iter().map(|path| &**path).chain(into), "a plot")?;
         let table = inputs.rows(|name| format!("pokedex embed {name} | pokedex map - -o map.parquet"))?;
         ensure_whole_in_place(output, &inputs.paths, &table.schema, &table.schema)?;
-        let plot = plot.map(|path| Plot::open(path, self.title.as_deref(), self.colour_by.as_deref())).transpose()?;
+        let plot = plot
+            .map(|path| Plot::open(path, self.title.as_deref(), self.colour_by.as_deref(), self.thumbnails))
+            .transpose()?;
         // Who only wants to see the map needs no table of it.
         let sink = match plot.is_some() && output.is_none() {
             true => None,

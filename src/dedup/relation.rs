@@ -123,10 +123,9 @@ impl Alike<'_> {
             }
         }
         let framed = whole.inside(&part, self.similar.any_orientation);
-        Ok(framed.filter(|fitting| fitting.is_part() && fitting.is_framed).map(|fitting| Relation::Framed {
-            percent: percent(&fitting),
-            orientation: fitting.orientation.inverse(),
-        }))
+        Ok(framed
+            .filter(|fitting| fitting.is_part() && fitting.is_framed)
+            .map(|fitting| Relation::Framed { percent: percent(&fitting), orientation: fitting.orientation.inverse() }))
     }
 }
 

@@ -164,7 +164,8 @@ struct Grey {
 impl Grey {
     fn of(picture: &Rgb) -> Grey {
         let longer = picture.width.max(picture.height);
-        let scaled = |side: u32| ((f64::from(side) * f64::from(SIDE) / f64::from(longer)).round() as u32).clamp(1, SIDE);
+        let scaled =
+            |side: u32| ((f64::from(side) * f64::from(SIDE) / f64::from(longer)).round() as u32).clamp(1, SIDE);
         let (width, height) = (scaled(picture.width), scaled(picture.height));
         let small = picture.resize(width, height, Fit::Stretch, Filter::Bilinear, Colour::WHITE);
         let brightness = |&[r, g, b]: &[u8; 3]| 0.299 * f32::from(r) + 0.587 * f32::from(g) + 0.114 * f32::from(b);

@@ -226,7 +226,10 @@ impl Sketch {
         for own in &self.landmarks {
             for other in &whole.landmarks {
                 let (a, b) = (own.at(), other.at());
-                if (own.signs ^ other.signs).count_ones() <= SIGNS && b[2] < 1.3 * a[2] && b[2] > 0.75 * LEAST_SCALE * a[2] {
+                if (own.signs ^ other.signs).count_ones() <= SIGNS
+                    && b[2] < 1.3 * a[2]
+                    && b[2] > 0.75 * LEAST_SCALE * a[2]
+                {
                     pairs.push((a, b));
                 }
             }
@@ -245,7 +248,8 @@ impl Sketch {
                     continue;
                 }
                 let scale = (dx * ex + dy * ey) / length;
-                let placement = Placement { scale: [scale; 2], start: [other[0] - scale * own[0], other[1] - scale * own[1]] };
+                let placement =
+                    Placement { scale: [scale; 2], start: [other[0] - scale * own[0], other[1] - scale * own[1]] };
                 if !self.is_within(whole, &placement, 2.0 * OFF) || off(&placement, &(*second, *its)) > OFF {
                     continue;
                 }
@@ -315,7 +319,8 @@ impl Sketch {
         let is_inside = |at: f32, axis: usize| (start[axis] - unit..end[axis] + unit).contains(&at);
         let mut outside: Vec<u8> = Vec::new();
         for (y, row) in plane.values.chunks_exact(plane.width).enumerate() {
-            let is_beside = |x: usize| !(is_inside((x as f32 + 0.5) * unit, 0) && is_inside((y as f32 + 0.5) * unit, 1));
+            let is_beside =
+                |x: usize| !(is_inside((x as f32 + 0.5) * unit, 0) && is_inside((y as f32 + 0.5) * unit, 1));
             outside.extend(row.iter().enumerate().filter(|(x, _)| is_beside(*x)).map(|(_, value)| value));
         }
         let Some(middle) = outside.len().checked_sub(1).map(|last| *outside.select_nth_unstable(last / 2).1) else {
@@ -337,7 +342,8 @@ impl Sketch {
                 let (mut a, mut b) = (0.0, 0.0);
                 for (x, y) in [(x, y), (x + 1, y), (x, y + 1), (x + 1, y + 1)] {
                     a += f32::from(own.values[y * own.width + x]);
-                    b += whole.brightness.between(placement.map([(x as f32 + 0.5) / longer, (y as f32 + 0.5) / longer]));
+                    b +=
+                        whole.brightness.between(placement.map([(x as f32 + 0.5) / longer, (y as f32 + 0.5) / longer]));
                 }
                 both.push((a / 4.0, b / 4.0));
             }
@@ -357,7 +363,8 @@ impl Sketch {
         let (mut odd, mut cells) = (0, 0);
         for top in (0..rows).step_by(4) {
             for left in (0..columns).step_by(4) {
-                let places = (top..rows.min(top + 4)).flat_map(|y| (left..columns.min(left + 4)).map(move |x| y * columns + x));
+                let places =
+                    (top..rows.min(top + 4)).flat_map(|y| (left..columns.min(left + 4)).map(move |x| y * columns + x));
                 let cell: Vec<(f32, f32)> = places.map(|at| both[at]).collect();
                 let n = cell.len() as f32;
                 let mean = cell.iter().map(|(a, _)| a).sum::<f32>() / n;
@@ -387,8 +394,9 @@ impl Sketch {
             }
         }
         let count = both.len().max(1) as f32;
-        let strength =
-            |of: fn(&(f32, f32)) -> f32| (both.iter().flatten().map(|pair| of(pair).powi(2)).sum::<f32>() / count).sqrt();
+        let strength = |of: fn(&(f32, f32)) -> f32| {
+            (both.iter().flatten().map(|pair| of(pair).powi(2)).sum::<f32>() / count).sqrt()
+        };
         let (ours, theirs) = (strength(|pair| pair.0), strength(|pair| pair.1));
         // Less saturated colours are the same colours; none at all are others.
         let factor = if ours.min(theirs) < 4.0 { 1.0 } else { (ours / theirs).clamp(0.5, 2.0) };

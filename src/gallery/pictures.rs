@@ -15,7 +15,7 @@ use super::recent::Recent;
 use super::rows::{Cells, Names};
 use crate::failure::Failure;
 use crate::frames;
-use crate::image::{self, Colour, Filter, Fit, Rgb};
+use crate::image;
 use crate::index::StillOf;
 use crate::io::{self, Kind};
 use crate::table::{IdSource, Inputs, column};
@@ -32,8 +32,6 @@ pub struct Thumbnail {
 /// Bytes of thumbnails that are kept, and pictures whose digests are.
 const ROOM: usize = 64 << 20;
 const KNOWN: usize = 100_000;
-/// Of thumbnails, which nobody prints.
-const QUALITY: u8 = 85;
 
 /// What tells a file from what was there before: length, time, inode.
 type Stamp = (u64, i64, i64, u64);
@@ -135,7 +133,7 @@ impl Pictures {
         let named = format!("{}\0{stamp:?}\0{:?}\0{:?}", file.display(), still.time, still.number);
         let digest = *blake3::hash(named.as_bytes()).as_bytes();
         let make = || frames::still(file.to_str().ok_or("its name is no text")?, still.time, still.number);
-        Some(self.made_small(digest, size, || shrunk(&make()?, size).map_err(|e| e.to_string())))
+        Some(self.made_small(digest, size, || image::thumbnail_of(&make()?, size).map_err(|e| e.to_string())))
     }
 
     fn small(
@@ -144,7 +142,7 @@ impl Pictures {
         size: u32,
         read: impl FnOnce() -> Result<Vec<u8>, String>,
     ) -> Result<Thumbnail, String> {
-        self.made_small(digest, size, || thumbnail(&read()?, size).map_err(|e| e.to_string()))
+        self.made_small(digest, size, || image::thumbnail(&read()?, size).map_err(|e| e.to_string()))
     }
 
     fn made_small(
@@ -223,22 +221,4 @@ fn list(folders: &[PathBuf]) -> Result<Listed, Failure> {
 
 fn stamp(about: &Metadata) -> Stamp {
     (about.len(), about.mtime(), about.mtime_nsec(), about.ino())
-}
-
-/// A JPEG of a picture, upright, over white, no side longer than `size`, no larger than it is.
-pub(super) fn thumbnail(picture: &[u8], size: u32) -> Result<Vec<u8>, image::Error> {
-    let (rgb, _) = image::decode_srgb(picture, Colour::WHITE, Some(size))?;
-    shrunk(&rgb, size)
-}
-
-/// A JPEG of it, no side longer than `size`, no larger than it is.
-fn shrunk(rgb: &Rgb, size: u32) -> Result<Vec<u8>, image::Error> {
-    let longest = rgb.width.max(rgb.height).max(1);
-    let side = |side: u32| match longest > size {
-        true => (u64::from(side) * u64::from(size)).div_ceil(u64::from(longest)).clamp(1, size.into()) as u32,
-        false => side,
-    };
-    let (width, height) = (side(rgb.width), side(rgb.height));
-    let small = rgb.resize_quickly(width, height, Fit::Stretch, Filter::Lanczos, Colour([255; 3]));
-    image::encode_jpeg(&small, QUALITY)
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float32Array, Int32Array, StringArray};
+use arrow_array::{ArrayRef, Float32Array, Int32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, SchemaRef};
 
 use super::arithmetic::mixed;
@@ -12,7 +12,7 @@ use super::fuzzy::Fuzzy;
 use super::layout::{Curve, Place, lay_out};
 use super::neighbours::Ground;
 use super::old::Old;
-use super::plot::{Plot, Point};
+use super::plot::{Pictures, Plot, Point};
 use super::principal::Principal;
 use super::rows::Rows;
 use super::{CLUSTER, CLUSTER_LABEL, Clusters, Laid, Method, Options, SETTINGS, X, Y, islands, labels, plot, spectral};
@@ -20,7 +20,7 @@ use crate::failure::Failure;
 use crate::index::Unfit;
 use crate::model::short_id;
 use crate::progress::Progress;
-use crate::stage::{Work, go_on, pool};
+use crate::stage::{Work, go_on, pool, slices};
 use crate::table::{Provenance, Table, Writer, column};
 use crate::words::{left_out, rows as say_rows, several};
 
@@ -69,6 +69,10 @@ pub fn map(
     if let Some(column) = &colour {
         table.require(column)?;
     }
+    if plot.as_ref().is_some_and(Plot::has_pictures) && !table.has(column::PATH) && !table.has(column::IMAGE) {
+        let hint = "tables of `embed` say where their pictures are, in a column `path`";
+        return Err(Failure::failed(format!("{}: has no pictures to show", table.name), Some(hint.into())));
+    }
     let old = options.into.as_deref().map(|path| Old::open(path, &options.column)).transpose()?;
     let mut words: Vec<String> = colour.iter().cloned().collect();
     words.extend(labels::COLUMNS.iter().filter(|name| table.has(name)).map(|name| name.to_string()));
@@ -108,16 +112,26 @@ pub fn map(
     {
         schema = column::put_field(&schema, column::field(name, data_type));
     }
-    if let Some(writer) = start(&schema, &footer)? {
-        write(table, writer, &schema, &of_row, &clusters, &laid, progress)?;
+    let points = (0..of_row.len()).filter_map(|row| {
+        let place = laid.places[of_row[row]? as usize];
+        Some(Point { row, place, cluster: clusters[row] })
+    });
+    let points: Vec<Point> = points.collect();
+    let mut pictures = plot.as_ref().and_then(|plot| plot.pictures(&points));
+    let writer = start(&schema, &footer)?;
+    if writer.is_some() || pictures.is_some() {
+        let mut writing = Writing { writer, schema: &schema, of_row: &of_row, clusters: &clusters, laid: &laid };
+        pool.install(|| writing.pass(table, pictures.as_mut(), progress))?;
+        writing.writer.map(Writer::finish).transpose()?;
+    }
+    let pictures = pictures.unwrap_or_default();
+    if pictures.missing > 0 {
+        let count = several(pictures.missing, "picture", "pictures");
+        progress.warn(&format!("{name}: {count} cannot be read; points stand in their places"));
     }
     if let Some(plot) = plot {
-        let points = (0..of_row.len()).filter_map(|row| {
-            let place = laid.places[of_row[row]? as usize];
-            Some(Point { row, place, cluster: clusters[row] })
-        });
         let behind = old.as_ref().map_or(&[][..], |old| old.places());
-        plot::draw(plot, &points.collect::<Vec<_>>(), behind, &rows, &laid.names)?;
+        plot::draw(plot, &points, behind, (&rows, &pictures), &laid.names)?;
     }
     let placed = of_row.iter().flatten().count() as u64;
     let alone =
@@ -230,33 +244,52 @@ fn warn(rows: &Rows, name: &str, progress: &dyn Progress) {
     }
 }
 
-fn write(
-    table: Table,
-    mut writer: Writer,
-    schema: &SchemaRef,
-    of_row: &[Option<u32>],
-    clusters: &[Option<u32>],
-    laid: &Laid,
-    progress: &dyn Progress,
-) -> Result<(), Failure> {
-    let mut first = 0;
-    for batch in table {
-        let batch = batch?;
-        go_on(progress)?;
+/// What becomes of the table's rows, once places are known.
+struct Writing<'a> {
+    writer: Option<Writer>,
+    schema: &'a SchemaRef,
+    of_row: &'a [Option<u32>],
+    clusters: &'a [Option<u32>],
+    laid: &'a Laid,
+}
+
+impl Writing<'_> {
+    /// Goes through the table once more.
+    fn pass(
+        &mut self,
+        table: Table,
+        mut pictures: Option<&mut Pictures>,
+        progress: &mut dyn Progress,
+    ) -> Result<(), Failure> {
+        let mut first = 0;
+        for batch in slices(table, SLICE) {
+            let batch = batch?;
+            go_on(progress)?;
+            if let Some(pictures) = &mut pictures {
+                pictures.read(&batch)?;
+            }
+            self.write(&batch, first)?;
+            first += batch.num_rows();
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, batch: &RecordBatch, first: usize) -> Result<(), Failure> {
+        let Some(writer) = &mut self.writer else { return Ok(()) };
         let span = first..first + batch.num_rows();
-        first = span.end;
         let place = |axis: usize| {
-            let along = |vector: &Option<u32>| vector.map(|vector| laid.places[vector as usize][axis]);
-            Arc::new(of_row[span.clone()].iter().map(along).collect::<Float32Array>()) as ArrayRef
+            let along = |vector: &Option<u32>| vector.map(|vector| self.laid.places[vector as usize][axis]);
+            Arc::new(self.of_row[span.clone()].iter().map(along).collect::<Float32Array>()) as ArrayRef
         };
-        let own = &clusters[span.clone()];
+        let own = &self.clusters[span.clone()];
         let numbers: Int32Array = own.iter().map(|cluster| cluster.map(|cluster| cluster as i32)).collect();
-        let name = |cluster: &Option<u32>| laid.names.get((*cluster)? as usize)?.clone();
+        let name = |cluster: &Option<u32>| self.laid.names.get((*cluster)? as usize)?.clone();
         let names: StringArray = own.iter().map(name).collect();
         let columns =
             [(X, place(0)), (Y, place(1)), (CLUSTER, Arc::new(numbers) as ArrayRef), (CLUSTER_LABEL, Arc::new(names))];
-        writer.write(&column::put(&batch, schema, &columns))?;
+        Ok(writer.write(&column::put(batch, self.schema, &columns))?)
     }
-    writer.finish()?;
-    Ok(())
 }
+
+/// Rows whose pictures are read at once.
+const SLICE: usize = 1024;

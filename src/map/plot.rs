@@ -2,6 +2,7 @@
 
 mod page;
 mod palette;
+mod pictures;
 mod place;
 mod svg;
 
@@ -14,6 +15,7 @@ use super::rows::{Rows, Words};
 use crate::failure::Failure;
 use crate::io::{Error, Sink, Target};
 use palette::Paint;
+pub(super) use pictures::Pictures;
 
 /// Groups that have a colour of their own; the rest are grey.
 const MOST_GROUPS: usize = 32;
@@ -35,6 +37,8 @@ pub struct Plot {
     title: Option<String>,
     /// The column that points are coloured by.
     pub(super) colour: Option<String>,
+    /// How large small pictures are that stand where there is room.
+    thumbnails: Option<u32>,
 }
 
 impl Plot {
@@ -42,7 +46,12 @@ impl Plot {
     ///
     /// # Errors
     /// Its name does not say what is to be drawn, or it cannot be written.
-    pub fn open(path: &Path, title: Option<&str>, colour: Option<&str>) -> Result<Plot, Failure> {
+    pub fn open(
+        path: &Path,
+        title: Option<&str>,
+        colour: Option<&str>,
+        thumbnails: Option<u32>,
+    ) -> Result<Plot, Failure> {
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
         let format = match extension.as_deref() {
             Some("svg") => Format::Svg,
@@ -54,7 +63,17 @@ impl Plot {
         };
         let sink = Sink::open(&Target::File(path.into()), false)?;
         let (path, title, colour) = (path.to_path_buf(), title.map(str::to_string), colour.map(str::to_string));
-        Ok(Plot { sink, path, format, title, colour })
+        Ok(Plot { sink, path, format, title, colour, thumbnails })
+    }
+
+    /// The small pictures of these points, still to be read; `None`: none are wanted.
+    pub(super) fn pictures(&self, points: &[Point]) -> Option<Pictures> {
+        self.thumbnails.map(|side| Pictures::of(points, side))
+    }
+
+    /// Whether small pictures are wanted.
+    pub(super) fn has_pictures(&self) -> bool {
+        self.thumbnails.is_some()
     }
 }
 
@@ -95,6 +114,7 @@ struct Drawing<'a> {
     /// What each cluster is called.
     names: Vec<String>,
     rows: &'a Rows,
+    pictures: &'a Pictures,
 }
 
 /// Draws a map; `names` are those of clusters.
@@ -102,7 +122,7 @@ pub(super) fn draw(
     plot: Plot,
     points: &[Point],
     behind: &[Place],
-    rows: &Rows,
+    (rows, pictures): (&Rows, &Pictures),
     names: &[Option<String>],
 ) -> Result<(), Failure> {
     let numbered = |(cluster, name): (usize, &Option<String>)| match name {
@@ -127,6 +147,7 @@ pub(super) fn draw(
         clusters: names.len(),
         names,
         rows,
+        pictures,
     };
     let text = match plot.format {
         Format::Svg => svg::svg(&drawing),

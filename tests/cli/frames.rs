@@ -490,7 +490,7 @@ fn pages_and_frames_of_pictures_are_rows_without_ffmpeg() {
     expected.push(("still.png".into(), None, Some(0), Some(COLOURS[2])));
     let mut found = taken(&dir, "f.parquet");
     found.sort_by(|a, b| a.0.cmp(&b.0));
-    // Over what is transparent, `image-webp` makes an opaque 250 one of 249.
+    // `image-webp` makes an opaque 250 one of 249.
     for (_, _, _, pixel) in found.iter_mut().filter(|row| row.0.starts_with("b.webp")) {
         *pixel = pixel.map(|pixel| pixel.map(|value| value + 1));
     }

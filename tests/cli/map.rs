@@ -177,3 +177,30 @@ fn plots_need_nothing_from_elsewhere() {
     assert!(!dir.files(".").iter().any(|name| name == "q.svg"));
     dir.pokedex("map pokedex: --colour-by type1 -o m.parquet").failed(2);
 }
+
+#[test]
+fn pictures_stand_in_a_plot_where_there_is_room() {
+    let dir = Workdir::new();
+    dir.pictures("in", 12);
+    dir.pokedex("embed in -o e.parquet").ok();
+    for kind in ["html", "svg"] {
+        for jobs in [1, 3] {
+            dir.pokedex(&format!("map e.parquet --plot {jobs}.{kind} --thumbnails=32 -j {jobs} -o m.parquet")).ok();
+        }
+        assert_eq!(dir.read(&format!("1.{kind}")), dir.read(&format!("3.{kind}")), "{kind}");
+    }
+    let count =
+        |file: &str| String::from_utf8(dir.read(file)).expect("UTF-8").matches("data:image/jpeg;base64,").count();
+    assert_eq!(count("1.html"), 12, "a page has all, for who comes nearer");
+    assert!((1..=12).contains(&count("1.svg")));
+    dir.pokedex("map e.parquet --plot plain.html").ok();
+    assert_eq!(count("plain.html"), 0);
+    // Without the table nothing but the plot is made of it.
+    std::fs::remove_file(dir.path("in/003.png")).expect("it was there");
+    let said = dir.pokedex("map e.parquet --plot less.html --thumbnails").ok().stderr;
+    assert!(said.contains("e.parquet: 1 picture cannot be read; points stand in their places"), "{said}");
+    assert_eq!(count("less.html"), 11);
+    let said = dir.pokedex("map pokedex: --plot p.html --thumbnails").failed(1);
+    assert!(said.contains("has no pictures to show") && !dir.path("p.html").exists(), "{said}");
+    dir.pokedex("map e.parquet --thumbnails").failed(2);
+}

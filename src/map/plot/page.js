@@ -77,6 +77,44 @@
   };
   const put = (image, x, y) => pen.drawImage(image, (x * ratio - image.width / 2) | 0, (y * ratio - image.height / 2) | 0);
 
+  // Small pictures, each made when it is first seen; where it could be drawn, it is.
+  const pictures = data.pictures && data.pictures.map((own) => own && { address: own[0], width: own[1], height: own[2], image: null });
+  const framed = new Float32Array(count);
+  let showing = Boolean(pictures);
+  const pictured = () => {
+    framed.fill(0);
+    if (!showing) return;
+    const side = Math.min(96, 30 * Math.pow(view.scale / fit, 0.4)), taken = new Map();
+    for (let i = 0; i < count; i++) {
+      const own = pictures[i];
+      if (!own || (filtered && !found[i])) continue;
+      const x = across(places[2 * i]), y = down(places[2 * i + 1]), much = side / Math.max(own.width, own.height);
+      const wide = (own.width * much) / 2, high = (own.height * much) / 2;
+      if (x < -wide || y < -high || x > width + wide || y > height + high) continue;
+      const box = [x - wide - 2, y - high - 2, x + wide + 2, y + high + 2];
+      const part = (dx, dy) => (Math.floor(x / (side + 4)) + dx) * 65536 + Math.floor(y / (side + 4)) + dy;
+      let free = true;
+      for (let dx = -1; dx < 2 && free; dx++)
+        for (let dy = -1; dy < 2 && free; dy++)
+          for (const o of taken.get(part(dx, dy)) || [])
+            if (box[0] < o[2] && o[0] < box[2] && box[1] < o[3] && o[1] < box[3]) { free = false; break; }
+      if (!free) continue;
+      if (!own.image) {
+        own.image = new Image();
+        own.image.onload = draw;
+        own.image.src = own.address;
+      }
+      if (!own.image.complete || !own.image.naturalWidth) continue;
+      const here = part(0, 0);
+      taken.set(here, (taken.get(here) || []).concat([box]));
+      const paint = data.groups[group[i]] || GREY;
+      pen.fillStyle = paint.colour;
+      pen.fillRect(x - wide - 2, y - high - 2, 2 * wide + 4, 2 * high + 4);
+      pen.drawImage(own.image, x - wide, y - high, 2 * wide, 2 * high);
+      framed[i] = Math.hypot(wide, high);
+    }
+  };
+
   let waiting = false;
   const draw = () => {
     if (waiting) return;
@@ -111,13 +149,15 @@
       }
     }
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pictured();
     pen.strokeStyle = ink;
     pen.lineWidth = 1.5;
     pen.beginPath();
     for (let i = 0; i < count; i++)
       if (selected[i]) {
         const x = across(places[2 * i]), y = down(places[2 * i + 1]);
-        if (seen(x, y)) { pen.moveTo(x + r + 1.5, y); pen.arc(x, y, r + 1.5, 0, 7); }
+        const far = Math.max(r, framed[i]) + 1.5;
+        if (seen(x, y)) { pen.moveTo(x + far, y); pen.arc(x, y, far, 0, 7); }
       }
     pen.stroke();
     names(ink, style.backgroundColor);
@@ -125,7 +165,7 @@
       pen.lineWidth = 2.5;
       pen.strokeStyle = ink;
       pen.beginPath();
-      pen.arc(across(places[2 * hovered]), down(places[2 * hovered + 1]), r + 4, 0, 7);
+      pen.arc(across(places[2 * hovered]), down(places[2 * hovered + 1]), Math.max(r, framed[hovered]) + 4, 0, 7);
       pen.stroke();
     }
     if (lasso) {
@@ -174,7 +214,7 @@
       if (x > 0 && y > 0 && x < width && y < height) inside.push([i, x, y]);
     }
     if (inside.length <= 260 && (filtered || view.scale > fit * 1.5))
-      for (const [i, x, y] of inside) write(nameOf(i).slice(0, 32), x, y - radius() - 8, 12, 500, false);
+      for (const [i, x, y] of inside) write(nameOf(i).slice(0, 32), x, y - Math.max(radius(), framed[i] * 0.72) - 8, 12, 500, false);
   };
 
   // The point nearest to a pixel.
@@ -341,6 +381,12 @@
     canvas.classList.toggle("selecting", selecting);
   };
   at("select").addEventListener("click", toggle);
+  at("pictures").hidden = !pictures;
+  at("pictures").addEventListener("click", () => {
+    showing = !showing;
+    at("pictures").setAttribute("aria-pressed", showing);
+    draw();
+  });
   at("in").addEventListener("click", () => zoom(1.5));
   at("out").addEventListener("click", () => zoom(1 / 1.5));
   at("all").addEventListener("click", showAll);

@@ -20,7 +20,7 @@ pub(super) fn html(drawing: &Drawing) -> String {
     let title = escape_all_quotes(printable(&drawing.title)).into_owned();
     // Only this style and this script, and nothing from anywhere.
     let policy = format!(
-        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
+        "default-src 'none'; img-src data:; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
         digest(STYLE),
         digest(SCRIPT)
     );
@@ -79,7 +79,11 @@ fn data(drawing: &Drawing) -> Value {
         .iter()
         .map(|label| json!({ "text": label.text, "x": label.place[0], "y": label.place[1], "points": label.points }))
         .collect();
+    let picture =
+        |row| drawing.pictures.get(row).map(|picture| json!([picture.address, picture.width, picture.height]));
+    let pictures: Vec<Option<Value>> = points.iter().map(|point| picture(point.row)).collect();
     json!({
+        "pictures": if drawing.pictures.is_empty() { Value::Null } else { pictures.into() },
         "title": drawing.title,
         "by": drawing.by,
         "places": floats(&mut points.iter().map(|point| point.place)),

@@ -1,5 +1,7 @@
 //! Where names are written so that they do not cover each other: the most important first, as near to their places as is free.
 
+use std::collections::HashMap;
+
 /// A rectangle: left, top, right, bottom.
 pub(super) type Rectangle = [f64; 4];
 
@@ -20,6 +22,27 @@ pub(super) fn place(texts: &[([f64; 2], [f64; 2])], frame: Rectangle) -> Vec<Opt
         });
         taken.extend(free.map(|middle| around(middle, *size)));
         places.push(free);
+    }
+    places
+}
+
+/// The middle of each rectangle that covers no other before it, at its own place; given as [`place`] is.
+pub(super) fn free(rectangles: &[([f64; 2], [f64; 2])], frame: Rectangle) -> Vec<Option<[f64; 2]>> {
+    let widest = rectangles.iter().flat_map(|(_, size)| *size).fold(1.0, f64::max);
+    // Only what is in the same part of the frame, or in one beside it, can be covered.
+    let mut taken: HashMap<[i64; 2], Vec<Rectangle>> = HashMap::new();
+    let part = |middle: &[f64; 2]| middle.map(|along| (along / widest).floor() as i64);
+    let mut places = Vec::with_capacity(rectangles.len());
+    for (middle, size) in rectangles {
+        let (own, [across, down]) = (around(*middle, *size), part(middle));
+        let inside = own[0] >= frame[0] && own[1] >= frame[1] && own[2] <= frame[2] && own[3] <= frame[3];
+        let near = (-1..=1).flat_map(|x| (-1..=1).map(move |y| [across + x, down + y]));
+        let mut near = near.filter_map(|part| taken.get(&part)).flatten();
+        let is_free = inside && !near.any(|other| overlap(&own, other));
+        if is_free {
+            taken.entry([across, down]).or_default().push(own);
+        }
+        places.push(is_free.then_some(*middle));
     }
     places
 }
@@ -56,6 +79,12 @@ mod tests {
         assert_eq!(places[0], Some([50.0, 50.0]));
         let taken: Vec<Rectangle> = places.iter().flatten().map(|middle| around(*middle, [30.0, 10.0])).collect();
         assert!(taken.len() > 5);
+        assert!(taken.iter().enumerate().all(|(at, own)| !taken[..at].iter().any(|other| overlap(own, other))));
+        let rectangles: Vec<_> =
+            (0..60).map(|n| ([f64::from(n * 7 % 90) + 5.0, f64::from(n * 13 % 90) + 5.0], [9.0, 6.0])).collect();
+        let places = free(&rectangles, [0.0, 0.0, 100.0, 100.0]);
+        let taken: Vec<Rectangle> = places.iter().flatten().map(|middle| around(*middle, [9.0, 6.0])).collect();
+        assert!(taken.len() > 20 && places.contains(&None));
         assert!(taken.iter().enumerate().all(|(at, own)| !taken[..at].iter().any(|other| overlap(own, other))));
         assert_eq!(place(&[([5.0, 5.0], [500.0, 10.0])], [0.0, 0.0, 100.0, 100.0]), [None]);
     }

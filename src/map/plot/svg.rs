@@ -5,7 +5,7 @@ use std::fmt::Write;
 use htmlize::escape_all_quotes;
 
 use super::palette::{GREY, Shape};
-use super::place::place;
+use super::place::{free, place};
 use super::{Drawing, Place, bounds, grouped};
 use crate::words::{printable, rows as say_rows, several};
 
@@ -17,6 +17,8 @@ const TOP: f64 = 86.0;
 /// Height of a label's line, and how wide a letter is on average.
 const LINE: f64 = 19.0;
 const LETTER: f64 = 8.3;
+/// The longer side of a picture.
+const PICTURE: f64 = 34.0;
 /// Longest words of a legend and of a label.
 const LONGEST: usize = 24;
 
@@ -44,6 +46,7 @@ pub(super) fn svg(drawing: &Drawing) -> String {
     let frame = [MARGIN, TOP, WIDTH - LEGEND - MARGIN, HEIGHT - MARGIN];
     let to_frame = scale(drawing, frame);
     points(drawing, &to_frame, &mut svg);
+    pictures(drawing, &to_frame, frame, &mut svg);
     labels(drawing, &to_frame, frame, &mut svg);
     legend(drawing, &mut svg);
     svg.push_str("</svg>\n");
@@ -110,6 +113,32 @@ fn points(drawing: &Drawing, to_frame: &impl Fn(Place) -> [f64; 2], svg: &mut St
             _ => format!("fill=\"{colour}\" fill-opacity=\"{opacity}\""),
         };
         let _ = writeln!(svg, "<path {paint} d=\"{path}\"/>");
+    }
+}
+
+/// Pictures in the place of points, where there is room for them, framed in the colours of these.
+fn pictures(drawing: &Drawing, to_frame: &impl Fn(Place) -> [f64; 2], frame: [f64; 4], svg: &mut String) {
+    if drawing.pictures.is_empty() {
+        return;
+    }
+    let pictures = drawing.points.iter().zip(&drawing.of_point).filter_map(|(point, group)| {
+        let picture = drawing.pictures.get(point.row)?;
+        let longer = f64::from(picture.width.max(picture.height));
+        let size = [picture.width, picture.height].map(|side| PICTURE * f64::from(side) / longer);
+        Some((to_frame(point.place), size, group, &picture.address))
+    });
+    let pictures: Vec<_> = pictures.collect();
+    let boxes: Vec<_> = pictures.iter().map(|(at, size, ..)| (*at, size.map(|side| side + 3.0))).collect();
+    for ((_, [width, height], group, address), place) in pictures.iter().zip(free(&boxes, frame)) {
+        let Some([x, y]) = place else { continue };
+        let paint = group.and_then(|group| drawing.groups.get(group as usize));
+        let colour = paint.map_or(GREY, |group| group.paint.colour);
+        let (left, top) = (x - width / 2.0, y - height / 2.0);
+        let _ = writeln!(
+            svg,
+            "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"#fff\" stroke=\"{colour}\" \
+             stroke-width=\"2.4\"/><image x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" href=\"{address}\"/>"
+        );
     }
 }
 
