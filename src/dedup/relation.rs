@@ -115,7 +115,7 @@ impl Alike<'_> {
                 return Ok(Some(near));
             }
             if fitting.is_part() {
-                let (percent, orientation) = (percent(&fitting), fitting.orientation);
+                let (percent, orientation) = (percent(&fitting), fitting.orientation.inverse());
                 return Ok(Some(match fitting.is_framed {
                     true => Relation::Framed { percent, orientation },
                     false => Relation::Part { percent, orientation },
@@ -123,10 +123,9 @@ impl Alike<'_> {
             }
         }
         let framed = whole.inside(&part, self.similar.any_orientation);
-        Ok(framed.filter(|fitting| fitting.is_part() && fitting.is_framed).map(|fitting| Relation::Framed {
-            percent: percent(&fitting),
-            orientation: fitting.orientation.inverse(),
-        }))
+        Ok(framed
+            .filter(|fitting| fitting.is_part() && fitting.is_framed)
+            .map(|fitting| Relation::Framed { percent: percent(&fitting), orientation: fitting.orientation }))
     }
 }
 

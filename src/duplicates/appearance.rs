@@ -183,7 +183,8 @@ impl View {
             enough if enough >= least => (enough, 0..0),
             less => all.without_a_strip(&lines).filter(|(beside, _)| *beside >= LEAST_BESIDE).unwrap_or((less, 0..0)),
         };
-        let is_compared = |row: usize| !(strip.start / (SIDE / COARSE)..strip.end.div_ceil(SIDE / COARSE)).contains(&row);
+        let is_compared =
+            |row: usize| !(strip.start / (SIDE / COARSE)..strip.end.div_ceil(SIDE / COARSE)).contains(&row);
         let colour = self.colour(other, orientation, is_compared);
         let is_copy = correlation >= least && colour.0 <= MOST_COLOUR.0 && colour.1 <= MOST_COLOUR.1;
         Likeness { is_copy, orientation, correlation }

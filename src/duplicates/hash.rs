@@ -134,7 +134,8 @@ fn frame(
             *values.select_nth_unstable(length / 2).1
         });
         let is_near = |pixel: [u8; 3]| pixel.iter().zip(colour).all(|(a, b)| a.abs_diff(b) <= FRAME_COLOUR);
-        let is_of_frame = |i: &usize| (0..length).filter(|&at| is_near(pixel(line(*i), at))).count() * 100 >= length * OF_FRAME;
+        let is_of_frame =
+            |i: &usize| (0..length).filter(|&at| is_near(pixel(line(*i), at))).count() * 100 >= length * OF_FRAME;
         let count = (0..end - first).take_while(is_of_frame).count();
         if count == 0 { 0 } else { count + 1 }
     };

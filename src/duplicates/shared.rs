@@ -59,9 +59,8 @@ impl<'a> Shared<'a> {
         for landmark in self.starts[picture as usize]..self.starts[picture as usize + 1] {
             let signs = self.signs[landmark as usize];
             let variants: Vec<u64> = self.orientations.iter().map(|own| oriented(signs, *own)).collect();
-            let is_near = |other: u32| {
-                variants.iter().any(|signs| (signs ^ self.signs[other as usize]).count_ones() <= SIGNS)
-            };
+            let is_near =
+                |other: u32| variants.iter().any(|signs| (signs ^ self.signs[other as usize]).count_ones() <= SIGNS);
             let mut shared: Vec<u32> = Vec::new();
             for (mask, sorted) in KEYS.into_iter().zip(&self.sorted) {
                 let key = key(signs, mask, self.orientations);
@@ -102,15 +101,16 @@ mod tests {
 
     #[test]
     fn pictures_that_share_landmarks_are_found_however_they_are_turned() {
-        let value = |n: u64| (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let value =
+            |n: u64| (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         // Of 40 pictures 39 has five landmarks of 3, two signs of each changed, and one of 7.
         let mut pictures: Vec<Vec<u64>> =
             (0..40).map(|picture| (0..20).map(|mark| value(picture * 20 + mark) & !1).collect()).collect();
         let turned = Orientation { transposed: true, flipped: false, mirrored: true };
         for orientation in [Orientation::default(), turned] {
-            for mark in 0..5 {
-                pictures[39][mark] = oriented(pictures[3][mark], orientation) ^ (3 << 62);
-            }
+            let shared: Vec<u64> =
+                pictures[3][..5].iter().map(|&signs| oriented(signs, orientation) ^ (3 << 62)).collect();
+            pictures[39][..5].copy_from_slice(&shared);
             pictures[39][9] = oriented(pictures[7][9], orientation);
             let mut starts = vec![0];
             starts.extend(pictures.iter().scan(0, |sum, marks| {

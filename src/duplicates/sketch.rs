@@ -63,7 +63,7 @@ impl Placement {
 /// How well a part fits.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Fitting {
-    /// How the part is mirrored or turned.
+    /// How the part has to be mirrored or turned.
     pub orientation: Orientation,
     /// Which share of the whole's area it is.
     pub share: f32,
@@ -170,7 +170,7 @@ impl Sketch {
         for plane in [&self.brightness].into_iter().chain(&self.colours) {
             bytes.extend(&plane.values);
         }
-        bytes.extend(self.landmarks.iter().flat_map(Landmark::to_bytes));
+        bytes.extend(self.landmarks.iter().flat_map(|landmark| landmark.to_bytes()));
         bytes
     }
 
@@ -226,7 +226,10 @@ impl Sketch {
         for own in &self.landmarks {
             for other in &whole.landmarks {
                 let (a, b) = (own.at(), other.at());
-                if (own.signs ^ other.signs).count_ones() <= SIGNS && b[2] < 1.3 * a[2] && b[2] > 0.75 * LEAST_SCALE * a[2] {
+                if (own.signs ^ other.signs).count_ones() <= SIGNS
+                    && b[2] < 1.3 * a[2]
+                    && b[2] > 0.75 * LEAST_SCALE * a[2]
+                {
                     pairs.push((a, b));
                 }
             }
@@ -245,7 +248,8 @@ impl Sketch {
                     continue;
                 }
                 let scale = (dx * ex + dy * ey) / length;
-                let placement = Placement { scale: [scale; 2], start: [other[0] - scale * own[0], other[1] - scale * own[1]] };
+                let placement =
+                    Placement { scale: [scale; 2], start: [other[0] - scale * own[0], other[1] - scale * own[1]] };
                 if !self.is_within(whole, &placement, 2.0 * OFF) || off(&placement, &(*second, *its)) > OFF {
                     continue;
                 }
@@ -315,7 +319,8 @@ impl Sketch {
         let is_inside = |at: f32, axis: usize| (start[axis] - unit..end[axis] + unit).contains(&at);
         let mut outside: Vec<u8> = Vec::new();
         for (y, row) in plane.values.chunks_exact(plane.width).enumerate() {
-            let is_beside = |x: usize| !(is_inside((x as f32 + 0.5) * unit, 0) && is_inside((y as f32 + 0.5) * unit, 1));
+            let is_beside =
+                |x: usize| !(is_inside((x as f32 + 0.5) * unit, 0) && is_inside((y as f32 + 0.5) * unit, 1));
             outside.extend(row.iter().enumerate().filter(|(x, _)| is_beside(*x)).map(|(_, value)| value));
         }
         let Some(middle) = outside.len().checked_sub(1).map(|last| *outside.select_nth_unstable(last / 2).1) else {
@@ -337,7 +342,8 @@ impl Sketch {
                 let (mut a, mut b) = (0.0, 0.0);
                 for (x, y) in [(x, y), (x + 1, y), (x, y + 1), (x + 1, y + 1)] {
                     a += f32::from(own.values[y * own.width + x]);
-                    b += whole.brightness.between(placement.map([(x as f32 + 0.5) / longer, (y as f32 + 0.5) / longer]));
+                    b +=
+                        whole.brightness.between(placement.map([(x as f32 + 0.5) / longer, (y as f32 + 0.5) / longer]));
                 }
                 both.push((a / 4.0, b / 4.0));
             }
@@ -357,7 +363,8 @@ impl Sketch {
         let (mut odd, mut cells) = (0, 0);
         for top in (0..rows).step_by(4) {
             for left in (0..columns).step_by(4) {
-                let places = (top..rows.min(top + 4)).flat_map(|y| (left..columns.min(left + 4)).map(move |x| y * columns + x));
+                let places =
+                    (top..rows.min(top + 4)).flat_map(|y| (left..columns.min(left + 4)).map(move |x| y * columns + x));
                 let cell: Vec<(f32, f32)> = places.map(|at| both[at]).collect();
                 let n = cell.len() as f32;
                 let mean = cell.iter().map(|(a, _)| a).sum::<f32>() / n;
@@ -387,8 +394,9 @@ impl Sketch {
             }
         }
         let count = both.len().max(1) as f32;
-        let strength =
-            |of: fn(&(f32, f32)) -> f32| (both.iter().flatten().map(|pair| of(pair).powi(2)).sum::<f32>() / count).sqrt();
+        let strength = |of: fn(&(f32, f32)) -> f32| {
+            (both.iter().flatten().map(|pair| of(pair).powi(2)).sum::<f32>() / count).sqrt()
+        };
         let (ours, theirs) = (strength(|pair| pair.0), strength(|pair| pair.1));
         // Less saturated colours are the same colours; none at all are others.
         let factor = if ours.min(theirs) < 4.0 { 1.0 } else { (ours / theirs).clamp(0.5, 2.0) };
@@ -420,5 +428,74 @@ impl Line {
         }
         let slope = ab / bb.max(1.0);
         Line { slope, start: a - slope * b, correlation: ab / (aa * bb).sqrt().max(1.0), spread: aa / n }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Many small squares of several colours, others for every number.
+    fn picture(number: u32, (width, height): (u32, u32)) -> Rgb {
+        let value =
+            |n: u32| (number * 131 + n).wrapping_mul(0x9e37_79b1).rotate_left(13).wrapping_mul(0x85eb_ca6b) >> 16;
+        let mut pixels = vec![128; (3 * width * height) as usize];
+        for square in 0..90 {
+            let of = |i: u32| value(square * 8 + i);
+            let (left, top, side) = (of(0) % width, of(1) % height, 4 + of(2) % 16);
+            for (y, x) in
+                (top..height.min(top + side)).flat_map(|y| (left..width.min(left + side)).map(move |x| (y, x)))
+            {
+                let at = 3 * (y * width + x) as usize;
+                [0, 1, 2].iter().for_each(|&c| pixels[at + c] = of(3 + c as u32) as u8);
+            }
+        }
+        Rgb { width, height, pixels }
+    }
+
+    fn cut(picture: &Rgb, [left, top, width, height]: [u32; 4]) -> Rgb {
+        let places = (top..top + height).flat_map(|y| (left..left + width).map(move |x| 3 * (y * picture.width + x)));
+        let pixels = places.flat_map(|at| picture.pixels[at as usize..at as usize + 3].to_vec()).collect();
+        Rgb { width, height, pixels }
+    }
+
+    #[test]
+    fn parts_are_found_where_they_lie_and_others_are_not() {
+        for number in 0..4 {
+            let whole = picture(number, (160, 120));
+            let sketch = Sketch::of(&whole);
+            let part = |place| Sketch::of(&cut(&whole, place)).inside(&sketch, false).filter(Fitting::is_part);
+            let fitting = part([10, 14, 140, 100]).expect("a part");
+            assert!((fitting.share - 0.729).abs() < 0.02 && !fitting.is_framed, "{fitting:?}");
+            assert!(part([0, 0, 150, 90]).is_some(), "of another shape");
+            assert_eq!(
+                sketch.inside(&Sketch::of(&cut(&whole, [10, 14, 140, 100])), false),
+                None,
+                "the whole in its part"
+            );
+            let other = Sketch::of(&picture(number + 10, (160, 120)));
+            assert_eq!(other.inside(&sketch, true), None);
+        }
+    }
+
+    #[test]
+    fn what_is_around_a_part_may_be_a_frame() {
+        let inside = picture(5, (160, 120));
+        let framed = inside.resize(200, 200, Fit::Pad, Filter::Bilinear, Colour([20, 90, 30]));
+        let fitting = Sketch::of(&inside).inside(&Sketch::of(&framed), false).expect("it lies there");
+        assert!(fitting.is_part() && fitting.is_framed && (fitting.share - 0.75).abs() < 0.02, "{fitting:?}");
+    }
+
+    #[test]
+    fn pictures_of_any_shape_have_a_sketch() {
+        for (width, height) in [(1, 1), (1, 2), (2, 1), (1, 5000), (5000, 1), (7, 3)] {
+            let pixels =
+                (0..width * height * 3).map(|i: u32| (i.wrapping_mul(i).wrapping_mul(31) % 251) as u8).collect();
+            let sketch = Sketch::of(&Rgb { width, height, pixels });
+            let mut bytes = sketch.to_bytes();
+            bytes.resize(Sketch::BYTES, 9);
+            assert!(Sketch::from_bytes(&bytes.try_into().expect("so many")) == sketch, "{width} x {height}");
+            sketch.inside(&sketch, true);
+        }
     }
 }
