@@ -23,11 +23,14 @@ const MOST_STEPS: usize = 40;
 /// A part correlates at least so much with what it lies upon.
 const LEAST_CORRELATION: f32 = 0.97;
 /// And at most so much of it does not look like that.
-const MOST_ODD: f32 = 0.08;
+const MOST_ODD: f32 = 0.022;
 /// Its colours are at most so far from those, in steps of 255 and on the average; and at most such a share is further than that.
 const MOST_COLOUR: f32 = 8.0;
 const MOST_FAR: f32 = 0.05;
 const FAR: f32 = 30.0;
+/// Points are compared that have so much of a colour, in either picture; if they are fewer than this share, as if they were so many.
+const COLOURED: f32 = 6.0;
+const LEAST_COLOURED: f32 = 0.05;
 /// Around a part is a frame where so much of it is nearly of one brightness.
 const PLAIN: f32 = 0.97;
 const NEARLY: u8 = 16;
@@ -369,7 +372,11 @@ impl Sketch {
                 let n = cell.len() as f32;
                 let mean = cell.iter().map(|(a, _)| a).sum::<f32>() / n;
                 let spread = cell.iter().map(|(a, _)| (a - mean) * (a - mean)).sum::<f32>() / n;
-                let off = cell.iter().map(|(a, b)| (line.slope * b + line.start - a).powi(2)).sum::<f32>() / n;
+                let off = cell
+                    .iter()
+                    .map(|(a, b)| ((line.slope * b + line.start).clamp(0.0, 255.0) - a).powi(2))
+                    .sum::<f32>()
+                    / n;
                 cells += 1;
                 odd += u32::from(off > 0.1 * spread + 0.01 * line.spread + 9.0);
             }
@@ -402,7 +409,11 @@ impl Sketch {
         let factor = if ours.min(theirs) < 4.0 { 1.0 } else { (ours / theirs).clamp(0.5, 2.0) };
         let off = |pair: &[(f32, f32); 2]| pair[0].0 - factor * pair[0].1;
         let other = |pair: &[(f32, f32); 2]| pair[1].0 - factor * pair[1].1;
-        let offs: Vec<f32> = both.iter().map(|pair| off(pair).hypot(other(pair))).collect();
+        // A background without colours tells nothing of them.
+        let is_coloured =
+            |pair: &&[(f32, f32); 2]| pair[0].0.hypot(pair[1].0).max(factor * pair[0].1.hypot(pair[1].1)) >= COLOURED;
+        let offs: Vec<f32> = both.iter().filter(is_coloured).map(|pair| off(pair).hypot(other(pair))).collect();
+        let count = (LEAST_COLOURED * count).max(offs.len() as f32);
         let far = offs.iter().filter(|off| **off > FAR).count();
         (offs.iter().sum::<f32>() / count, far as f32 / count)
     }
