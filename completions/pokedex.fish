@@ -213,6 +213,7 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l similar -d 'Co
 complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l identical -d 'Only files of the same bytes'
 complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l any-orientation -d 'Mirrored and turned copies, too'
 complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l crops -d 'Crops, too: what shows a part of another picture, which is kept. Framed copies and those with a text on them are found more surely as well'
+complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l merge -d 'Give kept rows what they lack of their copies\' metadata: columns that are null, and words of lists. Nothing is replaced. For tables'
 complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l all -d 'Keep the rows outside groups in tables'
 complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l skip-ok -d 'Exit with 0 although inputs were skipped'
 complete -c pokedex -n "__fish_pokedex_using_subcommand dedup" -l strict -d 'Fail at the first input that cannot be processed'

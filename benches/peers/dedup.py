@@ -32,6 +32,18 @@ def crop(picture, share):
     return picture.crop((left, top, left + w, top + h))
 
 
+def framed(picture, colour, below=0):
+    side = max(4, picture.width // 20)
+    return ImageOps.expand(picture, border=(side, side, side, side + round(picture.height * below)), fill=colour)
+
+
+def narrowed(picture):
+    """The middle three quarters of the longer side."""
+    width, height = picture.size
+    across, down = (width // 8, 0) if width >= height else (0, height // 8)
+    return picture.crop((across, down, width - across, height - down))
+
+
 def caption(picture):
     picture = picture.copy()
     width, height = picture.size
@@ -56,20 +68,31 @@ KINDS = [
     ("contrast", lambda p: ImageEnhance.Contrast(p).enhance(1.25), "jpg", {"quality": 85}),
     ("saturation", lambda p: ImageEnhance.Color(p).enhance(0.7), "jpg", {"quality": 85}),
     ("grey", lambda p: ImageOps.grayscale(p).convert("RGB"), "jpg", {"quality": 85}),
-    ("white frame", lambda p: ImageOps.expand(p, border=max(4, p.width // 20), fill=(255, 255, 255)), "jpg", {"quality": 85}),
+    ("white frame", lambda p: framed(p, (255, 255, 255)), "jpg", {"quality": 85}),
+    ("black frame", lambda p: framed(p, (0, 0, 0)), "jpg", {"quality": 85}),
+    ("red frame", lambda p: framed(p, (150, 40, 30)), "jpg", {"quality": 85}),
+    ("polaroid", lambda p: framed(p, (250, 248, 240), 1 / 6), "jpg", {"quality": 85}),
     ("text", caption, "jpg", {"quality": 85}),
     ("mirrored", ImageOps.mirror, "jpg", {"quality": 85}),
     ("turned 90", lambda p: p.transpose(Image.Transpose.ROTATE_270), "jpg", {"quality": 85}),
     ("turned 180", lambda p: p.transpose(Image.Transpose.ROTATE_180), "jpg", {"quality": 85}),
     ("crop 90 %", lambda p: crop(p, 0.9), "jpg", {"quality": 85}),
+    ("crop 80 %", lambda p: crop(p, 0.8), "jpg", {"quality": 85}),
     ("crop 70 %", lambda p: crop(p, 0.7), "jpg", {"quality": 85}),
+    ("other shape", narrowed, "jpg", {"quality": 85}),
+    ("crop, smaller", lambda p: scaled(crop(p, 0.8), 0.6), "jpg", {"quality": 60}),
 ]
 
 
-def originals(folders, count):
+def is_wanted(path, half):
+    """By the name: `a` is what limits were tried on, `b` what they are tested on."""
+    return half is None or "ab"[hashlib.sha256(path.name.encode()).digest()[0] & 1] == half
+
+
+def originals(folders, count, half):
     seen = set()
     for path in sorted(path for folder in folders for path in Path(folder).rglob("*")):
-        if path.suffix.lower() not in {".jpg", ".jpeg", ".png", ".webp"}:
+        if path.suffix.lower() not in {".jpg", ".jpeg", ".png", ".webp"} or not is_wanted(path, half):
             continue
         digest = hashlib.sha256(path.read_bytes()).digest()
         if digest in seen:
@@ -94,13 +117,14 @@ def plant(args):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     kinds, number, sources = {}, 0, {}
-    for number, (path, picture) in enumerate(originals(args.pictures, args.count)):
+    kinds_of = [kind for kind in KINDS if args.kinds is None or kind[0] in args.kinds]
+    for number, (path, picture) in enumerate(originals(args.pictures, args.count, args.half)):
         picture.thumbnail((args.side, args.side), Image.Resampling.LANCZOS)
         own = folder / f"{number:06}.jpg"
         picture.save(own, quality=92)
         sources[number] = str(path)
         if number % args.every == 0:
-            kind, change, extension, options = KINDS[number // args.every % len(KINDS)]
+            kind, change, extension, options = kinds_of[number // args.every % len(kinds_of)]
             copy = folder / f"{number:06}_copy.{extension or 'jpg'}"
             kinds[number] = kind
             if change is None:
@@ -170,7 +194,7 @@ def report(name, pairs, took, kinds, sources, count):
     for kind, *_ in KINDS:
         hits, all_of_it = totals[kind]
         if all_of_it:
-            print(f"  {kind:<12} {hits:>4} of {all_of_it:<4} {hits / all_of_it:.3f}")
+            print(f"  {kind:<13} {hits:>4} of {all_of_it:<4} {hits / all_of_it:.3f}")
     for one, other in false[:20]:
         print(f"  false: {sources[number_of(one)]} {sources[number_of(other)]}")
     return precision, sum(hits for hits, _ in totals.values()) / max(1, len(kinds))
@@ -185,13 +209,23 @@ def main():
     parser.add_argument("--count", type=int, default=2000, help="distinct pictures at most")
     parser.add_argument("--side", type=int, default=320, help="their longer side at most")
     parser.add_argument("--every", type=int, default=2, help="every how manyth has a copy")
+    parser.add_argument("--half", choices=["a", "b"], help="half of the pictures only, by their names")
+    parser.add_argument("--runs", nargs="+", type=int, help="these of the runs only, from 0")
+    parser.add_argument("--kinds", nargs="+", help="these kinds of copies only")
+    parser.add_argument("--hashes", action=argparse.BooleanOptionalAction, default=True, help="time a million hashes")
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True, help="run the others as well")
     args = parser.parse_args()
     folder, count, kinds, sources = plant(args)
     print(f"{count} distinct pictures, {len(kinds)} copies")
     figures = {}
-    runs = [("pokedex", ()), ("pokedex --any-orientation", ("--any-orientation",)), ("pokedex --identical", ("--identical",))]
-    for name, flags in runs:
+    runs = [
+        ("pokedex", ()),
+        ("pokedex --crops", ("--crops",)),
+        ("pokedex --any-orientation", ("--any-orientation",)),
+        ("pokedex --crops --any-orientation", ("--crops", "--any-orientation")),
+        ("pokedex --identical", ("--identical",)),
+    ]
+    for name, flags in [runs[i] for i in args.runs or range(len(runs))]:
         figures[name] = report(name, *pokedex(args, folder, *flags), kinds, sources, count)
     if args.peers:
         try:
@@ -204,10 +238,10 @@ def main():
                 figures[name] = report(name, *czkawka(args, folder, preset), kinds, sources, count)
         else:
             print("\nczkawka_cli: not installed, not run")
-    own = figures["pokedex"]
-    print(f"\n{'':<28} {'precision':>9} {'recall':>7} {'ratio':>7}")
+    own = next(iter(figures.values()))
+    print(f"\n{'':<34} {'precision':>9} {'recall':>7} {'ratio':>7}")
     for name, (precision, recall) in figures.items():
-        print(f"{name:<28} {precision:9.4f} {recall:7.3f} {recall / own[1] if own[1] else 0:7.2f}")
+        print(f"{name:<34} {precision:9.4f} {recall:7.3f} {recall / own[1] if own[1] else 0:7.2f}")
 
 
 if __name__ == "__main__":

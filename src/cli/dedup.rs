@@ -50,6 +50,7 @@ Examples:
   pokedex dedup photos/ --any-orientation -o copies.csv
   pokedex dedup photos/ --crops --format csv
   pokedex dedup new/ --reference archive/ --format paths
+  pokedex dedup manifest.parquet --merge --all -o merged.parquet
   pokedex dedup photos/ --keep 'path:**/originals/**,pixels,oldest' --action trash
   pokedex dedup photos/ --identical --action hardlink --journal links.journal
   pokedex dedup --undo links.journal"
@@ -112,6 +113,10 @@ pub(super) struct Dedup {
     #[arg(long, help_heading = "Output", value_name = "JOURNAL", exclusive = true)]
     undo: Option<PathBuf>,
 
+    /// Give kept rows what they lack of their copies' metadata: columns that are null, and words of lists. Nothing is replaced. For tables
+    #[arg(long, help_heading = "Output")]
+    merge: bool,
+
     /// How copies are shown [default: what the file's name says, else text]
     #[arg(long, help_heading = "Output", value_enum, value_name = "FORMAT")]
     format: Option<Format>,
@@ -146,9 +151,18 @@ impl Dedup {
         inputs.except = self.to.clone();
         let target = Target::parse(self.output.as_deref());
         let format = output::format(&target, self.format, Format::Text)?;
+        if self.merge && matches!(format, Format::Text | Format::Paths) {
+            return Err(Failure::usage("--merge: a table is needed", "--merge -o kept.parquet"));
+        }
         let table = inputs.images()?.with_unique_keys();
         let sink = Sink::open(&target, format == Format::Parquet)?;
-        let found = dedup::find(table, &self.options(), &self.work.work(), ui)?;
+        let mut found = dedup::find(table, &self.options(), &self.work.work(), ui)?;
+        if self.merge {
+            let merged;
+            (found, merged) = dedup::merge(found, ui)?;
+            let (cells, rows) = (several(merged.cells, "cell", "cells"), several(merged.rows, "row", "rows"));
+            ui.done(&format!("merge: {cells} of {rows} filled from copies"));
+        }
         let found = dedup::write(found, format, self.all, sink, ui)?;
         if format != Format::Text {
             ui.done(&format!("dedup: {found}"));

@@ -42,6 +42,8 @@ pub struct Found {
     pub(super) rows: Vec<Row>,
     pub(super) stars: Vec<Star>,
     pub(super) verdicts: BTreeMap<u32, Verdict>,
+    /// By which rules some are kept.
+    pub(super) keep: Keep,
 }
 
 impl Found {
@@ -73,7 +75,7 @@ impl Found {
             let reason = format!("same file as {}", rows[best as usize].key);
             verdicts.insert(row, Verdict { group: None, keep: None, reason, distance: None });
         }
-        Found { tally, again, table, rows, stars, verdicts }
+        Found { tally, again, table, rows, stars, verdicts, keep: keep.clone() }
     }
 
     /// How many groups there are.

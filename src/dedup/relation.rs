@@ -4,7 +4,7 @@ use super::rows::Looks;
 use crate::duplicates::{Fitting, Orientation, PerceptualHash};
 use crate::io;
 
-/// A part of so much is all of it, if both look alike.
+/// A part of so much is all of it, and looks like it or is no copy.
 const NEARLY_ALL: f32 = 0.97;
 
 /// How two pictures are copies.
@@ -109,13 +109,11 @@ impl Alike<'_> {
         let (Some(whole), Some(part)) = (self.looks.sketch(kept)?, self.looks.sketch(copy)?) else { return Ok(None) };
         let percent = |fitting: &Fitting| (fitting.share * 100.0).round().clamp(1.0, 100.0) as u32;
         if let Some(fitting) = part.inside(&whole, self.similar.any_orientation) {
-            if fitting.share >= NEARLY_ALL
-                && let Some(near) = self.near(kept, copy, distance)?
-            {
-                return Ok(Some(near));
+            if fitting.share >= NEARLY_ALL {
+                return self.near(kept, copy, distance);
             }
             if fitting.is_part() {
-                let (percent, orientation) = (percent(&fitting), fitting.orientation);
+                let (percent, orientation) = (percent(&fitting), fitting.orientation.inverse());
                 return Ok(Some(match fitting.is_framed {
                     true => Relation::Framed { percent, orientation },
                     false => Relation::Part { percent, orientation },
@@ -125,7 +123,7 @@ impl Alike<'_> {
         let framed = whole.inside(&part, self.similar.any_orientation);
         Ok(framed
             .filter(|fitting| fitting.is_part() && fitting.is_framed)
-            .map(|fitting| Relation::Framed { percent: percent(&fitting), orientation: fitting.orientation.inverse() }))
+            .map(|fitting| Relation::Framed { percent: percent(&fitting), orientation: fitting.orientation }))
     }
 }
 

@@ -42,7 +42,7 @@ impl Landmark {
     pub(super) const BYTES: usize = 14;
 
     /// For a file of them.
-    pub(super) fn to_bytes(&self) -> [u8; Landmark::BYTES] {
+    pub(super) fn to_bytes(self) -> [u8; Landmark::BYTES] {
         let mut bytes = [0; Landmark::BYTES];
         bytes[..8].copy_from_slice(&self.signs.to_le_bytes());
         bytes[8..].as_chunks_mut().0.iter_mut().zip(self.place).for_each(|(to, value)| *to = value.to_le_bytes());
@@ -265,3 +265,49 @@ static WAVES: LazyLock<[[f32; POINTS]; FREQUENCIES]> = LazyLock::new(|| {
     let wave = |frequency: usize, at: usize| (PI * frequency as f32 * (at as f32 + 0.5) / POINTS as f32).cos();
     std::array::from_fn(|frequency| std::array::from_fn(|at| wave(frequency, at)))
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Blobs at some places, of these reaches.
+    fn picture(width: u32, height: u32, blobs: &[(f32, f32, f32)]) -> Rgb {
+        let value = |at: u32| {
+            let (x, y) = ((at % width) as f32, (at / width) as f32);
+            let of = |(across, down, reach): &(f32, f32, f32)| {
+                200.0 * (-((x - across).powi(2) + (y - down).powi(2)) / (2.0 * reach * reach)).exp()
+            };
+            blobs.iter().map(of).sum::<f32>().min(255.0) as u8
+        };
+        Rgb { width, height, pixels: (0..width * height).flat_map(|at| [value(at); 3]).collect() }
+    }
+
+    #[test]
+    fn blobs_are_where_they_are_and_as_large_as_they_are() {
+        let found = landmarks(&picture(128, 96, &[(40.0, 30.0, 4.0), (90.0, 60.0, 3.0)]));
+        for (x, y, reach) in [(40.5, 30.5, 4.0), (90.5, 60.5, 3.0)] {
+            let is_it = |mark: &&Landmark| {
+                let [across, down, _] = mark.at().map(|value| value * 128.0);
+                (across - x).hypot(down - y) < 1.0
+            };
+            let mark = found.iter().find(is_it).unwrap_or_else(|| panic!("none at {x}, {y}: {found:?}"));
+            let blur = mark.at()[2] * 128.0;
+            assert!(blur > 0.6 * reach && blur < 1.2 * reach, "{blur} of {reach}");
+            assert_eq!(Landmark::from_bytes(&mark.to_bytes()), *mark);
+        }
+    }
+
+    #[test]
+    fn landmarks_turn_with_their_picture() {
+        let blobs = [(40.0, 30.0, 4.0), (45.0, 38.0, 2.0), (60.0, 50.0, 3.0), (90.0, 60.0, 3.0), (84.0, 66.0, 2.0)];
+        let turned = blobs.map(|(x, y, reach)| (95.0 - y, x, reach));
+        let [own, others] = [landmarks(&picture(128, 96, &blobs)), landmarks(&picture(96, 128, &turned))];
+        let orientation = Orientation { transposed: true, flipped: false, mirrored: true };
+        assert!(own.len() > 3, "{own:?}");
+        for mark in own.iter().map(|mark| mark.oriented(orientation, (1.0, 0.75))) {
+            let near = |other: &&Landmark| (0..2).all(|axis| (mark.at()[axis] - other.at()[axis]).abs() < 0.01);
+            let differ = others.iter().filter(near).map(|other| (other.signs ^ mark.signs).count_ones()).min();
+            assert!(differ.is_some_and(|bits| bits <= 8), "{mark:?} {differ:?}");
+        }
+    }
+}

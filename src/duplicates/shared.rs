@@ -108,9 +108,9 @@ mod tests {
             (0..40).map(|picture| (0..20).map(|mark| value(picture * 20 + mark) & !1).collect()).collect();
         let turned = Orientation { transposed: true, flipped: false, mirrored: true };
         for orientation in [Orientation::default(), turned] {
-            for mark in 0..5 {
-                pictures[39][mark] = oriented(pictures[3][mark], orientation) ^ (3 << 62);
-            }
+            let shared: Vec<u64> =
+                pictures[3][..5].iter().map(|&signs| oriented(signs, orientation) ^ (3 << 62)).collect();
+            pictures[39][..5].copy_from_slice(&shared);
             pictures[39][9] = oriented(pictures[7][9], orientation);
             let mut starts = vec![0];
             starts.extend(pictures.iter().scan(0, |sum, marks| {

@@ -23,11 +23,14 @@ const MOST_STEPS: usize = 40;
 /// A part correlates at least so much with what it lies upon.
 const LEAST_CORRELATION: f32 = 0.97;
 /// And at most so much of it does not look like that.
-const MOST_ODD: f32 = 0.08;
+const MOST_ODD: f32 = 0.022;
 /// Its colours are at most so far from those, in steps of 255 and on the average; and at most such a share is further than that.
 const MOST_COLOUR: f32 = 8.0;
 const MOST_FAR: f32 = 0.05;
 const FAR: f32 = 30.0;
+/// Points are compared that have so much of a colour, in either picture; if they are fewer than this share, as if they were so many.
+const COLOURED: f32 = 6.0;
+const LEAST_COLOURED: f32 = 0.05;
 /// Around a part is a frame where so much of it is nearly of one brightness.
 const PLAIN: f32 = 0.97;
 const NEARLY: u8 = 16;
@@ -63,7 +66,7 @@ impl Placement {
 /// How well a part fits.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Fitting {
-    /// How the part is mirrored or turned.
+    /// How the part has to be mirrored or turned.
     pub orientation: Orientation,
     /// Which share of the whole's area it is.
     pub share: f32,
@@ -170,7 +173,7 @@ impl Sketch {
         for plane in [&self.brightness].into_iter().chain(&self.colours) {
             bytes.extend(&plane.values);
         }
-        bytes.extend(self.landmarks.iter().flat_map(Landmark::to_bytes));
+        bytes.extend(self.landmarks.iter().flat_map(|landmark| landmark.to_bytes()));
         bytes
     }
 
@@ -369,7 +372,11 @@ impl Sketch {
                 let n = cell.len() as f32;
                 let mean = cell.iter().map(|(a, _)| a).sum::<f32>() / n;
                 let spread = cell.iter().map(|(a, _)| (a - mean) * (a - mean)).sum::<f32>() / n;
-                let off = cell.iter().map(|(a, b)| (line.slope * b + line.start - a).powi(2)).sum::<f32>() / n;
+                let off = cell
+                    .iter()
+                    .map(|(a, b)| ((line.slope * b + line.start).clamp(0.0, 255.0) - a).powi(2))
+                    .sum::<f32>()
+                    / n;
                 cells += 1;
                 odd += u32::from(off > 0.1 * spread + 0.01 * line.spread + 9.0);
             }
@@ -402,7 +409,11 @@ impl Sketch {
         let factor = if ours.min(theirs) < 4.0 { 1.0 } else { (ours / theirs).clamp(0.5, 2.0) };
         let off = |pair: &[(f32, f32); 2]| pair[0].0 - factor * pair[0].1;
         let other = |pair: &[(f32, f32); 2]| pair[1].0 - factor * pair[1].1;
-        let offs: Vec<f32> = both.iter().map(|pair| off(pair).hypot(other(pair))).collect();
+        // A background without colours tells nothing of them.
+        let is_coloured =
+            |pair: &&[(f32, f32); 2]| pair[0].0.hypot(pair[1].0).max(factor * pair[0].1.hypot(pair[1].1)) >= COLOURED;
+        let offs: Vec<f32> = both.iter().filter(is_coloured).map(|pair| off(pair).hypot(other(pair))).collect();
+        let count = (LEAST_COLOURED * count).max(offs.len() as f32);
         let far = offs.iter().filter(|off| **off > FAR).count();
         (offs.iter().sum::<f32>() / count, far as f32 / count)
     }
@@ -428,5 +439,74 @@ impl Line {
         }
         let slope = ab / bb.max(1.0);
         Line { slope, start: a - slope * b, correlation: ab / (aa * bb).sqrt().max(1.0), spread: aa / n }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Many small squares of several colours, others for every number.
+    fn picture(number: u32, (width, height): (u32, u32)) -> Rgb {
+        let value =
+            |n: u32| (number * 131 + n).wrapping_mul(0x9e37_79b1).rotate_left(13).wrapping_mul(0x85eb_ca6b) >> 16;
+        let mut pixels = vec![128; (3 * width * height) as usize];
+        for square in 0..90 {
+            let of = |i: u32| value(square * 8 + i);
+            let (left, top, side) = (of(0) % width, of(1) % height, 4 + of(2) % 16);
+            for (y, x) in
+                (top..height.min(top + side)).flat_map(|y| (left..width.min(left + side)).map(move |x| (y, x)))
+            {
+                let at = 3 * (y * width + x) as usize;
+                [0, 1, 2].iter().for_each(|&c| pixels[at + c] = of(3 + c as u32) as u8);
+            }
+        }
+        Rgb { width, height, pixels }
+    }
+
+    fn cut(picture: &Rgb, [left, top, width, height]: [u32; 4]) -> Rgb {
+        let places = (top..top + height).flat_map(|y| (left..left + width).map(move |x| 3 * (y * picture.width + x)));
+        let pixels = places.flat_map(|at| picture.pixels[at as usize..at as usize + 3].to_vec()).collect();
+        Rgb { width, height, pixels }
+    }
+
+    #[test]
+    fn parts_are_found_where_they_lie_and_others_are_not() {
+        for number in 0..4 {
+            let whole = picture(number, (160, 120));
+            let sketch = Sketch::of(&whole);
+            let part = |place| Sketch::of(&cut(&whole, place)).inside(&sketch, false).filter(Fitting::is_part);
+            let fitting = part([10, 14, 140, 100]).expect("a part");
+            assert!((fitting.share - 0.729).abs() < 0.02 && !fitting.is_framed, "{fitting:?}");
+            assert!(part([0, 0, 150, 90]).is_some(), "of another shape");
+            assert_eq!(
+                sketch.inside(&Sketch::of(&cut(&whole, [10, 14, 140, 100])), false),
+                None,
+                "the whole in its part"
+            );
+            let other = Sketch::of(&picture(number + 10, (160, 120)));
+            assert_eq!(other.inside(&sketch, true), None);
+        }
+    }
+
+    #[test]
+    fn what_is_around_a_part_may_be_a_frame() {
+        let inside = picture(5, (160, 120));
+        let framed = inside.resize(200, 200, Fit::Pad, Filter::Bilinear, Colour([20, 90, 30]));
+        let fitting = Sketch::of(&inside).inside(&Sketch::of(&framed), false).expect("it lies there");
+        assert!(fitting.is_part() && fitting.is_framed && (fitting.share - 0.75).abs() < 0.02, "{fitting:?}");
+    }
+
+    #[test]
+    fn pictures_of_any_shape_have_a_sketch() {
+        for (width, height) in [(1, 1), (1, 2), (2, 1), (1, 5000), (5000, 1), (7, 3)] {
+            let pixels =
+                (0..width * height * 3).map(|i: u32| (i.wrapping_mul(i).wrapping_mul(31) % 251) as u8).collect();
+            let sketch = Sketch::of(&Rgb { width, height, pixels });
+            let mut bytes = sketch.to_bytes();
+            bytes.resize(Sketch::BYTES, 9);
+            assert!(Sketch::from_bytes(&bytes.try_into().expect("so many")) == sketch, "{width} x {height}");
+            sketch.inside(&sketch, true);
+        }
     }
 }

@@ -56,7 +56,7 @@ pub const COLUMNS: &[(&str, &str, &str)] = &[
     ("cluster_label", "utf8", "what that cluster is called: a word of `label`, `species`, `class` or `type1` that half of its rows or more have and few others, else a noun that the model of the vectors finds near to it; null where nothing tells it from others"),
     ("group", "int32", "of copies (`dedup`): the number of their group, from 1 by its first row"),
     ("keep", "bool", "of copies: whether this is the one that is kept"),
-    ("reason", "utf8", "why it is kept, or how it is a copy: `identical`, `same pixels`, `near (7 of 256 bits)`, `mirrored (…)`"),
-    ("distance", "int32", "in how many bits the perceptual hashes of a copy and of what is kept differ; null of what is kept"),
+    ("reason", "utf8", "why it is kept, or how it is a copy: `identical`, `same pixels`, `near (7 of 256 bits)`, `mirrored (…)`, `crop (81 %)`"),
+    ("distance", "int32", "in how many bits the perceptual hashes of a copy and of what is kept differ; null of what is kept, and of crops"),
     ("error", "utf8", "why the row could not be processed; null where all is well. Such rows pass through untouched"),
 ];

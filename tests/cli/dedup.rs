@@ -2,6 +2,7 @@
 
 mod actions;
 mod kills;
+mod merge;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -14,7 +15,16 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use crate::workdir::{Workdir, encode, png};
 
 /// A picture as of a camera: another for every number, without a background, and no two orientations alike.
-pub fn photo(number: u32, (width, height): (u32, u32)) -> RgbImage {
+pub fn photo(number: u32, size: (u32, u32)) -> RgbImage {
+    blobs(number, size, 0)
+}
+
+/// Another with many small things in it.
+fn scene(number: u32, size: (u32, u32)) -> RgbImage {
+    blobs(number, size, 60)
+}
+
+fn blobs(number: u32, (width, height): (u32, u32), small: u32) -> RgbImage {
     let value = |n: u32| {
         let x = (number.wrapping_mul(9973) + n).wrapping_mul(0x9e37_79b1);
         f64::from((x ^ (x >> 15)).wrapping_mul(0x85eb_ca6b) >> 8) / f64::from(1 << 24)
@@ -22,9 +32,9 @@ pub fn photo(number: u32, (width, height): (u32, u32)) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         let (u, v) = (f64::from(x) / f64::from(width), f64::from(y) / f64::from(height));
         let mut colour = [70.0 + 90.0 * u, 110.0 - 60.0 * v, 60.0 + 80.0 * v];
-        for blob in 0..12 {
+        for blob in 0..12 + small {
             let of = |i| value(blob * 8 + i);
-            let reach = 0.08 + 0.2 * of(2);
+            let reach = if blob < 12 { 0.08 + 0.2 * of(2) } else { 0.02 + 0.04 * of(2) };
             let near = (-((u - of(0)).powi(2) + (v - of(1)).powi(2)) / (reach * reach)).exp();
             (0..3).for_each(|c| colour[c] += near * (of(3 + c as u32) - 0.5) * 260.0);
         }
@@ -129,6 +139,110 @@ fn mirrored_and_turned_copies_are_found_where_they_are_wanted() {
     for (key, (_, _, reason)) in found.iter().filter(|(key, _)| *key != "a.png") {
         assert!(reason.starts_with(&format!("{} (", key.trim_end_matches(".jpg"))), "{key}: {reason}");
     }
+}
+
+/// So much of a picture's sides, from so far on.
+fn part(picture: &RgbImage, share: f64, (left, top): (f64, f64)) -> RgbImage {
+    let of = |side: u32, share: f64| (f64::from(side) * share).round() as u32;
+    let (width, height) = (picture.width(), picture.height());
+    image::imageops::crop_imm(picture, of(width, left), of(height, top), of(width, share), of(height, share)).to_image()
+}
+
+#[test]
+fn crops_are_found_where_they_are_wanted_and_the_whole_is_kept() {
+    let dir = Workdir::new();
+    let picture = scene(50, SIZE);
+    dir.write("in/whole.png", png(&picture.clone().into()));
+    for (name, share, from) in [("a", 0.9, (0.03, 0.08)), ("b", 0.89, (0.1, 0.0)), ("c", 0.84, (0.05, 0.16))] {
+        dir.write(&format!("in/crop_{name}.jpg"), jpeg(&part(&picture, share, from)));
+    }
+    let larger = resize(&part(&picture, 0.85, (0.0, 0.12)), 400, 300, FilterType::CatmullRom);
+    dir.write("in/crop_larger.jpg", jpeg(&larger));
+    (51..61).for_each(|n| dir.write(&format!("in/other{n}.jpg"), jpeg(&scene(n, SIZE))));
+    assert_eq!(dedup(&dir, "in"), BTreeMap::new());
+    for rules in ["pixels", "path:crop*", "bytes"] {
+        let found = dedup(&dir, &format!("in --crops --keep {rules}"));
+        let keys: Vec<_> = found.keys().collect();
+        assert_eq!(keys, ["crop_a.jpg", "crop_b.jpg", "crop_c.jpg", "crop_larger.jpg", "whole.png"], "{rules}");
+        assert_eq!((&*found["whole.png"].0, &*found["whole.png"].1), ("1", "true"), "{rules}: {found:?}");
+        assert!(found["crop_a.jpg"].2 == "crop (81 %)" && found["crop_c.jpg"].2.starts_with("crop (7"), "{found:?}");
+    }
+    let found = dedup(&dir, "in --crops");
+    assert_eq!(found["whole.png"].2, "kept: shows more", "a crop has most pixels");
+    // What is kept in any case may be a crop; then the whole is no copy of it.
+    dir.write("kept/crop.jpg", dir.read("in/crop_a.jpg"));
+    dir.write("new/whole.png", dir.read("in/whole.png"));
+    assert_eq!(dedup(&dir, "new --reference kept --crops"), BTreeMap::new());
+    dir.pokedex("dedup in --crops -j 1 -o one.parquet").ok();
+    dir.pokedex("dedup in --crops -j 4 -o four.parquet").ok();
+    assert!(dir.read("one.parquet") == dir.read("four.parquet"));
+}
+
+#[test]
+fn pictures_that_overlap_are_no_crops_of_each_other() {
+    let dir = Workdir::new();
+    let picture = scene(62, SIZE);
+    dir.write("in/left.jpg", jpeg(&part(&picture, 0.85, (0.0, 0.05))));
+    dir.write("in/right.jpg", jpeg(&part(&picture, 0.85, (0.15, 0.05))));
+    assert_eq!(dedup(&dir, "in --crops"), BTreeMap::new());
+    // Nor what shows something that was not there.
+    let mut changed = part(&picture, 0.85, (0.05, 0.05));
+    let other = resize(&photo(63, SIZE), 40, 40, FilterType::Triangle);
+    image::imageops::overlay(&mut changed, &other, 60, 40);
+    dir.write("more/changed.jpg", jpeg(&changed));
+    dir.write("more/whole.jpg", jpeg(&picture));
+    assert_eq!(dedup(&dir, "more --crops"), BTreeMap::new());
+}
+
+#[test]
+fn mirrored_and_turned_crops_are_found_where_both_are_wanted() {
+    use image::imageops::{flip_horizontal, rotate90};
+    let dir = Workdir::new();
+    let picture = scene(64, SIZE);
+    let crop = part(&picture, 0.87, (0.05, 0.1));
+    dir.write("in/whole.jpg", jpeg(&picture));
+    dir.write("in/mirrored.jpg", jpeg(&flip_horizontal(&crop)));
+    dir.write("in/turned.jpg", jpeg(&rotate90(&crop)));
+    (65..75).for_each(|n| dir.write(&format!("in/{n}.jpg"), jpeg(&scene(n, SIZE))));
+    assert_eq!(dedup(&dir, "in --crops"), BTreeMap::new());
+    let found = dedup(&dir, "in --crops --any-orientation");
+    let reasons: Vec<_> = found.values().map(|(_, _, reason)| reason.as_str()).collect();
+    assert_eq!(reasons, ["crop, mirrored (76 %)", "crop, turned 90 (76 %)", "kept: most pixels"]);
+}
+
+#[test]
+fn copies_in_a_frame_or_with_a_line_of_text_are_found() {
+    let dir = Workdir::new();
+    let picture = scene(80, SIZE);
+    let framed = |colour: [u8; 3], (side, below): (u32, u32)| {
+        let mut framed = RgbImage::from_pixel(SIZE.0 + 2 * side, SIZE.1 + side + below, Rgb(colour));
+        image::imageops::overlay(&mut framed, &picture, side.into(), side.into());
+        framed
+    };
+    let written = |top: u32| {
+        let mut written = picture.clone();
+        for (x, y) in
+            (20..150).flat_map(|x| (top..top + 12).map(move |y| (x, y))).filter(|(x, y)| (x / 3 + y / 5) % 2 == 0)
+        {
+            written.put_pixel(x, y, Rgb([255; 3]));
+        }
+        written
+    };
+    dir.write("in/a.png", png(&picture.clone().into()));
+    dir.write("in/white.jpg", jpeg(&framed([255; 3], (10, 10))));
+    dir.write("in/black.jpg", jpeg(&framed([0; 3], (12, 12))));
+    dir.write("in/red.jpg", jpeg(&framed([150, 30, 20], (15, 15))));
+    dir.write("in/below.jpg", jpeg(&framed([240, 238, 230], (8, 40))));
+    dir.write("in/written.jpg", jpeg(&written(132)));
+    dir.write("in/written_above.jpg", jpeg(&written(6)));
+    (81..91).for_each(|n| dir.write(&format!("in/other{n}.jpg"), jpeg(&photo(n, SIZE))));
+    let found = dedup(&dir, "in --keep path:a.png");
+    assert_eq!(found.len(), 7, "{found:?}");
+    assert!(found.values().all(|(group, ..)| group == "1"));
+    // Something in its middle is more than a text at its side.
+    dir.write("other/a.png", png(&picture.clone().into()));
+    dir.write("other/b.png", png(&written(70).into()));
+    assert_eq!(dedup(&dir, "other --crops"), BTreeMap::new());
 }
 
 #[test]
