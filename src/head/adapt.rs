@@ -380,3 +380,98 @@ impl Function for Penalised<'_> {
 fn identity(dimension: usize) -> Vec<f32> {
     (0..dimension * dimension).map(|i| f32::from(u8::from(i % (dimension + 1) == 0))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::{RowsBuilder, means};
+
+    const DIMENSION: usize = 6;
+
+    fn noise(seed: usize) -> f32 {
+        ((seed as f32 + 1.0) * 12.9898).sin() * 43_758.547 % 1.0
+    }
+
+    /// Rows of length 1 around three corners; of every fifth the class is that of the one before.
+    fn rows(count: usize, seed: usize, spread: f32) -> Rows {
+        let mut rows = RowsBuilder::new(DIMENSION).expect("a temporary file");
+        for i in 0..count {
+            let class = (i - usize::from(i % 5 == 4)) % 3;
+            let near = |j: usize| f32::from(u8::from(j % 3 == class)) + spread * noise((i + seed) * DIMENSION + j);
+            let mut vector: Vec<f32> = (0..DIMENSION).map(near).collect();
+            assert!(normalise(&mut vector));
+            rows.push(&vector, class as u32).expect("room");
+        }
+        rows.finish().expect("room")
+    }
+
+    /// Captions that are not the pictures, some of them there twice.
+    fn captions(count: usize) -> Rows {
+        let mut all = rows(count, 900, 1.0);
+        all.classes = (0..count as u32).map(|row| row - u32::from(row % 5 == 4)).collect();
+        all.chosen((0..count).map(|row| all.classes[row] as usize)).expect("room")
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_small_steps() {
+        let (rows, captions) = (rows(40, 0, 0.7), captions(40));
+        let anchors = means(&rows, 3, |_| ()).expect("room");
+        let labelled = (Term::Labelled { rows: &rows, anchors: &anchors }, 5.0);
+        let captioned = (Term::Captioned { pictures: &rows, captions: &captions }, 3.0);
+        for lesson in [&[labelled][..], &[captioned], &[labelled, captioned]] {
+            let function = Penalised { lesson, l2: 0.2 };
+            let theta: Vec<f32> =
+                identity(DIMENSION).iter().enumerate().map(|(i, x)| x + 0.2 * noise(i + 5000)).collect();
+            let mut gradient = vec![0.0; theta.len()];
+            function.evaluate(&theta, &mut gradient).expect("room");
+            for i in 0..theta.len() {
+                let value = |step: f32| {
+                    let mut theta = theta.clone();
+                    theta[i] += step;
+                    function.evaluate(&theta, &mut vec![0.0; theta.len()]).expect("room").value
+                };
+                let slope = (value(0.005) - value(-0.005)) / 0.01;
+                assert!((slope - f64::from(gradient[i])).abs() < 2e-3, "{i}: {slope} {}", gradient[i]);
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_turned_is_turned_back_the_same_on_any_number_of_threads() {
+        // Captions are the pictures' vectors, and pictures are seen through a map that mixes neighbours.
+        let (seen, mut captions) = (rows(120, 7, 1.0), rows(120, 7, 1.0));
+        let mut mixed = RowsBuilder::new(DIMENSION).expect("a temporary file");
+        for row in 0..120 {
+            let x = seen.some(row, 1).expect("room");
+            let mut turned: Vec<f32> = (0..DIMENSION).map(|j| x[j] + 0.9 * x[(j + 1) % DIMENSION]).collect();
+            assert!(normalise(&mut turned));
+            mixed.push(&turned, row as u32).expect("room");
+        }
+        let mixed = mixed.finish().expect("room");
+        captions.classes = (0..120).collect();
+        let term = Term::Captioned { pictures: &mixed, captions: &captions };
+        let (scale, loss) = suited(DIMENSION, term).expect("room");
+        let lesson = [(term, scale)];
+        let course = Course { l2: None, iterations: 40, tolerance: 1e-3 };
+        let learn = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            pool.install(|| adapt(DIMENSION, (&lesson, &lesson), course, &mut || Ok::<(), Error>(()))).expect("it learns")
+        };
+        let one = learn(1);
+        assert!(one == learn(3));
+        assert!((one.before.loss - loss).abs() < 1e-9);
+        let (before, after) = (one.before.mrr.expect("captions"), one.after.mrr.expect("captions"));
+        assert!(after > before + 0.2 && one.after.loss < 0.5 * loss, "{before} {after}");
+    }
+
+    #[test]
+    fn a_strong_penalty_changes_nothing() {
+        let rows = rows(60, 3, 0.5);
+        let anchors = means(&rows, 3, |_| ()).expect("room");
+        let lesson = [(Term::Labelled { rows: &rows, anchors: &anchors }, 4.0)];
+        let course = Course { l2: Some(1e4), iterations: 50, tolerance: 1e-6 };
+        let taught = adapt(DIMENSION, (&lesson, &[]), course, &mut || Ok::<(), Error>(())).expect("it learns");
+        let change = taught.weights.iter().zip(identity(DIMENSION)).map(|(w, i)| (w - i).abs()).fold(0.0, f32::max);
+        assert!(change < 1e-3 && taught.l2 == 1e4, "{change}");
+    }
+}

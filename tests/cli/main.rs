@@ -3,6 +3,7 @@
 mod server;
 mod workdir;
 
+mod adapter;
 mod augment;
 mod beside;
 mod cache;
