@@ -77,7 +77,7 @@ def finetune(places: Places, settings: Settings, say: Callable[[str], None]) -> 
     _be_exact(settings)
     base = open_base(places.base)
     lessons = read_lessons(places.table, settings.captions, settings.pseudo_labels)
-    identity = asdict(settings) | {"table": digest(places.table), "base": base.identity(), "version": __version__, "torch": torch.__version__,
+    identity = asdict(settings) | {"table": digest(places.table), "base": base.identity(), "version": __version__, "torch": str(torch.__version__),
                                    "teacher": places.teacher and digest(places.teacher), "teacher column": places.teacher_column}
     if places.fresh:
         shutil.rmtree(places.work, ignore_errors=True)
