@@ -171,10 +171,10 @@ def species_style(bench, folder, title, *divided):
     table, before, after = (bench.scratch / f"{folder}-{name}.parquet" for name in ("split", "before", "after"))
     scanned = bench.scratch / f"{folder}-scanned.parquet"
     bench.program("scan", bench.data / folder, "--ids", "name", "-o", scanned, "-q")
-    bench.program("split", scanned, "--ratios", "60/10/30", *divided, "-o", table, "-q")
+    bench.program("split", scanned, "--ratios", "50/25/25", *divided, "-o", table, "-q")
     base = bench.embed(table, [], before)
     out = bench.scratch / f"{folder}-{'-'.join(divided).strip('-')}"
-    seconds = bench.finetune(table, out)
+    seconds = bench.finetune(table, out, "--epochs", bench.args.epochs)
     tuned = bench.embed(table, ["--model", f"{out}/"], after)
     rows = pq.read_table(table, columns=["id", "split"]).to_pydict()
     test = [i for i, split in enumerate(rows["split"]) if split == "test"]
@@ -227,12 +227,12 @@ def rounds(bench):
         told = bench.scratch / f"told-{n}.parquet"
         (bench.scratch / "predictions.parquet").rename(told)
         out = bench.scratch / f"round-{n}"
-        seconds = bench.finetune(told, out, "--pseudo-labels")
+        seconds = bench.finetune(told, out, "--pseudo-labels", "--epochs", bench.args.epochs)
         model = ["--model", f"{out}/"]
         measure(n, model, f"{seconds:.0f}")
     out = bench.scratch / "labelled-only"
     write(bench.scratch / "labelled.parquet", [row for row in rows if row["label"] is not None])
-    seconds = bench.finetune(bench.scratch / "labelled.parquet", out)
+    seconds = bench.finetune(bench.scratch / "labelled.parquet", out, "--epochs", bench.args.epochs)
     measure("labelled pictures alone, once", ["--model", f"{out}/"], f"{seconds:.0f}")
 
 
@@ -280,6 +280,7 @@ def main():
     parser.add_argument("--pokedex", default="target/release/pokedex")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=12, help="of style, toys and rounds")
     parser.add_argument("--verbose", action="store_true")
     args = parser.parse_args()
     machine = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")

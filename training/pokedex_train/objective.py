@@ -67,9 +67,9 @@ class Figures:
 
 @torch.no_grad()
 def judge(vectors: Tensor, words: Tensor, texts: Sequence[Sequence[int]], scale: float) -> Figures:
-    """Cross entropy over the judges' texts, how many are nearest to a text of theirs, and the mean reciprocal rank of each
-    text's first right picture."""
-    used = sorted({number for own in texts for number in own})
+    """Cross entropy over the texts (of very many: over the judges' own), how many are nearest to a text of theirs, and the mean
+    reciprocal rank of the first right picture of each text that has one."""
+    used = list(range(len(words))) if len(words) <= MOST_TEXTS else sorted({number for own in texts for number in own})
     place = {number: at for at, number in enumerate(used)}
     right = torch.zeros(len(texts), len(used), dtype=torch.bool, device=vectors.device)
     for at, own in enumerate(texts):
@@ -80,4 +80,4 @@ def judge(vectors: Tensor, words: Tensor, texts: Sequence[Sequence[int]], scale:
     top1 = right.gather(1, cosines.argmax(1, keepdim=True)).float().mean().item()
     best = cosines.masked_fill(~right, -torch.inf).max(0).values
     rank = (cosines > best).sum(0) + 1
-    return Figures(loss, top1, (1 / rank).mean().item())
+    return Figures(loss, top1, (1 / rank)[right.any(0)].mean().item())

@@ -17,7 +17,7 @@ SCHEMA = pa.schema(
     [pa.field("run", pa.int32(), False), pa.field("command", pa.string(), False), pa.field("head", pa.string()),
      pa.field("input", pa.string(), False), pa.field("settings", pa.string(), False), pa.field("figures", pa.string(), False),
      *(pa.field(name, pa.float64()) for name in NUMBERS), pa.field("curve", pa.list_(pa.field("item", POINT)))],
-    {"pokedex.schema": "runs"})
+    {"pokedex.schema_version": "1", "pokedex.schema": "runs"})
 
 
 def read(path: Path) -> pa.Table:
@@ -25,12 +25,14 @@ def read(path: Path) -> pa.Table:
     if not path.exists() or path.stat().st_size == 0:
         return SCHEMA.empty_table()
     try:
-        table = pq.read_table(path)
+        file = pq.ParquetFile(path)
+        footer, table = file.metadata.metadata or {}, file.read()
     except (OSError, pa.ArrowException) as e:
         raise Failure(f"{path}: not a log of runs ({e})", "--log a file that does not exist yet") from e
-    if (table.schema.metadata or {}).get(b"pokedex.schema") != b"runs" or table.schema.names != SCHEMA.names:
+    # The program's footer is beside Arrow's schema, not in it.
+    if footer.get(b"pokedex.schema") != b"runs" or table.schema.names != SCHEMA.names:
         raise Failure(f"{path}: not a log of runs", "--log a file that does not exist yet")
-    return table.cast(SCHEMA)
+    return table.replace_schema_metadata(None).cast(SCHEMA)
 
 
 def append(path: Path, run: dict[str, Any]) -> int:

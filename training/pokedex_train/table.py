@@ -14,6 +14,7 @@ from .failure import Failure
 SPLITS = {"train": "train", "training": "train", "validation": "validation", "val": "validation", "valid": "validation",
           "dev": "validation", "test": "test", "testing": "test", "eval": "test", "evaluation": "test"}
 LABELS = "labels"
+FEW = 20
 
 
 @dataclass
@@ -50,6 +51,8 @@ class Lessons:
         pseudo = [row.weight for row in train if row.pseudo]
         plain = sum(not row.texts for row in train)
         lines = [f"{len(train)} rows to learn from, {len(self.of('validation'))} to judge by, {len(self.texts)} texts"]
+        if len(self.of("validation")) < FEW:
+            lines.append("so few judges are easily mistaken about which epoch is best")
         if pseudo:
             lines.append(f"{len(pseudo)} of them by pseudo-labels, whose mean weight is {sum(pseudo) / len(pseudo):.2f}")
         if plain:

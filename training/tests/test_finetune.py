@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from pokedex_train import program
+from pokedex_train import program, runs
 from pokedex_train.cli import main
 from pokedex_train.export import verify
 from pokedex_train.learner import Learner
@@ -55,6 +55,13 @@ def test_the_program_lists_the_run_beside_its_own(undisturbed: Path, tool: str, 
     figures = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     (run,) = pq.read_table(undisturbed / "runs.parquet").to_pylist()
     assert figures["run_1_top1"] == run["top1"]
+    # And goes on with a log that this package began, as this package does with one of the program's.
+    log = tmp_path / "runs.parquet"
+    log.write_bytes((undisturbed / "runs.parquet").read_bytes())
+    subprocess.run([tool, "evaluate", str(tmp_path / "p.parquet"), "--log", str(log)], check=True, stdout=subprocess.DEVNULL)
+    told = {"command": "finetune", "input": "t", "settings": {}, "figures": {}}
+    assert runs.append(log, told) == 3
+    assert [row["command"] for row in pq.read_table(log).to_pylist()] == ["finetune", "evaluate", "finetune"]
 
 
 def test_a_run_that_is_killed_over_and_over_ends_with_the_same_bytes(undisturbed: Path, table: Path, tool: str, tmp_path: Path) -> None:
