@@ -36,6 +36,11 @@ release *arguments:
 check-release:
     packaging/check.sh dist
 
+# The package that fine-tunes models (needs pip install -e 'training[test]')
+finetune-tests:
+    cargo build --release
+    cd training && POKEDEX=../target/release/pokedex python3 -m pytest -q && python3 -m mypy
+
 # Every error, warning and hint that the program can say, side by side
 messages:
     cargo test --release --test cli messages -- --nocapture

@@ -54,7 +54,7 @@ impl Error {
 /// One run: what was done, with what, and what came of it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Run {
-    /// `train` or `evaluate`.
+    /// `train` or `evaluate`; `finetune` of the package in `training/`.
     pub command: String,
     /// Identity of the head, where there is one.
     pub head: Option<String>,

@@ -3,20 +3,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-# Kernel, stride, expansion, width, repeats: Tan and Le 2019, table 1, without squeeze-and-excite as in the Lite variant.
-STAGES = [(3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3), (5, 1, 6, 112, 3), (5, 2, 6, 192, 4),
-          (3, 1, 6, 320, 1)]
+from pokedex_train.eye import STAGES, pad_same
+
 EPSILON = 1e-3
 FEATURES = 1280
-
-
-def pad_same(x, kernel, stride):
-    """TensorFlow's padding: the odd pixel goes right and below."""
-    pads = []
-    for side in (x.shape[3], x.shape[2]):
-        total = max(kernel - stride if side % stride == 0 else kernel - side % stride, 0)
-        pads += [total // 2, total - total // 2]
-    return F.pad(x, pads)
 
 
 class Conv(nn.Module):

@@ -16,14 +16,15 @@ import torch
 import torch.nn.functional as F
 from onnx import TensorProto, helper, numpy_helper
 
-from augment import MEAN, STD, normalise
 from common import Tokenizer, load_recipe, pad_batch, read_csv
-import colours
 import eye
 import facts
 import things
-from eye import quantise
-from images import framed, is_fitted_on, open_rgba, over_white, pasted
+from images import is_fitted_on, pasted
+from pokedex_train import colours
+from pokedex_train.augment import MEAN, STD, normalise
+from pokedex_train.eye import quantise
+from pokedex_train.pictures import framed, open_rgba, over_white
 from text import TextTower
 from tower import PHASES, Branch
 

@@ -1,85 +1,21 @@
 """Render every picture once and split train and held-out."""
 import argparse
 import hashlib
-import io
 import random
-import struct
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from common import HERE, fraction, read_csv, replacing, write_csv
+from pokedex_train.pictures import fit_pad, open_rgba, over_white, premultiplied
 
-TRAIN_SIZE = 192
 SIZE = 192
 STYLES = ["artwork_256", "dreamworld", "front_sprites", "front_sprites_badcrc", "ingame_sprites", "box_icons"]
 TEST_ONLY = ["artwork_475", "team_crops", "wild_a"]
 SHARE = {"dreamworld": 0.2, "front_sprites": 0.1, "ingame_sprites": 0.1, "box_icons": 0.1}
 DRAWING = [*SHARE, "front_sprites_badcrc"]
 PHOTOS = ["photos", "photos_dev"]  # Photographs of no species. Of photos_dev only objects and scenes: Flickr8k is for measuring.
-
-
-def strip_ancillary(data):
-    """Drop ancillary PNG chunks except tRNS (some files carry a wrong CRC there)."""
-    if not data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return data
-    out, at = [data[:8]], 8
-    while at + 12 <= len(data):
-        (length,) = struct.unpack(">I", data[at : at + 4])
-        kind = data[at + 4 : at + 8]
-        if kind[:1].isupper() or kind == b"tRNS":
-            out.append(data[at : at + 12 + length])
-        at += 12 + length
-    return b"".join(out)
-
-
-def open_rgba(data):
-    """Decode image bytes to RGBA."""
-    return Image.open(io.BytesIO(strip_ancillary(data))).convert("RGBA")
-
-
-def fit_pad(image, size, colour):
-    """Pad to a centred square and resize with antialiased bilinear."""
-    side = max(image.size)
-    canvas = Image.new(image.mode, (side, side), colour)
-    canvas.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
-    return canvas.resize((size, size), Image.BILINEAR)
-
-
-def framed(image, size, margin):
-    """A picture over white in a square as the program prepares it (`Preprocess::fill`): cropped to what is not background
-    but for a margin; padded, or if its corners differ, with up to a quarter of its longer side cut away."""
-    pixels = np.asarray(image).astype(np.int16)
-    height, width = pixels.shape[:2]
-    differs = (np.abs(pixels - pixels[0, 0]) > 12).any(2)
-    left, top, right, bottom = 0, 0, width, height
-    if differs[[0, -1, -1], [-1, 0, -1]].any():
-        across, down = (max(height, 0.75 * width), height) if width > height else (width, max(width, 0.75 * height))
-        left, top, right, bottom = (width - across) / 2, (height - down) / 2, (width + across) / 2, (height + down) / 2
-    elif differs.any():
-        (xs,), (ys,) = differs.any(0).nonzero(), differs.any(1).nonzero()
-        more = int(np.float32(margin) * np.float32(max(np.ptp(xs), np.ptp(ys)) + 1))
-        left, top = max(xs[0] - more, 0), max(ys[0] - more, 0)
-        right, bottom = min(xs[-1] + 1 + more, width), min(ys[-1] + 1 + more, height)
-        image, left, top, right, bottom = image.crop((left, top, right, bottom)), 0, 0, right - left, bottom - top
-    sides = [max(1, int(side + 0.5)) for side in (right - left, bottom - top)]
-    inner = [min(size, max(1, int(side * (size / max(sides)) + 0.5))) for side in sides]
-    canvas = Image.new("RGB", (size, size), (255, 255, 255))
-    canvas.paste(image.resize(inner, Image.BILINEAR, (left, top, right, bottom)), ((size - inner[0]) // 2, (size - inner[1]) // 2))
-    return np.asarray(canvas)
-
-
-def over_white(image):
-    """Composite RGBA over white."""
-    base = Image.new("RGBA", image.size, (255, 255, 255, 255))
-    return Image.alpha_composite(base, image).convert("RGB")
-
-
-def premultiplied(image):
-    """An RGBA picture for training: premultiplied uint8 [4, 192, 192], padded with nothing."""
-    small = fit_pad(image.convert("RGBa"), TRAIN_SIZE, (0, 0, 0, 0))
-    return np.frombuffer(small.tobytes(), np.uint8).reshape(TRAIN_SIZE, TRAIN_SIZE, 4).transpose(2, 0, 1)
 
 
 def is_drawn(folder, ident):
@@ -183,12 +119,12 @@ def render(data, work):
             held = is_kept_out(folder, n, path.name, len(paths))
             sha = hashlib.sha256(path.read_bytes()).hexdigest()
             rows.append({"folder": folder, "file": path.name, "id": ident, "held_out": int(held), "sha256": sha})
-    train = np.lib.format.open_memmap(out / "train.npy", "w+", np.uint8, (len(rows), 4, TRAIN_SIZE, TRAIN_SIZE))
+    train = np.lib.format.open_memmap(out / "train.npy", "w+", np.uint8, (len(rows), 4, SIZE, SIZE))
     test = np.lib.format.open_memmap(out / "test.npy", "w+", np.uint8, (len(rows), SIZE, SIZE, 3))
     for i, row in enumerate(rows):
         image = open_rgba((Path(data) / row["folder"] / row["file"]).read_bytes())
         test[i] = np.asarray(fit_pad(over_white(image), SIZE, (255, 255, 255)))
-        train[i] = premultiplied(image)
+        train[i] = premultiplied(image, SIZE)
     train.flush()
     test.flush()
     split(rows, train)

@@ -2,9 +2,9 @@
 import numpy as np
 import torch
 
-import colours
 from backbone import pretrained
 from common import HERE, pad_batch, read_csv
+from pokedex_train import colours
 
 # A class in WordNet's words, in everyday words, and as people describe a photograph of it: who and what else is there.
 WEIGHTS = {"wordnet": 1.0, "names": 0.5, "scenes": 1.0}

@@ -11,9 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from augment import augment, normalise, strangers
-from backbone import Block, Conv, STAGES, pretrained
+from backbone import Block, Conv, pretrained
 from common import append_log, load_recipe, read_csv, replacing, seed_all, trim_log
+from pokedex_train.augment import augment, normalise, strangers
+from pokedex_train.eye import STAGES
 
 WEIGHT = {"artwork_256": 0.40, "dreamworld": 0.25, "front_sprites": 0.33, "front_sprites_badcrc": 0.02,
           "ingame_sprites": 0.15, "box_icons": 0.12}

@@ -3,25 +3,26 @@ import math
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 MEAN = torch.tensor([127.0, 127.0, 127.0]) / 255
 STD = torch.tensor([128.0, 128.0, 128.0]) / 255
 
 
-def uniform(n, low, high):
+def uniform(n: int, low: float, high: float) -> Tensor:
     return torch.rand(n) * (high - low) + low
 
 
-def some(n, share):
+def some(n: int, share: float) -> Tensor:
     """Which of n pictures: each with a probability of `share`."""
     return (torch.rand(n) < share).nonzero()[:, 0]
 
 
-def resize(x, size):
+def resize(x: Tensor, size: int | tuple[int, int]) -> Tensor:
     return F.interpolate(x, size=(size, size) if isinstance(size, int) else size, mode="bilinear", align_corners=False)
 
 
-def place(rgba, size):
+def place(rgba: Tensor, size: int) -> Tensor:
     """Random scale, rotation, aspect, perspective, shift, flip and elastic bend: [N, 4, size, size]."""
     n = len(rgba)
     scale = torch.where(torch.rand(n) < 0.65, uniform(n, 0.8, 1.15), uniform(n, 0.4, 1.0))
@@ -32,7 +33,7 @@ def place(rgba, size):
     dx, dy = uniform(n, -1, 1) * room, uniform(n, -1, 1) * room
     cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
     theta = torch.stack([torch.stack([cos * flip * aspect, -sin * flip, dx], 1), torch.stack([sin * aspect, cos, dy], 1)], 1)
-    grid = F.affine_grid(theta, (n, 4, size, size), align_corners=False)
+    grid = F.affine_grid(theta, [n, 4, size, size], align_corners=False)
     tilt = torch.where(torch.rand(n, 1) < 0.3, torch.randn(n, 2) * 0.15, torch.zeros(()))[:, None, None]
     grid = grid / (1 + (grid * tilt).sum(-1, keepdim=True)).clamp(min=0.5)
     bend = torch.randn(n, 2, 5, 5) * (uniform(n, 0, 0.13) / scale.sqrt())[:, None, None, None]
@@ -41,7 +42,7 @@ def place(rgba, size):
     return F.grid_sample(rgba, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
-def photo_crop(size, photos, least):
+def photo_crop(size: int, photos: Tensor, least: float) -> Tensor:
     """A random square of a random photograph [1, 3, size, size]."""
     src = photos[int(torch.randint(len(photos), ()))]
     crop = int(torch.randint(int(src.shape[-1] * least), src.shape[-1] + 1, ()))
@@ -50,12 +51,12 @@ def photo_crop(size, photos, least):
     return part.flip(3) if torch.rand(()) < 0.5 else part
 
 
-def smooth(n, size, cells, channels=3):
+def smooth(n: int, size: int, cells: int, channels: int = 3) -> Tensor:
     """Soft noise around zero [n, channels, size, size]."""
     return resize(torch.randn(n, channels, cells, cells), size)
 
 
-def backgrounds(n, size, photos):
+def backgrounds(n: int, size: int, photos: Tensor) -> Tensor:
     """White four times in ten, else colour (black often: what is left of many a transparent picture), gradient, noise or
     photograph."""
     out = torch.ones(n, 3, size, size)
@@ -72,7 +73,7 @@ def backgrounds(n, size, photos):
     return out
 
 
-def company(x, behind, share=0.12):
+def company(x: Tensor, behind: Tensor, share: float = 0.12) -> Tensor:
     """Another creature behind some of them, smaller or beside; its shadow at times."""
     size = x.shape[-1]
     for i in some(len(x), share).tolist():
@@ -88,7 +89,7 @@ def company(x, behind, share=0.12):
     return behind
 
 
-def cards(x, photos, share=0.1):
+def cards(x: Tensor, photos: Tensor, share: float = 0.1) -> Tensor:
     """Some pictures as the drawing on a trading card that lies somewhere, or as the drawing with a part of its frame."""
     size = x.shape[-1]
     for i in some(len(x), share).tolist():
@@ -115,13 +116,13 @@ def cards(x, photos, share=0.1):
         theta[0, 0, 1], theta[0, 1, 0] = -math.sin(turn), math.sin(turn)
         # Seen near, its drawing is what is looked at.
         theta[0, 1, 2] = -0.3 * max(0.0, 1 - 1 / zoom) * 2
-        seen = F.grid_sample(whole, F.affine_grid(theta, whole.shape, align_corners=False), align_corners=False)[0]
+        seen = F.grid_sample(whole, F.affine_grid(theta, list(whole.shape), align_corners=False), align_corners=False)[0]
         under = photo_crop(size, photos, 0.4)[0] if torch.rand(()) < 0.6 else torch.rand(3, 1, 1)
         x[i] = seen[:3] + under * (1 - seen[3:])
     return x
 
 
-def light(x):
+def light(x: Tensor) -> Tensor:
     """What cameras add: uneven light, glare, the raster of a screen or of print."""
     n, _, size, _ = x.shape
     part = some(n, 0.15)
@@ -140,7 +141,7 @@ def light(x):
     return x.clamp(0, 1)
 
 
-def pencil(x, share=0.05):
+def pencil(x: Tensor, share: float = 0.05) -> Tensor:
     """Some as drawings in pencil or ink: dark where neighbours differ, on paper."""
     part = some(len(x), share)
     if len(part):
@@ -153,7 +154,7 @@ def pencil(x, share=0.05):
     return x
 
 
-def colour(x):
+def colour(x: Tensor) -> Tensor:
     """Brightness, contrast, saturation, small hue rotation, at times any hue, sometimes grey."""
     n = len(x)
     strong = (torch.rand(n) < 0.6).float()
@@ -175,7 +176,7 @@ def colour(x):
     return y.view_as(x).clamp(0, 1)
 
 
-def redraw(x):
+def redraw(x: Tensor) -> Tensor:
     """Another hand's finish on random parts of the batch: few tones, sharp edges, a blur."""
     n = len(x)
     order = torch.randperm(n)
@@ -190,7 +191,7 @@ def redraw(x):
     return x
 
 
-def degrade(x):
+def degrade(x: Tensor) -> Tensor:
     """Low resolution, blur, noise and cut-outs on random parts of the batch."""
     n, _, size, _ = x.shape
     order = torch.randperm(n)
@@ -208,7 +209,7 @@ def degrade(x):
     return x.clamp(0, 1)
 
 
-def letterbox(x, share=0.15):
+def letterbox(x: Tensor, share: float = 0.15) -> Tensor:
     """White bars, as padding to a square makes them."""
     size = x.shape[-1]
     for i in (torch.rand(len(x)) < share).nonzero()[:, 0].tolist():
@@ -220,13 +221,13 @@ def letterbox(x, share=0.15):
     return x
 
 
-def normalise(x):
+def normalise(x: Tensor) -> Tensor:
     """Mean and standard deviation of the preprocessing contract."""
     return (x - MEAN[:, None, None]) / STD[:, None, None]
 
 
 @torch.no_grad()
-def strangers(n, size, photos):
+def strangers(n: int, size: int, photos: Tensor) -> Tensor:
     """Normalised pictures of no species: squares of photographs, one in six an empty background."""
     x = torch.cat([photo_crop(size, photos, 0.3) for _ in range(n - n // 6)])
     # Two photographs in one, side by side or through each other: there are few, and these are no species either.
@@ -239,7 +240,7 @@ def strangers(n, size, photos):
 
 
 @torch.no_grad()
-def augment(rgba, size, photos):
+def augment(rgba: Tensor, size: int, photos: Tensor) -> Tensor:
     """uint8 premultiplied RGBA [N, 4, H, W] -> normalised [N, 3, size, size]."""
     x = place(rgba.float() / 255, size)
     n = len(x)

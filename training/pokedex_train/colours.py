@@ -1,5 +1,8 @@
 """The colours of a picture in words: how much more of each of the eleven basic colours (Berlin and Kay 1969) it has than others."""
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 COLOURS = {"black": (20, 20, 20), "white": (245, 245, 245), "grey": (128, 128, 128), "red": (190, 30, 30), "orange": (235, 130, 30),
            "yellow": (235, 215, 60), "green": (50, 120, 45), "blue": (40, 80, 180), "purple": (110, 50, 130), "pink": (240, 150, 180),
@@ -9,7 +12,7 @@ MIDDLE = 7.0  # of which those in the middle count most: the deviation of a bell
 NEAR = 400.0  # Squared distance in Lab, lightness counting half, at which a colour is e times less likely.
 
 
-def lab(rgb):
+def lab(rgb: ArrayLike) -> NDArray[np.float32]:
     """sRGB of 0 to 255 -> CIE Lab (D65)."""
     x = np.asarray(rgb, np.float32) / 255
     x = np.where(x > 0.04045, ((x + 0.055) / 1.055) ** 2.4, x / 12.92)
@@ -18,7 +21,7 @@ def lab(rgb):
     return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1).astype(np.float32)
 
 
-def amounts(rgb):
+def amounts(rgb: NDArray[Any]) -> NDArray[np.float32]:
     """uint8 [N, S, S, 3] -> the roots of the colours' shares [N, 11]."""
     count, side = rgb.shape[:2]
     cells = rgb.reshape(count, CELLS, side // CELLS, CELLS, side // CELLS, 3).astype(np.float32).mean((2, 4))
@@ -27,4 +30,5 @@ def amounts(rgb):
     likely /= likely.sum(-1, keepdims=True)
     along = np.exp(-((np.arange(CELLS) - (CELLS - 1) / 2) ** 2) / (2 * MIDDLE**2))
     middle = np.outer(along, along) / along.sum() ** 2
-    return np.sqrt((likely * middle[None, :, :, None]).sum((1, 2))).astype(np.float32)
+    roots: NDArray[np.float32] = np.sqrt((likely * middle[None, :, :, None]).sum((1, 2))).astype(np.float32)
+    return roots

@@ -1,0 +1,4 @@
+"""`python -m pokedex_train`."""
+from .cli import main
+
+main()
