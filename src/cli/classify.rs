@@ -37,7 +37,7 @@ Examples:
   pokedex classify photos/ --model clip-vit-b32 --labels animals.txt --prompt \"a photo of a {}\" --prompt \"a {}\"
   pokedex classify new/ --index labelled.parquet --neighbours 5
   pokedex classify photos/ --model yolo11n.onnx --boxes --format jsonl
-  pokedex classify photos/ --roll-up line,type
+  pokedex classify photos/ --roll-up line,type --min-score 0.9
   pokedex classify new/ --head head.parquet --roll-up family,order --groups taxa.csv
   pokedex classify photos/ --format paths -0 | xargs -0 ls -l
   pokedex classify embeddings.parquet --format parquet | pokedex evaluate -")]
@@ -113,7 +113,7 @@ pub(super) struct Classify {
     groups: Option<PathBuf>,
 
     /// A group that is less likely is no answer
-    #[arg(long, help_heading = "Rejection", default_value_t = 0.5, value_name = "X", requires = "roll_up", value_parser = share)]
+    #[arg(long, help_heading = "Rejection", default_value_t = 0.65, value_name = "X", requires = "roll_up", value_parser = share)]
     min_group_score: f32,
 
     #[command(flatten)]
