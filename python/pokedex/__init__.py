@@ -107,7 +107,7 @@ def classify(inputs: Source, *, output: PathLike | None = None, **options: Optio
 
 
 def train(table: Source, output: PathLike, **options: Option) -> Path:
-    """Learn a head: from vectors to classes. Gives the path of the head."""
+    """Learn a head: from vectors to classes; or, with ``method="adapter"``, a model. Gives the path of it."""
     with _Arguments(table) as arguments:
         _run("train", arguments, {**options, "output": output})
     return _path(output)

@@ -126,7 +126,7 @@ pub(super) fn ready(
         identity: classifier.id().to_string(),
         labels: classifier.labels().to_vec(),
         detects: classifier.detects(),
-        classifier: classifier.load(use_, wishes.options.device)?,
+        classifier: Box::new(classifier.load(use_, wishes.options.device)?),
         detection,
         doubt: Doubt::NONE,
     })

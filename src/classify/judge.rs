@@ -23,7 +23,7 @@ pub(super) enum Judge {
     Ready {
         identity: String,
         labels: Vec<String>,
-        classifier: classifier::Loaded,
+        classifier: Box<classifier::Loaded>,
         detects: bool,
         detection: Detection,
         doubt: Doubt,

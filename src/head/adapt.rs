@@ -160,7 +160,7 @@ pub fn suited(dimension: usize, term: Term) -> Result<(f64, f64), Error> {
 /// What is measured with a map, its gradient being added to `gradient`.
 fn measure(lesson: Lesson, weights: &[f32], mut gradient: Option<&mut [f32]>) -> Result<Figures, Error> {
     let mut figures = Figures::default();
-    let terms = lesson.iter().filter(|(term, _)| term.rows().len() > 0);
+    let terms = lesson.iter().filter(|(term, _)| !term.rows().is_empty());
     let share = 1.0 / terms.clone().count().max(1) as f64;
     for (term, scale) in terms {
         let rows = term.rows();
@@ -455,7 +455,8 @@ mod tests {
         let course = Course { l2: None, iterations: 40, tolerance: 1e-3 };
         let learn = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-            pool.install(|| adapt(DIMENSION, (&lesson, &lesson), course, &mut || Ok::<(), Error>(()))).expect("it learns")
+            pool.install(|| adapt(DIMENSION, (&lesson, &lesson), course, &mut || Ok::<(), Error>(())))
+                .expect("it learns")
         };
         let one = learn(1);
         assert!(one == learn(3));

@@ -52,7 +52,8 @@ impl Adapter {
         let dimension = self.weights.len().isqrt();
         let before = vectors.to_vec();
         matrix::by_transposed(&before, &self.weights, dimension, vectors);
-        vectors.chunks_exact_mut(dimension).fold(true, |all, vector| normalise(vector) && all)
+        let usable = |vector: &mut [f32]| normalise(vector);
+        vectors.chunks_exact_mut(dimension).map(usable).filter(|usable| !usable).count() == 0
     }
 
     /// Its folder, as `--model` takes it.

@@ -260,18 +260,22 @@ impl Lessons {
         if !self.anchors.is_empty() {
             say("classes", Some(self.labels.into()));
             say("classes_are", Some(if self.by_text { "texts" } else { "means of rows" }.into()));
+            say("scale_of_classes", Some(self.scales[0].into()));
         }
         say("train_rows", Some(train.count.into()));
-        say("train_captions", (!train.captioned.is_empty()).then(|| train.captioned.len().into()));
+        if !train.captioned.is_empty() {
+            say("train_captions", Some(train.captioned.len().into()));
+            say("scale_of_captions", Some(self.scales[1].into()));
+        }
         say("validation_rows", Some(self.validation.half.count.into()));
         say("l2", Some(taught.l2.into()));
         say("steps", Some(taught.steps.into()));
-        say("objective", Some(taught.objective.into()));
+        say("objective", Some(rounded(taught.objective)));
         for (figures, when) in [(&taught.before, "_before"), (&taught.after, "")] {
             let measured = figures.top1.is_some() || figures.mrr.is_some();
-            say(&format!("validation_loss{when}"), measured.then(|| figures.loss.into()));
-            say(&format!("validation_top1{when}"), figures.top1.map(Value::from));
-            say(&format!("validation_mrr{when}"), figures.mrr.map(Value::from));
+            say(&format!("validation_loss{when}"), measured.then(|| rounded(figures.loss)));
+            say(&format!("validation_top1{when}"), figures.top1.map(rounded));
+            say(&format!("validation_mrr{when}"), figures.mrr.map(rounded));
         }
         facts
     }
@@ -298,6 +302,11 @@ impl Side {
         }
         terms
     }
+}
+
+/// Figures as people read them.
+fn rounded(x: f64) -> Value {
+    ((x * 1e6).round() / 1e6).into()
 }
 
 /// The vectors of texts; `None` of one that the model makes nothing of.

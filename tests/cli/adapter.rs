@@ -35,7 +35,8 @@ fn table(dir: &Workdir, name: &str, model: &str) {
     let models: ArrayRef = Arc::new(StringArray::from(vec![id.as_str(); table.num_rows()]));
     let words = |label: Option<&str>| label.map(|label| format!("a photo of a {label}"));
     let captions: ArrayRef = Arc::new(rows.iter().map(|row| words(row.1)).collect::<StringArray>());
-    let columns = table.schema().fields().iter().zip(table.columns()).map(|(field, column)| {
+    let schema = table.schema();
+    let columns = schema.fields().iter().zip(table.columns()).map(|(field, column)| {
         let column = if field.name() == "embedding_model" { models.clone() } else { column.clone() };
         (field.name().clone(), column, true)
     });
