@@ -525,7 +525,6 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__dedup)
-            opts="-0 -o -j -q -v -h --ids --root --null --similar --identical --any-orientation --crops --hash-distance --reference --keep --action --to --journal --undo --format --all --output --jobs --skip-ok --strict --quiet --verbose --help"
             opts="-0 -o -j -q -v -h --ids --root --null --similar --identical --any-orientation --crops --hash-distance --reference --keep --action --to --journal --undo --merge --format --all --output --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
