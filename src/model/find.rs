@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::adapter::is_adapter;
 use super::engine::Engine;
 use super::error::{Error, is_parquet};
 use super::identity::clean;
+use super::layout::is_adapter;
 use super::places::models_folder;
 use super::{Model, ocr, split_variant};
 use crate::notes;

@@ -20,6 +20,14 @@ use crate::io::map;
 use hugging_face::hugging_face;
 use open_clip::{IMMICH, OPEN_CLIP, open_clip};
 
+/// What says that a folder is an adapter, of which base, and how it was learnt.
+pub(super) const ADAPTER: &str = "adapter.json";
+
+/// Whether a folder is an adapter, or was to be one.
+pub fn is_adapter(folder: &Path) -> bool {
+    folder.join(ADAPTER).is_file()
+}
+
 /// A tower as it is found: a file, and what matters of its graph.
 #[derive(Debug, Clone)]
 pub(super) struct Part {
