@@ -70,22 +70,29 @@ pub fn merge(mut found: Found, progress: &mut dyn Progress) -> Result<(Found, Me
     Ok((found, merged))
 }
 
-/// Columns that are filled together, each of which is looked at by its first.
+/// The columns that may be carried over: those of a set all or none.
 fn sets(schema: &Schema) -> Vec<Vec<usize>> {
-    let place = |name: &&str| schema.index_of(name).ok();
+    let is_plain = |at: &usize| {
+        let data_type = schema.field(*at).data_type();
+        is_words(data_type) || !data_type.is_nested() && !column::holds_binary(data_type)
+    };
+    let place = |name: &&str| schema.index_of(name).ok().filter(is_plain);
     let mut sets: Vec<Vec<usize>> = TOGETHER.iter().map(|set| set.iter().filter_map(place).collect()).collect();
-    let known = |name: &str| meanings::COLUMNS.iter().any(|(known, ..)| *known == name);
-    let is_words = |data_type: &DataType| matches!(data_type, DataType::List(of) if *of.data_type() == DataType::Utf8);
+    let is_known = |name: &str| meanings::COLUMNS.iter().any(|(known, ..)| *known == name);
     for (at, field) in schema.fields().iter().enumerate() {
-        let (name, data_type) = (field.name().as_str(), field.data_type());
-        let is_said = SAID.contains(&name) || !known(name) && !name.ends_with("_model");
-        let is_plain = is_words(data_type) || !data_type.is_nested() && !column::holds_binary(data_type);
-        if is_said && is_plain && field.is_nullable() && !sets.iter().flatten().any(|other| *other == at) {
+        let name = field.name().as_str();
+        let is_said = SAID.contains(&name) || !is_known(name) && !name.ends_with("_model");
+        if is_said && is_plain(&at) && field.is_nullable() {
             sets.push(vec![at]);
         }
     }
     sets.retain(|set| !set.is_empty());
     sets
+}
+
+/// Whether cells are lists of words.
+fn is_words(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::List(of) if *of.data_type() == DataType::Utf8)
 }
 
 /// Where a cell of a kept row comes from.
@@ -145,9 +152,11 @@ impl Members {
         }
     }
 
-    /// Of a column of lists of words: those of all, if that is more than the row has.
+    /// Of a column of words those of all, if these are more than the row's own; `None`: it is no such column.
     fn words(&self, column: usize, row: u32, others: &[u32]) -> Option<Option<Vec<String>>> {
-        self.column(row, column).0.as_list_opt::<i32>()?;
+        if !is_words(self.column(row, column).0.data_type()) {
+            return None;
+        }
         let of = |row: u32| -> Vec<String> {
             let (array, at) = self.column(row, column);
             let list = array.as_list::<i32>();

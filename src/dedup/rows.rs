@@ -1,4 +1,5 @@
-//! What is kept of every row until all have been seen: some 200 bytes and its name; thumbnails lie in a temporary file.
+//! What is kept of every row until all have been seen: some 200 bytes and its name, and some 8 bytes a landmark; thumbnails
+//! and sketches lie in temporary files.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -67,11 +68,11 @@ pub(super) struct Looks {
     /// The first of each row, and the end.
     starts: Vec<u32>,
     hashes: Vec<PerceptualHash>,
-    thumbnails: Kept<{ Thumbnail::BYTES }>,
+    thumbnails: Kept,
     /// Where each row's landmarks begin, and the end; nothing where parts are not looked for.
     marks: Vec<u32>,
     signs: Vec<u64>,
-    sketches: Kept<{ Sketch::BYTES }>,
+    sketches: Kept,
 }
 
 impl Looks {
@@ -110,9 +111,9 @@ impl Looks {
             hashes.dedup();
             self.hashes.append(&mut hashes);
         }
-        self.thumbnails.push(appearance.map(|appearance| appearance.thumbnail.to_bytes()))?;
+        self.thumbnails.push(&appearance.map(|appearance| appearance.thumbnail.to_bytes()).unwrap_or_default())?;
         self.signs.extend(sketch.iter().flat_map(|sketch| sketch.signs()));
-        self.sketches.push(sketch.map(Sketch::to_bytes))?;
+        self.sketches.push(&sketch.map(Sketch::to_bytes).unwrap_or_default())?;
         self.starts.push(u32::try_from(self.hashes.len()).expect("fewer than 2^32 hashes"));
         self.marks.push(u32::try_from(self.signs.len()).expect("fewer than 2^32 landmarks"));
         Ok(())
@@ -145,33 +146,31 @@ impl Looks {
     }
 }
 
-/// Bytes of rows in a temporary file, at most so many of each.
+/// Bytes of rows in a temporary file.
 #[derive(Debug)]
-struct Kept<const BYTES: usize> {
+struct Kept {
     file: File,
-    /// Rows that have some there.
-    has: Vec<bool>,
+    /// Where those of each row begin, and the end.
+    starts: Vec<u64>,
 }
 
-impl<const BYTES: usize> Kept<BYTES> {
-    fn new() -> Result<Self, io::Error> {
-        Ok(Kept { file: tempfile::tempfile().map_err(io::Error::temporary)?, has: Vec::new() })
+impl Kept {
+    fn new() -> Result<Kept, io::Error> {
+        Ok(Kept { file: tempfile::tempfile().map_err(io::Error::temporary)?, starts: vec![0] })
     }
 
-    fn push(&mut self, bytes: Option<Vec<u8>>) -> Result<(), io::Error> {
-        self.has.push(bytes.is_some());
-        let Some(mut bytes) = bytes else { return Ok(()) };
-        bytes.resize(BYTES, 0);
-        let at = (self.has.len() - 1) * BYTES;
-        self.file.write_all_at(&bytes, at as u64).map_err(io::Error::temporary)
+    fn push(&mut self, bytes: &[u8]) -> Result<(), io::Error> {
+        let at = *self.starts.last().expect("there is an end");
+        self.file.write_all_at(bytes, at).map_err(io::Error::temporary)?;
+        self.starts.push(at + bytes.len() as u64);
+        Ok(())
     }
 
-    fn read(&self, row: u32) -> Result<Option<[u8; BYTES]>, io::Error> {
-        if !self.has[row as usize] {
-            return Ok(None);
-        }
+    /// A row's bytes with zeros behind them, if it has some.
+    fn read<const BYTES: usize>(&self, row: u32) -> Result<Option<[u8; BYTES]>, io::Error> {
+        let (start, end) = (self.starts[row as usize], self.starts[row as usize + 1]);
         let mut bytes = [0; BYTES];
-        self.file.read_exact_at(&mut bytes, row as u64 * BYTES as u64).map_err(io::Error::temporary)?;
-        Ok(Some(bytes))
+        self.file.read_exact_at(&mut bytes[..(end - start) as usize], start).map_err(io::Error::temporary)?;
+        Ok((start < end).then_some(bytes))
     }
 }
