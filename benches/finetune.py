@@ -49,7 +49,7 @@ class Bench:
         return os.environ | {"PYTHONPATH": str(HERE.parent / "training"), "POKEDEX": str(Path(self.args.pokedex).resolve())}
 
     def command(self, table, out, *more):
-        return [sys.executable, "-m", "pokedex_train", "finetune", str(table), "--captions", "labels", "-o", str(out), *map(str, more)]
+        return [sys.executable, "-m", "pokedex_train", "finetune", str(table), "--captions", "labels", "-o", str(out), *(["--threads", str(self.args.threads)] if self.args.threads else []), *map(str, more)]
 
     def finetune(self, table, out, *more):
         """Seconds, and what the run said last of its judges."""
@@ -281,6 +281,7 @@ def main():
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=12, help="of style, toys and rounds")
+    parser.add_argument("--threads", type=int, help="of the training; fewer where others want the processors too")
     parser.add_argument("--verbose", action="store_true")
     args = parser.parse_args()
     machine = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")

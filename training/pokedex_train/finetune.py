@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from . import __version__, program, runs
@@ -25,7 +24,7 @@ from .pixels import render
 from .settings import Settings
 from .table import LABELS, Lessons, Row, read_lessons
 from .teacher import projection, read_teacher
-from .views import View, Views, vectors
+from .views import Some, View, Views, vectors
 
 WARM_UP, LEAST_RATE = 0.05, 0.02
 # A run has collapsed when judges twice in a row find less than this share of the best.
@@ -145,23 +144,10 @@ def _classes(places: Places, settings: Settings, base: Base, eye: Eye, lessons: 
     scenes = np.array(pixels[opaque])[:, :3] if opaque else np.full((1, 3, size, size), 255, np.uint8)
 
     def of(name: str, rows: list[int]) -> Class:
-        views = Views(places.work / "views" / name, _Some(pixels, rows), eye, scenes, settings.seed, settings.early_rate > 0)  # type: ignore[arg-type]
+        views = Views(places.work / "views" / name, Some(pixels, rows), eye, scenes, settings.seed, settings.early_rate > 0)
         return Class([lessons.rows[at] for at in rows], views)
 
     return of("train", train), of("judges", judges)
-
-
-class _Some:
-    """Some rows of an array on the disk, read as they are asked for."""
-
-    def __init__(self, whole: NDArray[np.uint8], rows: list[int]) -> None:
-        self.whole, self.rows = whole, rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, some: slice) -> NDArray[np.uint8]:
-        return np.asarray(self.whole[self.rows[some]])
 
 
 class Training:
@@ -210,8 +196,7 @@ class Training:
         vectors = learner.vectors(seen)
         some = [self.train.rows[at] for at in rows]
         wanted = goals([row.texts for row in some], [row.weight for row in some], [epoch + at for at in rows.tolist()], len(self.words))
-        wanted = type(wanted)(*(part.to(self.device) for part in (wanted.text, wanted.right, wanted.weight)))
-        loss = by_words(vectors, self.words, wanted, self.scale) + settings.keep * apart(vectors, seen["base"])
+        loss = by_words(vectors, self.words, wanted.to(self.device), self.scale) + settings.keep * apart(vectors, seen["base"])
         if self.teacher is not None and learner.projection is not None:
             goal, there = (part[rows].to(self.device) for part in self.teacher)
             if bool(there.any()):

@@ -19,6 +19,9 @@ class Goals:
     right: Tensor
     weight: Tensor
 
+    def to(self, device: torch.device) -> "Goals":
+        return Goals(self.text.to(device), self.right.to(device), self.weight.to(device))
+
 
 def goals(texts: Sequence[Sequence[int]], weights: Sequence[float], chosen: Sequence[int], count: int) -> Goals:
     """`chosen` says which of its texts each picture is taught this time."""

@@ -45,7 +45,7 @@ def render(lessons: Lessons, base: Base, root: Path | None, out: Path) -> NDArra
                         pixels = np.concatenate([framed(over_white(image), size, base.margin).transpose(2, 0, 1), np.full((1, size, size), 255, np.uint8)])
                     else:
                         pixels = premultiplied(image, size)
-                except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+                except Exception:  # noqa: BLE001 - decoders raise whatever the bytes lead them to.
                     lessons.left_out["their picture cannot be read by Pillow"] += 1
                     continue
                 file.write(pixels.tobytes())

@@ -29,7 +29,7 @@ class Row:
     texts: list[int]
     # How much its words count: the score of a pseudo-label, else 1.
     weight: float
-    # The number of its species, where the label is one.
+    # Are its words what a classifier said?
     pseudo: bool = False
 
 
@@ -116,7 +116,8 @@ def _row(at: int, cells: dict[str, Any], column: str, pseudo_labels: bool, numbe
         if cells.get("rejected"):
             return None, "their prediction was rejected"
         words, pseudo = _words(cells["prediction_1"]), True
-        weight = float(cells["score_1"] if cells["score_1"] is not None else 0.0)
+        score = cells["score_1"]
+        weight = float(score) if isinstance(score, (int, float)) else 0.0
         if not 0 < weight <= 1:
             return None, "the score of their prediction is no probability"
     if split == "validation" and not words:

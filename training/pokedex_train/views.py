@@ -31,10 +31,24 @@ def vectors(eye: Eye, seen: dict[str, Tensor]) -> Tensor:
     return eye.joined(*eye.read_twice(maps, seen["hues"]))
 
 
+@dataclass
+class Some:
+    """Some rows of an array on the disk, read as they are asked for."""
+
+    whole: NDArray[np.uint8]
+    rows: list[int]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, some: slice) -> NDArray[np.uint8]:
+        return np.asarray(self.whole[self.rows[some]])
+
+
 class Views:
     """The views of some pictures; the n-th is made when it is first asked for, and survives the process."""
 
-    def __init__(self, folder: Path, pixels: NDArray[np.uint8], base: Eye, scenes: NDArray[np.uint8], seed: int, keep_pixels: bool) -> None:
+    def __init__(self, folder: Path, pixels: Some, base: Eye, scenes: NDArray[np.uint8], seed: int, keep_pixels: bool) -> None:
         self.folder, self.pixels, self.base, self.scenes = folder, pixels, base, scenes
         self.seed, self.keep_pixels = seed, keep_pixels
         self.open: dict[str, View] = {}
