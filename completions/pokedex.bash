@@ -1695,14 +1695,14 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__train)
-            opts="-o -j -q -v -h --method --by --vector-column --with --l2 --balance --no-scale --neighbours --steps --tolerance --coverage --accuracy --validation --seed --cross-predict --output --log --no-cache --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-o -j -q -v -h --method --by --vector-column --with --l2 --balance --no-scale --neighbours --steps --tolerance --coverage --accuracy --validation --seed --captions --model --cross-predict --output --force --log --no-cache --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --method)
-                    COMPREPLY=($(compgen -W "linear centroid knn" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "linear centroid knn adapter" -- "${cur}"))
                     return 0
                     ;;
                 --by)
@@ -1747,6 +1747,14 @@ _pokedex() {
                     ;;
                 --seed)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --captions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model)
+                    COMPREPLY=($(compgen -f -W "$(pokedex model list 2>/dev/null | sed 1d | cut -f1)" -- "${cur}"))
                     return 0
                     ;;
                 --cross-predict)

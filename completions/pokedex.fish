@@ -43,7 +43,7 @@ complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "query" -d 'Find wha
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "serve" -d 'Show an index in the browser, and answer programs over HTTP'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "mcp" -d 'Answer agents: the Model Context Protocol over standard input and output'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "sample" -d 'Choose which rows to look at, to label or to keep'
-complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "train" -d 'Learn to classify from a table of embeddings'
+complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "train" -d 'Learn to classify, or a better model, from a table of embeddings'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "classify" -d 'Say which class each image is of'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "evaluate" -d 'Say how good predictions are'
 complete -c pokedex -n "__fish_pokedex_needs_command" -f -a "export" -d 'Write a table as CSV, JSON, Parquet, NumPy and others, its pictures as a data set that training tools load, or all of it as a page'
@@ -436,28 +436,32 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand sample" -l strict -d 'Fa
 complete -c pokedex -n "__fish_pokedex_using_subcommand sample" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand sample" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand sample" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l method -d 'How the head decides' -r -f -a "linear\t'Multinomial logistic regression'
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l method -d 'How the head decides, or that a model is learnt' -r -f -a "linear\t'Multinomial logistic regression'
 centroid\t'The cosine to the mean of each class'
-knn\t'The votes of the nearest rows'"
+knn\t'The votes of the nearest rows'
+adapter\t'No head but a model: the one that made the vectors, and a linear map of them'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l by -d 'The column that holds the class' -r -f -a "label\t''
 id\t''
 prediction\t'What `classify` said, of rows that it did not reject (pseudo-labels)'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l vector-column -d 'The column that holds the vectors, or several, side by side: names separated by commas' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l with -d 'A table with the same keys and more vector columns; may be repeated' -r -F
-complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l l2 -d 'Penalty on the weights of a linear head: 1 / (C · rows) in scikit-learn\'s terms [default: the best on validation]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l l2 -d 'Penalty on the weights of a linear head, 1 / (C · rows) in scikit-learn\'s terms, or on what an adapter changes [default: the best on validation]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l neighbours -d 'How many neighbours vote in a k-NN head [default: the best on validation]' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l steps -d 'Most steps of a linear head for one penalty' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l tolerance -d 'Relative decrease of a linear head\'s objective that is not worth another step' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l steps -d 'Most steps of a linear head or an adapter for one penalty' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l tolerance -d 'Relative decrease of their objective that is not worth another step' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l coverage -d 'Reject so many rows that this share of the validation is accepted' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l accuracy -d 'Reject so many rows that this share of those accepted in the validation is right' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l validation -d 'Share of each class that is set aside to choose by, where the table has no validation; 0: none' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l seed -d 'Another number sets other rows aside' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l captions -d 'The column that holds a caption of each picture, for an adapter' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l model -d 'The model that made the vectors, where an adapter is learnt and it is not installed by name' -r -a '(pokedex model list 2>/dev/null | sed 1d | cut -f1)'
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l cross-predict -d 'Instead of a head, write the table with what K heads say of rows that they did not learn from, for `check --labels`' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand train" -s o -l output -d 'Write the head to this file' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -s o -l output -d 'Write the head to this file, or the adapter to this folder' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l log -d 'Add settings, figures and the training curve to this table of runs' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l balance -d 'Let small classes of a linear head weigh as much as large ones'
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l no-scale -d 'Leave features as they are [default: scaled to mean 0 and deviation 1 where linear or of several columns]'
+complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l force -d 'Replace files in the folder of an adapter that no earlier run made'
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l no-cache -d 'Neither go on with a training that was killed nor keep what one could go on with'
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l skip-ok -d 'Exit with 0 although inputs were skipped'
 complete -c pokedex -n "__fish_pokedex_using_subcommand train" -l strict -d 'Fail at the first input that cannot be processed'
