@@ -26,6 +26,8 @@ const PATIENCE: usize = 2;
 const CLOSER: f64 = 0.1;
 /// Rows whose captions are told apart.
 const PAIRS: usize = 1024;
+/// The greatest scale is 2 to the power of so many halves: 91; CLIP's own goes to 100.
+const HALVES: i32 = 13;
 /// How far a first step goes, in lengths of the matrix.
 const FIRST_STEP: f64 = 0.02;
 
@@ -146,8 +148,8 @@ pub fn adapt<E: From<Error>>(
 pub fn suited(dimension: usize, term: Term) -> Result<(f64, f64), Error> {
     let identity = identity(dimension);
     let mut best = (1.0, f64::INFINITY);
-    // The loss is convex in the scale.
-    for scale in (0..=20).map(|halves| 2f64.powf(f64::from(halves) / 2.0)) {
+    // The loss is convex in the scale. Where all are right it would grow without end, and nothing be left to learn.
+    for scale in (0..=HALVES).map(|halves| 2f64.powf(f64::from(halves) / 2.0)) {
         let loss = measure(&[(term, scale)], &identity, None)?.loss;
         if loss >= best.1 {
             break;

@@ -26,9 +26,9 @@ fn table(dir: &Workdir, name: &str, model: &str) {
     dir.pokedex(&format!("embed seen --engine rten --model ./{model} -o seen.parquet")).ok();
     let id = dir.texts("seen.parquet", "embedding_model")[0].clone().expect("a model");
     let length = vectors(dir, "seen.parquet")[0].len();
-    let mut rows = clouds(&FOUR, 30, 1.0);
+    let mut rows = clouds(&FOUR, 30, 3.0);
     for (n, row) in rows.iter_mut().enumerate() {
-        row.3.extend((8..length).map(|i| 0.5 * noise(n * 4096 + i)));
+        row.3.extend((8..length).map(|i| 2.0 * noise(n * 4096 + i)));
         row.3.truncate(length);
     }
     let table = embeddings(&rows, "embedding");
