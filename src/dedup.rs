@@ -2,9 +2,9 @@
 //!
 //! Hides: how copies are found without comparing all with all, how a second look keeps chance out, what is written down
 //! before a file is touched. Promises: a group is a star, every copy in it one of the picture that is kept; the same rows
-//! and flags give the same groups on any number of threads; some 300 bytes of memory a row and its name. Nothing is
-//! touched by [`find`]; [`act()`] touches a file only where it and the one that is kept still are what was compared, and
-//! [`undo()`] takes it back. `docs/dedup.md` has the rules.
+//! and flags give the same groups on any number of threads; some 300 bytes of memory a row and its name, and a kilobyte more
+//! where crops are looked for. Nothing is touched by [`find`]; [`act()`] touches a file only where it and the one that is
+//! kept still are what was compared, and [`undo()`] takes it back. `docs/dedup.md` has the rules.
 //!
 //! ```
 //! use pokedex::dedup::{Options, find};

@@ -212,7 +212,6 @@ def main():
     parser.add_argument("--half", choices=["a", "b"], help="half of the pictures only, by their names")
     parser.add_argument("--runs", nargs="+", type=int, help="these of the runs only, from 0")
     parser.add_argument("--kinds", nargs="+", help="these kinds of copies only")
-    parser.add_argument("--hashes", action=argparse.BooleanOptionalAction, default=True, help="time a million hashes")
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True, help="run the others as well")
     args = parser.parse_args()
     folder, count, kinds, sources = plant(args)
