@@ -8,7 +8,7 @@ class Settings:
 
     captions: str
     pseudo_labels: bool = False
-    epochs: int = 30
+    epochs: int = 12
     batch: int = 32
     rate: float = 3e-4
     early_rate: float = 0.0
