@@ -42,15 +42,17 @@ mod text_weights;
 mod tokenizer;
 mod towers;
 pub mod trial;
+mod unit;
 mod wordpiece;
 mod yolo;
 
-pub use adapter::{Adapter, is_adapter};
+pub use adapter::Adapter;
 pub use cache::Cache;
 pub use digest::hex;
 pub use engine::{Device, Engine, Use};
 pub use english::has as is_english;
 pub use error::{Error, is_parquet};
+pub use find::is_adapter;
 pub use fixed::Fixed;
 pub use identity::{ModelId, short_id};
 pub use info::Info;
@@ -61,7 +63,8 @@ pub use preprocess::Preprocess;
 pub use quantised::{Draft, RECORD, Ranges, Watch};
 pub use spelling::{Known, among_english, correct, slips_forgiven};
 pub use text_weights::{TextWeights, Weights};
-pub use towers::{ImageTower, TextTower, normalise};
+pub use towers::{ImageTower, TextTower};
+pub use unit::normalise;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -251,7 +251,7 @@ fn no_files_import_from_one_another_in_a_circle() {
 #[test]
 fn rooms_fit_in_a_head() {
     const MOST: usize = 600;
-    const DOOR: usize = 5200;
+    const DOOR: usize = 5300;
     let texts: Vec<(String, usize)> =
         texts().into_iter().map(|(path, text)| (path.display().to_string(), text.lines().count())).collect();
     let too_long: Vec<String> = texts

@@ -11,16 +11,13 @@ use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::find::{name_in, split_layer};
+use super::find::{ADAPTER, is_adapter, name_in, split_layer};
 use super::identity::{clean, digest_file};
 use super::making::{self, Making};
 use super::{Engine, Error, Model, ModelId, configuration, normalise};
 use crate::failure::Failure;
 use crate::io::map;
 use crate::matrix;
-
-/// What says that a folder is an adapter, of which base, and how it was learnt.
-pub(super) const ADAPTER: &str = "adapter.json";
 
 /// The file of the map, and the matrix in it.
 const WEIGHTS: &str = "adapter.safetensors";
@@ -37,11 +34,6 @@ pub struct Adapter {
     weights: Vec<f32>,
     /// Where it lies.
     folder: PathBuf,
-}
-
-/// Whether a folder is an adapter, or was to be one.
-pub fn is_adapter(folder: &Path) -> bool {
-    folder.join(ADAPTER).is_file()
 }
 
 impl Adapter {

@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::adapter::is_adapter;
 use super::engine::Engine;
 use super::error::{Error, is_parquet};
 use super::identity::clean;
 use super::places::models_folder;
 use super::{Model, ocr, split_variant};
 use crate::notes;
+
+/// What says that a folder is an adapter, of which base, and how it was learnt.
+pub(super) const ADAPTER: &str = "adapter.json";
 
 impl Model {
     /// The model of this name (the built-in one, or a folder of the models folder), or in this folder where it
@@ -82,6 +84,11 @@ impl Model {
         }));
         models
     }
+}
+
+/// Whether a folder is an adapter.
+pub fn is_adapter(folder: &Path) -> bool {
+    folder.join(ADAPTER).is_file()
 }
 
 /// Whether a name is that of an ONNX file, and the value of its graph that is named after it: `yolo.onnx#output0`.
