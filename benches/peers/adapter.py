@@ -94,7 +94,8 @@ def styles(program, data, most):
         program("scan", "-0", "-", "-o", f"{folder}.parquet", input=names.encode())
         for stage in stages:
             program(*stage)
-        program("embed", f"{folder}.parquet", "-o", f"{folder}.parquet")
+        program("embed", f"{folder}.parquet", "-o", "embedded.parquet")
+        (program.scratch / "embedded.parquet").replace(program.scratch / f"{folder}.parquet")
         return pq.read_table(program.scratch / f"{folder}.parquet")
 
     own = "ingame_sprites"

@@ -26,7 +26,7 @@ use quantize::Quantize;
 /// A folder is understood if it has ONNX files as Optimum exports them (onnx/vision_model.onnx with
 /// onnx/text_model.onnx, or onnx/model.onnx, and preprocessor_config.json and tokenizer.json), as they are made of
 /// OpenCLIP models (visual.onnx and textual.onnx with bpe_simple_vocab_16e6.txt.gz) or by immich (visual/model.onnx and
-/// textual/model.onnx), or this program's own model.json.
+/// textual/model.onnx), this program's own model.json, or the adapter.json that `train --method adapter` writes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -106,7 +106,7 @@ pub(super) const VARIANTS: [(&str, &[&str]); 3] =
 pub(super) const OWN: &str = "pokedex";
 
 /// What was looked for, for messages.
-const LOOKED_FOR: &str = "model.json (this program's own), onnx/vision_model.onnx, onnx/text_model.onnx or \
+const LOOKED_FOR: &str = "model.json and adapter.json (this program's own), onnx/vision_model.onnx, onnx/text_model.onnx or \
     onnx/model.onnx with preprocessor_config.json and tokenizer.json (Hugging Face), visual.onnx and textual.onnx with \
     bpe_simple_vocab_16e6.txt.gz (OpenCLIP), visual/model.onnx and textual/model.onnx (immich)";
 
