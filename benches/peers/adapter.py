@@ -223,7 +223,9 @@ def speed(program, rows, classes, dimension, jobs):
     rng = np.random.default_rng(0)
     y = np.arange(rows) % classes
     centres = rng.normal(size=(classes, 48)) @ rng.normal(size=(48, dimension)) / 7
-    x = unit(centres[y] + rng.normal(size=(rows, dimension)) @ (rng.normal(size=(dimension, dimension)) / dimension**0.5)).astype("f4")
+    # Noise that is stronger in some directions than in others, as a map can learn.
+    mix = rng.normal(size=(dimension, dimension)) / dimension**0.5
+    x = unit(centres[y] + 2.5 * rng.normal(size=(rows, dimension)) @ mix @ mix).astype("f4")
     split = np.where(rng.random(rows) < 0.15, "validation", "train")
     model = program("model", "info", "builtin").decode().split()[1]
     numbers = pa.FixedSizeListArray.from_arrays(pa.array(x.ravel()), dimension)
