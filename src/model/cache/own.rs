@@ -168,8 +168,14 @@ mod tests {
 
     const DIGEST: &str = "0123456789abcdef0123456789abcdef";
 
-    const OTHERS: [&str; 5] =
-        ["digests/notes.txt", "training/train.py", "training/run.json", "towers/a/tower.onnx", "vocabularies/mine"];
+    const OTHERS: [&str; 6] = [
+        "digests/notes.txt",
+        "training/train.py",
+        "training/run.json",
+        "towers/a/tower.onnx",
+        "vocabularies/mine",
+        "web/mine.png",
+    ];
 
     #[test]
     fn only_what_has_the_programs_names_is_its_own() {
@@ -185,6 +191,7 @@ mod tests {
             format!("towers/{DIGEST}/tower.onnx"),
             format!("towers/{DIGEST}/tower.onnx_data"),
             format!("vocabularies/{DIGEST}"),
+            format!("web/{DIGEST}"),
         ];
         own.iter().for_each(|name| write(name));
         for name in OTHERS {
