@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use super::clip::Clip;
 use super::pages;
@@ -11,6 +12,9 @@ use crate::io;
 
 /// How far before its time ffmpeg begins to look for a frame; `None`: at the beginning.
 const WINDOWS: [Option<f64>; 3] = [Some(0.5), Some(10.0), None];
+/// One film is read at a time: ffmpeg takes all processors for it, and a page asks for dozens of stills at once.
+static ONE_FILM: Mutex<()> = Mutex::new(());
+
 /// Times in tables are exact to a microsecond.
 const NEAR: f64 = 0.001;
 
@@ -27,6 +31,7 @@ pub fn still(path: &str, time: Option<f64>, number: Option<i64>) -> Result<Rgb, 
     if !file.is_file() {
         return Err(format!("cannot read {path}: there is no such file"));
     }
+    let _turn = ONE_FILM.lock().unwrap_or_else(PoisonError::into_inner);
     let tools = Tools::find().map_err(|e| e.to_string())?;
     at(&tools, &file, time)
 }
