@@ -44,7 +44,7 @@ use ::image::metadata::Orientation;
 pub use colour::Colour;
 pub use encode::{Encoding, JPEG_QUALITY, encode, encode_jpeg};
 pub use formats::{Format, format, format_of_extension};
-pub use pages::{Page, has_pages, pages};
+pub use pages::{Page, has_pages, page, pages};
 pub use placement::Placement;
 pub use resize::{Filter, Fit, Middle, letterboxed};
 pub use several::frames;
@@ -214,10 +214,7 @@ pub fn decode_for(bytes: &[u8], background: Colour, edge: Option<u32>) -> Result
 /// # Errors
 /// As [`decode`].
 pub fn decode_with_flaw(bytes: &[u8], background: Colour, edge: Option<u32>) -> Result<(Rgb, Option<Flaw>), Error> {
-    upright(bytes, edge, Colours::Stored, |mut frame| {
-        let flaw = frame.flaw.take();
-        (colour::over(frame, background), flaw)
-    })
+    upright(bytes, edge, Colours::Stored, |frame| laid_over(frame, background))
 }
 
 /// Decodes as [`decode_with_flaw`] does, and brings the colours to sRGB as the file's profile means them: as people see them,
@@ -226,10 +223,7 @@ pub fn decode_with_flaw(bytes: &[u8], background: Colour, edge: Option<u32>) -> 
 /// # Errors
 /// As [`decode`].
 pub fn decode_srgb(bytes: &[u8], background: Colour, edge: Option<u32>) -> Result<(Rgb, Option<Flaw>), Error> {
-    upright(bytes, edge, Colours::Srgb, |mut frame| {
-        let flaw = frame.flaw.take();
-        (colour::over(frame, background), flaw)
-    })
+    upright(bytes, edge, Colours::Srgb, |frame| laid_over(frame, background))
 }
 
 /// Decodes as [`decode_with_flaw`] does; behind what is transparent stands white or black, from which the rest stands out.
@@ -237,10 +231,9 @@ pub fn decode_srgb(bytes: &[u8], background: Colour, edge: Option<u32>) -> Resul
 /// # Errors
 /// As [`decode`].
 pub fn decode_in_contrast(bytes: &[u8], edge: Option<u32>) -> Result<(Rgb, Option<Flaw>), Error> {
-    upright(bytes, edge, Colours::Stored, |mut frame| {
-        let flaw = frame.flaw.take();
+    upright(bytes, edge, Colours::Stored, |frame| {
         let background = colour::contrast(&frame);
-        (colour::over(frame, background), flaw)
+        laid_over(frame, background)
     })
 }
 
@@ -262,6 +255,12 @@ pub fn decode_rgba_with_flaw(bytes: &[u8], edge: Option<u32>) -> Result<(Rgba, O
         let flaw = frame.flaw.take();
         (colour::multiplied(frame), flaw)
     })
+}
+
+/// A frame over a background, and what is wrong with it.
+fn laid_over(mut frame: Frame, background: Colour) -> (Rgb, Option<Flaw>) {
+    let flaw = frame.flaw.take();
+    (colour::over(frame, background), flaw)
 }
 
 /// Decodes the first frame, turns it upright and hands it on.

@@ -1,6 +1,5 @@
 //! A still once more, from the film or the file of pages that it was taken from.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -53,14 +52,8 @@ fn at(tools: &Tools, file: &Path, time: f64) -> Result<Rgb, String> {
 fn page(path: &str, number: Option<i64>) -> Result<Rgb, String> {
     let number = number.ok_or("the table does not say which page")?;
     let bytes = io::read_image(path).map_err(|e| format!("cannot read {path}: {e}"))?;
-    let mut found = Err(format!("there is no page {number} any more"));
-    let read = image::pages(&bytes, Colour::WHITE, &mut |page| match i64::from(page.number) == number {
-        false => ControlFlow::Continue(()),
-        true => {
-            found = page.picture.map(|(picture, _)| picture).map_err(|e| e.to_string());
-            ControlFlow::Break(())
-        }
-    });
-    read.map_err(|e| e.to_string())?;
-    found
+    let found = u32::try_from(number).ok().map(|number| image::page(&bytes, Colour::WHITE, number)).transpose();
+    let (picture, _) =
+        found.map_err(|e| e.to_string())?.flatten().ok_or_else(|| format!("there is no page {number} any more"))?;
+    Ok(picture)
 }

@@ -10,7 +10,7 @@ use arrow_array::RecordBatch;
 
 use super::clip::{Clip, Fault, Still};
 use super::out::{Out, Sent, Source, Unwanted};
-use super::pick::{Moment, Pick};
+use super::pick::{HALF, Moment, Pick};
 use super::probe::{Film, probe};
 use super::tools::Tools;
 use super::{Options, pages};
@@ -297,7 +297,5 @@ impl Stills<'_> {
     }
 }
 
-/// Half a microsecond, which is how exactly times are told.
-const HALF: f64 = 0.000_000_5;
 /// The end of a film is this long before it, in seconds: the last frame is shown.
 const LAST: f64 = 0.000_1;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::Options;
 use super::out::{Out, Unwanted};
-use super::pick::{Moment, Pick};
+use super::pick::{HALF, Moment, Pick};
 use crate::image::{self, Colour, Filter, Fit, Page, Rgb};
 use crate::io;
 
@@ -141,7 +141,9 @@ fn times(bytes: &[u8]) -> Result<Vec<f64>, String> {
     let mut times = Vec::new();
     let mut end = None;
     let read = image::pages(bytes, Colour::WHITE, &mut |page| {
-        if let Some(time) = page.time.filter(|_| page.picture.is_ok()) {
+        // Where one has no time, none has, and the others need not be read.
+        let Some(time) = page.time else { return ControlFlow::Break(()) };
+        if page.picture.is_ok() {
             times.push(time);
             end = Some(time + page.lasts);
         }
@@ -167,9 +169,6 @@ fn at(moments: &[Moment], times: &[f64]) -> Choice {
     }
     Choice::Numbers(numbers, missed)
 }
-
-/// Half a microsecond, which is how exactly times are told.
-const HALF: f64 = 0.000_000_5;
 
 #[cfg(test)]
 mod tests {

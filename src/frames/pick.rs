@@ -4,8 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Times are told in microseconds; half of one is rounding.
-const HALF: &str = "0.0000005";
-const HALF_A_MICROSECOND: f64 = 0.000_000_5;
+pub(super) const HALF: f64 = 0.000_000_5;
 
 /// Which frames of a film.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,8 +50,8 @@ impl Pick {
             format!("isnan(prev_selected_t)+gt({own},{last})+lt({own},{last})")
         };
         match self {
-            Pick::Every(Length(seconds)) => periods(&|t| format!("floor(({t}+{HALF})/{seconds})")),
-            Pick::Fps(Rate(a, b)) => periods(&|t| format!("floor(({t}+{HALF})*{a}/{b})")),
+            Pick::Every(Length(seconds)) => periods(&|t| format!("floor(({t}+{HALF:.7})/{seconds})")),
+            Pick::Fps(Rate(a, b)) => periods(&|t| format!("floor(({t}+{HALF:.7})*{a}/{b})")),
             Pick::Scenes(least) => format!("isnan(prev_selected_t)+gt(scene,{least})"),
             Pick::All | Pick::At(_) => "1".into(),
         }
@@ -61,8 +60,8 @@ impl Pick {
     /// The number of the period that a time is in; `None`: there are no periods.
     pub(super) fn period(&self, time: f64) -> Option<f64> {
         match self {
-            Pick::Every(Length(seconds)) => Some(((time + HALF_A_MICROSECOND) / seconds).floor()),
-            Pick::Fps(Rate(a, b)) => Some(((time + HALF_A_MICROSECOND) * a / b).floor()),
+            Pick::Every(Length(seconds)) => Some(((time + HALF) / seconds).floor()),
+            Pick::Fps(Rate(a, b)) => Some(((time + HALF) * a / b).floor()),
             Pick::All | Pick::Scenes(_) | Pick::At(_) => None,
         }
     }

@@ -11,11 +11,12 @@ use ::image::codecs::webp::WebPDecoder;
 use ::image::metadata::Orientation;
 use ::image::{AnimationDecoder, DynamicImage, Frames, Limits};
 
-use super::colour::{self, Colour};
+use super::Colour;
+use super::directory::Directory;
 use super::tiff::{self, Tiff};
 use super::{
-    Colours, Error, Flaw, Format, Frame, Header, MAX_BYTES, Rgb, admitted, by_image, format, guarded, jpeg_xl, open,
-    turned,
+    Colours, Error, Flaw, Format, Frame, Header, MAX_BYTES, Rgb, admitted, by_image, format, guarded, jpeg_xl,
+    laid_over, open, turned,
 };
 
 /// One picture of a file.
@@ -75,7 +76,7 @@ pub fn pages(bytes: &[u8], background: Colour, take: &mut dyn FnMut(Page) -> Con
                     number: 0,
                     time: None,
                     lasts: 0.0,
-                    picture: picture.map(|frame| finished(frame, background)),
+                    picture: picture.map(|frame| laid_over(frame, background)),
                 });
                 Ok(())
             }
@@ -83,22 +84,48 @@ pub fn pages(bytes: &[u8], background: Colour, take: &mut dyn FnMut(Page) -> Con
     })
 }
 
-/// The pages of a TIFF. A decoder that gives up does so over one page.
+/// The picture of this number; `None`: the file has fewer. Other pages of a TIFF are not decoded for it.
+///
+/// # Errors
+/// As [`pages`], or that picture cannot be read.
+pub fn page(bytes: &[u8], background: Colour, number: u32) -> Result<Option<(Rgb, Option<Flaw>)>, Error> {
+    if format(bytes)? == Format::Tiff {
+        let before = number.checked_sub(1).map(|before| before as usize);
+        let directory = guarded(bytes, |_| Ok(before.and_then(|before| tiff::pages(bytes).nth(before))))?;
+        return directory.map(|directory| page_of_tiff(bytes, directory, background)).transpose();
+    }
+    let mut found = None;
+    pages(bytes, background, &mut |page| match page.number == number {
+        false => ControlFlow::Continue(()),
+        true => {
+            found = Some(page.picture);
+            ControlFlow::Break(())
+        }
+    })?;
+    found.transpose()
+}
+
+/// The pages of a TIFF.
 fn pages_of_tiff(bytes: &[u8], background: Colour, take: &mut dyn FnMut(Page) -> ControlFlow<()>) -> Result<(), Error> {
     let mut directories = guarded(bytes, |_| Ok(tiff::pages(bytes)))?;
     let mut number = 0;
     while let Some(directory) = guarded(bytes, |_| Ok(directories.next()))? {
         number += 1;
-        let picture = guarded(bytes, |format| {
-            let directory = directory.ok_or_else(|| Error::damaged(format, "the file ends before this page"))?;
-            let opened = admitted(Box::new(Tiff::of(bytes, directory)?), format)?;
-            turned(opened, None, Colours::Stored).map(|frame| finished(frame, background))
-        });
+        let picture = page_of_tiff(bytes, directory, background);
         if take(Page { number, time: None, lasts: 0.0, picture }).is_break() {
             break;
         }
     }
     Ok(())
+}
+
+/// The page of a directory; `None`: the file ends before it. A decoder that gives up does so over this page alone.
+fn page_of_tiff(bytes: &[u8], directory: Option<Directory>, background: Colour) -> Result<(Rgb, Option<Flaw>), Error> {
+    guarded(bytes, |format| {
+        let directory = directory.ok_or_else(|| Error::damaged(format, "the file ends before this page"))?;
+        let opened = admitted(Box::new(Tiff::of(bytes, directory)?), format)?;
+        turned(opened, None, Colours::Stored).map(|frame| laid_over(frame, background))
+    })
 }
 
 /// The frames of an animation, as they are shown; `None`: it is a still picture.
@@ -136,7 +163,7 @@ fn animated(
                 if orientation != Orientation::NoTransforms {
                     frame.image.apply_orientation(orientation);
                 }
-                (Ok(finished(frame, background)), delay)
+                (Ok(laid_over(frame, background)), delay)
             }
             Err(e) => (Err(e), 0.0),
         };
@@ -147,9 +174,4 @@ fn animated(
         // In microseconds, so that tenths that are added up stay tenths.
         time = ((time + lasts) * 1e6).round() / 1e6;
     }
-}
-
-fn finished(mut frame: Frame, background: Colour) -> (Rgb, Option<Flaw>) {
-    let flaw = frame.flaw.take();
-    (colour::over(frame, background), flaw)
 }
