@@ -41,6 +41,7 @@ pub fn keep_pictures_of_the_web() {
     io::keep_pictures(io::Shelf {
         folder: || own::Kind::Web.make(),
         name: |hash| own::Kind::Web.entry(hash),
+        is_name: |name| own::Kind::Web.is_entry(name),
         room: || limit(&mut Vec::new()).min(MOST_OF_THE_WEB),
     });
 }

@@ -21,11 +21,15 @@ pub(crate) struct Shelf {
     pub folder: fn() -> io::Result<PathBuf>,
     /// What a file in it is called, by the hash of an address.
     pub name: fn(&blake3::Hash) -> String,
+    /// Whether a file has such a name; no other is removed.
+    pub is_name: fn(&str) -> bool,
     /// Bytes that may be kept there.
     pub room: fn() -> u64,
 }
 
 static SHELF: OnceLock<Shelf> = OnceLock::new();
+/// The shelf's folder, once it was made.
+static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
 /// Bytes that are kept, once that is known.
 static KEPT: Mutex<Option<u64>> = Mutex::new(None);
 
@@ -80,7 +84,8 @@ fn place(url: &str) -> Option<PathBuf> {
     if (shelf.room)() == 0 {
         return None;
     }
-    Some((shelf.folder)().ok()?.join((shelf.name)(&blake3::hash(url.as_bytes()))))
+    let folder = FOLDER.get_or_init(|| (shelf.folder)().ok()).as_ref()?;
+    Some(folder.join((shelf.name)(&blake3::hash(url.as_bytes()))))
 }
 
 /// Removes what was not in use for longest until there is room for so many more bytes; whether there is then.
@@ -97,7 +102,7 @@ fn make_room(path: &Path, more: u64) -> bool {
         *kept = Some(all + more);
         return true;
     }
-    let mut files = files(folder);
+    let mut files = files(folder, shelf.is_name);
     files.sort();
     let mut bytes: u64 = files.iter().map(|(_, _, bytes)| bytes).sum();
     let enough = if bytes + more > room { room - room / 8 } else { room };
@@ -114,12 +119,11 @@ fn make_room(path: &Path, more: u64) -> bool {
 }
 
 /// When each file was last in use, its path and its bytes.
-fn files(folder: &Path) -> Vec<(SystemTime, PathBuf, u64)> {
+fn files(folder: &Path, is_name: fn(&str) -> bool) -> Vec<(SystemTime, PathBuf, u64)> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let file = |entry: std::fs::DirEntry| {
         let about = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
-        // Of what else is in the folder nothing is removed.
-        let is_own = entry.file_name().to_str().is_some_and(|name| name.bytes().all(|b| b.is_ascii_hexdigit()));
+        let is_own = entry.file_name().to_str().is_some_and(is_name);
         is_own.then_some((about.modified().ok()?, entry.path(), about.len()))
     };
     entries.filter_map(file).collect()

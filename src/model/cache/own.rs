@@ -75,7 +75,8 @@ impl Kind {
         if self == Kind::Training { format!("{digits}.json") } else { digits.into() }
     }
 
-    fn is_entry(self, name: &str) -> bool {
+    /// Whether a file or folder of this kind may have this name.
+    pub(super) fn is_entry(self, name: &str) -> bool {
         let digits = if self == Kind::Training { name.strip_suffix(".json") } else { Some(name) };
         digits.is_some_and(|digits| digits.len() == DIGITS && digits.bytes().all(|b| b.is_ascii_hexdigit()))
     }
