@@ -23,6 +23,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod bursts;
 mod classes;
 mod copies;
 mod dataset;
@@ -138,6 +139,8 @@ rules! {
     OddAspect        Warning "odd-aspect"         "pictures that are far longer than broad, or broader than long (--quality)"
     Bars             Warning "bars"               "pictures with bars above and below or on both sides (--quality)"
     TinySubject      Warning "tiny-subject"       "pictures of something small before a background of one colour (--quality)"
+    Strip            Warning "strip"              "pictures with a strip of one colour and writing in it along an edge (--quality)"
+    Burst            Warning "burst"              "pictures of a moment of which another, sharper one looks alike (--quality)"
     LabelRepeated    Warning "label-repeated"     "lines of label files that stand there twice"
     Duplicate        Note    "duplicate"          "identical pictures"
     NearDuplicate    Note    "near-duplicate"     "near copies"
@@ -153,6 +156,7 @@ impl From<Defect> for Rule {
             Defect::OddAspect => Rule::OddAspect,
             Defect::Bars => Rule::Bars,
             Defect::TinySubject => Rule::TinySubject,
+            Defect::Strip => Rule::Strip,
         }
     }
 }
@@ -237,6 +241,6 @@ pub struct Settings {
     pub ratios: Option<crate::split::Ratios>,
     /// Perceptual hashes of this distance or less are near copies; `None`: near copies are not looked for.
     pub hash_distance: Option<u32>,
-    /// From which figures on pictures are poor; `None`: nothing is measured.
+    /// From which figures on pictures are poor; `None`: nothing is measured, nor are bursts looked for.
     pub quality: Option<Limits>,
 }

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use crate::image::{Colour, Filter, Fit, Rgb};
 
+mod strip;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +31,8 @@ pub struct Quality {
     pub bars: f32,
     /// The share that the box around what stands before a background of one colour takes; 1 where there is no such background.
     pub subject: f32,
+    /// The share that a strip of one colour with writing in it takes, along an edge.
+    pub strip: f32,
 }
 
 /// What can be wrong, and from which figure on.
@@ -49,11 +52,13 @@ pub enum Defect {
     Bars,
     /// `subject` below 0.05
     TinySubject,
+    /// `strip` above 0.01
+    Strip,
 }
 
 impl Defect {
     /// All of them, with their names, the figures that show them, and where these are too low or too high.
-    pub const ALL: [(Defect, &'static str, &'static str, Limit); 7] = [
+    pub const ALL: [(Defect, &'static str, &'static str, Limit); 8] = [
         (Defect::Blurred, "blurred", "sharpness", Limit::Below(0.45)),
         (Defect::Dark, "dark", "brightest", Limit::Below(0.3)),
         (Defect::Pale, "pale", "darkest", Limit::Above(0.95)),
@@ -61,6 +66,7 @@ impl Defect {
         (Defect::OddAspect, "odd-aspect", "aspect", Limit::Below(0.35)),
         (Defect::Bars, "bars", "bars", Limit::Above(0.08)),
         (Defect::TinySubject, "tiny-subject", "subject", Limit::Below(0.05)),
+        (Defect::Strip, "strip", "strip", Limit::Above(0.01)),
     ];
 
     /// What it is called.
@@ -79,7 +85,7 @@ pub enum Limit {
 
 /// The limit of every defect.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limits([Limit; 7]);
+pub struct Limits([Limit; 8]);
 
 impl Default for Limits {
     /// Those of [`Defect::ALL`].
@@ -101,9 +107,20 @@ impl Limits {
 }
 
 impl Quality {
+    /// How many figures there are.
+    pub const FIGURES: usize = 8;
+
     /// Of no picture.
-    pub(crate) const NOTHING: Quality =
-        Quality { sharpness: 0.0, brightest: 0.0, darkest: 0.0, entropy: 0.0, aspect: 0.0, bars: 0.0, subject: 0.0 };
+    pub(crate) const NOTHING: Quality = Quality {
+        sharpness: 0.0,
+        brightest: 0.0,
+        darkest: 0.0,
+        entropy: 0.0,
+        aspect: 0.0,
+        bars: 0.0,
+        subject: 0.0,
+        strip: 0.0,
+    };
 
     /// Measures a picture.
     pub fn of(picture: &Rgb) -> Quality {
@@ -126,11 +143,12 @@ impl Quality {
             aspect: width.min(height) as f32 / longer as f32,
             bars: if subject.is_some() { 0.0 } else { grey.bars() },
             subject: share,
+            strip: if subject.is_some() { 0.0 } else { strip::share(&grey) },
         }
     }
 
     /// The figures by the names of their columns.
-    pub fn figures(&self) -> [(&'static str, f32); 7] {
+    pub fn figures(&self) -> [(&'static str, f32); Quality::FIGURES] {
         [
             ("sharpness", self.sharpness),
             ("brightest", self.brightest),
@@ -139,6 +157,7 @@ impl Quality {
             ("aspect", self.aspect),
             ("bars", self.bars),
             ("subject", self.subject),
+            ("strip", self.strip),
         ]
     }
 

@@ -24,7 +24,8 @@ pub(super) fn find(rows: &mut Rows, hash_distance: Option<u32>) -> Copies {
     contents.sort_unstable();
     let identical = identical(rows, by_id, &contents, &mut found);
     redrawn(rows, &contents, &mut found);
-    let looked_at = rows.looks.iter().flatten().count() as u64;
+    // Where nobody asked for copies, only bursts were.
+    let looked_at = hash_distance.map_or(0, |_| rows.looks.iter().flatten().count() as u64);
     let near = hash_distance.filter(|_| looked_at > 0).map(|reach| near(rows, by_id, reach, &mut found));
     rows.findings.append(&mut found);
     Copies { identical, near, looked_at }

@@ -1,5 +1,6 @@
 //! One picture: whether it can be decoded, and whether it is what its row says.
 
+use crate::camera;
 use crate::duplicates::PerceptualHash;
 use crate::image::{self, Colour, Format};
 use crate::quality::{Defect, Limits, Quality};
@@ -16,6 +17,10 @@ pub(super) struct Seen {
     /// Width and height, upright.
     pub size: Option<(u32, u32)>,
     pub looks: Option<PerceptualHash>,
+    /// How sharp it is, where that was measured.
+    pub sharpness: f32,
+    /// When it was taken, on the camera's clock in microseconds, where that was asked for.
+    pub taken: Option<i64>,
     /// The rules that it breaks, and how.
     pub problems: Vec<(Rule, String)>,
 }
@@ -87,7 +92,10 @@ pub(super) fn look(bytes: &[u8], claims: Claims, looking: Looking) -> Seen {
         seen.problems.push((Rule::Small, format!("{width} x {height} pixels")));
     }
     if let Some(limits) = looking.quality {
-        let defects = Quality::of(&rgb).defects(&limits);
+        let quality = Quality::of(&rgb);
+        seen.sharpness = quality.sharpness;
+        seen.taken = camera::read(bytes, None).taken;
+        let defects = quality.defects(&limits);
         let problem = |(defect, figure, value, limit): (Defect, &str, f32, f32)| {
             (defect.into(), format!("{figure} {value:.3}, the limit is {limit}"))
         };

@@ -1,7 +1,7 @@
 //! The rows held against each other: what is found, in order, and what there is to say of all.
 
 use super::rows::{Keys, LEFT_OUT, Rows, SPLITS};
-use super::{Finding, Rule, Settings, Span, Subject, Summary, classes, copies, several};
+use super::{Finding, Rule, Settings, Span, Subject, Summary, bursts, classes, copies, several};
 
 impl Rows {
     /// Holds the rows against each other.
@@ -17,6 +17,7 @@ impl Rows {
             self.findings.push(Finding::new(Rule::UnknownSplit, Subject::Row(row), detail));
         }
         let Settings { hash_distance, ratios, max_imbalance, .. } = self.settings;
+        bursts::find(&mut self);
         let copies = copies::find(&mut self, hash_distance);
         let classes = classes::find(&mut self, ratios, max_imbalance);
         let mut formats: Vec<(&str, u64)> = self.formats.into_iter().collect();

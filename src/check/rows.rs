@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::bursts::Moment;
 use super::{Finding, Rule, Seen, Settings, Subject};
 use crate::duplicates::PerceptualHash;
 use crate::table::split::Split;
@@ -49,6 +50,8 @@ pub(super) struct Rows {
     pub(super) keys: Keys,
     pub(super) contents: Vec<Option<u64>>,
     pub(super) looks: Vec<Option<PerceptualHash>>,
+    /// Pictures that say when they were taken, as far as that was asked.
+    pub(super) moments: Vec<Moment>,
     pub(super) splits: Vec<u8>,
     pub(super) ids: Vec<Option<i32>>,
     /// Numbers of labels, in the order of their first rows.
@@ -76,6 +79,7 @@ impl Rows {
             keys: Keys::default(),
             contents: Vec::new(),
             looks: Vec::new(),
+            moments: Vec::new(),
             splits: Vec::new(),
             ids: Vec::new(),
             labels: Vec::new(),
@@ -117,6 +121,7 @@ impl Rows {
         }
         self.contents.push(row.seen.content.map(start));
         self.looks.push(row.seen.looks);
+        self.moments.extend(row.seen.taken.map(|taken| Moment { taken, row: number, sharpness: row.seen.sharpness }));
         self.ids.push(row.id);
         let label = row.label.map_or(NO_CLASS, |label| self.label(label));
         self.labels.push(label);

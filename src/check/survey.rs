@@ -27,7 +27,8 @@ pub(super) fn look_at_all(
     progress: &mut dyn Progress,
 ) -> Result<Report, Failure> {
     let table = table.with_keys();
-    let near = settings.hash_distance.is_some();
+    // Pictures of a burst look alike.
+    let near = settings.hash_distance.is_some() || settings.quality.is_some();
     let looking = Looking { depth, near, min_size: settings.min_size, quality: settings.quality };
     let mut rows = Rows::new(settings);
     progress.start("check", table.rows);
@@ -52,6 +53,7 @@ impl Looking {
     fn at(self, batch: &RecordBatch) -> Result<Vec<Seen>, Error> {
         let contents = read_hashes(batch, column::CONTENT_HASH)?;
         let looks = read_looks(batch)?;
+        let taken = column::taken(batch);
         let sides = (column::ints(batch, column::WIDTH)?, column::ints(batch, column::HEIGHT)?);
         let side = |side: &Option<Int32Array>, i: usize| {
             side.as_ref().filter(|side| side.is_valid(i)).map(|side| side.value(i).cast_unsigned())
@@ -76,6 +78,9 @@ impl Looking {
             // A changed picture looks as it does now.
             let changed = seen.problems.iter().any(|(rule, _)| *rule == Rule::Changed);
             seen.looks = seen.looks.or(looks[i].filter(|_| self.near && !changed));
+            // A stage that wrote the picture anew did not write when it was taken.
+            let told = taken.as_ref().filter(|taken| self.quality.is_some() && taken.is_valid(i));
+            seen.taken = told.map(|taken| taken.value(i)).or(seen.taken);
             for bounds in boxes.as_ref().and_then(|boxes| boxes.get(i)).unwrap_or_default() {
                 seen.problems.extend(outside(&bounds, seen.size).map(|problem| (Rule::Box, problem)));
             }

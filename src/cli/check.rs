@@ -84,12 +84,12 @@ pub(crate) struct Check {
     #[arg(long, help_heading = "Findings", value_name = "PREDICTIONS")]
     labels: Option<PathBuf>,
 
-    /// Measure pictures as well: blurred, dark, pale, empty ones, odd shapes, bars, tiny subjects
+    /// Measure pictures as well: blurred, dark, pale, empty ones, odd shapes, bars, tiny subjects, strips of writing, bursts
     #[arg(long, help_heading = "Findings", conflicts_with = "no_pictures")]
     quality: bool,
 
     /// From which figure on a picture is poor, as blurred=0.25,dark=0.2 [default: blurred=0.45, dark=0.3, pale=0.95, empty=0.15,
-    /// odd-aspect=0.35, bars=0.08, tiny-subject=0.05]
+    /// odd-aspect=0.35, bars=0.08, tiny-subject=0.05, strip=0.01]
     #[arg(long, help_heading = "Findings", value_delimiter = ',', value_name = "WHAT=FIGURE", value_parser = limit, requires = "quality")]
     limits: Vec<(String, f32)>,
 

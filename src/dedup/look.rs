@@ -3,9 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{Array, Int32Array, RecordBatch, StringArray};
+use arrow_array::{Array, Int32Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow_schema::{DataType, SchemaRef};
 
 use super::rows::{Facts, FileId};
@@ -172,17 +170,13 @@ pub(super) fn facts_of(bytes: &[u8]) -> Result<Facts, image::Error> {
 /// What a table says of its pictures.
 struct Said {
     sides: [Option<Int32Array>; 2],
-    taken: Option<arrow_array::ArrayRef>,
+    taken: Option<TimestampMicrosecondArray>,
 }
 
 impl Said {
     fn of(batch: &RecordBatch) -> Result<Said, Error> {
         let sides = [column::ints(batch, column::WIDTH)?, column::ints(batch, column::HEIGHT)?];
-        let is_time = |array: &&arrow_array::ArrayRef| {
-            matches!(array.data_type(), DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, _))
-        };
-        let taken = batch.column_by_name(column::TAKEN).filter(is_time).cloned();
-        Ok(Said { sides, taken })
+        Ok(Said { sides, taken: column::taken(batch) })
     }
 
     fn facts(&self, i: usize) -> Facts {
@@ -190,7 +184,7 @@ impl Said {
             side.as_ref().filter(|side| side.is_valid(i)).map_or(0, |side| side.value(i).cast_unsigned())
         };
         let taken = self.taken.as_ref().filter(|taken| taken.is_valid(i));
-        let taken = taken.map(|taken| taken.as_primitive::<TimestampMicrosecondType>().value(i).div_euclid(1_000_000));
+        let taken = taken.map(|taken| taken.value(i).div_euclid(1_000_000));
         let [width, height] = [&self.sides[0], &self.sides[1]].map(side);
         Facts { width, height, taken, has_shot: taken.is_some(), ..Facts::default() }
     }

@@ -9,7 +9,7 @@ use crate::quality::Quality;
 use crate::table::column;
 
 /// The figures' names: those of any picture.
-fn names() -> [&'static str; 7] {
+fn names() -> [&'static str; Quality::FIGURES] {
     Quality::NOTHING.figures().map(|(name, _)| name)
 }
 

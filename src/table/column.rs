@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type};
+use arrow_array::types::{Float32Type, Float64Type, TimestampMicrosecondType};
 use arrow_array::{
     Array, ArrayRef, BooleanArray, FixedSizeBinaryArray, Float32Array, Int32Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
 };
-use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 
 use super::{Error, types};
 
@@ -303,6 +304,13 @@ pub fn ints(batch: &RecordBatch, name: &str) -> Result<Option<Int32Array>, Error
     }
     Ok(cast(batch, name, &DataType::Int32, "whole numbers")?
         .map(|a| a.as_primitive::<arrow_array::types::Int32Type>().clone()))
+}
+
+/// When pictures were taken ([`TAKEN`]): microseconds on the camera's clock, `None` where nothing says so in points in time.
+pub fn taken(batch: &RecordBatch) -> Option<TimestampMicrosecondArray> {
+    let column = batch.column_by_name(TAKEN).filter(|column| matches!(column.data_type(), DataType::Timestamp(..)))?;
+    let micros = arrow_cast::cast(column, &DataType::Timestamp(TimeUnit::Microsecond, None)).ok()?;
+    Some(micros.as_primitive::<TimestampMicrosecondType>().clone())
 }
 
 /// A vector column of a batch: `float32` rows of one length.

@@ -2,6 +2,7 @@
 
 mod labels;
 mod layouts;
+mod quality;
 
 use std::sync::Arc;
 
@@ -231,39 +232,4 @@ fn boxes_outside_their_picture_are_found() {
     dir.foreign("boxes.parquet", &RecordBatch::try_from_iter(columns).expect("a batch"));
     let (code, found) = report(&dir, "boxes.parquet");
     assert_eq!((code, count(&found, "box")), (4, 2), "{found:#}");
-}
-
-#[test]
-fn poor_pictures_are_named_with_their_figures() {
-    let dir = Workdir::new();
-    let plain = |name: &str, side: (u32, u32), shade: u8| {
-        dir.write(name, png(&image::RgbImage::from_pixel(side.0, side.1, image::Rgb([shade; 3])).into()));
-    };
-    dir.write("in/sound.png", png(&pattern(120, 90, 1).into()));
-    plain("in/plain.png", (120, 90), 130);
-    dir.write("in/long.png", png(&pattern(400, 60, 2).into()));
-    let mut barred = pattern(120, 90, 3);
-    for (_, y, pixel) in barred.enumerate_pixels_mut() {
-        if !(15..75).contains(&y) {
-            *pixel = image::Rgb([0; 3]);
-        }
-    }
-    dir.write("in/barred.png", png(&barred.into()));
-    let rules = |options: &str| {
-        let (_, report) = report(&dir, &format!("in --no-near-duplicates {options}"));
-        let findings = report["findings"].as_array().expect("findings");
-        let finding =
-            |f: &Value| format!("{} {}", f["key"].as_str().expect("a key"), f["rule"].as_str().expect("a rule"));
-        findings.iter().map(finding).collect::<Vec<_>>()
-    };
-    assert_eq!(rules(""), [""; 0]);
-    assert_eq!(rules("--quality"), ["plain.png empty", "long.png odd-aspect", "barred.png bars"]);
-    assert_eq!(rules("--quality --limits bars=0.5,odd-aspect=0.1"), ["plain.png empty"]);
-    let said = dir.pokedex("check in --quality --limits ugly=0.5").failed(2);
-    assert!(said.contains("there is no `ugly`") && said.contains("tiny-subject"), "{said}");
-
-    dir.pokedex("scan in --quality -o scan.parquet").ok();
-    let condition = ["export", "scan.parquet", "--where", "bars > 0.1", "--format", "csv", "--columns", "key,bars"];
-    let few = dir.pokedex_args(&condition).ok().text();
-    assert_eq!(few, "key,bars\nbarred.png,0.33333334\n");
 }

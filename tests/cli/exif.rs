@@ -4,38 +4,11 @@ use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int16Type, TimestampMicrosecondType};
 
-use crate::workdir::{Workdir, pattern};
+use crate::workdir::{Workdir, jpeg_with_exif, pattern};
 
 /// A JPEG with EXIF: when and where.
 fn jpeg(seed: u32, taken: &str, degrees: (u32, u32)) -> Vec<u8> {
-    let mut plain = std::io::Cursor::new(Vec::new());
-    image::DynamicImage::from(pattern(24, 24, seed)).write_to(&mut plain, image::ImageFormat::Jpeg).expect("encodable");
-    let plain = plain.into_inner();
-    let long = |n: u32| n.to_be_bytes().to_vec();
-    let field = |tag: u16, kind: u16, count: u32, value: Vec<u8>| {
-        [&tag.to_be_bytes()[..], &kind.to_be_bytes(), &long(count), &value].concat()
-    };
-    let whole = |n: u32| [long(n), long(1), long(0), long(1), long(0), long(1)].concat();
-    // The first directory at 8, that of the camera at 38, that of GPS at 56; then what does not fit into them.
-    let tiff = [
-        b"MM\0\x2a\0\0\0\x08\0\x02".to_vec(),
-        field(0x8769, 4, 1, long(38)),
-        field(0x8825, 4, 1, long(56)),
-        long(0),
-        vec![0, 1],
-        field(0x9003, 2, 20, long(86)),
-        long(0),
-        vec![0, 2],
-        field(2, 5, 3, long(106)),
-        field(4, 5, 3, long(130)),
-        long(0),
-        format!("{taken}\0").into_bytes(),
-        whole(degrees.0),
-        whole(degrees.1),
-    ]
-    .concat();
-    let length = (tiff.len() as u16 + 8).to_be_bytes();
-    [&plain[..2], b"\xff\xe1", &length, b"Exif\0\0", &tiff, &plain[2..]].concat()
+    jpeg_with_exif(pattern(24, 24, seed), taken, degrees)
 }
 
 fn xmp(words: &[&str]) -> String {
