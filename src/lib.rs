@@ -36,7 +36,8 @@
 //!   wrong and what to do about it; who watches; what was passed over; panics of other people's code, turned into errors; names
 //!   of files that stay apart on every file system; the 1025 names; products of matrices; figures of predictions; the files of
 //!   the page
-//! - [`sorted`], [`aligned`]: texts of sorted lines, searched without being read; files within the program
+//! - [`sorted`], [`numbered`], [`aligned`]: texts of sorted lines, searched without being read; texts and their numbers; files within the
+//!   program
 
 #![warn(missing_docs, unreachable_pub, unnameable_types)]
 #![allow(rustdoc::private_intra_doc_links, reason = "the map names what is private, too")]
@@ -70,6 +71,7 @@ pub mod metrics;
 pub mod model;
 mod names;
 pub mod notes;
+mod numbered;
 pub mod output;
 mod page;
 pub mod progress;

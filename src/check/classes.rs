@@ -60,10 +60,10 @@ pub(super) fn find(rows: &mut Rows, ratios: Option<Ratios>, max_imbalance: f64) 
     let mut by_name: HashMap<String, u32> =
         classes.iter().map(|(number, class)| (class.name.clone(), *number)).collect();
     for &(row, label) in &rows.inside {
-        let (name, split) = (&rows.names[label as usize], rows.splits[row as usize]);
+        let (name, split) = (&rows.names[label], rows.splits[row as usize]);
         let next = u32::MAX - 1 - by_name.len() as u32;
-        let number = *by_name.entry(name.clone()).or_insert(next);
-        let known = classes.entry(number).or_insert_with(|| Class { name: name.clone(), ..Class::default() });
+        let number = *by_name.entry(name.into()).or_insert(next);
+        let known = classes.entry(number).or_insert_with(|| Class { name: name.into(), ..Class::default() });
         if split != LEFT_OUT {
             known.counts[split as usize] += 1;
         }
@@ -112,7 +112,7 @@ fn name(rows: &Rows, by_id: bool, row: usize, class: u32) -> String {
     match rows.labels[row] {
         NO_CLASS if by_id => species::name(class.cast_signed()).map_or_else(|| class.to_string(), str::to_string),
         NO_CLASS => String::new(),
-        label => rows.names[label as usize].clone(),
+        label => rows.names[label].to_string(),
     }
 }
 
@@ -138,7 +138,7 @@ fn contradictions(rows: &Rows, found: &mut Vec<Finding>) {
             first.entry((*id, label)).or_insert(row);
         }
     }
-    let label = |label: u32| rows.names[label as usize].as_str();
+    let label = |label: u32| &rows.names[label];
     let pairs: Vec<((i32, u32), u32)> = first.into_iter().collect();
     for same in pairs.chunk_by(|a, b| a.0.0 == b.0.0) {
         let ((id, one), other_row) = same[0];

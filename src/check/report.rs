@@ -38,7 +38,14 @@ impl Rows {
         let mut findings = self.findings;
         findings.sort_unstable();
         findings.dedup();
-        Report { findings, summary, keys: self.keys, splits: self.splits, labels: self.labels, names: self.names }
+        Report {
+            findings,
+            summary,
+            keys: self.keys,
+            splits: self.splits,
+            labels: self.labels,
+            names: self.names.into(),
+        }
     }
 }
 

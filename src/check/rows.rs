@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::bursts::Moment;
 use super::{Finding, Rule, Seen, Settings, Subject};
 use crate::duplicates::PerceptualHash;
+use crate::numbered::Numbered;
 use crate::table::split::Split;
 
 /// A row, as far as its columns and its picture tell.
@@ -56,8 +57,7 @@ pub(super) struct Rows {
     pub(super) ids: Vec<Option<i32>>,
     /// Numbers of labels, in the order of their first rows.
     pub(super) labels: Vec<u32>,
-    pub(super) names: Vec<String>,
-    numbers: HashMap<String, u32>,
+    pub(super) names: Numbered,
     /// Classes of boxes: the row, and the number of the label.
     pub(super) inside: Vec<(u32, u32)>,
     /// Rows whose boxes are known.
@@ -83,8 +83,7 @@ impl Rows {
             splits: Vec::new(),
             ids: Vec::new(),
             labels: Vec::new(),
-            names: Vec::new(),
-            numbers: HashMap::new(),
+            names: Numbered::default(),
             inside: Vec::new(),
             boxed: Vec::new(),
             parents: Vec::new(),
@@ -151,13 +150,7 @@ impl Rows {
     }
 
     fn label(&mut self, label: &str) -> u32 {
-        if let Some(&number) = self.numbers.get(label) {
-            return number;
-        }
-        let number = self.names.len() as u32;
-        self.names.push(label.into());
-        self.numbers.insert(label.into(), number);
-        number
+        self.names.number(label)
     }
 
     /// Whether any row is in a split.

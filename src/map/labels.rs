@@ -42,7 +42,7 @@ pub(super) fn of_columns(of_row: &[Option<u32>], count: usize, columns: &[&Words
             let Some((word, with)) = most else { continue };
             let share = *with as f64 / *size as f64;
             if share >= SHARE && share >= LIFT * all[*word as usize] as f64 / rows {
-                *name = Some(words.values[*word as usize].clone());
+                *name = Some(words.values[*word].to_string());
             }
         }
     }

@@ -174,9 +174,9 @@ fn by_words(points: &[Point], words: &Words) -> (Vec<Group>, Vec<Option<u32>>) {
     let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
     numbers.iter().flatten().for_each(|word| *counts.entry(*word).or_default() += 1);
     let mut order: Vec<(u32, usize)> = counts.into_iter().collect();
-    order.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| words.values[a.0 as usize].cmp(&words.values[b.0 as usize])));
+    order.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| words.values[a.0].cmp(&words.values[b.0])));
     order.truncate(MOST_GROUPS);
-    let names: Vec<&str> = order.iter().map(|(word, _)| words.values[*word as usize].as_str()).collect();
+    let names: Vec<&str> = order.iter().map(|(word, _)| &words.values[*word]).collect();
     let paints = palette::of_words(&names);
     let groups = order.iter().zip(names).zip(paints);
     let groups =

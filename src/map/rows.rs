@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use crate::failure::Failure;
 use crate::index::{Check, Unfit};
+use crate::numbered::Numbered;
 use crate::stage::Survey;
 use crate::table::column;
 
@@ -26,27 +27,17 @@ pub(super) struct Rows {
 /// A column of words, each word once.
 pub(super) struct Words {
     pub column: String,
-    pub values: Vec<String>,
+    pub values: Numbered,
     pub of_row: Vec<Option<u32>>,
-    known: std::collections::HashMap<String, u32>,
 }
 
 impl Words {
     fn new(column: &str) -> Words {
-        Words { column: column.into(), values: Vec::new(), of_row: Vec::new(), known: Default::default() }
+        Words { column: column.into(), values: Numbered::default(), of_row: Vec::new() }
     }
 
     fn take(&mut self, word: Option<&str>) {
-        let number = word.map(|word| match self.known.get(word) {
-            Some(number) => *number,
-            None => {
-                let number = self.values.len() as u32;
-                self.values.push(word.into());
-                self.known.insert(word.into(), number);
-                number
-            }
-        });
-        self.of_row.push(number);
+        self.of_row.push(word.map(|word| self.values.number(word)));
     }
 }
 

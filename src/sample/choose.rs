@@ -87,7 +87,7 @@ impl<'a> Chooser<'a> {
             {
                 continue;
             }
-            let name = class.map(|class| self.rows.names[class as usize].as_str());
+            let name = class.map(|class| &self.rows.names[class]);
             picks.push(Pick { candidate: best.candidate, reason: self.worths.reason(best.candidate, name) });
             self.worths.take(best.candidate);
         }

@@ -1,7 +1,5 @@
 //! What is kept of every row while the table is read.
 
-use std::collections::HashMap;
-
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::{Array, RecordBatch, StringArray};
@@ -13,6 +11,7 @@ use super::{By, Options};
 use crate::failure::Failure;
 use crate::head::Keeper;
 use crate::index::{Check, Unfit};
+use crate::numbered::Numbered;
 use crate::progress::Progress;
 use crate::stage::Survey;
 use crate::table::{Table, column};
@@ -82,7 +81,7 @@ pub(super) struct Gathered {
     pub(super) margins: Vec<f32>,
     /// The class of each, where classes count, and their names.
     pub(super) strata: Vec<u32>,
-    pub(super) names: Vec<String>,
+    pub(super) names: Numbered,
     pub(super) vectors: Matrix,
     /// The vectors of rows that were chosen before.
     pub(super) chosen_before: Vec<f32>,
@@ -98,7 +97,6 @@ pub(super) struct Rows {
     name: String,
     check: Check,
     vectors: Keeper,
-    classes: HashMap<String, u32>,
     gathered: Gathered,
     failed: u64,
     without: u64,
@@ -111,7 +109,7 @@ impl Rows {
             lots: Vec::new(),
             margins: Vec::new(),
             strata: Vec::new(),
-            names: Vec::new(),
+            names: Numbered::default(),
             vectors: Matrix { numbers: Vec::new().into(), dimension: 0 },
             chosen_before: Vec::new(),
             count: 0,
@@ -123,7 +121,6 @@ impl Rows {
             already,
             name: name.into(),
             vectors: Keeper::default(),
-            classes: HashMap::new(),
             gathered,
             failed: 0,
             without: 0,
@@ -210,12 +207,7 @@ impl Survey for Rows {
             gathered.lots.push(lot(seed, key));
             gathered.margins.extend(margin.flatten());
             if let Some(class) = class.flatten() {
-                let next = self.classes.len() as u32;
-                let number = *self.classes.entry(class.into()).or_insert_with(|| {
-                    gathered.names.push(class.into());
-                    next
-                });
-                gathered.strata.push(number);
+                gathered.strata.push(gathered.names.number(class));
             }
         }
         Ok(())

@@ -19,6 +19,7 @@ use crate::failure::Failure;
 use crate::head::{Class, Feature, Head, Plan, Rows, RowsBuilder, train};
 use crate::index::{Check, Unfit};
 use crate::io;
+use crate::numbered::Numbered;
 use crate::progress::Progress;
 use crate::split::shuffled;
 use crate::stage::{self, Survey, Work};
@@ -110,7 +111,7 @@ struct Gather<'a> {
     /// The place in the table of each row that is kept.
     places: Vec<u64>,
     contents: Vec<u64>,
-    names: HashMap<String, u32>,
+    names: Numbered,
     ids: Vec<Option<i32>>,
     count: u64,
 }
@@ -124,7 +125,7 @@ impl<'a> Gather<'a> {
             rows: None,
             places: Vec::new(),
             contents: Vec::new(),
-            names: HashMap::new(),
+            names: Numbered::default(),
             ids: Vec::new(),
             count: 0,
         }
@@ -133,7 +134,7 @@ impl<'a> Gather<'a> {
     /// Puts the classes in order and deals the rows into folds.
     fn finish(self, folds: usize, seed: u64, footer: &Provenance) -> Result<Crossed, Failure> {
         let mut known: Vec<(Option<i32>, String, u32)> =
-            self.names.into_iter().map(|(label, class)| (self.ids[class as usize], label, class)).collect();
+            self.names.iter().map(|(label, class)| (self.ids[class as usize], label.into(), class)).collect();
         known.sort();
         let Some(rows) = self.rows.filter(|_| known.len() > 1) else {
             let what = if known.is_empty() { "no row has a class and vectors" } else { "all rows are of one class" };
@@ -200,15 +201,10 @@ impl Survey for Gather<'_> {
                 continue;
             }
             let vector = parts.concat();
-            let class = match self.names.get(label) {
-                Some(&class) => class,
-                None => {
-                    let class = self.ids.len() as u32;
-                    self.names.insert(label.into(), class);
-                    self.ids.push(ids.as_ref().and_then(|ids| value(ids, row)));
-                    class
-                }
-            };
+            let class = self.names.number(label);
+            if class as usize == self.ids.len() {
+                self.ids.push(ids.as_ref().and_then(|ids| value(ids, row)));
+            }
             if self.rows.is_none() {
                 self.rows = Some(RowsBuilder::new(vector.len())?);
             }

@@ -12,7 +12,7 @@ use crate::workdir::Workdir;
 const FOUR: [&str; 4] = ["ant", "bee", "cat", "dog"];
 
 /// A model of eight numbers, a table of its vectors, and an adapter learnt from that.
-fn adapted() -> Workdir {
+pub(crate) fn adapted() -> Workdir {
     let dir = Workdir::new();
     dir.model("clip", "clip");
     table(&dir, "e.parquet", "clip");

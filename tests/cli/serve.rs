@@ -100,6 +100,24 @@ fn its_answers_are_those_of_query() {
 }
 
 #[test]
+fn an_adapter_answers_as_it_does_in_query() {
+    let dir = crate::adapter::adapted();
+    dir.pictures("new", 5);
+    dir.pokedex("embed new --engine rten --model ./mine -o own.parquet").ok();
+    dir.pokedex("index own.parquet --model ./mine -o i.parquet").ok();
+    let server = Server::start(&dir, &["--index", "i.parquet", "--model", "./mine"]);
+    let asked = ["--index", "i.parquet", "--model", "./mine"];
+    let words = told(&dir, &[&["cat"], &asked[..]].concat());
+    assert_eq!(answered(&server.get("/api/search?q=cat").ok().json()), words);
+    let picture = told(&dir, &[&["./new/002.png"], &asked[..]].concat());
+    assert_eq!(picture[0].0, "002.png");
+    assert_eq!(answered(&server.post("/api/search", "image/png", &dir.read("new/002.png")).ok().json()), picture);
+    // Its base has no place among its vectors.
+    let said = dir.pokedex("serve --index i.parquet --model ./clip --port 0").failed(1);
+    assert!(said.contains("mine@") && said.contains("clip@"), "{said}");
+}
+
+#[test]
 fn pictures_and_vectors_ask_as_words_do() {
     let dir = photos();
     let server = Server::start(&dir, &["--index", "i.parquet"]);

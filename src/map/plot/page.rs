@@ -60,7 +60,7 @@ fn data(drawing: &Drawing) -> Value {
     let keys: Vec<&str> = points.iter().map(|point| drawing.rows.keys[point.row].as_str()).collect();
     let label = drawing.rows.words.iter().find(|words| words.column == crate::table::column::LABEL);
     let labels = label.map(|words| {
-        let word = |row: usize| words.of_row[row].map(|word| words.values[word as usize].as_str());
+        let word = |row: usize| words.of_row[row].map(|word| &words.values[word]);
         points.iter().map(|point| word(point.row)).collect::<Vec<_>>()
     });
     let shape = |shape: Shape| match shape {

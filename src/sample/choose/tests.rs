@@ -1,6 +1,7 @@
 use super::super::rows::{Gathered, Matrix};
 use super::super::{By, Options};
 use super::*;
+use crate::numbered::Numbered;
 use crate::progress::Silent;
 
 const DIMENSION: usize = 6;
@@ -21,7 +22,7 @@ fn gathered(rows: usize) -> Gathered {
         lots: (0..rows).map(|row| u64::from(number(row + 77))).collect(),
         margins: (0..rows).map(|row| part(row + 5) as f32 + 0.5).collect(),
         strata: Vec::new(),
-        names: Vec::new(),
+        names: Numbered::default(),
         vectors: Matrix::of((0..rows).flat_map(vector).collect(), DIMENSION),
         chosen_before: Vec::new(),
         count: rows as u64,

@@ -8,6 +8,7 @@ use crate::duplicates::Groups;
 use crate::failure::Failure;
 use crate::head::{Rows, RowsBuilder};
 use crate::model::normalise;
+use crate::numbered::Numbered;
 use crate::split::{Item, Ratios, Split, assign, shuffled};
 use crate::table::column;
 use crate::train::Target;
@@ -15,26 +16,6 @@ use crate::train::sample::{Facts, not_finite};
 
 /// What a row lacks, in the place of a number of a class or of a caption.
 const NONE: u32 = u32::MAX;
-
-/// Names and their numbers, in the order in which they were met.
-#[derive(Default)]
-struct Names {
-    names: Vec<String>,
-    numbers: HashMap<String, u32>,
-}
-
-impl Names {
-    fn number(&mut self, name: Option<&str>) -> u32 {
-        let Some(name) = name else { return NONE };
-        if let Some(number) = self.numbers.get(name) {
-            return *number;
-        }
-        let number = u32::try_from(self.names.len()).expect("fewer than 2^32 names");
-        self.names.push(name.into());
-        self.numbers.insert(name.into(), number);
-        number
-    }
-}
 
 /// Rows of one side of a division, and what is known of each.
 struct Side {
@@ -48,8 +29,8 @@ pub(super) struct Gather {
     target: Target,
     columns: Vec<String>,
     captions: Option<String>,
-    labels: Names,
-    texts: Names,
+    labels: Numbered,
+    texts: Numbered,
     kept: [Option<RowsBuilder>; 2],
     captions_of: [Vec<u32>; 2],
     contents: [Vec<u64>; 2],
@@ -84,8 +65,8 @@ impl Gather {
             target,
             columns: vec![column.into()],
             captions: captions.map(String::from),
-            labels: Names::default(),
-            texts: Names::default(),
+            labels: Numbered::default(),
+            texts: Numbered::default(),
             kept: [None, None],
             captions_of: Default::default(),
             contents: Default::default(),
@@ -117,7 +98,8 @@ impl Gather {
             if vector.iter().any(|x| !x.is_finite()) {
                 return Err(not_finite(name, facts.keys.value(row)));
             }
-            let (label, text) = (self.labels.number(facts.label(row)), self.texts.number(caption(row)));
+            let label = facts.label(row).map_or(NONE, |label| self.labels.number(label));
+            let text = caption(row).map_or(NONE, |text| self.texts.number(text));
             if (label, text) == (NONE, NONE) || !normalise(&mut vector) {
                 self.without_name += u64::from((label, text) == (NONE, NONE));
                 self.without_vector += u64::from((label, text) != (NONE, NONE));
@@ -166,14 +148,8 @@ impl Gather {
             validation: validation.half(seed, place)?,
             set_aside,
             labels: known.into_iter().map(String::from).collect(),
-            captions: self.texts.names,
+            captions: self.texts.into(),
         })
-    }
-}
-
-impl Names {
-    fn name(&self, number: u32) -> Option<&str> {
-        self.names.get(number as usize).map(String::as_str)
     }
 }
 

@@ -9,6 +9,7 @@ use super::Sample;
 use crate::duplicates::Groups;
 use crate::failure::Failure;
 use crate::head::{Class, Feature, Rows, RowsBuilder, STRANGER, UNSEEN};
+use crate::numbered::Numbered;
 use crate::split::{Item, Ratios, Split, assign};
 use crate::table::Vectors;
 use crate::table::column::{self, read_hashes};
@@ -24,8 +25,7 @@ const VALIDATION: usize = 1;
 /// Rows on their way into a sample.
 pub(super) struct Gather {
     target: Target,
-    /// Classes by name, in the order in which they were met.
-    names: HashMap<String, u32>,
+    names: Numbered,
     ids: Vec<Option<i32>>,
     /// Rows to learn from, and rows to choose by.
     kept: [Option<RowsBuilder>; 2],
@@ -47,7 +47,7 @@ impl Gather {
     pub(super) fn new(target: Target) -> Gather {
         Gather {
             target,
-            names: HashMap::new(),
+            names: Numbered::default(),
             ids: Vec::new(),
             kept: [None, None],
             contents: Vec::new(),
@@ -125,9 +125,8 @@ impl Gather {
             let is_to_be_learnt = side == TRAIN && facts.splits.is_some();
             return (!is_to_be_learnt && self.target != Target::Prediction).then_some(STRANGER);
         };
-        let next = u32::try_from(self.names.len()).expect("fewer than 2^32 classes");
-        let class = *self.names.entry(label.into()).or_insert(next);
-        if class == next {
+        let class = self.names.number(label);
+        if class as usize == self.ids.len() {
             self.ids.push(facts.ids.as_ref().filter(|ids| ids.is_valid(row)).map(|ids| ids.value(row)));
         }
         Some(class)
@@ -214,7 +213,7 @@ impl Gather {
     fn known(&self, counts: &BTreeMap<u32, u64>) -> Vec<(Option<i32>, String, u32)> {
         let own = self.names.iter().filter(|(_, class)| counts.contains_key(class));
         let mut known: Vec<(Option<i32>, String, u32)> =
-            own.map(|(label, &class)| (self.ids[class as usize], label.clone(), class)).collect();
+            own.map(|(label, class)| (self.ids[class as usize], label.into(), class)).collect();
         known.sort();
         known
     }
@@ -222,7 +221,6 @@ impl Gather {
     /// Gives rows to choose by the places of their classes, and says how many rows of them and of the test are of a class
     /// that is learnt, and which others there are.
     fn met(&self, places: &HashMap<u32, u32>, validation: &mut [u32]) -> (u64, BTreeMap<String, u64>) {
-        let labels: HashMap<u32, &String> = self.names.iter().map(|(label, &class)| (class, label)).collect();
         let (mut seen, mut unseen): (u64, BTreeMap<String, u64>) = Default::default();
         for class in validation.iter_mut().filter(|class| **class != STRANGER) {
             match places.get(class) {
@@ -231,13 +229,13 @@ impl Gather {
                     *class = *place;
                 }
                 None => {
-                    *unseen.entry(labels[class].clone()).or_default() += 1;
+                    *unseen.entry(self.names.name(*class).unwrap_or_default().into()).or_default() += 1;
                     *class = UNSEEN;
                 }
             }
         }
         for (label, count) in &self.tested {
-            match self.names.get(label).is_some_and(|class| places.contains_key(class)) {
+            match self.names.get(label).is_some_and(|class| places.contains_key(&class)) {
                 true => seen += count,
                 false => *unseen.entry(label.clone()).or_default() += count,
             }
