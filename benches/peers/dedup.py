@@ -131,6 +131,11 @@ def plant(args):
                 shutil.copy(own, copy)
             else:
                 change(Image.open(own).convert("RGB")).save(copy, **options)
+    if args.decoded:
+        for path in list(folder.iterdir()):
+            with Image.open(path) as picture:
+                picture.convert("RGB").save(path.with_suffix(".bmp"))
+            path.unlink()
     return folder, number + 1, kinds, sources
 
 
@@ -212,6 +217,7 @@ def main():
     parser.add_argument("--half", choices=["a", "b"], help="half of the pictures only, by their names")
     parser.add_argument("--runs", nargs="+", type=int, help="these of the runs only, from 0")
     parser.add_argument("--kinds", nargs="+", help="these kinds of copies only")
+    parser.add_argument("--decoded", action="store_true", help="write all pictures as BMP, so that the times are those from decoded files to groups")
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True, help="run the others as well")
     args = parser.parse_args()
     folder, count, kinds, sources = plant(args)

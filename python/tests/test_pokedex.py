@@ -120,6 +120,29 @@ def test_models_take_whatever_is_a_picture(photos: Path) -> None:
     np.testing.assert_allclose((expected @ words[0]).max(), best["score"], atol=1e-5)
 
 
+def test_an_adapter_is_a_model(tmp_path: Path) -> None:
+    for number in range(12):
+        for kind in ("even", "odd"):
+            folder = tmp_path / "photos" / kind
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{number:02}.png").write_bytes(png(number, 24 if kind == "even" else 60))
+    photos = tmp_path / "photos"
+    command("embed", photos, "-o", tmp_path / "e.parquet")
+    command("split", tmp_path / "e.parquet", "-o", tmp_path / "split.parquet")
+    command("train", tmp_path / "split.parquet", "--method", "adapter", "-o", tmp_path / "mine")
+    adapted = pokedex.Model(str(tmp_path / "mine"))
+    paths = sorted(photos.rglob("*.png"))
+    vectors = np.asarray(adapted.embed(paths))
+    assert (vectors != np.asarray(pokedex.Model().embed(paths))).any()
+    command("embed", photos, "--model", tmp_path / "mine", "--no-cache", "-o", tmp_path / "mine.parquet")
+    np.testing.assert_array_equal(vectors, np.asarray(pokedex.Table.open(tmp_path / "mine.parquet").vectors()))
+    index = pokedex.index(tmp_path / "mine.parquet", tmp_path / "index.parquet", model=str(tmp_path / "mine"))
+    found = index.query(str(paths[5]), top=1)[0]
+    assert found["key"] == str(paths[5].relative_to(photos))
+    # Words have the vectors that they have for its base.
+    np.testing.assert_array_equal(np.asarray(adapted.embed_text(["red"])), np.asarray(pokedex.Model().embed_text(["red"])))
+
+
 def test_what_is_no_picture_is_a_row_with_its_error() -> None:
     vectors = pokedex.Model().embed([png(1), b"no picture", None, "nowhere.png"])
     assert [error is None for error in vectors.errors] == [True, False, False, False]

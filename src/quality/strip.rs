@@ -6,14 +6,17 @@ use super::{Grey, NEARLY};
 /// A strip has at least so many lines, and takes at most this share.
 const LEAST_LINES: usize = 6;
 const MOST: f32 = 0.35;
-/// The part of a strip's pixels that its writing takes.
-const WRITING: std::ops::Range<f32> = 0.004..0.5;
-/// The part of a line that has the strip's colour: at its edges, where there may be writing, and at most beyond it.
+/// The part of its pixels that have the strip's colour: of a line without writing, of one with it, and of those beyond the strip.
 const PLAIN: f32 = 0.98;
 const WRITTEN: f32 = 0.3;
 const BEYOND: f32 = 0.25;
-/// How many lines beyond it are looked at.
+/// How many lines beyond the strip are looked at, and how many may be of both.
 const LINES_BEYOND: usize = 4;
+const OF_BOTH: usize = 3;
+/// Writing is at least so many lines high and changes its colour so often along each, and is not most of the strip.
+const HEIGHT: usize = 3;
+const CHANGES: usize = 8;
+const MOST_WRITING: f32 = 0.5;
 
 /// The share that the broadest such strip takes; 0: there is none.
 pub(super) fn share(grey: &Grey) -> f32 {
@@ -22,8 +25,34 @@ pub(super) fn share(grey: &Grey) -> f32 {
     let below = strip((0..height).rev().map(|y| grey.row(y)));
     let left = strip((0..width).map(|x| grey.column(x)));
     let right = strip((0..width).rev().map(|x| grey.column(x)));
-    let lines = (above.max(below), left.max(right));
-    (lines.0 as f32 / height as f32).max(lines.1 as f32 / width as f32)
+    (above.max(below) as f32 / height as f32).max(left.max(right) as f32 / width as f32)
+}
+
+/// A line of a strip.
+#[derive(Clone, Copy)]
+struct Line {
+    /// The part of its pixels that have the strip's colour.
+    own: f32,
+    /// How often it changes between that and others.
+    changes: usize,
+}
+
+impl Line {
+    fn of(line: impl ExactSizeIterator<Item = u8>, colour: u8) -> Line {
+        let length = line.len() as f32;
+        let (mut own, mut changes, mut before) = (0, 0, true);
+        for pixel in line {
+            let is_own = pixel.abs_diff(colour) <= NEARLY;
+            own += usize::from(is_own);
+            changes += usize::from(is_own != before);
+            before = is_own;
+        }
+        Line { own: own as f32 / length, changes }
+    }
+
+    fn is_plain(&self) -> bool {
+        self.own >= PLAIN
+    }
 }
 
 /// How many lines from the edge on are a strip.
@@ -31,35 +60,32 @@ fn strip<I: ExactSizeIterator<Item = u8> + Clone>(lines: impl ExactSizeIterator<
     let all = lines.len();
     let Some(edge) = lines.clone().next() else { return 0 };
     let colour = middle(edge);
-    let own = |line: I| {
-        let length = line.len();
-        line.filter(|pixel| pixel.abs_diff(colour) <= NEARLY).count() as f32 / length as f32
-    };
-    let (mut within, mut beyond) = (Vec::new(), Vec::new());
+    let (mut within, mut beyond): (Vec<Line>, usize) = (Vec::new(), 0);
     for line in lines {
-        let own = own(line);
-        let is_strip = own >= WRITTEN && beyond.is_empty();
-        if is_strip {
-            within.push(own)
-        } else {
-            beyond.push(own)
+        let line = Line::of(line, colour);
+        // Beyond the strip the picture begins at once, and does not end.
+        let is_strip = line.own >= if beyond == 0 { WRITTEN } else { BEYOND };
+        match (is_strip, beyond) {
+            (true, 0) => within.push(line),
+            (true, _) => return 0,
+            (false, _) => beyond += 1,
         }
         // Most pictures end here, at their first lines.
-        if within.len() as f32 > MOST * all as f32 || beyond.len() == LINES_BEYOND {
+        if within.len() as f32 > MOST * all as f32 || beyond == LINES_BEYOND {
             break;
         }
     }
-    // The picture begins at once: one line may be of both.
-    let begins = beyond.len() == LINES_BEYOND && beyond[1..].iter().all(|&own| own <= BEYOND);
     let count = within.len();
-    if count < LEAST_LINES || !begins {
+    let of_both = within.iter().rev().take_while(|line| !line.is_plain()).count();
+    if beyond < LINES_BEYOND || count < LEAST_LINES || of_both > OF_BOTH || !within[0].is_plain() {
         return 0;
     }
-    let plain = |own: &f32| *own >= PLAIN;
-    // Writing keeps away from the edge and from the picture.
-    let around = within.first().is_some_and(plain) && within[..count - 1].last().is_some_and(plain);
-    let writing = within.iter().map(|own| 1.0 - own).sum::<f32>() / count as f32;
-    if around && WRITING.contains(&writing) { count } else { 0 }
+    within.truncate(count - of_both);
+    let is_writing = |line: &Line| !line.is_plain() && line.changes >= CHANGES;
+    let writing = within.chunk_by(|a, b| is_writing(a) == is_writing(b));
+    let is_written = writing.filter(|lines| is_writing(&lines[0])).any(|lines| lines.len() >= HEIGHT);
+    let others = within.iter().map(|line| 1.0 - line.own).sum::<f32>();
+    if is_written && others < MOST_WRITING * within.len() as f32 { count } else { 0 }
 }
 
 /// The middle one of some numbers.

@@ -36,6 +36,25 @@ fn each_defect_is_found_and_a_sound_picture_has_none() {
 }
 
 #[test]
+fn a_strip_has_writing_in_it_and_a_margin_has_none() {
+    let under = |writing: fn(u32, u32) -> bool| {
+        picture(200, 150, move |x, y| match (y, writing(x, y)) {
+            (0..130, _) => scene(x, y),
+            (_, true) => 20,
+            _ => 240,
+        })
+    };
+    let strip = Quality::of(&under(|x, y| (30..90).contains(&x) && (136..144).contains(&y) && x % 4 < 2)).strip;
+    assert!((strip - 20.0 / 150.0).abs() < 0.02, "{strip}");
+    // A margin, a margin with a ragged edge, and one with a line in it.
+    for writing in
+        [|_, _| false, |x: u32, y| y < 132 && x % 4 < 2, |x, y| (30..90).contains(&x) && (136..144).contains(&y)]
+    {
+        assert_eq!(Quality::of(&under(writing)).strip, 0.0);
+    }
+}
+
+#[test]
 fn a_thing_on_paper_has_no_bars_and_limits_can_be_moved() {
     let thing = picture(200, 150, |x, y| if x.abs_diff(100) + y.abs_diff(75) < 70 { scene(x, y) } else { 255 });
     let quality = Quality::of(&thing);
