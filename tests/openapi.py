@@ -178,6 +178,17 @@ def ask_rightly(ask, about, vector):
     get("/api/rows", **{"from": 2**40})
     groups = get("/api/groups", group=group, where="key <> ''", index=now).json()
     check(lambda: sum(part["count"] for part in groups["groups"]) == groups["total"], f"{ask.name}: groups add up")
+    some = get("/api/rows", rows="3,1", index=now).json()
+    check(lambda: some["rows"] == [everything["rows"][3], everything["rows"][1]], f"{ask.name}: rows by their numbers")
+    for wrong in ("", "x", "1,,2", "-1", ",".join(["1"] * 1001)):
+        if wrong:
+            ask(400, "GET", "/api/rows", {"rows": wrong})
+    ask(400, "GET", "/api/rows", {"rows": "1", "from": 1})
+    ask(404, "GET", "/api/rows", {"rows": "999999999"})
+    passing = get("/api/passing", where="key = '" + everything["rows"][2]["key"].replace("'", "''") + "'", index=now).json()
+    bits = base64.b64decode(passing["bits"])
+    check(lambda: passing["total"] == 1 and len(bits) == -(-about["rows"] // 8) and bits[0] == 4, f"{ask.name}: a bit says for which row a condition holds")
+    a_map(ask, about, now)
     row = get("/api/rows/1", index=now).json()
     check(lambda: row == everything["rows"][1], f"{ask.name}: a row alone is the row among others")
     like = dict(top=3, offset=1, where="key <> ''", min_score=-1, diverse=0.5, explain="true", literal="true", index=now)
@@ -223,6 +234,23 @@ def ask_rightly(ask, about, vector):
         check(lambda: [row["id"] for row in rows] == [3, 1], f"{ask.name}: clip-retrieval's cells of two rows")
 
 
+def a_map(ask, about, now):
+    """The map, where there is one."""
+    if not about["map"]:
+        ask(404, "GET", "/api/map")
+        return
+    for colour in [None, *about["map"]["colours"]]:
+        found = ask(200, "GET", "/api/map", {"colour": colour, "index": now} if colour else {})
+        shown = found.json()
+        places = numpy.frombuffer(base64.b64decode(shown["places"]), "<f4").reshape(-1, 2)
+        group = numpy.frombuffer(base64.b64decode(shown["group"]), "<u2")
+        sizes = [int((group == number).sum()) for number in range(len(shown["groups"]))]
+        check(lambda: len(places) == len(group) == shown["points"] == shown["total"] and numpy.isfinite(places).all(), f"{ask.name}: a place for each point")
+        check(lambda: sizes == [part["points"] for part in shown["groups"]] and shown["by"] == (colour or about["map"]["colours"][0]), f"{ask.name}: as many points of {colour} as it says")
+    ask(304, "GET", "/api/map", {}, headers={"If-None-Match": ask(200, "GET", "/api/map", {}).headers.get("etag", "")})
+    ask(400, "GET", "/api/map", {"colour": "nothing"})
+
+
 def beyond(schema):
     """Values that a schema does not allow."""
     kind = schema.get("type")
@@ -244,7 +272,7 @@ def beyond(schema):
 
 def ask_wrongly(ask, book, about):
     """What a schema forbids, what is required and missing, and what nobody knows."""
-    right = {"/api/groups": {"group": "key"}, "/api/search": {"q": "red"}, "/search/text": {"query": "red"}}
+    right = {"/api/groups": {"group": "key"}, "/api/passing": {"where": "key <> ''"}, "/api/search": {"q": "red"}, "/search/text": {"query": "red"}}
     for method, path in book.operations:
         if "400" not in book.operations[method, path]["responses"]:
             continue
@@ -258,7 +286,7 @@ def ask_wrongly(ask, book, about):
                 ask(400, method, place, {}, **body, why="without what is required")
         if not any("clients" in tag for tag in book.operations[method, path]["tags"]):
             ask(400, method, place, {**query, "wher": "x"}, **body)
-    for path, what in (("/api/rows", {}), ("/api/groups", {"group": "key"}), ("/api/search", {"q": "red"}), ("/api/rows/1/similar", {})):
+    for path, what in (("/api/rows", {}), ("/api/groups", {"group": "key"}), ("/api/passing", {}), ("/api/search", {"q": "red"}), ("/api/rows/1/similar", {})):
         for condition in ("nothing > 1", "(((", "key = ", "1", "key; drop table rows"):
             ask(400, "GET", path, {**what, "where": condition})
     for name in ("sort", "group"):

@@ -131,7 +131,17 @@ pub fn map(
     }
     if let Some(plot) = plot {
         let behind = old.as_ref().map_or(&[][..], |old| old.places());
-        plot::draw(plot, &points, behind, (&rows, &pictures), &laid.names)?;
+        let missing = plot::draw(plot, &points, behind, (&rows, &pictures), &laid.names)?;
+        if !missing.is_empty() {
+            let letters: String = missing.iter().take(12).collect();
+            let count = several(missing.len() as u64, "letter", "letters");
+            progress.warn(&format!(
+                "{name}: no font here has {count} of the plot ({letters}); boxes stand in their places"
+            ));
+            progress.hint(
+                "install a font that has them, or draw an .svg or .html, which leave letters to whoever shows them",
+            );
+        }
     }
     let placed = of_row.iter().flatten().count() as u64;
     let alone =

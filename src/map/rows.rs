@@ -32,11 +32,11 @@ pub(super) struct Words {
 }
 
 impl Words {
-    fn new(column: &str) -> Words {
+    pub(super) fn new(column: &str) -> Words {
         Words { column: column.into(), values: Vec::new(), of_row: Vec::new(), known: Default::default() }
     }
 
-    fn take(&mut self, word: Option<&str>) {
+    pub(super) fn take(&mut self, word: Option<&str>) {
         let number = word.map(|word| match self.known.get(word) {
             Some(number) => *number,
             None => {

@@ -8,6 +8,7 @@ use arrow_array::RecordBatch;
 use crate::failure::Failure;
 use crate::index::{Nearest, Pokedex, Unfit, one_model};
 use crate::io::Within;
+use crate::map::View;
 use crate::model::{Model, short_id};
 use crate::names;
 use crate::output::folder::refuse_row;
@@ -19,6 +20,9 @@ use crate::table::{self, Images, Inputs, Table, column};
 const MOST_ROWS: usize = 100_000;
 /// More groups than these help nobody.
 const MOST_GROUPS: usize = 300;
+/// Columns of at most so many words, and at most so many of these, colour a map.
+const MOST_WORDS: usize = 300;
+pub(super) const MOST_COLOURS: usize = 12;
 
 /// What has been seen of the rows so far.
 pub(super) struct Survey {
@@ -33,6 +37,8 @@ pub(super) struct Survey {
     model: Option<Option<String>>,
     /// What the rows are called, as long as that is not too much for groups.
     labels: BTreeSet<Option<String>>,
+    /// The map, where the rows have places.
+    map: Option<View>,
 }
 
 /// What a site is to hold, and what can be looked for in it.
@@ -53,6 +59,8 @@ pub(super) struct Searched {
     pub group: Option<&'static str>,
     /// Why words are not looked for; `None` where they are.
     pub no_words: Option<String>,
+    /// The map, where the rows have places.
+    pub map: Option<View>,
 }
 
 impl Survey {
@@ -70,6 +78,7 @@ impl Survey {
             unfit: Unfit::default(),
             model: None,
             labels: BTreeSet::new(),
+            map: None,
         }
     }
 
@@ -92,6 +101,11 @@ impl Survey {
             let has_picture = images.bytes(i).is_some() || images.path(i).is_some();
             self.pictured.push(has_picture && images.error(i).is_none());
         }
+        let schema = batch.schema_ref();
+        if self.keys.len() == batch.num_rows() && View::is_in(schema) {
+            self.map = Some(View::new(&View::colours(schema), MOST_WORDS));
+        }
+        self.map.as_mut().map_or(Ok(()), |map| map.look(batch))?;
         for label in column::text(batch, column::LABEL)?.iter().flatten() {
             if self.labels.len() > MOST_GROUPS {
                 break;
@@ -160,6 +174,7 @@ impl Survey {
                 _ => None,
             },
             vectors: self.vectors,
+            map: self.map,
             model,
             no_words,
         })

@@ -9,7 +9,8 @@ use super::place::{free, place};
 use super::{Drawing, Place, bounds, grouped};
 use crate::words::{printable, rows as say_rows, several};
 
-const WIDTH: f64 = 1200.0;
+/// Width of the picture, in its own units.
+pub(super) const WIDTH: f64 = 1200.0;
 const HEIGHT: f64 = 860.0;
 const LEGEND: f64 = 210.0;
 const MARGIN: f64 = 36.0;
