@@ -102,6 +102,7 @@ window.pokedex = window.pokedex || {};
     tip.replaceChildren(
       ...(row ? [face(row, 128, false), make("b", {}, title(row))] : [make("b", {}, "…")]),
       ...lines.filter(Boolean).map((line) => make("span", {}, line)),
+      ...(row && badges(row).length ? [make("div", { class: "badges" }, ...badges(row))] : []),
     );
     const { clientWidth: width, clientHeight: height } = by("points");
     tip.style.left = `${Math.max(4, Math.min(width - tip.offsetWidth - 8, x + 14))}px`;

@@ -15,6 +15,7 @@ window.pokedex = window.pokedex || {};
   let listed = null;
   let shown = null;
   let renewed = false;
+  let begun = false;
   const PHONE = matchMedia("(max-width: 700px)");
   // Pictures cannot be in the address: a step of the history keeps the number of its own, which a reload forgets.
   const pictures = new Map();
@@ -227,7 +228,9 @@ window.pokedex = window.pokedex || {};
     }
     const view = state.view;
     const onMap = view === "map" && Boolean(pokedex.about.map);
-    if (onMap === by("map").hidden) leave = true;
+    // Whoever only opens the page has not been anywhere.
+    if (onMap === by("map").hidden) leave = begun;
+    begun = true;
     document.body.classList.toggle("with-map", onMap);
     by("open-map").setAttribute("aria-pressed", String(onMap));
     if (onMap) showMap();

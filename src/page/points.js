@@ -37,7 +37,7 @@
     const view = { x: 0, y: 0, scale: 1 };
     let width = 0, height = 0, ratio = 1, dark = false, fit = 1, bounds = [-1, -1, 1, 1];
     const images = new Map();
-    let framed = new Float32Array(), loading = 0;
+    let framed = new Float32Array(), frames = [], loading = 0;
 
     /// Shows other points: `places` and `behind` are pairs, `group` the number of each one's in `groups`.
     function show(next, keep = false) {
@@ -121,6 +121,7 @@
     // Pictures stand where none before them stands; one that is on its way keeps its room.
     const pictured = () => {
       framed.fill(0);
+      frames = [];
       if (!showing) return;
       if (images.size > KEPT && loading === 0) images.clear();
       const side = Math.min(96, 30 * Math.pow(view.scale / fit, 0.4)), part = side + 4;
@@ -156,6 +157,7 @@
         pen.fillRect(x - wide, y - high, 2 * wide, 2 * high);
         pen.drawImage(image, x - wide, y - high, 2 * wide, 2 * high);
         framed[i] = Math.hypot(wide, high);
+        frames.push(box);
       }
     };
 
@@ -238,7 +240,9 @@
           const cx = x + dx * wide, cy = y + dy * size;
           const box = [cx - wide, cy - high, cx + wide, cy + high];
           if (box[0] < 2 || box[1] < 2 || box[2] > width - 2 || box[3] > height - 2) continue;
-          if (taken.some((o) => box[0] < o[2] && o[0] < box[2] && box[1] < o[3] && o[1] < box[3])) continue;
+          const covers = (o) => box[0] < o[2] && o[0] < box[2] && box[1] < o[3] && o[1] < box[3];
+          // Names of clusters stand over pictures, those of points beside them.
+          if (taken.some(covers) || (!always && frames.some(covers))) continue;
           taken.push(box);
           pen.strokeText(text, cx, cy);
           pen.fillText(text, cx, cy);
@@ -260,7 +264,7 @@
         if (x > 0 && y > 0 && x < width && y < height) inside.push([i, x, y]);
       }
       if (inside.length <= NAMED && (filtered || view.scale > fit * 1.5))
-        for (const [i, x, y] of inside) write(events.name(i).slice(0, 32), x, y - Math.max(radius(), framed[i] * 0.72) - 8, 12, 500, false);
+        for (const [i, x, y] of inside) write(events.name(i).slice(0, 32), x, y - Math.max(radius(), framed[i] * 0.72) - 10, 12, 500, false);
     };
 
     // The point nearest to a pixel.
