@@ -50,6 +50,7 @@ use crate::query::{self, Session, table_of};
 use crate::species;
 use about::describe;
 use desk::Desk;
+use map::Maps;
 use pictures::Pictures;
 use rows::Cells;
 use shown::Discreet;
@@ -105,6 +106,7 @@ pub struct Gallery {
     desk: Desk,
     which: Which,
     discreet: Discreet,
+    maps: Maps,
 }
 
 /// Why something could not be shown, in words that tell nothing of the machine.
@@ -161,9 +163,10 @@ impl Gallery {
         let cells = Cells::open(session.clone())?;
         let pictures = Pictures::open(index, &options.images, &cells)?;
         let which = Which::of(&options, index, &session, &cells);
-        let about = describe(index, &session, &cells, &pictures, &which, progress)?;
+        let maps = Maps::new(session.clone());
+        let about = describe(index, &session, &cells, &pictures, &which, &maps, progress)?;
         let desk = Desk::new(session.clone());
-        Ok(Gallery { session, about, cells, views: Views::default(), pictures, desk, which, discreet })
+        Ok(Gallery { session, about, cells, views: Views::default(), pictures, desk, which, discreet, maps })
     }
 
     /// What it shows.
@@ -227,7 +230,7 @@ impl Gallery {
             let message = format!("{column}: points cannot be coloured by that");
             return Err(Refusal::question(message, format!("colour by {}", own.colours.join(", "))));
         }
-        self.shown(map::read(&self.session, colour.or(own.colours.first().map(String::as_str))))
+        self.shown(self.maps.read(colour.or(own.colours.first().map(String::as_str))))
     }
 
     /// Of every row whether a condition holds.

@@ -23,7 +23,7 @@ mod rows;
 mod spectral;
 mod view;
 
-pub use make::{Made, map};
+pub use make::{Made, Placed, map, place};
 pub use plot::{Format, Group, Label, Plot};
 pub use view::{Colours, Places, View};
 

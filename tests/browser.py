@@ -403,7 +403,7 @@ def map_journey(browser, address, axe, checks, shots=None):
     page.page.keyboard.press("s")
     page.page.mouse.move(x + 2, y + 2)
     page.page.mouse.down()
-    for corner in ((x + width - 2, y + 2), (x + width - 2, y + height - 60), (x + 2, y + height - 60)):
+    for corner in ((x + width - 2, y + 2), (x + width - 2, y + height - 2), (x + 2, y + height - 2)):
         page.page.mouse.move(*corner, steps=4)
     page.page.mouse.up()
     page.settle()

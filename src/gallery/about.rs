@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::map;
+use super::map::Maps;
 use super::pictures::Pictures;
 use super::rows::{Cells, Column};
 use super::views;
@@ -66,6 +66,7 @@ pub(super) fn describe(
     cells: &Cells,
     pictures: &Pictures,
     which: &Which,
+    maps: &Maps,
     progress: &dyn Progress,
 ) -> Result<About, Failure> {
     let [words, by_picture] = session.towers_there().unwrap_or_else(|failure| {
@@ -97,7 +98,7 @@ pub(super) fn describe(
         classify: which.is_there(by_picture),
         group,
         pokedex: session.is_pokedex(),
-        map: map::colours(session)?.map(|colours| MapOf { colours }),
+        map: maps.colours()?.map(|colours| MapOf { colours }),
         columns,
     })
 }

@@ -1,12 +1,17 @@
 //! The map that an index holds, and which of its rows are to be seen on it.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::map::{Colours, Places, View};
+use crate::map::{self, Colours, Placed, Places, View};
+use crate::progress::Silent;
 use crate::query::Session;
+use crate::species;
+use crate::table::{Inputs, column};
 
 /// A map, and how it is coloured.
 #[derive(Debug, Clone, Serialize)]
@@ -39,30 +44,60 @@ impl Passing {
     }
 }
 
-/// The columns that a map's points can be coloured by; `None`: the index holds no map.
-///
-/// # Errors
-/// The table cannot be read.
-pub(super) fn colours(session: &Session) -> Result<Option<Vec<String>>, Failure> {
-    let schema = session.schema()?;
-    Ok(View::is_in(&schema).then(|| View::colours(&schema)))
+/// The map of an index: that of its table, or, of the built-in Pokédex, one that is made when it is first asked for.
+pub(super) struct Maps {
+    session: Arc<Session>,
+    made: Mutex<Option<Arc<Placed>>>,
 }
 
-/// The map, coloured by a column.
-///
-/// # Errors
-/// The table cannot be read.
-pub(super) fn read(session: &Session, colour: Option<&str>) -> Result<Points, Failure> {
-    let schema = session.schema()?;
-    let mut names = vec![crate::map::X, crate::map::Y];
-    names.extend([crate::map::CLUSTER, crate::map::CLUSTER_LABEL].iter().filter(|name| schema.index_of(name).is_ok()));
-    names.extend(colour.filter(|colour| !names.contains(colour)));
-    let has_clusters = names.contains(&crate::map::CLUSTER);
-    let own = has_clusters.then(|| crate::map::CLUSTER.to_string());
-    let colours: Vec<String> = own.into_iter().chain(colour.map(str::to_string)).collect();
-    let mut view = View::new(&colours, usize::MAX);
-    view.look(&session.read(&names)?)?;
-    Ok(Points { places: view.places(), colours: view.coloured(colour) })
+impl Maps {
+    pub(super) fn new(session: Arc<Session>) -> Maps {
+        Maps { session, made: Mutex::default() }
+    }
+
+    /// The columns that the points can be coloured by; `None`: there is no map.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub(super) fn colours(&self) -> Result<Option<Vec<String>>, Failure> {
+        let schema = self.session.schema()?;
+        let own = self.session.is_pokedex().then(|| map::CLUSTER.to_string());
+        let is_there = own.is_some() || View::is_in(&schema);
+        Ok(is_there.then(|| own.into_iter().chain(View::colours(&schema)).collect()))
+    }
+
+    /// The map, coloured by a column.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub(super) fn read(&self, colour: Option<&str>) -> Result<Points, Failure> {
+        let schema = self.session.schema()?;
+        let mut names = vec![column::KEY];
+        names.extend([map::X, map::Y, map::CLUSTER, map::CLUSTER_LABEL]);
+        names.extend(colour.filter(|colour| !names.contains(colour)));
+        names.retain(|name| schema.index_of(name).is_ok());
+        let mut batch = self.session.read(&names)?;
+        if self.session.is_pokedex() {
+            batch = self.made()?.add(&batch, 0);
+        }
+        let own = batch.column_by_name(map::CLUSTER).map(|_| map::CLUSTER.to_string());
+        let colours: Vec<String> = own.into_iter().chain(colour.map(str::to_string)).collect();
+        let mut view = View::new(&colours, usize::MAX);
+        view.look(&batch)?;
+        Ok(Points { places: view.places(), colours: view.coloured(colour) })
+    }
+
+    /// That of the Pokédex.
+    fn made(&self) -> Result<Arc<Placed>, Failure> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = &*made {
+            return Ok(made.clone());
+        }
+        let inputs = Inputs { paths: vec![species::TABLE_NAME.into()], ..Inputs::default() };
+        let placed = Arc::new(map::place(inputs.images_or_vectors()?, &map::Options::default(), &mut Silent)?);
+        *made = Some(placed.clone());
+        Ok(placed)
+    }
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ window.pokedex = window.pokedex || {};
 
   function open() {
     sheet = points(by("points"), {
+      room: 40,
       name: (i) => (cells(i) ? title(cells(i)) : ""),
       picture: (i) => (pokedex.about.pictures ? pokedex.source.thumbnail({ row: rowOf(i) }, 128) : null),
       press: (i, event) => (event.ctrlKey || event.metaKey || event.shiftKey ? toggle(i) : acts.open(rowOf(i))),

@@ -26,9 +26,10 @@
   const NOTHING = { places: new Float32Array(), behind: new Float32Array(), group: new Uint16Array(), groups: [], labels: [] };
 
   /// Points on `canvas`. `events`: `hover(i, x, y)` (-1: none), `press(i, event)`, `enter(i)`, `space(i)`, `choose(numbers, add)`,
-  /// `escape()`, `selecting(is)`, `name(i)`, and `picture(i)`, the address of a small picture or null.
+  /// `escape()`, `selecting(is)`, `name(i)`, and `picture(i)`, the address of a small picture or null. At the foot
+  /// `room` pixels are something else's.
   function points(canvas, events) {
-    const pen = canvas.getContext("2d");
+    const pen = canvas.getContext("2d"), room = events.room ?? 0;
     let data = NOTHING, count = 0;
     // What is shown: all, or what was found; what is selected, and the point that is looked at.
     let found = new Uint8Array(), filtered = false, selected = new Uint8Array(), current = -1, hovered = -1;
@@ -60,11 +61,11 @@
 
     const fitted = () => {
       const wide = Math.max(bounds[2] - bounds[0], 1e-3), high = Math.max(bounds[3] - bounds[1], 1e-3);
-      return Math.max(1e-9, Math.min((width - 70) / wide, (height - 60) / high));
+      return Math.max(1e-9, Math.min((width - 70) / wide, (height - 60 - room) / high));
     };
     const showAll = () => {
       fit = fitted();
-      Object.assign(view, { x: (bounds[0] + bounds[2]) / 2, y: (bounds[1] + bounds[3]) / 2, scale: fit });
+      Object.assign(view, { x: (bounds[0] + bounds[2]) / 2, y: (bounds[1] + bounds[3]) / 2 - room / 2 / fit, scale: fit });
       draw();
     };
     const across = (i) => width / 2 + (data.places[2 * i] - view.x) * view.scale;

@@ -202,7 +202,13 @@ fn an_index_of_a_map_is_shown_as_one() {
     assert_eq!((passing["rows"].as_u64(), passing["total"].as_u64()), (Some(10), Some(u64::from(total))));
     let some = server.get("/api/rows?rows=7,2").ok().json();
     assert_eq!((&some["rows"][0], &some["rows"][1]), (&rows["rows"][7], &rows["rows"][2]));
-    for wrong in ["/api/map?colour=nothing", "/api/passing", "/api/passing?where=x", "/api/rows?rows=1,x", "/api/rows?rows=1&from=2"] {
+    for wrong in [
+        "/api/map?colour=nothing",
+        "/api/passing",
+        "/api/passing?where=x",
+        "/api/rows?rows=1,x",
+        "/api/rows?rows=1&from=2",
+    ] {
         assert_eq!(server.get(wrong).status, 400, "{wrong}");
     }
     assert_eq!(server.get("/api/rows?rows=99").status, 404);

@@ -326,7 +326,8 @@ fn a_site_of_a_map_has_its_places_in_each_of_its_colours() {
     dir.pokedex("export map.parquet --format site --size 20 -o site/").ok();
     let map = handed(&dir, "site/data/map.js", "map(");
     assert_eq!((map["total"].as_u64(), map["points"].as_u64(), map["rows"].is_null()), (Some(9), Some(9), true));
-    let told: Vec<&str> = map["colours"].as_array().expect("colours").iter().filter_map(|own| own["by"].as_str()).collect();
+    let told: Vec<&str> =
+        map["colours"].as_array().expect("colours").iter().filter_map(|own| own["by"].as_str()).collect();
     let about = about(&dir, "site");
     let columns: Vec<&str> =
         about["map"]["colours"].as_array().expect("colours").iter().filter_map(|name| name.as_str()).collect();
