@@ -120,7 +120,7 @@
     };
 
     // Pictures stand where none before them stands; one that is on its way keeps its room.
-    const pictured = () => {
+    const pictured = (ink) => {
       framed.fill(0);
       frames = [];
       if (!showing) return;
@@ -146,12 +146,16 @@
         if (known === null) continue;
         const much = here ? side / Math.max(known.naturalWidth, known.naturalHeight) : side;
         const wide = here ? (known.naturalWidth * much) / 2 : side / 2, high = here ? (known.naturalHeight * much) / 2 : side / 2;
-        const box = [x - wide - 2, y - high - 2, x + wide + 2, y + high + 2];
+        const box = [x - wide - 2, y - high - 2, x + wide + 2, y + high + 2, i];
         if (!free(box, cx, cy)) continue;
         const image = picture(i);
         if (image === null) continue;
         taken[cy * columns + cx] = box;
         if (!here) continue;
+        if (selected[i]) {
+          pen.fillStyle = ink;
+          pen.fillRect(x - wide - 5, y - high - 5, 2 * wide + 10, 2 * high + 10);
+        }
         pen.fillStyle = (data.groups[data.group[i]] || GREY).colour;
         pen.fillRect(x - wide - 2, y - high - 2, 2 * wide + 4, 2 * high + 4);
         pen.fillStyle = "#fff";
@@ -198,23 +202,25 @@
         }
       }
       pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-      pictured();
       pen.strokeStyle = ink;
       pen.lineWidth = 1.5;
       pen.beginPath();
       for (let i = 0; i < count; i++)
         if (selected[i]) {
-          const x = across(i), y = down(i), far = Math.max(r, framed[i]) + 1.5;
+          const x = across(i), y = down(i), far = r + 1.5;
           if (seen(x, y)) { pen.moveTo(x + far, y); pen.arc(x, y, far, 0, 7); }
         }
       pen.stroke();
+      pictured(ink);
       names(ink, style.backgroundColor);
       for (const i of [current, hovered])
         if (i >= 0) {
           pen.lineWidth = i === current ? 3.5 : 2.5;
           pen.strokeStyle = ink;
           pen.beginPath();
-          pen.arc(across(i), down(i), Math.max(r, framed[i]) + 4, 0, 7);
+          const box = frames.find((own) => own[4] === i);
+          if (box) pen.rect(box[0] - 3, box[1] - 3, box[2] - box[0] + 6, box[3] - box[1] + 6);
+          else pen.arc(across(i), down(i), r + 4, 0, 7);
           pen.stroke();
         }
       if (lasso) {
@@ -268,8 +274,10 @@
         for (const [i, x, y] of inside) write(events.name(i).slice(0, 32), x, y - Math.max(radius(), framed[i] * 0.72) - 10, 12, 500, false);
     };
 
-    // The point nearest to a pixel.
+    // The point whose picture is at a pixel, or else the nearest to it.
     const pick = (x, y, reach) => {
+      const box = frames.find((own) => x >= own[0] && y >= own[1] && x <= own[2] && y <= own[3]);
+      if (box) return box[4];
       let best = -1, least = reach * reach;
       for (let i = 0; i < count; i++) {
         if (filtered && !found[i]) continue;
