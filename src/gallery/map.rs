@@ -13,6 +13,9 @@ use crate::query::Session;
 use crate::species;
 use crate::table::{Inputs, column};
 
+/// A column of more words colours nothing.
+const MOST_WORDS: usize = 10_000;
+
 /// A map, and how it is coloured.
 #[derive(Debug, Clone, Serialize)]
 pub struct Points {
@@ -48,11 +51,13 @@ impl Passing {
 pub(super) struct Maps {
     session: Arc<Session>,
     made: Mutex<Option<Arc<Placed>>>,
+    /// A map of many rows takes memory: one at a time.
+    reading: Mutex<()>,
 }
 
 impl Maps {
     pub(super) fn new(session: Arc<Session>) -> Maps {
-        Maps { session, made: Mutex::default() }
+        Maps { session, made: Mutex::default(), reading: Mutex::default() }
     }
 
     /// The columns that the points can be coloured by; `None`: there is no map.
@@ -71,6 +76,7 @@ impl Maps {
     /// # Errors
     /// The table cannot be read.
     pub(super) fn read(&self, colour: Option<&str>) -> Result<Points, Failure> {
+        let _alone = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let schema = self.session.schema()?;
         let mut names = vec![column::KEY];
         names.extend([map::X, map::Y, map::CLUSTER, map::CLUSTER_LABEL]);
@@ -82,8 +88,12 @@ impl Maps {
         }
         let own = batch.column_by_name(map::CLUSTER).map(|_| map::CLUSTER.to_string());
         let colours: Vec<String> = own.into_iter().chain(colour.map(str::to_string)).collect();
-        let mut view = View::new(&colours, usize::MAX);
+        let mut view = View::new(&colours, MOST_WORDS);
         view.look(&batch)?;
+        if let Some(colour) = colour.filter(|colour| !view.kept().iter().any(|kept| kept == colour)) {
+            let message = format!("{colour}: has more than {MOST_WORDS} words, which no colours tell apart");
+            return Err(Failure::usage(message, "colour by a column of fewer"));
+        }
         Ok(Points { places: view.places(), colours: view.coloured(colour) })
     }
 

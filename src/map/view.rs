@@ -132,14 +132,17 @@ impl View {
                 self.points.push(Point { row: self.rows + row, place, cluster });
             }
         }
+        let most = self.most_words;
         for words in &mut self.words {
             let cells = cast(&words.column, &DataType::Utf8)?;
             let cells = cells.as_ref().map(|cells| cells.as_string::<i32>());
             for row in 0..batch.num_rows() {
+                if words.values.len() > most {
+                    break;
+                }
                 words.take(cells.filter(|cells| cells.is_valid(row)).map(|cells| cells.value(row)));
             }
         }
-        let most = self.most_words;
         self.words.retain(|words| words.values.len() <= most);
         self.rows += batch.num_rows();
         Ok(())
