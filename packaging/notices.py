@@ -43,6 +43,7 @@ DATA = [
      "Reimers and Gurevych, 2019; taught the text tower, none of its weights are here"),
     ("WordNet 3.0", "WordNet-3.0", ["packaging/licences/WordNet-3.0.txt"], "names of the model's 1000 ordinary classes"),
     ("SCOWL, Spell Checker Oriented Word Lists", "SCOWL", ["assets/english.LICENSE"], "the list of English words"),
+    ("Noto Sans", "OFL-1.1", ["assets/fonts/OFL.txt"], "letters of texts in pictures of maps; the signs ♀ and ♂ are ours"),
     ("PokéAPI", "BSD-3-Clause", ["packaging/licences/PokeAPI.txt"],
      "facts and names of species; tables made from PokéAPI's tables"),
 ]

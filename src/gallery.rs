@@ -19,6 +19,7 @@
 mod about;
 mod ask;
 mod desk;
+mod map;
 mod pictures;
 mod recent;
 mod rows;
@@ -26,8 +27,9 @@ mod shown;
 mod views;
 mod which;
 
-pub use about::About;
+pub use about::{About, MapOf};
 pub use ask::{Answer, Ask, Took};
+pub use map::{Passing, Points};
 pub use pictures::Thumbnail;
 pub use rows::{Column, Page, Rows};
 pub use views::{Groups, Section};
@@ -48,6 +50,7 @@ use crate::query::{self, Session, table_of};
 use crate::species;
 use about::describe;
 use desk::Desk;
+use map::Maps;
 use pictures::Pictures;
 use rows::Cells;
 use shown::Discreet;
@@ -103,6 +106,7 @@ pub struct Gallery {
     desk: Desk,
     which: Which,
     discreet: Discreet,
+    maps: Maps,
 }
 
 /// Why something could not be shown, in words that tell nothing of the machine.
@@ -159,9 +163,10 @@ impl Gallery {
         let cells = Cells::open(session.clone())?;
         let pictures = Pictures::open(index, &options.images, &cells)?;
         let which = Which::of(&options, index, &session, &cells);
-        let about = describe(index, &session, &cells, &pictures, &which, progress)?;
+        let maps = Maps::new(session.clone());
+        let about = describe(index, &session, &cells, &pictures, &which, &maps, progress)?;
         let desk = Desk::new(session.clone());
-        Ok(Gallery { session, about, cells, views: Views::default(), pictures, desk, which, discreet })
+        Ok(Gallery { session, about, cells, views: Views::default(), pictures, desk, which, discreet, maps })
     }
 
     /// What it shows.
@@ -200,6 +205,41 @@ impl Gallery {
         self.there(row)?;
         let cells = self.shown(self.cells.of(&[row]))?.pop().unwrap_or_default();
         Ok(self.with_number(row, cells))
+    }
+
+    /// Rows of these numbers, in this order.
+    ///
+    /// # Errors
+    /// There is no such row.
+    pub fn rows_of(&self, rows: &[u64]) -> Result<Rows, Refusal> {
+        rows.iter().try_for_each(|row| self.there(*row))?;
+        let found = self.shown(self.cells.of(rows))?;
+        let found: Vec<_> = rows.iter().zip(found).map(|(row, cells)| self.with_number(*row, cells)).collect();
+        Ok(Rows { total: found.len() as u64, from: 0, rows: found })
+    }
+
+    /// The map that the table holds, coloured by a column, or else by what suits best.
+    ///
+    /// # Errors
+    /// The table holds none, or its points cannot be coloured by this column.
+    pub fn map(&self, colour: Option<&str>) -> Result<Points, Refusal> {
+        let Some(own) = &self.about.map else {
+            return Err(Refusal::missing(format!("{} is no map: it has no columns x and y", self.about.name)));
+        };
+        if let Some(column) = colour.filter(|column| !own.colours.iter().any(|own| own == column)) {
+            let message = format!("{column}: points cannot be coloured by that");
+            return Err(Refusal::question(message, format!("colour by {}", own.colours.join(", "))));
+        }
+        self.shown(self.maps.read(colour.or(own.colours.first().map(String::as_str))))
+    }
+
+    /// Of every row whether a condition holds.
+    ///
+    /// # Errors
+    /// The condition is none or does not suit the table.
+    pub fn passing(&self, condition: &str) -> Result<Passing, Refusal> {
+        let view = self.view(Some(condition), None, None)?;
+        Ok(Passing::of(&view.rows(0, usize::MAX), self.about.rows))
     }
 
     /// The number of the row of a key.

@@ -18,10 +18,10 @@
 //! - [`cli`]: a door: one file a subcommand, its arguments and its help; the only part that knows the terminal
 //! - [`serve`], [`mcp`]: doors: HTTP and the page; agents
 //! - [`gallery`]: what pages, servers and agents look at and ask of an index
-//! - [`query`], [`classify`], [`train`], [`evaluate`], [`indexing`], [`export`], [`check`], [`dedup`], [`sample`], [`map`], [`augment`], [`convert`], [`quantise`]:
+//! - [`query`], [`classify`], [`train`], [`evaluate`], [`indexing`], [`export`], [`check`], [`dedup`], [`sample`], [`augment`], [`convert`], [`quantise`]:
 //!   stages, by subject
 //! - [`frames`]: stills of films, by ffmpeg
-//! - [`scan`], [`split`], [`read`], [`embed`]: stages of which others use a part
+//! - [`scan`], [`split`], [`read`], [`embed`], [`map`]: stages of which others use a part
 //! - [`reading`]: what plain words ask of the built-in Pokédex
 //! - [`output`]: what a run may create and replace, and how results are shown
 //! - [`stage`]: the contract of a stage and the driver that runs any: rows in, rows out, in order, on several threads

@@ -21,9 +21,11 @@ mod plot;
 mod principal;
 mod rows;
 mod spectral;
+mod view;
 
-pub use make::{Made, map};
-pub use plot::{Format, Plot};
+pub use make::{Made, Placed, map, place};
+pub use plot::{Format, Group, Label, Plot};
+pub use view::{Colours, Places, View};
 
 use std::path::PathBuf;
 use std::str::FromStr;

@@ -13,11 +13,14 @@ pub(crate) struct File {
 
 /// What the page links to; where its data comes from, [`SERVER`] or the scripts of a folder of plain files, comes before.
 pub(crate) const FILES: &[File] = &[
+    File { name: "page/base.css", media_type: CSS, contents: include_str!("page/base.css") },
     File { name: "page/page.css", media_type: CSS, contents: include_str!("page/page.css") },
     File { name: "page/parts.js", media_type: JAVASCRIPT, contents: include_str!("page/parts.js") },
     File { name: "page/grid.js", media_type: JAVASCRIPT, contents: include_str!("page/grid.js") },
     File { name: "page/lists.js", media_type: JAVASCRIPT, contents: include_str!("page/lists.js") },
     File { name: "page/detail.js", media_type: JAVASCRIPT, contents: include_str!("page/detail.js") },
+    File { name: "page/points.js", media_type: JAVASCRIPT, contents: include_str!("page/points.js") },
+    File { name: "page/map.js", media_type: JAVASCRIPT, contents: include_str!("page/map.js") },
     File { name: "page/which.js", media_type: JAVASCRIPT, contents: include_str!("page/which.js") },
     File { name: "page/selection.js", media_type: JAVASCRIPT, contents: include_str!("page/selection.js") },
     File { name: "page/page.js", media_type: JAVASCRIPT, contents: include_str!("page/page.js") },

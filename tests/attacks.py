@@ -122,7 +122,7 @@ def traversal(target):
             if answer.status not in (400, 404) and not (answer.status == 200 and path in ("/", "//")):
                 wrong.append(f"{path}: {answer.status}")
         escaped = quote(text, safe="")
-        parameters = {"/api/rows": ("from", "count", "where", "sort", "group", "index"), "/api/groups": ("group", "where"), "/api/search": ("q", "row", "where", "top", "min_score"), "/api/rows/0/thumbnail": ("size",), "/api/rows/0/similar": ("where", "top", "diverse"), "/search/text": ("query", "filter_media", "top_n")}
+        parameters = {"/api/rows": ("from", "count", "where", "sort", "group", "index"), "/api/groups": ("group", "where"), "/api/map": ("colour", "index"), "/api/passing": ("where",), "/api/search": ("q", "row", "where", "top", "min_score"), "/api/rows/0/thumbnail": ("size",), "/api/rows/0/similar": ("where", "top", "diverse"), "/search/text": ("query", "filter_media", "top_n")}
         for path, names in parameters.items():
             for name in names:
                 answer = target.get(f"{path}?{name}={escaped}")
@@ -401,7 +401,7 @@ def fuzz(target, seed, count):
     """Mutated requests, thousands of them, as raw bytes."""
     host = f"Host: {target.server.host}:{target.server.port}\r\n"
     named, media = serving.form([("top", 2), ("q", "red")], PNG)
-    seeds = [f"GET {path} HTTP/1.1\r\n{host}Accept: */*\r\n\r\n".encode() for path in ("/", "/api/about", "/api/rows?from=1&count=3&where=width%20%3E%201&sort=-key&group=label", "/api/groups?group=label", "/api/rows/1", "/api/rows/1/similar?top=3&diverse=0.5&explain=true", "/api/rows/1/thumbnail?size=128", "/api/search?q=2:red+%2B+blue+-+key:red/0.png&top=3&min_score=0.1", "/health", "/metrics", "/openapi.json", "/search/text?query=red&top_n=2&filter_media=image", "/indices-list")]
+    seeds = [f"GET {path} HTTP/1.1\r\n{host}Accept: */*\r\n\r\n".encode() for path in ("/", "/api/about", "/api/rows?from=1&count=3&where=width%20%3E%201&sort=-key&group=label", "/api/groups?group=label", "/api/map?colour=label", "/api/passing?where=width%20%3E%201", "/api/rows?rows=1,2", "/api/rows/1", "/api/rows/1/similar?top=3&diverse=0.5&explain=true", "/api/rows/1/thumbnail?size=128", "/api/search?q=2:red+%2B+blue+-+key:red/0.png&top=3&min_score=0.1", "/health", "/metrics", "/openapi.json", "/search/text?query=red&top_n=2&filter_media=image", "/indices-list")]
     seeds += [f"POST {path} HTTP/1.1\r\n{host}Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body for path, kind, body in (("/api/search", "application/json", b'{"q": "red", "top": 2, "where": "width > 1"}'), ("/api/search", "image/png", PNG), ("/api/search", media, named), ("/search/image", media, named), ("/knn-service", "text/plain", b'{"text": "red", "num_images": 2, "modality": "image", "indice_name": null, "deduplicate": true}'), ("/metadata", "application/json", b'{"ids": [1, 2], "indice_name": "x"}'), ("/api/search", "application/json", json.dumps({"vector": [0.5] * 256}).encode()))]
     seeds.append(f"POST /api/search HTTP/1.1\r\n{host}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n".encode() + b'{"q":\r\n8\r\n "red"}\n\r\n0\r\n\r\n')
     queries = [data.split(b" ", 2)[1].partition(b"?")[2] for data in seeds if b"?" in data.split(b" ", 2)[1]]

@@ -3,7 +3,7 @@
     python3 tests/browser.py target/release/pokedex --axe node_modules/axe-core/axe.min.js [--shots DIR] [--site DIR]
     python3 tests/browser.py BINARY --axe FILE --address http://127.0.0.1:PORT/
 
-Journeys on the built-in Pokédex, on an index of pictures whose names hold markup, and on a million rows; at 1280 and at 375
+Journeys on the built-in Pokédex, on a map, on an index of pictures whose names hold markup, and on a million rows; at 1280 and at 375
 pixels, light and dark: scrolling to the end, searching by words and by a picture, a condition, a row and three that are like
 it, back and forward, reload, keys alone, classes of a picture, a selection taken away. At every step fewer than 600 elements are in
 the document, the console says nothing, no other host is asked; axe-core finds nothing serious. What is missing fails.
@@ -372,6 +372,100 @@ def covered_journey(browser, address, checks):
     phone.end(f"{where}: covered, on a phone")
 
 
+# The hash of what is on the map's canvas.
+DRAWN = "document.querySelector('#points').toDataURL()"
+
+
+def map_journey(browser, address, axe, checks, shots=None):
+    """The map of 300 rows in three heaps, from a server or from plain files."""
+    where = "site" if address.startswith("file:") else "server"
+    page = Page(browser, address, checks)
+    page.open()
+    page.page.click("#open-map")
+    page.settle(500)
+    checks(page.page.locator("#map").is_visible() and page.page.locator("#grid").is_hidden(), f"{where}: the map is shown in the place of the list")
+    legend = page.page.locator("#legend button").all_inner_texts()
+    checks([line.split("\n")[1] for line in legend] == ["100", "100", "100"], f"{where}: the map has three heaps", str(legend))
+    checks(page.page.evaluate("document.activeElement.id") == "points", f"{where}: keys go to the map")
+    before = page.page.evaluate(DRAWN)
+    page.page.keyboard.press("n")
+    page.page.wait_for_timeout(400)
+    checks(page.page.locator("#tip b").inner_text() == "000.png", f"{where}: N goes to the first point and says its name", page.page.locator("#tip").inner_text())
+    page.page.keyboard.press("Enter")
+    page.page.wait_for_selector("#detail h2")
+    checks(page.page.evaluate("document.querySelector('#detail').dataset.row") == "0", f"{where}: Enter opens it")
+    page.page.keyboard.press("Escape")
+    page.settle()
+    checks(page.page.locator("#detail").is_hidden() and page.page.locator("#map").is_visible(), f"{where}: Escape leads back to the map")
+    page.page.keyboard.press("0")
+    box = page.page.locator("#points").bounding_box()
+    x, y, width, height = (box[name] for name in ("x", "y", "width", "height"))
+    page.page.keyboard.press("s")
+    page.page.mouse.move(x + 2, y + 2)
+    page.page.mouse.down()
+    for corner in ((x + width - 2, y + 2), (x + width - 2, y + height - 2), (x + 2, y + height - 2)):
+        page.page.mouse.move(*corner, steps=4)
+    page.page.mouse.up()
+    page.settle()
+    checks("300 selected" in page.page.locator("#selection").inner_text(), f"{where}: what is drawn around is selected", page.page.locator("#selection").inner_text())
+    with page.page.expect_download() as download:
+        page.page.click("#selection button:has-text('CSV')")
+    lines = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
+    checks(len(lines) == 301 and lines[0].startswith("key,") and lines[1].startswith("a/000.png,"), f"{where}: the selection is taken away with all cells", f"{len(lines)}: {lines[:2]}")
+    page.page.click("#selection button:has-text('Clear')")
+    page.page.keyboard.press("Escape")
+    page.page.click("#lasso")
+    for name, act in (("a condition", lambda: (page.page.fill("#where", "number < 10"), page.page.press("#where", "Enter"))),
+                      ("a group", lambda: page.page.click("#legend button >> nth=1")), ("zoom", lambda: page.page.click("#nearer"))):
+        act()
+        page.settle(500)
+        after = page.page.evaluate(DRAWN)
+        checks(after != before, f"{where}: {name} changes the map")
+        before = after
+    checks(page.page.locator("#count").inner_text() == "30 rows", f"{where}: the condition counts on the map as well", page.page.locator("#count").inner_text())
+    page.page.fill("#where", "")
+    page.page.press("#where", "Enter")
+    page.search("key:b/005.png")
+    checks(page.page.locator("#map").is_visible() and "nearest" in page.page.locator("#count").inner_text(), f"{where}: a search stays on the map")
+    page.page.keyboard.press("n")
+    page.page.wait_for_timeout(400)
+    checks(page.page.locator("#tip").is_visible() and page.page.locator("#tip b").inner_text() != "…", f"{where}: keys go through what was found")
+    page.page.select_option("#colour", "half")
+    page.settle(400)
+    checks("colour=half" in page.page.url and page.page.locator("#legend button").count() == 2, f"{where}: other colours, which the address keeps")
+    page.page.reload()
+    page.settle(600)
+    checks(page.page.locator("#map").is_visible() and page.page.locator("#colour").input_value() == "half", f"{where}: the map is there after a reload")
+    page.page.click("#open-map")
+    page.settle()
+    checks(page.page.locator("#grid").is_visible() and page.page.locator("[data-place='0'] .score").is_visible(), f"{where}: and the list again")
+    page.end(f"{where}: map")
+    if axe:
+        accessible(browser, address, axe, checks, shots, {"map": "#view=map", "map-found": "#view=map&q=key%3Ab%2F005.png&row=3"})
+
+
+def map_table(binary, folder):
+    """A map of 300 rows in three heaps, and an index of it: FOLDER/heaps.parquet, FOLDER/heaps_index.parquet."""
+    random = numpy.random.default_rng(3)
+    centres = random.standard_normal((3, 16))
+    vectors = (numpy.repeat(centres, 100, axis=0) + 0.2 * random.standard_normal((300, 16))).astype(numpy.float32)
+    flat = pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(vectors.reshape(-1)), 16)
+    rows = range(300)
+    pyarrow.parquet.write_table(pyarrow.table({
+        "key": [f"{'abc'[row // 100]}/{row % 100:03}.png" for row in rows], "label": [f"heap {'abc'[row // 100]}" for row in rows], "number": [row % 100 for row in rows],
+        "half": ["first" if row % 100 < 50 else "second" for row in rows], "embedding": flat}), folder / "raw.parquet")
+    serving.pokedex(binary, "map", "raw.parquet", "-o", "heaps.parquet", "-q", folder=folder)
+    serving.pokedex(binary, "index", "heaps.parquet", "--model", "unknown", "--columns", "all", "-o", "heaps_index.parquet", "-q", folder=folder)
+
+
+def map_journeys(browser, binary, folder, axe, checks, shots):
+    map_table(binary, folder)
+    with serving.Server(binary, "--index", "heaps_index.parquet", folder=folder) as server:
+        map_journey(browser, server.address + "/", axe, checks, shots)
+    serving.pokedex(binary, "export", "heaps.parquet", "--format", "site", "-o", "heaps_site", "-q", folder=folder)
+    map_journey(browser, (folder / "heaps_site/index.html").as_uri(), None, checks)
+
+
 def unknown_journey(browser, address, checks):
     """A picture of none of the classes."""
     page = Page(browser, address, checks)
@@ -500,6 +594,7 @@ def main():
             history_journey(browser, server.address + "/", checks)
             accessible(browser, server.address + "/", args.axe, checks, args.shots, views)
         if not args.address:
+            map_journeys(browser, binary, folder, args.axe, checks, args.shots)
             photo_journeys(browser, binary, folder, checks)
             replaced_journey(browser, binary, folder, checks)
             million_journey(browser, binary, folder, checks)

@@ -169,14 +169,15 @@ def pokedex(binary, *arguments, folder):
 
 
 def photographs(binary, folder, each=4):
-    """Makes FOLDER/photos/COLOUR/N.png and an index of them, FOLDER/i.parquet; labels are colours."""
+    """Makes FOLDER/photos/COLOUR/N.png and an index of them, FOLDER/i.parquet, which is a map; labels are colours."""
     folder = Path(folder)
     for at, (name, colour) in enumerate(COLOURS.items()):
         for number in range(each):
             draw(folder / "photos" / name / f"{number}.png", colour, [(128, 128, 128), (250, 250, 250), (70, 110, 60)][number % 3], 101 * at + number)
     pokedex(binary, "scan", "photos", "-o", "m.parquet", folder=folder)
     pokedex(binary, "embed", "m.parquet", "-o", "e.parquet", folder=folder)
-    pokedex(binary, "index", "e.parquet", "--columns", "width,height", "--kind", "exact", "-o", "i.parquet", folder=folder)
+    pokedex(binary, "map", "e.parquet", "-o", "map.parquet", folder=folder)
+    pokedex(binary, "index", "map.parquet", "--columns", "width,height", "--kind", "exact", "-o", "i.parquet", folder=folder)
     return folder / "i.parquet"
 
 

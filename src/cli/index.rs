@@ -18,7 +18,7 @@ use crate::table::column;
 
 /// Make a searchable index of an embedding table
 ///
-/// Keeps keys, ids, labels, paths, the vectors, what `read` read in the pictures, and the columns that --columns names; checks that all vectors are of one
+/// Keeps keys, ids, labels, paths, the vectors, what `read` read in the pictures, the places of a `map`, and the columns that --columns names; checks that all vectors are of one
 /// model and that no key occurs twice; scales vectors to length 1; sorts by key. Rows without a vector, or with one that
 /// is zero or not finite, are left out and counted. The index is an ordinary Parquet table; what makes searching it quicker lies beside
 /// it under the same name: .arrow (a packed copy, mapped), .ann (Annoy's trees), .graph.

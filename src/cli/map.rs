@@ -22,7 +22,7 @@ use crate::table::column;
 /// little, and axes nothing. --into places new rows among those of an earlier map, which stay where they are; the rest of its
 /// settings is the map's.
 ///
-/// The plot is an SVG, or a page in one file that needs nothing else: drag, zoom, search, select, and copy what was selected.
+/// The plot is an SVG or PNG, or a page in one file that needs nothing else: drag, zoom, search, select, and copy what was selected.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -63,13 +63,17 @@ pub(super) struct Map {
     #[arg(long, help_heading = "Input", default_value = column::EMBEDDING, value_name = "NAME")]
     vector_column: String,
 
-    /// Draw the map to this file: .svg or .html
+    /// Draw the map to this file: .svg, .png or .html
     #[arg(long, help_heading = "Plot", value_name = "FILE")]
     plot: Option<PathBuf>,
 
     /// What stands over the plot [default: the name of the table]
     #[arg(long, help_heading = "Plot", value_name = "TEXT", requires = "plot")]
     title: Option<String>,
+
+    /// How many pixels wide a .png is [default: 2400]
+    #[arg(long, help_heading = "Plot", value_name = "N", requires = "plot", value_parser = clap::value_parser!(u32).range(200..=8000))]
+    plot_width: Option<u32>,
 
     /// Colour points by the words of this column [default: by cluster]
     #[arg(long, alias = "color-by", help_heading = "Plot", value_name = "COLUMN", requires = "plot")]
@@ -98,7 +102,10 @@ impl Map {
         let table = inputs.rows(|name| format!("pokedex embed {name} | pokedex map - -o map.parquet"))?;
         ensure_whole_in_place(output, &inputs.paths, &table.schema, &table.schema)?;
         let plot = plot
-            .map(|path| Plot::open(path, self.title.as_deref(), self.colour_by.as_deref(), self.thumbnails))
+            .map(|path| {
+                let (title, colour) = (self.title.as_deref(), self.colour_by.as_deref());
+                Plot::open(path, title, colour, self.thumbnails, self.plot_width)
+            })
             .transpose()?;
         // Who only wants to see the map needs no table of it.
         let sink = match plot.is_some() && output.is_none() {

@@ -66,7 +66,7 @@ pub fn site(
     progress: &mut dyn Progress,
 ) -> Result<Tally, Failure> {
     let within = refuse_inputs(&mut inputs, out, &[], progress)?;
-    let mut survey = Survey::new(&inputs, within);
+    let mut survey = Survey::new(&inputs, within, survey::own_map(&inputs, options.filter.as_ref(), progress)?);
     let table = read_any_twice(&inputs, options.filter.as_ref(), progress, |batch| survey.look(batch))?;
     let searched = survey.finish(&table, progress)?;
 

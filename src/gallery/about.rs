@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::map::Maps;
 use super::pictures::Pictures;
 use super::rows::{Cells, Column};
 use super::views;
@@ -42,6 +43,15 @@ pub struct About {
     pub group: Option<String>,
     /// Whether it is the built-in Pokédex.
     pub pokedex: bool,
+    /// The map that it holds, if it does.
+    pub map: Option<MapOf>,
+}
+
+/// What there is to know of a map before it is shown.
+#[derive(Debug, Clone, Serialize)]
+pub struct MapOf {
+    /// The columns that its points can be coloured by, the first of which they are by themselves.
+    pub colours: Vec<String>,
 }
 
 /// Rows up to which it is worth a look at start-up whether they can be grouped by their labels, and groups up to which
@@ -56,6 +66,7 @@ pub(super) fn describe(
     cells: &Cells,
     pictures: &Pictures,
     which: &Which,
+    maps: &Maps,
     progress: &dyn Progress,
 ) -> Result<About, Failure> {
     let [words, by_picture] = session.towers_there().unwrap_or_else(|failure| {
@@ -87,6 +98,7 @@ pub(super) fn describe(
         classify: which.is_there(by_picture),
         group,
         pokedex: session.is_pokedex(),
+        map: maps.colours()?.map(|colours| MapOf { colours }),
         columns,
     })
 }

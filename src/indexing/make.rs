@@ -13,6 +13,7 @@ use super::files::{Earlier, Files};
 use crate::failure::Failure;
 use crate::index::{self, Check, Error, Index, Kind, PackedWriter, Packer};
 use crate::io::{self, Target};
+use crate::map::{self, View};
 use crate::model::{Adapter, Engine, Model, short_id};
 use crate::output::{ensure_no_input, ensure_whole_in_place};
 use crate::progress::Progress;
@@ -192,7 +193,10 @@ impl Options {
         let all = self.columns.iter().any(|column| column == "all");
         // Of stills what they were taken from, so that they can be shown.
         let stills = if table.has(column::VIDEO_PATH) { &OF_STILLS[..] } else { &[] };
-        let wanted = |name: &str| self.columns.iter().any(|column| column == name) || stills.contains(&name);
+        // Of a map all of it, so that it can be shown.
+        let map = if View::is_in(&table.schema) { &OF_MAPS[..] } else { &[] };
+        let own = |name: &str| stills.contains(&name) || map.contains(&name);
+        let wanted = |name: &str| self.columns.iter().any(|column| column == name) || own(name);
         let more = |name: &str| all || wanted(name) || ocr(table, name).is_some();
         Packer::new(table, &self.vector_column, check.dimension, model.map(short_id), more)
     }
@@ -238,6 +242,9 @@ type Through = Option<Arc<Adapter>>;
 fn ocr<'a>(table: &'a Table, column: &str) -> Option<&'a str> {
     table.provenance.get(&column::footer_key(column, column::OCR))
 }
+
+/// What a map adds.
+const OF_MAPS: [&str; 4] = [map::X, map::Y, map::CLUSTER, map::CLUSTER_LABEL];
 
 /// What says where a still was taken from.
 const OF_STILLS: [&str; 3] = [column::VIDEO_PATH, column::TIMESTAMP, column::FRAME];

@@ -1,9 +1,10 @@
 //! From a table to the same table with places and clusters.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float32Array, Int32Array, RecordBatch, StringArray};
+use arrow_array::{Array, ArrayRef, Float32Array, Int32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, SchemaRef};
 
 use super::arithmetic::mixed;
@@ -74,7 +75,106 @@ pub fn map(
         return Err(Failure::failed(format!("{}: has no pictures to show", table.name), Some(hint.into())));
     }
     let old = options.into.as_deref().map(|path| Old::open(path, &options.column)).transpose()?;
-    let mut words: Vec<String> = colour.iter().cloned().collect();
+    let name = table.name.clone();
+    let (table, rows, placed) = find(table, options, colour.as_deref(), old.as_ref(), progress)?;
+
+    let mut footer = table.provenance.clone();
+    footer.set(SETTINGS, settings(options, old.as_ref()));
+    let mut schema = table.schema.clone();
+    for (name, data_type) in
+        [(X, DataType::Float32), (Y, DataType::Float32), (CLUSTER, DataType::Int32), (CLUSTER_LABEL, DataType::Utf8)]
+    {
+        schema = column::put_field(&schema, column::field(name, data_type));
+    }
+    let points: Vec<Point> = placed.points().collect();
+    let mut pictures = plot.as_ref().and_then(|plot| plot.pictures(&points));
+    let writer = start(&schema, &footer)?;
+    if writer.is_some() || pictures.is_some() {
+        let mut writing = Writing { writer, schema: &schema, placed: &placed };
+        pool(options.threads)?.install(|| writing.pass(table, pictures.as_mut(), progress))?;
+        writing.writer.map(Writer::finish).transpose()?;
+    }
+    let pictures = pictures.unwrap_or_default();
+    if pictures.missing > 0 {
+        let count = several(pictures.missing, "picture", "pictures");
+        progress.warn(&format!("{name}: {count} cannot be read; points stand in their places"));
+    }
+    if let Some(plot) = plot {
+        let behind = old.as_ref().map_or(&[][..], |old| old.places());
+        let missing = plot::draw(plot, &points, behind, (&rows, &pictures), &placed.laid.names)?;
+        if !missing.is_empty() {
+            let letters: String = missing.iter().take(12).collect();
+            let count = several(missing.len() as u64, "letter", "letters");
+            progress.warn(&format!(
+                "{name}: no font here has {count} of the plot ({letters}); boxes stand in their places"
+            ));
+            progress.hint(
+                "install a font that has them, or draw an .svg or .html, which leave letters to whoever shows them",
+            );
+        }
+    }
+    let alone = points.iter().filter(|point| point.cluster.is_none()).count() as u64;
+    let told = (options.clusters != Clusters::None).then_some(placed.laid.names.len());
+    Ok(Made { placed: points.len() as u64, clusters: told, alone, into: old.is_some() })
+}
+
+/// Where the rows of a table are, and in which clusters.
+pub struct Placed {
+    /// Of each row its vector's place among the distinct ones.
+    of_row: Vec<Option<u32>>,
+    clusters: Vec<Option<u32>>,
+    laid: Laid,
+}
+
+impl Placed {
+    fn points(&self) -> impl Iterator<Item = Point> {
+        (0..self.of_row.len()).filter_map(|row| {
+            let place = self.laid.places[self.of_row[row]? as usize];
+            Some(Point { row, place, cluster: self.clusters[row] })
+        })
+    }
+
+    /// What a map adds to these rows: x, y, clusters and their names.
+    fn columns(&self, rows: Range<usize>) -> [(&'static str, ArrayRef); 4] {
+        let place = |axis: usize| {
+            let along = |vector: &Option<u32>| vector.map(|vector| self.laid.places[vector as usize][axis]);
+            Arc::new(self.of_row[rows.clone()].iter().map(along).collect::<Float32Array>()) as ArrayRef
+        };
+        let own = &self.clusters[rows.clone()];
+        let numbers: Int32Array = own.iter().map(|cluster| cluster.map(|cluster| cluster as i32)).collect();
+        let name = |cluster: &Option<u32>| self.laid.names.get((*cluster)? as usize)?.clone();
+        let names: StringArray = own.iter().map(name).collect();
+        [(X, place(0)), (Y, place(1)), (CLUSTER, Arc::new(numbers)), (CLUSTER_LABEL, Arc::new(names))]
+    }
+
+    /// Rows of the table from this one on, with what a map adds to them.
+    pub(crate) fn add(&self, batch: &RecordBatch, first: usize) -> RecordBatch {
+        let columns = self.columns(first..first + batch.num_rows());
+        let schema = columns.iter().fold(batch.schema(), |schema, (name, cells)| {
+            column::put_field(&schema, column::field(name, cells.data_type().clone()))
+        });
+        column::put(batch, &schema, &columns)
+    }
+}
+
+/// Lays the rows of a table out, and writes nothing.
+///
+/// # Errors
+/// As [`map`].
+pub fn place(table: Table, options: &Options, progress: &mut dyn Progress) -> Result<Placed, Failure> {
+    table.require(&options.column)?;
+    Ok(find(table, options, None, None, progress)?.2)
+}
+
+/// Lays the rows of a table out, as one that is still to be read once more, or among those of an earlier map.
+fn find(
+    table: Table,
+    options: &Options,
+    colour: Option<&str>,
+    old: Option<&Old>,
+    progress: &mut dyn Progress,
+) -> Result<(Table, Rows, Placed), Failure> {
+    let mut words: Vec<String> = colour.iter().map(ToString::to_string).collect();
     words.extend(labels::COLUMNS.iter().filter(|name| table.has(name)).map(|name| name.to_string()));
     words.dedup();
     let name = table.name.clone();
@@ -103,41 +203,7 @@ pub fn map(
         let count = laid.clusters.iter().flatten().max().map_or(0, |most| *most as usize + 1);
         laid.names = name_clusters(&clusters, count, &rows, (&vectors, &laid.clusters), model.as_deref());
     }
-
-    let mut footer = table.provenance.clone();
-    footer.set(SETTINGS, settings(options, old.as_ref()));
-    let mut schema = table.schema.clone();
-    for (name, data_type) in
-        [(X, DataType::Float32), (Y, DataType::Float32), (CLUSTER, DataType::Int32), (CLUSTER_LABEL, DataType::Utf8)]
-    {
-        schema = column::put_field(&schema, column::field(name, data_type));
-    }
-    let points = (0..of_row.len()).filter_map(|row| {
-        let place = laid.places[of_row[row]? as usize];
-        Some(Point { row, place, cluster: clusters[row] })
-    });
-    let points: Vec<Point> = points.collect();
-    let mut pictures = plot.as_ref().and_then(|plot| plot.pictures(&points));
-    let writer = start(&schema, &footer)?;
-    if writer.is_some() || pictures.is_some() {
-        let mut writing = Writing { writer, schema: &schema, of_row: &of_row, clusters: &clusters, laid: &laid };
-        pool.install(|| writing.pass(table, pictures.as_mut(), progress))?;
-        writing.writer.map(Writer::finish).transpose()?;
-    }
-    let pictures = pictures.unwrap_or_default();
-    if pictures.missing > 0 {
-        let count = several(pictures.missing, "picture", "pictures");
-        progress.warn(&format!("{name}: {count} cannot be read; points stand in their places"));
-    }
-    if let Some(plot) = plot {
-        let behind = old.as_ref().map_or(&[][..], |old| old.places());
-        plot::draw(plot, &points, behind, (&rows, &pictures), &laid.names)?;
-    }
-    let placed = of_row.iter().flatten().count() as u64;
-    let alone =
-        of_row.iter().zip(&clusters).filter(|(place, cluster)| place.is_some() && cluster.is_none()).count() as u64;
-    let told = (options.clusters != Clusters::None).then_some(laid.names.len());
-    Ok(Made { placed, clusters: told, alone, into: old.is_some() })
+    Ok((table, rows, Placed { of_row, clusters, laid }))
 }
 
 /// Lays distinct vectors out.
@@ -248,9 +314,7 @@ fn warn(rows: &Rows, name: &str, progress: &dyn Progress) {
 struct Writing<'a> {
     writer: Option<Writer>,
     schema: &'a SchemaRef,
-    of_row: &'a [Option<u32>],
-    clusters: &'a [Option<u32>],
-    laid: &'a Laid,
+    placed: &'a Placed,
 }
 
 impl Writing<'_> {
@@ -276,17 +340,7 @@ impl Writing<'_> {
 
     fn write(&mut self, batch: &RecordBatch, first: usize) -> Result<(), Failure> {
         let Some(writer) = &mut self.writer else { return Ok(()) };
-        let span = first..first + batch.num_rows();
-        let place = |axis: usize| {
-            let along = |vector: &Option<u32>| vector.map(|vector| self.laid.places[vector as usize][axis]);
-            Arc::new(self.of_row[span.clone()].iter().map(along).collect::<Float32Array>()) as ArrayRef
-        };
-        let own = &self.clusters[span.clone()];
-        let numbers: Int32Array = own.iter().map(|cluster| cluster.map(|cluster| cluster as i32)).collect();
-        let name = |cluster: &Option<u32>| self.laid.names.get((*cluster)? as usize)?.clone();
-        let names: StringArray = own.iter().map(name).collect();
-        let columns =
-            [(X, place(0)), (Y, place(1)), (CLUSTER, Arc::new(numbers) as ArrayRef), (CLUSTER_LABEL, Arc::new(names))];
+        let columns = self.placed.columns(first..first + batch.num_rows());
         Ok(writer.write(&column::put(batch, self.schema, &columns))?)
     }
 }

@@ -1,14 +1,17 @@
-//! A map as a picture: an SVG, or a page in one file that needs nothing from elsewhere.
+//! A map as a picture: an SVG, the same in pixels, or a page in one file that needs nothing from elsewhere.
 
 mod page;
 mod palette;
 mod pictures;
 mod place;
+mod png;
 mod svg;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+
+use serde::Serialize;
 
 use super::layout::Place;
 use super::rows::{Rows, Words};
@@ -23,8 +26,10 @@ const MOST_GROUPS: usize = 32;
 /// How a plot is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// A picture.
+    /// A picture of lines.
     Svg,
+    /// The same picture in pixels.
+    Png,
     /// A page in one file.
     Html,
 }
@@ -39,7 +44,12 @@ pub struct Plot {
     pub(super) colour: Option<String>,
     /// How large small pictures are that stand where there is room.
     thumbnails: Option<u32>,
+    /// Pixels of a row of a PNG.
+    width: u32,
 }
+
+/// A PNG has so many pixels a row where nobody wants others: twice as many as an SVG has units, for screens and print.
+const WIDTH: u32 = 2400;
 
 impl Plot {
     /// Opens the file, before any work is done.
@@ -51,19 +61,25 @@ impl Plot {
         title: Option<&str>,
         colour: Option<&str>,
         thumbnails: Option<u32>,
+        width: Option<u32>,
     ) -> Result<Plot, Failure> {
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
         let format = match extension.as_deref() {
             Some("svg") => Format::Svg,
+            Some("png") => Format::Png,
             Some("html" | "htm") => Format::Html,
             _ => {
-                let message = format!("{}: its name says neither .svg nor .html", path.display());
+                let message = format!("{}: its name says none of .svg, .png and .html", path.display());
                 return Err(Failure::usage(message, format!("--plot {}", path.with_extension("html").display())));
             }
         };
+        if width.is_some() && format != Format::Png {
+            let message = format!("{}: is no picture of pixels, so it has no width in them", path.display());
+            return Err(Failure::usage(message, format!("--plot {}", path.with_extension("png").display())));
+        }
         let sink = Sink::open(&Target::File(path.into()), false)?;
         let (path, title, colour) = (path.to_path_buf(), title.map(str::to_string), colour.map(str::to_string));
-        Ok(Plot { sink, path, format, title, colour, thumbnails })
+        Ok(Plot { sink, path, format, title, colour, thumbnails, width: width.unwrap_or(WIDTH) })
     }
 
     /// The small pictures of these points, still to be read; `None`: none are wanted.
@@ -78,6 +94,7 @@ impl Plot {
 }
 
 /// A row that has a place.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Point {
     pub row: usize,
     pub place: Place,
@@ -85,17 +102,25 @@ pub(super) struct Point {
 }
 
 /// Points of one colour.
-struct Group {
-    name: String,
-    points: usize,
+#[derive(Debug, Clone, Serialize)]
+pub struct Group {
+    /// What they are called.
+    pub name: String,
+    /// How many they are.
+    pub points: usize,
+    #[serde(flatten)]
     paint: Paint,
 }
 
 /// A name to be written on the map.
-struct Label {
-    text: String,
-    place: Place,
-    points: usize,
+#[derive(Debug, Clone, Serialize)]
+pub struct Label {
+    /// The name.
+    pub text: String,
+    /// Where it belongs, x and y.
+    pub place: [f32; 2],
+    /// Of how many points it is.
+    pub points: usize,
 }
 
 /// All that is drawn.
@@ -117,14 +142,14 @@ struct Drawing<'a> {
     pictures: &'a Pictures,
 }
 
-/// Draws a map; `names` are those of clusters.
+/// Draws a map; `names` are those of clusters. Gives the letters that no font had.
 pub(super) fn draw(
     plot: Plot,
     points: &[Point],
     behind: &[Place],
     (rows, pictures): (&Rows, &Pictures),
     names: &[Option<String>],
-) -> Result<(), Failure> {
+) -> Result<BTreeSet<char>, Failure> {
     let numbered = |(cluster, name): (usize, &Option<String>)| match name {
         Some(name) => name.clone(),
         None => format!("cluster {cluster}"),
@@ -149,14 +174,15 @@ pub(super) fn draw(
         rows,
         pictures,
     };
-    let text = match plot.format {
-        Format::Svg => svg::svg(&drawing),
-        Format::Html => page::html(&drawing),
+    let (bytes, missing) = match plot.format {
+        Format::Svg => (svg::svg(&drawing).into_bytes(), BTreeSet::new()),
+        Format::Png => png::png(&svg::svg(&drawing), plot.width)?,
+        Format::Html => (page::html(&drawing).into_bytes(), BTreeSet::new()),
     };
     let mut sink = plot.sink;
-    sink.write_all(text.as_bytes()).map_err(|source| Error::Write { path: plot.path, source })?;
+    sink.write_all(&bytes).map_err(|source| Error::Write { path: plot.path, source })?;
     sink.finish()?;
-    Ok(())
+    Ok(missing)
 }
 
 /// What a map of a table is called.
@@ -169,7 +195,7 @@ fn title_of(name: &str) -> String {
 }
 
 /// Groups of the points that have a word, the most frequent first.
-fn by_words(points: &[Point], words: &Words) -> (Vec<Group>, Vec<Option<u32>>) {
+pub(super) fn by_words(points: &[Point], words: &Words) -> (Vec<Group>, Vec<Option<u32>>) {
     let numbers: Vec<Option<u32>> = points.iter().map(|point| words.of_row[point.row]).collect();
     let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
     numbers.iter().flatten().for_each(|word| *counts.entry(*word).or_default() += 1);
@@ -186,7 +212,7 @@ fn by_words(points: &[Point], words: &Words) -> (Vec<Group>, Vec<Option<u32>>) {
 }
 
 /// Groups of the points of each cluster.
-fn by_cluster(points: &[Point], names: &[String]) -> (Vec<Group>, Vec<Option<u32>>) {
+pub(super) fn by_cluster(points: &[Point], names: &[String]) -> (Vec<Group>, Vec<Option<u32>>) {
     let centres = centres(points, names.len());
     let paints = palette::of_centres(&centres.iter().map(|centre| centre.0).collect::<Vec<_>>());
     let groups = names.iter().zip(&centres).zip(paints);
@@ -214,7 +240,7 @@ fn centres(points: &[Point], clusters: usize) -> Vec<(Place, usize)> {
 }
 
 /// Names of clusters that have one.
-fn labels(points: &[Point], names: &[Option<String>]) -> Vec<Label> {
+pub(super) fn labels(points: &[Point], names: &[Option<String>]) -> Vec<Label> {
     let centres = centres(points, names.len());
     let label = |(name, (place, points)): (&Option<String>, (Place, usize))| {
         Some(Label { text: name.clone()?, place, points }).filter(|label| label.points > 0)

@@ -32,11 +32,11 @@ pub(super) struct Words {
 }
 
 impl Words {
-    fn new(column: &str) -> Words {
+    pub(super) fn new(column: &str) -> Words {
         Words { column: column.into(), values: Numbered::default(), of_row: Vec::new() }
     }
 
-    fn take(&mut self, word: Option<&str>) {
+    pub(super) fn take(&mut self, word: Option<&str>) {
         self.of_row.push(word.map(|word| self.values.number(word)));
     }
 }

@@ -9,12 +9,13 @@ window.pokedex = window.pokedex || {};
   const MOST_MARKS = 40;
   const TYPING = 200;
 
-  const NAMES = ["q", "where", "sort", "group", "row", "view"];
+  const NAMES = ["q", "where", "sort", "group", "colour", "row", "view"];
   let state = {};
   let list = null;
   let listed = null;
   let shown = null;
   let renewed = false;
+  let begun = false;
   const PHONE = matchMedia("(max-width: 700px)");
   // Pictures cannot be in the address: a step of the history keeps the number of its own, which a reload forgets.
   const pictures = new Map();
@@ -59,7 +60,7 @@ window.pokedex = window.pokedex || {};
       return given[name](...question);
     }
   };
-  const asked = ["rows", "groups", "row", "similar", "search", "classify"];
+  const asked = ["rows", "some", "groups", "row", "similar", "map", "passing", "search", "classify"];
   pokedex.source = { ...given, ...Object.fromEntries(asked.map((name) => [name, again(name)])) };
 
   // The address.
@@ -203,8 +204,9 @@ window.pokedex = window.pokedex || {};
   }
 
   function showSelection() {
-    pokedex.selection.show(by("selection"), showSelection);
+    pokedex.selection.show(by("selection"), showSelection, (error) => say(trouble(error)));
     grid.mark();
+    pokedex.map.mark();
   }
 
   // Views over the list.
@@ -225,10 +227,18 @@ window.pokedex = window.pokedex || {};
       leave = true;
     }
     const view = state.view;
+    const onMap = view === "map" && Boolean(pokedex.about.map);
+    // Whoever only opens the page has not been anywhere.
+    if (onMap === by("map").hidden) leave = begun;
+    begun = true;
+    document.body.classList.toggle("with-map", onMap);
+    by("open-map").setAttribute("aria-pressed", String(onMap));
+    if (onMap) showMap();
+    else by("map").hidden = true;
     // What is covered cannot be reached by keys either.
     const covered = open && PHONE.matches;
     for (const part of [document.querySelector("header"), by("selection")]) part.inert = covered;
-    for (const part of [by("grid"), by("minimap")]) part.inert = covered || view === "which" || view === "help";
+    for (const part of [by("grid"), by("minimap"), by("map")]) part.inert = covered || view === "which" || view === "help";
     if (view === "which" && by("which").hidden) {
       which = pokedex.which.show(by("which"), {
         find: (label) => go({ view: undefined, q: label }),
@@ -243,13 +253,33 @@ window.pokedex = window.pokedex || {};
     if (view === "help" && by("help").hidden) showHelp();
     else if (view !== "help" && !by("help").hidden) [by("help").hidden, leave] = [true, true];
     // Whoever types goes on typing.
-    if (leave && !/^(INPUT|SELECT)$/.test(document.activeElement.tagName)) by("grid").focus();
+    if (leave && !/^(INPUT|SELECT)$/.test(document.activeElement.tagName)) home().focus();
+  }
+
+  /// Where keys go when nothing lies over the list or the map.
+  const home = () => by(state.view === "map" ? "points" : "grid");
+
+  /// The map: of what is asked for, what was found; else the rows for which the condition holds.
+  function showMap() {
+    const hits = list instanceof pokedex.lists.Hits ? list.hits.map((hit) => hit.row) : null;
+    const wish = { colour: state.colour, where: state.where || "", hits, row: state.row };
+    pokedex.map.show(wish, {
+      open: (row) => go({ row: String(row) }),
+      select: (numbers, add) => {
+        if (!add) pokedex.selection.clear();
+        pokedex.selection.addNumbers(numbers);
+        showSelection();
+      },
+      toggle: (row) => { pokedex.selection.toggle(row); showSelection(); },
+      colour: (colour) => go({ colour }),
+      failed: (error) => say(trouble(error)),
+    });
   }
 
   const closeDetail = () => go({ row: undefined });
 
   function showHelp() {
-    const keys = [["/", "search"], ["← ↑ ↓ →", "move"], ["Enter", "open"], ["Space, Ctrl click", "select, as a click on a card's corner or a long touch does; with Shift up to here"], ["Ctrl A", "select what was found"], ["Home, End", "first, last"], ["Esc", "close"], ["?", "this help"]];
+    const keys = [["/", "search"], ["← ↑ ↓ →", "move"], ["Enter", "open"], ["Space, Ctrl click", "select, as a click on a card's corner or a long touch does; with Shift up to here"], ["Ctrl A", "select what was found"], ["Home, End", "first, last"], ...(pokedex.about.map ? [["S, N, P, 0", "on the map: draw around points, next and previous point, all points"]] : []), ["Esc", "close"], ["?", "this help"]];
     const words = "Words find what looks like them: fire dog. + and – join terms, 2: before one doubles it: 2:red bird + key:a/b.jpg - tree. id:25 and key:NAME are rows. A condition is SQL over the columns: hp > 100 and type1 = 'fire'.";
     by("help").replaceChildren(
       make("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => go({ view: undefined }) }, "×"),
@@ -290,7 +320,7 @@ window.pokedex = window.pokedex || {};
     if (odd) refused(`${blob.name}: no picture`, "JPEG, PNG, WebP and GIF are");
     else if (state.view === "which" && which) which.ask(blob);
     else if (!pokedex.about.by_picture) refused(`${blob.name}: pictures cannot be searched by here`, "words and conditions can");
-    else go({ row: undefined, view: undefined }, false, keep(blob));
+    else go({ row: undefined, view: stay() }, false, keep(blob));
   }
 
   // Arguments.
@@ -324,6 +354,7 @@ window.pokedex = window.pokedex || {};
     by("where").placeholder = own ? "condition: hp > 100 and type1 = 'fire'" : "condition in SQL";
     by("by-picture").hidden = !by_picture;
     by("open-which").hidden = !classify;
+    by("open-map").hidden = !pokedex.about.map;
     options();
   }
 
@@ -336,10 +367,13 @@ window.pokedex = window.pokedex || {};
     typing = setTimeout(() => commit(typed), TYPING);
   }
 
+  /// A search leaves what lies over the list, and stays on the map.
+  const stay = () => (state.view === "map" ? "map" : undefined);
+
   function commit(replace) {
     clearTimeout(typing);
     typed = true;
-    go({ q: by("search").value.trim() || undefined, where: by("where").value.trim() || undefined, row: undefined, view: undefined }, replace);
+    go({ q: by("search").value.trim() || undefined, where: by("where").value.trim() || undefined, row: undefined, view: stay() }, replace);
   }
 
   for (const id of ["search", "where"]) {
@@ -350,14 +384,15 @@ window.pokedex = window.pokedex || {};
     by(id).addEventListener("submit", (event) => {
       event.preventDefault();
       commit(typed);
-      by("grid").focus();
+      home().focus();
     });
   }
-  by("where").addEventListener("keydown", (event) => event.key === "Enter" && (event.preventDefault(), commit(typed), by("grid").focus()));
+  by("where").addEventListener("keydown", (event) => event.key === "Enter" && (event.preventDefault(), commit(typed), home().focus()));
   by("group").addEventListener("change", () => go({ group: by("group").value === (pokedex.about.group || "") ? undefined : by("group").value }));
   by("sort").addEventListener("change", () => go({ sort: by("sort").value || undefined }));
   by("drop").addEventListener("change", () => bring(by("drop").files[0]));
   by("forget").addEventListener("click", () => { go({}, false, null); by("search").focus(); });
+  by("open-map").addEventListener("click", () => go({ view: state.view === "map" ? undefined : "map" }));
   by("open-which").addEventListener("click", () => go({ view: "which", row: undefined }));
   by("open-help").addEventListener("click", () => go({ view: "help", row: undefined }));
   by("title").addEventListener("click", (event) => {
@@ -378,9 +413,9 @@ window.pokedex = window.pokedex || {};
   addEventListener("keydown", (event) => {
     const writes = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
     if (event.key === "Escape") {
-      if (state.view) go({ view: undefined });
+      if (state.view && state.view !== "map") go({ view: undefined });
       else if (state.row) closeDetail();
-      else if (writes) by("grid").focus();
+      else if (writes) home().focus();
     } else if (!writes && !event.ctrlKey && !event.metaKey && event.key === "/") {
       event.preventDefault();
       by("search").focus();

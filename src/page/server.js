@@ -38,6 +38,13 @@ window.pokedex = window.pokedex || {};
     rows: ({ from, count, where, sort, group }) => ask("api/rows", { from, count, where, sort, group }),
     groups: ({ where, group }) => ask("api/groups", { where, group }),
     row: (row) => ask("api/rows/" + row),
+    some: (rows) => ask("api/rows", { rows: rows.join(",") }),
+    map: ({ colour } = {}) => ask("api/map", { colour }),
+    async passing({ where }) {
+      const { rows, bits } = await ask("api/passing", { where });
+      const bytes = Uint8Array.from(atob(bits), (c) => c.charCodeAt(0));
+      return Uint8Array.from({ length: rows }, (_, row) => (bytes[row >> 3] >> (row & 7)) & 1);
+    },
     similar: (row, { top, where } = {}) => ask(`api/rows/${row}/similar`, { top, where }),
     search: ({ q, picture: blob, where, top, offset, diverse }) =>
       ask("api/search", { q, where, top, offset, diverse }, blob && picture(blob)),

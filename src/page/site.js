@@ -20,6 +20,7 @@
     vectors: (value) => arrived("vectors", value),
     text: (value) => arrived("text", value),
     near: (value) => arrived("near", value),
+    map: (value) => arrived("map", value),
   };
 
   /** Runs the script in a file; settles when it has run. */
@@ -210,6 +211,26 @@
     return answer(whole, shape(all.similar(number, limits)), offset, false);
   }
 
+  /** The map, and with it all rows, whose pictures stand on it. */
+  async function map({ colour } = {}) {
+    const whole = await about();
+    if (!whole.map) throw wrong(`${whole.site.name}: is no map: it has no columns x and y`, null, 404);
+    const [{ colours, ...places }] = await Promise.all([load("map"), table()]);
+    const found = colours.find(({ by }) => by === (colour || colours[0].by));
+    if (!found) throw wrong(`${colour}: points cannot be coloured by that`, `colour by ${whole.map.colours.join(", ")}`);
+    return { ...places, ...found };
+  }
+
+  async function passing({ where }) {
+    const { whole, views } = await table();
+    return views.passes(where) ?? new Uint8Array(whole.rows).fill(1);
+  }
+
+  async function some(numbers) {
+    const found = await rowsOf(await about(), numbers);
+    return { total: found.length, from: 0, rows: found };
+  }
+
   function thumbnail({ row: number }) {
     const [part, place] = loaded === null ? [] : at(loaded.site, number);
     const name = part?.thumbnails?.[place] ?? null;
@@ -222,8 +243,11 @@
       return told;
     },
     rows,
+    some,
     groups,
     row,
+    map,
+    passing,
     similar,
     search,
     async classify() {

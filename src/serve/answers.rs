@@ -31,7 +31,21 @@ pub(super) fn health(shelf: &Shelf) -> Reply {
 
 /// `GET /api/rows`.
 pub(super) fn rows(gallery: &Gallery, parameters: &Parameters, metrics: &Metrics) -> Result<Reply, Refusal> {
-    parameters.known(&["from", "count", "where", "sort", "group", "index"])?;
+    parameters.known(&["from", "count", "where", "sort", "group", "rows", "index"])?;
+    if let Some(rows) = parameters.text("rows") {
+        if parameters.known(&["rows", "index"]).is_err() {
+            return Err(Refusal::question(
+                "rows: these are told as they are",
+                "rows=1,2,3 without from, count, where, sort and group",
+            ));
+        }
+        let wrong = || Refusal::question(format!("rows: up to {MOST_ROWS} numbers are expected"), "rows=1,2,3");
+        let rows: Vec<u64> = rows.split(',').map(|row| row.parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
+        if rows.len() > MOST_ROWS {
+            return Err(wrong());
+        }
+        return Ok(reply::json(&metrics.time(Step::Rows, || gallery.rows_of(&rows))?));
+    }
     let page = Page {
         from: parameters.number("from", 0, u64::MAX)?.unwrap_or(0),
         count: parameters.number("count", 0, MOST_ROWS)?.unwrap_or(100),
@@ -49,6 +63,30 @@ pub(super) fn groups(gallery: &Gallery, parameters: &Parameters, metrics: &Metri
         return Err(Refusal::question("group: a column is expected", "group=label"));
     };
     Ok(reply::json(&metrics.time(Step::Rows, || gallery.groups(parameters.text("where"), column))?))
+}
+
+/// `GET /api/map`.
+pub(super) fn map(
+    gallery: &Gallery,
+    parameters: &Parameters,
+    headers: &HeaderMap,
+    metrics: &Metrics,
+) -> Result<Reply, Refusal> {
+    parameters.known(&["colour", "index"])?;
+    let colour = parameters.text("colour").filter(|colour| !colour.is_empty());
+    let map = metrics.time(Step::Rows, || gallery.map(colour))?;
+    let body = serde_json::to_vec(&map).map_err(|e| Refusal::missing(e.to_string()))?;
+    let tag = blake3::hash(&body).to_hex();
+    Ok(reply::tagged(reply::JSON, &tag[..24], body, headers))
+}
+
+/// `GET /api/passing`.
+pub(super) fn passing(gallery: &Gallery, parameters: &Parameters, metrics: &Metrics) -> Result<Reply, Refusal> {
+    parameters.known(&["where", "index"])?;
+    let Some(condition) = parameters.text("where") else {
+        return Err(Refusal::question("where: a condition is expected", "where=hp > 100"));
+    };
+    Ok(reply::json(&metrics.time(Step::Rows, || gallery.passing(condition))?))
 }
 
 /// `GET /api/rows/N`.

@@ -172,10 +172,32 @@ fn plots_need_nothing_from_elsewhere() {
     assert!(!page.contains("http://") && !page.contains("https://"));
     let picture = String::from_utf8(dir.read("p.svg")).expect("UTF-8");
     assert!(picture.starts_with("<svg") && picture.contains("&lt;b&gt;&amp;amp;") && picture.contains(">water<"));
-    assert!(dir.pokedex("map pokedex: --plot p.gif").failed(2).contains("neither .svg nor .html"));
+    assert!(dir.pokedex("map pokedex: --plot p.gif").failed(2).contains("none of .svg, .png and .html"));
     assert!(dir.pokedex("map pokedex: --colour-by type9 --plot q.svg").failed(1).contains("type9"));
     assert!(!dir.files(".").iter().any(|name| name == "q.svg"));
     dir.pokedex("map pokedex: --colour-by type1 -o m.parquet").failed(2);
+}
+
+#[test]
+fn a_plot_of_pixels_is_the_same_for_any_number_of_threads_and_as_wide_as_it_is_wanted() {
+    let dir = Workdir::new();
+    dir.foreign("t.parquet", &table(&(0..60).map(Some).collect::<Vec<_>>()));
+    dir.pokedex("map t.parquet --plot a.png -j 1").ok();
+    dir.pokedex("map t.parquet --plot b.png -j 3").ok();
+    assert_eq!(dir.read("a.png"), dir.read("b.png"));
+    let size = |file: &str| image::load_from_memory(&dir.read(file)).expect("a picture").to_rgb8();
+    assert_eq!(size("a.png").dimensions(), (2400, 1720));
+    dir.pokedex("map t.parquet --plot c.png --plot-width 600").ok();
+    let picture = size("c.png");
+    assert_eq!(picture.dimensions(), (600, 430));
+    // Some of it is in a colour: points of heaps.
+    let coloured =
+        picture.pixels().filter(|pixel| pixel.0.iter().max() > pixel.0.iter().min().map(|least| least + 60).as_ref());
+    assert!(coloured.count() > 200);
+    assert!(dir.pokedex("map t.parquet --plot d.svg --plot-width 600").failed(2).contains("has no width in them"));
+    dir.pokedex("map t.parquet --plot d.png --plot-width 9").failed(2);
+    assert!(!dir.path("d.png").exists());
+    dir.pokedex_args(&["map", "t.parquet", "--title", "\u{10abcd}", "--plot", "e.png"]).ok();
 }
 
 #[test]

@@ -193,6 +193,49 @@ fn rows_come_in_order_and_in_groups() {
 }
 
 #[test]
+fn an_index_of_a_map_is_shown_as_one() {
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+    let dir = photos();
+    dir.pokedex("map e.parquet -o map.parquet").ok();
+    dir.pokedex("index map.parquet -o m.parquet").ok();
+    let server = Server::start(&dir, &["--index", "m.parquet"]);
+    let about = server.get("/api/about").ok().json();
+    assert_eq!(about["map"]["colours"][0], "cluster");
+    let map = server.get("/api/map?colour=label").ok().json();
+    let bytes = |name: &str| BASE64_STANDARD.decode(map[name].as_str().expect("a text")).expect("base64");
+    assert_eq!((map["total"].as_u64(), map["rows"].is_null(), map["by"].as_str()), (Some(10), true, Some("label")));
+    let rows = server.get("/api/rows").ok().json();
+    let places: Vec<f32> =
+        bytes("places").as_chunks::<4>().0.iter().map(|number| f32::from_le_bytes(*number)).collect();
+    for (row, place) in rows["rows"].as_array().expect("rows").iter().zip(places.chunks_exact(2)) {
+        assert!((row["x"].as_f64().expect("a number") - f64::from(place[0])).abs() < 1e-4);
+        let group = bytes("group")[2 * row["row"].as_u64().expect("a number") as usize];
+        assert_eq!(map["groups"][group as usize]["name"], row["label"]);
+    }
+    assert_eq!(map["groups"].as_array().map(Vec::len), Some(2));
+    let passing = server.get("/api/passing?where=key%20like%20%27blue%25%27").ok().json();
+    let bits = BASE64_STANDARD.decode(passing["bits"].as_str().expect("a text")).expect("base64");
+    let total: u32 = bits.iter().map(|byte| byte.count_ones()).sum();
+    assert_eq!((passing["rows"].as_u64(), passing["total"].as_u64()), (Some(10), Some(u64::from(total))));
+    let some = server.get("/api/rows?rows=7,2").ok().json();
+    assert_eq!((&some["rows"][0], &some["rows"][1]), (&rows["rows"][7], &rows["rows"][2]));
+    for wrong in [
+        "/api/map?colour=nothing",
+        "/api/passing",
+        "/api/passing?where=x",
+        "/api/rows?rows=1,x",
+        "/api/rows?rows=1&from=2",
+    ] {
+        assert_eq!(server.get(wrong).status, 400, "{wrong}");
+    }
+    assert_eq!(server.get("/api/rows?rows=99").status, 404);
+    let plain = Server::start(&dir, &["--index", "i.parquet"]);
+    assert!(plain.get("/api/about").ok().json()["map"].is_null());
+    assert_eq!(plain.get("/api/map").status, 404);
+}
+
+#[test]
 fn pages_are_shown_though_the_index_holds_no_picture() {
     let dir = Workdir::new();
     dir.write("scans/letter.tif", crate::frames::pages(&crate::frames::COLOURS));

@@ -316,3 +316,23 @@ fn a_site_is_read_back_as_its_small_pictures() {
     dir.pokedex("scan site -o back.parquet").ok();
     assert_eq!(dir.keys("back.parquet"), ["x/one.png", "y/two.png"]);
 }
+
+#[test]
+fn a_site_of_a_map_has_its_places_in_each_of_its_colours() {
+    let dir = Workdir::new();
+    dir.pictures("in", 9);
+    dir.pokedex("embed in -o e.parquet").ok();
+    dir.pokedex("map e.parquet -o map.parquet").ok();
+    dir.pokedex("export map.parquet --format site --size 20 -o site/").ok();
+    let map = handed(&dir, "site/data/map.js", "map(");
+    assert_eq!((map["total"].as_u64(), map["points"].as_u64(), map["rows"].is_null()), (Some(9), Some(9), true));
+    let told: Vec<&str> =
+        map["colours"].as_array().expect("colours").iter().filter_map(|own| own["by"].as_str()).collect();
+    let about = about(&dir, "site");
+    let columns: Vec<&str> =
+        about["map"]["colours"].as_array().expect("colours").iter().filter_map(|name| name.as_str()).collect();
+    assert!(columns.first() == Some(&"cluster") && columns == told, "{columns:?} {told:?}");
+    assert!(columns.len() <= 12);
+    dir.pokedex("export e.parquet --format site --size 20 -o plain/").ok();
+    assert!(!dir.path("plain/data/map.js").exists());
+}

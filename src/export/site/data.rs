@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::index::{Nearest, Neighbours};
+use crate::map::View;
 use crate::model::{TextWeights, Weights};
 
 /// Rows in a file.
@@ -75,6 +76,17 @@ pub(super) fn near(near: &[Option<Neighbours>]) -> Vec<u8> {
     };
     let rows: Vec<String> = near.iter().map(row).collect();
     format!("pokedex.data.near({{\"rows\":[\n{}\n]}});\n", rows.join(",\n")).into_bytes()
+}
+
+/// The map, in the colours of each of these columns.
+pub(super) fn map(map: &View, colours: &[String]) -> Vec<u8> {
+    let colours = match colours {
+        [] => vec![map.coloured(None)],
+        colours => colours.iter().map(|by| map.coloured(Some(by))).collect(),
+    };
+    let mut own = json!(map.places());
+    own["colours"] = json!(colours);
+    call("map", &own)
 }
 
 /// The text tower.

@@ -6,8 +6,10 @@ use std::path::Path;
 use arrow_array::RecordBatch;
 
 use crate::failure::Failure;
+use crate::filter::Filter;
 use crate::index::{Nearest, Pokedex, Unfit, one_model};
 use crate::io::Within;
+use crate::map::{self, Placed, View};
 use crate::model::{Model, short_id};
 use crate::names;
 use crate::output::folder::refuse_row;
@@ -19,6 +21,9 @@ use crate::table::{self, Images, Inputs, Table, column};
 const MOST_ROWS: usize = 100_000;
 /// More groups than these help nobody.
 const MOST_GROUPS: usize = 300;
+/// Columns of at most so many words, and at most so many of these, colour a map.
+const MOST_WORDS: usize = 300;
+pub(super) const MOST_COLOURS: usize = 12;
 
 /// What has been seen of the rows so far.
 pub(super) struct Survey {
@@ -33,6 +38,10 @@ pub(super) struct Survey {
     model: Option<Option<String>>,
     /// What the rows are called, as long as that is not too much for groups.
     labels: BTreeSet<Option<String>>,
+    /// The map, where the rows have places.
+    map: Option<View>,
+    /// Where they are that have none of their own.
+    placed: Option<Placed>,
 }
 
 /// What a site is to hold, and what can be looked for in it.
@@ -53,12 +62,14 @@ pub(super) struct Searched {
     pub group: Option<&'static str>,
     /// Why words are not looked for; `None` where they are.
     pub no_words: Option<String>,
+    /// The map, where the rows have places.
+    pub map: Option<View>,
 }
 
 impl Survey {
-    /// Of these inputs; `within` knows the folder that is to be written.
-    pub(super) fn new(inputs: &Inputs, within: Within) -> Survey {
-        let is_pokedex = inputs.paths.as_slice() == [Path::new(species::TABLE_NAME)];
+    /// Of these inputs; `within` knows the folder that is to be written, `placed` where rows are that have no places of their own.
+    pub(super) fn new(inputs: &Inputs, within: Within, placed: Option<Placed>) -> Survey {
+        let is_pokedex = is_pokedex(inputs);
         let name = inputs.paths.first().map(|path| path.display().to_string()).unwrap_or_default();
         Survey {
             name,
@@ -70,6 +81,8 @@ impl Survey {
             unfit: Unfit::default(),
             model: None,
             labels: BTreeSet::new(),
+            map: None,
+            placed,
         }
     }
 
@@ -92,6 +105,13 @@ impl Survey {
             let has_picture = images.bytes(i).is_some() || images.path(i).is_some();
             self.pictured.push(has_picture && images.error(i).is_none());
         }
+        let first = self.keys.len() - batch.num_rows();
+        let placed = self.placed.as_ref().map(|placed| placed.add(batch, first));
+        let on_map = placed.as_ref().unwrap_or(batch);
+        if first == 0 && View::is_in(on_map.schema_ref()) {
+            self.map = Some(View::new(&View::colours(on_map.schema_ref()), MOST_WORDS));
+        }
+        self.map.as_mut().map_or(Ok(()), |map| map.look(on_map))?;
         for label in column::text(batch, column::LABEL)?.iter().flatten() {
             if self.labels.len() > MOST_GROUPS {
                 break;
@@ -160,10 +180,35 @@ impl Survey {
                 _ => None,
             },
             vectors: self.vectors,
+            map: self.map,
             model,
             no_words,
         })
     }
+}
+
+fn is_pokedex(inputs: &Inputs) -> bool {
+    inputs.paths.as_slice() == [Path::new(species::TABLE_NAME)]
+}
+
+/// Where the species are that a site of the built-in Pokédex holds.
+///
+/// # Errors
+/// The condition does not suit it, or nobody wants the site any more.
+pub(super) fn own_map(
+    inputs: &Inputs,
+    filter: Option<&Filter>,
+    progress: &mut dyn Progress,
+) -> Result<Option<Placed>, Failure> {
+    if !is_pokedex(inputs) {
+        return Ok(None);
+    }
+    let table = inputs.images_or_vectors()?;
+    let table = match filter {
+        Some(filter) => table.filtered(filter)?,
+        None => table,
+    };
+    map::place(table, &map::Options::default(), progress).map(Some)
 }
 
 /// The names of small pictures, after the keys of their rows. Some hosts keep back what begins with a `_` or a `#`.

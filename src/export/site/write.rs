@@ -12,12 +12,13 @@ use super::super::manifest::{self, Entry, MANIFEST, Manifest, Says};
 use super::cells::Columns;
 use super::data::{self, NEAR, ROWS_IN_A_FILE};
 use super::page_files;
-use super::survey::Searched;
+use super::survey::{MOST_COLOURS, Searched};
 use super::thumbnail::Thumbnails;
 use crate::failure::Failure;
 use crate::image::{self, Flaw};
 use crate::index::Neighbours;
 use crate::io::Folder;
+use crate::map::View;
 use crate::model::TextWeights;
 use crate::output::made::{Known, Made};
 use crate::page;
@@ -172,9 +173,15 @@ impl Job {
             "classify": false,
             "group": group,
             "pokedex": is_pokedex,
+            "map": self.searched.map.as_ref().map(|map| json!({ "colours": colours(map) })),
             "site": site,
         }))
     }
+}
+
+/// The columns that a site's map can be coloured by: each costs two bytes a row.
+fn colours(map: &View) -> Vec<String> {
+    map.kept().into_iter().take(MOST_COLOURS).collect()
 }
 
 /// Writes all files of a site; the manifest last.
@@ -233,6 +240,9 @@ pub(super) fn write(
     }
     if near > 0 {
         job.folder.write("data/near.js", &data::near(&job.near(work, progress)?))?;
+    }
+    if let Some(map) = &searched.map {
+        job.folder.write("data/map.js", &data::map(map, &colours(map)))?;
     }
     if searched.no_words.is_none() {
         job.folder.write("data/text.js", &data::text(&TextWeights::builtin()?))?;

@@ -6,12 +6,12 @@ use htmlize::escape_all_quotes;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::palette::Shape;
 use super::{Drawing, Place};
 use crate::words::printable;
 
-const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+/// What it shares with the page of an index, and its own.
+const STYLE: &str = concat!(include_str!("../../page/base.css"), include_str!("page.css"));
+const SCRIPT: &str = concat!(include_str!("../../page/points.js"), include_str!("page.js"));
 const DOCUMENT: &str = include_str!("page.html");
 
 /// The whole page.
@@ -63,25 +63,8 @@ fn data(drawing: &Drawing) -> Value {
         let word = |row: usize| words.of_row[row].map(|word| &words.values[word]);
         points.iter().map(|point| word(point.row)).collect::<Vec<_>>()
     });
-    let shape = |shape: Shape| match shape {
-        Shape::Disc => "disc",
-        Shape::Square => "square",
-        Shape::Triangle => "triangle",
-        Shape::Diamond => "diamond",
-    };
-    let groups: Vec<Value> = drawing
-        .groups
-        .iter()
-        .map(|group| json!({ "name": group.name, "points": group.points, "colour": group.paint.colour, "shape": shape(group.paint.shape) }))
-        .collect();
-    let written: Vec<Value> = drawing
-        .labels
-        .iter()
-        .map(|label| json!({ "text": label.text, "x": label.place[0], "y": label.place[1], "points": label.points }))
-        .collect();
-    let picture =
-        |row| drawing.pictures.get(row).map(|picture| json!([picture.address, picture.width, picture.height]));
-    let pictures: Vec<Option<Value>> = points.iter().map(|point| picture(point.row)).collect();
+    let picture = |row| drawing.pictures.get(row).map(|picture| picture.address.as_str());
+    let pictures: Vec<Option<&str>> = points.iter().map(|point| picture(point.row)).collect();
     json!({
         "pictures": if drawing.pictures.is_empty() { Value::Null } else { pictures.into() },
         "title": drawing.title,
@@ -92,9 +75,9 @@ fn data(drawing: &Drawing) -> Value {
         "cluster": numbers(&mut points.iter().map(|point| point.cluster)),
         "keys": keys,
         "names": labels,
-        "groups": groups,
+        "groups": drawing.groups,
         "clusters": drawing.names,
-        "labels": written,
+        "labels": drawing.labels,
     })
 }
 

@@ -1,16 +1,19 @@
 //! Colours and shapes that can be told apart, by people who see few colours, too.
 
+use serde::Serialize;
+
 use super::Place;
 
 /// How a point is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Paint {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(in crate::map) struct Paint {
     pub colour: &'static str,
     pub shape: Shape,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::map) enum Shape {
     Disc,
     Square,
     Triangle,

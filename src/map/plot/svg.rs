@@ -9,7 +9,8 @@ use super::place::{free, place};
 use super::{Drawing, Place, bounds, grouped};
 use crate::words::{printable, rows as say_rows, several};
 
-const WIDTH: f64 = 1200.0;
+/// Width of the picture, in its own units.
+pub(super) const WIDTH: f64 = 1200.0;
 const HEIGHT: f64 = 860.0;
 const LEGEND: f64 = 210.0;
 const MARGIN: f64 = 36.0;
@@ -163,7 +164,7 @@ fn labels(drawing: &Drawing, to_frame: &impl Fn(Place) -> [f64; 2], frame: [f64;
         (to_frame(label.place), [unicode_width::UnicodeWidthStr::width(text.as_str()) as f64 * LETTER + 6.0, LINE])
     });
     let places = place(&sizes.collect::<Vec<_>>(), frame);
-    svg.push_str("<g font-size=\"15\" font-weight=\"650\" text-anchor=\"middle\" fill=\"#1c1b1a\" stroke=\"#fff\" stroke-width=\"4\" stroke-linejoin=\"round\" paint-order=\"stroke\">\n");
+    svg.push_str("<g font-size=\"15\" font-weight=\"700\" text-anchor=\"middle\" fill=\"#1c1b1a\" stroke=\"#fff\" stroke-width=\"4\" stroke-linejoin=\"round\" paint-order=\"stroke\">\n");
     for (text, place) in texts.iter().zip(places) {
         if let Some([x, y]) = place {
             let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{:.1}\">{}</text>", y + 5.0, safe(text));
