@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::args::{Size, Work, print};
-use crate::augment::{self, By, DEFAULT_RECIPE, Options, Outputs};
+use crate::augment::{self, By, DEFAULT_RECIPE, Options, Outputs, Strength};
 use crate::cli::exit::Exit;
 use crate::failure::Failure;
 use crate::image::{Colour, Encoding};
@@ -59,6 +59,10 @@ pub(super) struct AugmentArgs {
     #[arg(long, help_heading = "Copies", value_name = "FILE")]
     recipe: Option<PathBuf>,
 
+    /// How strongly the recipe is applied: 1 as it is, 0 not at all; a range gives copies different ones, for a curriculum
+    #[arg(long, help_heading = "Copies", default_value_t, value_name = "S|LEAST..MOST")]
+    strength: Strength,
+
     /// Print the default recipe, to be edited, and end
     #[arg(long, help_heading = "Output")]
     print_recipe: bool,
@@ -110,6 +114,7 @@ impl AugmentArgs {
             floor: self.floor,
             copies: self.copies,
             recipe: self.recipe,
+            strength: self.strength,
             seed: self.seed,
             by: self.by,
             background: self.background,

@@ -117,7 +117,9 @@ impl Gather {
             if vector.iter().any(|x| !x.is_finite()) {
                 return Err(not_finite(name, facts.keys.value(row)));
             }
-            let (label, text) = (self.labels.number(facts.label(row)), self.texts.number(caption(row)));
+            // A map is taught one class a row.
+            let label = facts.label(row).filter(|_| facts.shares(row).is_none());
+            let (label, text) = (self.labels.number(label), self.texts.number(caption(row)));
             if (label, text) == (NONE, NONE) || !normalise(&mut vector) {
                 self.without_name += u64::from((label, text) == (NONE, NONE));
                 self.without_vector += u64::from((label, text) != (NONE, NONE));
