@@ -194,6 +194,8 @@ impl Screen {
         let (half_width, half_height) = (f64::from(picture.width) / 2.0, f64::from(picture.height) / 2.0);
         let reach = half_width.hypot(half_height);
         let depth = self.depth as f32;
+        // Exposed so that what is white is not all beyond white.
+        let dim = 1.0 + 0.6 * depth;
         let stride = picture.width as usize;
         for (i, pixel) in picture.pixels.as_chunks_mut::<3>().0.iter_mut().enumerate() {
             let x = (i % stride) as f64 + 0.5 - half_width;
@@ -202,7 +204,7 @@ impl Screen {
             let far = 1.0 + self.lean[0] * right + self.lean[1] * down;
             let moved = (1.0 + self.bend * (right * right + down * down)) / far / self.pitch;
             let (u, v) = ((x * cos + y * sin) * moved, (y * cos - x * sin) * moved);
-            let row = 1.0 + 0.6 * depth * wave[phase(v, STEPS)];
+            let row = (1.0 + 0.6 * depth * wave[phase(v, STEPS)]) / dim;
             for (n, byte) in pixel.iter_mut().enumerate() {
                 let stripe = 1.0 + depth * wave[phase(u - n as f64 / 3.0, STEPS)];
                 *byte = (f32::from(*byte) * stripe * row).round().min(255.0) as u8;

@@ -70,7 +70,17 @@ impl Lying {
             surface: Backdrop::Solid { colour: [0; 3] },
         };
         let (surface, pixels) = backdrop::one_of(&SURFACES, images, frame, &mut random)?;
-        lying.surface = surface;
+        lying.surface = match surface {
+            Backdrop::Noise { from, to, cells } => {
+                let from = muted(from);
+                Backdrop::Noise { from, to: near(from, to), cells }
+            }
+            Backdrop::Gradient { from, to, degrees } => {
+                let from = muted(from);
+                Backdrop::Gradient { from, to: near(from, to), degrees }
+            }
+            other => other,
+        };
         Some((lying, pixels))
     }
 
@@ -120,6 +130,17 @@ impl Lying {
         warp(&card, &map, Border::Background, &mut shown);
         backdrop::over(&shown, table)
     }
+}
+
+/// Tables and cloths are seldom of bright colours: half way to grey.
+fn muted(colour: [u8; 3]) -> [u8; 3] {
+    let grey = colour.iter().map(|&byte| u32::from(byte)).sum::<u32>() / 3;
+    colour.map(|byte| ((u32::from(byte) + grey) / 2) as u8)
+}
+
+/// A quarter of the way from one colour to the other.
+fn near(from: [u8; 3], to: [u8; 3]) -> [u8; 3] {
+    [0, 1, 2].map(|n| ((3 * u32::from(from[n]) + u32::from(to[n])) / 4) as u8)
 }
 
 /// The picture with an edge around it and round corners.

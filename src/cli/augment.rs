@@ -21,7 +21,8 @@ use crate::table::{Inputs, StreamFormat};
 /// pictures, from its own in turn; --copies makes N of every picture (1, where neither is given).
 ///
 /// Into a folder (-o DIR/) it writes the pictures under augmented/ and manifest.parquet, which lists the originals where
-/// they are; copies of an earlier run that this one did not make are removed, nothing else is. No source may lie there.
+/// they are; copies of an earlier run that this one did not make are removed, nothing else is; a run that was killed goes
+/// on. No source may lie there. Copies that show several pictures have soft_labels, or the boxes of all.
 /// Into a table (-o FILE.parquet, or a pipe) the new pictures travel inside, in the column `image`.
 #[derive(Debug, Args)]
 #[command(
@@ -31,6 +32,7 @@ Examples:
   pokedex augment split.parquet --floor 20 --preview sheet.png
   pokedex augment split.parquet --floor 20 --size 416 -o train/
   pokedex augment --print-recipe > recipe.toml
+  pokedex augment split.parquet --copies 8 --strength 0.2..1 -o train/
   pokedex split artwork/ | pokedex augment - --copies 5 --recipe recipe.toml \
       | pokedex embed - --keep-images -o e.parquet"
 )]
