@@ -36,15 +36,17 @@ mod random;
 mod recipe;
 mod rows;
 mod sheet;
+mod strength;
 mod surface;
 mod survey;
 mod tabletop;
 mod warp;
 mod write;
 
-pub use options::{Options, Strength};
+pub use options::Options;
 pub use output::Outputs;
 pub use recipe::DEFAULT_RECIPE;
+pub use strength::Strength;
 pub use survey::By;
 
 use std::path::PathBuf;

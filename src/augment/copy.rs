@@ -1,15 +1,14 @@
 //! One copy of a picture: what is drawn for it, and what it looks like then.
 
 use super::backdrop::{self, BackgroundImages, over, paint, plain};
-use super::draw::{Card, Draw, Effects, Geometry, MixupDraw, MosaicDraw};
+use super::draw::{Card, Draw, Effects, Geometry, Lying, MixupDraw, MosaicDraw};
 use super::effects;
 use super::geometry::{Homography, moved, moved_twice};
-use super::options::Strength;
 use super::partners::{Known, Partner, Partners};
 use super::random::Random;
 use super::recipe::{Border, Recipe};
+use super::strength::Strength;
 use super::surface::{Raster, Shine};
-use super::tabletop::Lying;
 use super::warp::warp;
 use crate::image::{self, Colour, Rgb, Rgba};
 use crate::table::boxes::Bounds;

@@ -6,7 +6,6 @@ use super::geometry::Homography;
 use super::random::Random;
 use super::recipe::Recipe;
 use super::surface::{Raster, Screen, Shine};
-use super::tabletop::Lying;
 
 /// Says of a value that it is not worth writing down.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -66,6 +65,23 @@ pub(super) struct Geometry {
     pub shear: Option<[f64; 2]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub perspective: Option<[f64; 2]>,
+}
+
+/// How a card lies: angles in degrees, lengths in shares of the shorter side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Lying {
+    pub tilt: f64,
+    pub turn: f64,
+    pub size: f64,
+    /// Where in what it leaves free: 0 left or above, 1 right or below.
+    pub at: [f64; 2],
+    pub margin: f64,
+    pub edge: [u8; 3],
+    /// How dark its shadow is, and where it falls.
+    pub shadow: f64,
+    pub falls: [f64; 2],
+    pub surface: Backdrop,
 }
 
 /// What lies behind a picture with transparency; colours are red, green, blue.

@@ -1,32 +1,13 @@
 //! The picture as a card that lies on a table and is looked at from the side.
 
-use serde::{Deserialize, Serialize};
-
 use super::backdrop::{self, BackgroundImages};
-use super::draw::Backdrop;
+use super::draw::{Backdrop, Lying};
 use super::effects::gaussian;
 use super::geometry::Homography;
 use super::random::Random;
 use super::recipe::{BackgroundKind, Border, OnTable};
 use super::warp::warp;
 use crate::image::{Rgb, Rgba};
-
-/// How a card lies: angles in degrees, lengths in shares of the shorter side.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Lying {
-    tilt: f64,
-    turn: f64,
-    size: f64,
-    /// Where in what it leaves free: 0 left or above, 1 right or below.
-    at: [f64; 2],
-    margin: f64,
-    edge: [u8; 3],
-    /// How dark its shadow is, and where it falls.
-    shadow: f64,
-    falls: [f64; 2],
-    pub surface: Backdrop,
-}
 
 /// How far the camera is, in halves of the card's longer side.
 const DISTANCE: f64 = 2.5;
