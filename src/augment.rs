@@ -36,13 +36,17 @@ mod random;
 mod recipe;
 mod rows;
 mod sheet;
+mod strength;
+mod surface;
 mod survey;
+mod tabletop;
 mod warp;
 mod write;
 
 pub use options::Options;
 pub use output::Outputs;
 pub use recipe::DEFAULT_RECIPE;
+pub use strength::Strength;
 pub use survey::By;
 
 use std::path::PathBuf;
@@ -52,7 +56,6 @@ use hash::Hash;
 use make::Maker;
 use partners::Gathering;
 use plan::Plan;
-use recipe::Recipe;
 use survey::Survey;
 
 use crate::failure::Failure;
@@ -110,9 +113,9 @@ pub fn augment(
     let augmenter = Arc::new(options.augmenter(inputs.except.as_deref())?);
     let table = inputs.images()?.with_unique_keys();
     let name = table.name.clone();
-    ensure_suitable(&table, &inputs, &augmenter.recipe)?;
+    ensure_split(&table, &inputs)?;
     let sheet = outputs.open_sheet()?;
-    let output = outputs.open(target, &inputs, &table, options.described(&augmenter))?;
+    let output = outputs.open(target, &inputs, &table, &augmenter, options.described(&augmenter))?;
 
     let partners = if augmenter.recipe.needs_partners() { Some(Gathering::new()?) } else { None };
     let samples = if outputs.preview.is_some() { sheet::LINES } else { 0 };
@@ -122,31 +125,32 @@ pub fn augment(
     let plan = options.plan(&classes.rows, &name)?;
     warn_of_broken_boxes(&name, &inputs, &survey, &plan, progress);
     let partners = Arc::new(survey.partners.take().map(Gathering::finish).transpose()?.unwrap_or_default());
+    if augmenter.recipe.needs_partners() && partners.is_empty() {
+        let message = format!("{name}: no picture of train has `boxes` or a `label`, and mosaic and mixup need either");
+        let hint = "nobody could say what mixtures show; set the probability of [mosaic] and [mixup] to 0";
+        return Err(Failure::failed(message, Some(hint.into())));
+    }
 
     if let (Some(path), Some(sheet)) = (&outputs.preview, sheet) {
         let samples = std::mem::take(&mut survey.samples);
         sheet::draw((path, sheet), samples, &augmenter, &partners, work, progress)?;
     }
-    if let Some(output) = output {
+    if let Some(mut output) = output {
         let keys = survey.keys.of_copies(&plan.shares, options.encoding.extension(), &name)?;
-        let maker = Maker::new(augmenter, partners, options.encoding, output.folder.clone());
+        let maker =
+            Maker::new(augmenter, partners, options.encoding, output.folder.clone(), std::mem::take(&mut output.notes));
         tally.skipped += write::write(table, output, maker, plan, (&classes, keys), work, progress)?.skipped;
     }
     Ok(tally)
 }
 
 /// Without a split nobody could tell what must not be augmented.
-fn ensure_suitable(table: &Table, inputs: &Inputs, recipe: &Recipe) -> Result<(), Failure> {
+fn ensure_split(table: &Table, inputs: &Inputs) -> Result<(), Failure> {
     let input = inputs.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ");
     if table.schema.index_of(column::SPLIT).is_err() {
         let message =
             format!("{}: has no column `{}`, and only pictures of train are augmented", table.name, column::SPLIT);
         return Err(Failure::failed(message, Some(format!("pokedex split {input} | pokedex augment -"))));
-    }
-    if recipe.needs_partners() && table.schema.index_of(column::BOXES).is_err() {
-        let message = format!("{}: has no column `{}`, and mosaic and mixup need it", table.name, column::BOXES);
-        let hint = "pictures that show several things need boxes; set the probability of [mosaic] and [mixup] to 0";
-        return Err(Failure::failed(message, Some(hint.into())));
     }
     Ok(())
 }

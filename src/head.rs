@@ -19,7 +19,7 @@ pub use calibrate::{Accept, STRANGER, UNSEEN};
 pub use file::is_head;
 pub use kept::Keeper;
 pub use neighbours::NOBODY;
-pub use rows::{Rows, RowsBuilder, Scaling};
+pub use rows::{Rows, RowsBuilder, Scaling, Shares};
 pub use train::{Plan, Point, Saved, means, train};
 
 use arrow_buffer::ScalarBuffer;

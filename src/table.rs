@@ -26,6 +26,7 @@ mod metadata;
 mod read;
 mod shard;
 mod shards;
+pub mod soft_labels;
 mod source;
 pub mod split;
 mod spool;

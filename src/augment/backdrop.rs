@@ -54,18 +54,33 @@ pub(super) fn draw(
     frame: (u32, u32),
     mut random: Random,
 ) -> Option<(Backdrop, Option<Rgba>)> {
-    if !random.happens(recipe.probability) {
-        return None;
-    }
+    random.happens(recipe.probability).then(|| one_of(&recipe.kinds, images, frame, &mut random)).flatten()
+}
+
+/// Draws one of these kinds; `None` where only pictures would do and there are none.
+pub(super) fn one_of(
+    kinds: &[BackgroundKind],
+    images: &BackgroundImages,
+    frame: (u32, u32),
+    random: &mut Random,
+) -> Option<(Backdrop, Option<Rgba>)> {
     let has_pictures = !images.0.is_empty();
-    let kinds = recipe.kinds.iter().filter(|&&kind| has_pictures || kind != BackgroundKind::Picture);
+    let kinds = kinds.iter().filter(|&&kind| has_pictures || kind != BackgroundKind::Picture);
     let kinds: Vec<BackgroundKind> = kinds.copied().collect();
     if kinds.is_empty() {
         return None;
     }
     let plain = |random: &mut Random| Backdrop::Solid { colour: random.colour() };
     Some(match kinds[random.below(kinds.len())] {
-        BackgroundKind::Solid => (plain(&mut random), None),
+        BackgroundKind::Solid => (plain(random), None),
+        BackgroundKind::Wood => {
+            // From pale birch to dark walnut; red falls off last.
+            let red = random.within([70.0, 225.0]);
+            let (green, blue) = (red * random.within([0.62, 0.84]), red * random.within([0.36, 0.62]));
+            let boards = 1 + random.below(7) as u32;
+            let colour = [red, green, blue].map(|byte| byte.round() as u8);
+            (Backdrop::Wood { colour, boards, upright: random.happens(0.5) }, None)
+        }
         BackgroundKind::Gradient => {
             let (from, to) = (random.colour(), random.colour());
             (Backdrop::Gradient { from, to, degrees: random.within([0.0, 360.0]) }, None)
@@ -76,13 +91,13 @@ pub(super) fn draw(
             let cells = random.within([3f64.ln(), 60f64.ln()]).exp().round() as u32;
             (Backdrop::Noise { from, to, cells }, None)
         }
-        BackgroundKind::Picture => match images.draw(frame, &mut random) {
+        BackgroundKind::Picture => match images.draw(frame, random) {
             Some((picture, pixels)) => {
                 let zoom = random.within([1.0, 1.5]);
                 let at = [random.within([0.0, 1.0]), random.within([0.0, 1.0])];
                 (Backdrop::Picture { picture, zoom, at, mirrored: random.happens(0.5) }, Some(pixels))
             }
-            None => (plain(&mut random), None),
+            None => (plain(random), None),
         },
     })
 }
@@ -93,6 +108,7 @@ pub(super) fn paint(backdrop: &Backdrop, picture: Option<&Rgba>, (width, height)
         Backdrop::Solid { colour } => plain(Colour(colour), (width, height)),
         Backdrop::Gradient { from, to, degrees } => gradient(from, to, degrees, (width, height)),
         Backdrop::Noise { from, to, cells } => noise(from, to, cells, (width, height), random),
+        Backdrop::Wood { colour, boards, upright } => wood(colour, boards, upright, (width, height), random),
         Backdrop::Picture { zoom, at, mirrored, .. } => {
             let mut frame = Rgba { width, height, pixels: vec![0; width as usize * height as usize * 4] };
             if let Some(picture) = picture {
@@ -165,6 +181,39 @@ fn noise(from: [u8; 3], to: [u8; 3], cells: u32, (width, height): (u32, u32), mu
     grid.resize(width, height, Fit::Stretch, Filter::Bicubic, Colour::WHITE)
 }
 
+/// Boards with fine and coarse grain along them, each of its own brightness, and dark joints between.
+fn wood(colour: [u8; 3], boards: u32, upright: bool, (width, height): (u32, u32), mut random: Random) -> Rgb {
+    // Painted lying, with boards from left to right.
+    let (wide, high) = if upright { (height, width) } else { (width, height) };
+    let grain = |across: u32, down: u32, random: &mut Random| {
+        let points = (0..across * down).flat_map(|_| [(random.unit() * 255.0) as u8; 3]).collect();
+        let grid = Rgb { width: across, height: down, pixels: points };
+        grid.resize(wide, high, Fit::Stretch, Filter::Bicubic, Colour::WHITE)
+    };
+    let lines = high.clamp(2, 160);
+    let (fine, coarse) = (grain(5, lines, &mut random), grain(3, (lines / 6).max(2), &mut random));
+    let shades: Vec<f32> = (0..boards).map(|_| 0.85 + 0.3 * random.unit() as f32).collect();
+    let joint = (0.006 * high as f32).max(0.5);
+    let mut pixels = vec![0; width as usize * height as usize * 3];
+    for y in 0..high {
+        let at = (y as f32 + 0.5) * boards as f32 / high as f32;
+        let edge = (at - at.round()).abs() * high as f32 / boards as f32;
+        let is_joint = !(at.round() as u32).is_multiple_of(boards) && edge < joint;
+        let shade = shades[(at as usize).min(shades.len() - 1)] * if is_joint { 0.45 } else { 1.0 };
+        for x in 0..wide {
+            let from = (y as usize * wide as usize + x as usize) * 3;
+            let of = |grain: &Rgb| f32::from(grain.pixels[from]) / 255.0 - 0.5;
+            let light = shade * (1.0 + 0.22 * of(&fine) + 0.3 * of(&coarse));
+            let (right, down) = if upright { (y, x) } else { (x, y) };
+            let to = (down as usize * width as usize + right as usize) * 3;
+            for (byte, own) in pixels[to..to + 3].iter_mut().zip(colour) {
+                *byte = (f32::from(own) * light).round().clamp(0.0, 255.0) as u8;
+            }
+        }
+    }
+    Rgb { width, height, pixels }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,6 +243,18 @@ mod tests {
                 let painted = paint(&backdrop, Some(&picture), frame, random());
                 assert_eq!(painted, plain(Colour([7; 3]), frame), "{backdrop:?}");
             }
+        }
+    }
+
+    #[test]
+    fn boards_have_the_colour_of_their_wood_and_fill_any_frame() {
+        for (frame, boards, upright) in
+            [((120, 90), 4, false), ((90, 120), 7, true), ((1, 1), 3, false), ((2, 40), 1, true)]
+        {
+            let painted = paint(&Backdrop::Wood { colour: [180, 120, 80], boards, upright }, None, frame, random());
+            assert_eq!(painted.pixels.len(), (frame.0 * frame.1 * 3) as usize);
+            let mean = |n: usize| painted.pixels.iter().skip(n).step_by(3).map(|&b| f64::from(b)).sum::<f64>();
+            assert!(mean(0) > mean(1) && mean(1) > mean(2), "{frame:?}");
         }
     }
 

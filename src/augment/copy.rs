@@ -1,15 +1,18 @@
 //! One copy of a picture: what is drawn for it, and what it looks like then.
 
 use super::backdrop::{self, BackgroundImages, over, paint, plain};
-use super::draw::{Draw, Effects, Geometry, MixupDraw, MosaicDraw};
+use super::draw::{Card, Draw, Effects, Geometry, Lying, MixupDraw, MosaicDraw};
 use super::effects;
-use super::geometry::{Homography, moved};
-use super::partners::{Partner, Partners};
+use super::geometry::{Homography, moved, moved_twice};
+use super::partners::{Known, Partner, Partners};
 use super::random::Random;
 use super::recipe::{Border, Recipe};
+use super::strength::Strength;
+use super::surface::{Raster, Shine};
 use super::warp::warp;
 use crate::image::{self, Colour, Rgb, Rgba};
 use crate::table::boxes::Bounds;
+use crate::table::soft_labels::{self, SoftLabel};
 
 /// A decoded picture.
 pub(super) struct Picture {
@@ -21,11 +24,24 @@ pub(super) struct Picture {
     pub flaw: Option<image::Flaw>,
 }
 
+/// What the table says of a picture.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown<'a> {
+    /// The hash of its bytes.
+    pub content: &'a [u8; 32],
+    /// What is where; `None`: nobody has looked.
+    pub boxes: Option<&'a [Bounds]>,
+    /// Its class, or its classes by shares; none where it has none.
+    pub labels: &'a [SoftLabel],
+}
+
 /// A new picture.
 pub(super) struct Made {
     pub picture: Rgb,
     /// Its boxes, where its parent has any.
     pub boxes: Option<Vec<Bounds>>,
+    /// What it shows, where it is a mixture.
+    pub labels: Option<Vec<SoftLabel>>,
     pub draw: Draw,
 }
 
@@ -33,6 +49,8 @@ pub(super) struct Made {
 pub(super) struct Augmenter {
     pub recipe: Recipe,
     pub seed: u64,
+    /// How strongly the recipe is applied.
+    pub strength: Strength,
     /// Width and height of the copies; `None` keeps those of the parent.
     pub size: Option<(u32, u32)>,
     /// The colour behind transparent pixels, and where the picture does not reach.
@@ -56,28 +74,37 @@ impl Augmenter {
         Ok(Picture { rgba, full, is_transparent, flaw })
     }
 
-    /// The copy of this number of a picture, whose bytes have the hash `content`.
-    pub(super) fn copy(
-        &self,
-        picture: &Picture,
-        content: &[u8; 32],
-        boxes: Option<&[Bounds]>,
-        copy: u32,
-        partners: &Partners,
-    ) -> Made {
+    /// The copy of this number of a picture.
+    pub(super) fn copy(&self, picture: &Picture, shown: Shown, copy: u32, partners: &Partners) -> Made {
+        let Shown { content, boxes, labels } = shown;
         let random = |purpose: &str| Random::new(self.seed, content, copy, purpose);
         let frame = self.size.unwrap_or(picture.full);
-        let recipe = &self.recipe;
         let mut draw = Draw { seed: self.seed, copy, ..Draw::default() };
+        let strength = self.strength.of(content, copy);
+        draw.strength = (!self.strength.is_full()).then_some(strength);
+        let recipe = &self.recipe.weakened(strength);
         draw.geometry = Geometry::draw(recipe, random);
         draw.effects = Effects::draw(recipe, random);
+        draw.card.print_raster =
+            recipe.print_raster.as_ref().and_then(|effect| Raster::draw(effect, random("print raster")));
+        draw.card.glare = recipe.glare.as_ref().and_then(|effect| Shine::draw(effect, random("glare")));
+        let mut under = None;
+        if let Some(effect) = &recipe.table
+            && let Some((lying, pixels)) = Lying::draw(effect, &self.background_images, frame, random("table"))
+        {
+            (draw.card.table, under) = (Some(lying), pixels);
+        }
 
-        // Only where there are boxes does the mixture still say what it shows.
+        // Only where there are boxes, or a class, does the mixture still say what it shows.
+        let known = match boxes {
+            Some(_) => Some(Known::Boxes),
+            None => Some(Known::Class).filter(|_| !labels.is_empty()),
+        };
         let mut tiles = Vec::new();
-        if let (Some(mosaic), Some(_)) = (&recipe.mosaic, boxes) {
+        if let (Some(mosaic), Some(known)) = (&recipe.mosaic, known) {
             let mut random = random("mosaic");
             if random.happens(mosaic.probability) {
-                tiles = (0..3).filter_map(|_| self.partner(content, partners, &mut random)).collect();
+                tiles = (0..3).filter_map(|_| self.partner(content, partners, known, &mut random)).collect();
                 if tiles.len() == 3 {
                     let centre = [random.within(mosaic.centre), random.within(mosaic.centre)];
                     let names = tiles.iter().map(|(_, partner)| hex(&partner.content)).collect();
@@ -87,10 +114,10 @@ impl Augmenter {
             }
         }
         let mut mixed = None;
-        if let (Some(mixup), Some(_)) = (&recipe.mixup, boxes) {
+        if let (Some(mixup), Some(known)) = (&recipe.mixup, known) {
             let mut chance = random("mixup");
             if chance.happens(mixup.probability)
-                && let Some((other, partner)) = self.partner(content, partners, &mut chance)
+                && let Some((other, partner)) = self.partner(content, partners, known, &mut chance)
             {
                 let geometry = Geometry::draw(recipe, |purpose| random(&format!("mixup {purpose}")));
                 let share = chance.within(mixup.share);
@@ -105,6 +132,11 @@ impl Augmenter {
         }
 
         let moves = draw.geometry.homography(frame);
+        let lies = draw.card.table.as_ref().map(|lying| lying.homography(frame));
+        let moved = |boxes: &[Bounds], map: &Homography| match &lies {
+            None => moved(boxes, map, frame),
+            Some(lies) => moved_twice(boxes, map, lies, frame),
+        };
         let mut shown = Rgba { width: frame.0, height: frame.1, pixels: vec![0; area(frame) * 4] };
         let (mut found, with_boxes) = (Vec::new(), boxes.is_some());
         let mut put = |picture: &Picture, boxes: &[Bounds], place: Homography| {
@@ -116,22 +148,28 @@ impl Augmenter {
             let is_plain = picture.is_transparent || with_boxes;
             let border = if is_plain { Border::Background } else { recipe.border };
             warp(&picture.rgba, &enlarged.then(&map), border, &mut shown);
-            found.extend(moved(boxes, &map, frame));
+            found.extend(moved(boxes, &map));
         };
         let own = boxes.unwrap_or_default();
+        let mut parts: Vec<(f64, &[SoftLabel])> = Vec::new();
         match &draw.mosaic {
-            None => put(picture, own, fitted(picture.full, frame)),
+            None => {
+                put(picture, own, fitted(picture.full, frame));
+                parts.push((1.0, labels));
+            }
             Some(MosaicDraw { centre, place, .. }) => {
+                let shares = shares(*centre, &moves, frame);
                 let mut others = tiles.iter();
                 for n in 0..4 {
-                    let (picture, boxes) = match others.as_slice().first() {
+                    let (picture, boxes, labels) = match others.as_slice().first() {
                         Some((picture, partner)) if n != *place => {
                             others.next();
-                            (picture, partner.boxes.as_slice())
+                            (picture, partner.boxes.as_slice(), partner.labels.as_slice())
                         }
-                        _ => (picture, own),
+                        _ => (picture, own, labels),
                     };
                     put(picture, boxes, tile(picture.full, frame, *centre, n));
+                    parts.push((shares[n as usize], labels));
                 }
             }
         }
@@ -147,20 +185,37 @@ impl Augmenter {
             let mut second = Rgba { width: frame.0, height: frame.1, pixels: vec![0; area(frame) * 4] };
             warp(&other.rgba, &enlarged.then(&map), Border::Background, &mut second);
             shine_through(&mut result, &over(&second, plain(self.background, frame)), *share);
-            found.extend(moved(&partner.boxes, &map, frame));
+            found.extend(moved(&partner.boxes, &map));
+            parts.iter_mut().for_each(|(part, _)| *part *= *share);
+            parts.push((1.0 - *share, &partner.labels));
+        }
+        let Card { print_raster, glare, table } = &draw.card;
+        print_raster.iter().for_each(|raster| raster.apply(&mut result));
+        glare.iter().for_each(|shine| shine.apply(&mut result));
+        if let Some(lying) = table {
+            result = lying.apply(&result, under.as_ref(), random("tabletop"));
         }
         effects::apply(&mut result, &draw.effects, random);
-        Made { picture: result, boxes: boxes.map(|_| found), draw }
+        let is_mixture = draw.mosaic.is_some() || draw.mixup.is_some();
+        let labels = is_mixture.then(|| soft_labels::mixed(parts)).flatten();
+        Made { picture: result, boxes: boxes.map(|_| found), labels, draw }
     }
 
-    /// Draws a partner that is another picture and can be read.
-    fn partner(&self, own: &[u8; 32], partners: &Partners, random: &mut Random) -> Option<(Picture, Partner)> {
-        if partners.count() < 2 {
+    /// Draws a partner that is another picture of which the same is known, and can be read.
+    fn partner(
+        &self,
+        own: &[u8; 32],
+        partners: &Partners,
+        known: Known,
+        random: &mut Random,
+    ) -> Option<(Picture, Partner)> {
+        let count = partners.count(known);
+        if count < 2 {
             return None;
         }
-        let first = random.below(partners.count());
-        (0..TRIES.min(partners.count())).find_map(|n| {
-            let partner = partners.get((first + n) % partners.count()).filter(|partner| partner.content != *own)?;
+        let first = random.below(count);
+        (0..TRIES.min(count)).find_map(|n| {
+            let partner = partners.get(known, (first + n) % count).filter(|partner| partner.content != *own)?;
             let picture = self.decode(&partner.bytes).ok()?;
             Some((picture, partner))
         })
@@ -196,6 +251,20 @@ fn tile(picture: (u32, u32), frame: (u32, u32), [x, y]: [f64; 2], place: u8) -> 
     let left = if is_left { x - width * factor } else { x };
     let top = if is_upper { y - height * factor } else { y };
     Homography::scale(factor, factor).then(&Homography::translation(left, top))
+}
+
+/// How much of the frame shows each of four pictures that meet in a point and are then moved, as points of a grid tell.
+fn shares([x, y]: [f64; 2], moves: &Homography, (width, height): (u32, u32)) -> [f64; 4] {
+    const POINTS: u32 = 48;
+    let mut shares = [0.0; 4];
+    let (wide, high) = (f64::from(width), f64::from(height));
+    let Some(back) = moves.inverse() else { return shares };
+    for (across, down) in (0..POINTS).flat_map(|down| (0..POINTS).map(move |across| (across, down))) {
+        let at = |n: u32, side: f64| (f64::from(n) + 0.5) / f64::from(POINTS) * side;
+        let (u, v, _) = back.apply(at(across, wide), at(down, high));
+        shares[usize::from(u > x * wide) + 2 * usize::from(v > y * high)] += 1.0 / f64::from(POINTS * POINTS);
+    }
+    shares
 }
 
 /// `share` of the first, the rest of the second.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::geometry::Homography;
 use super::random::Random;
 use super::recipe::Recipe;
+use super::surface::{Raster, Screen, Shine};
 
 /// Says of a value that it is not worth writing down.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -17,6 +18,9 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 pub(super) struct Draw {
     pub seed: u64,
     pub copy: u32,
+    /// How strongly the recipe was applied, where not as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strength: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mosaic: Option<MosaicDraw>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -26,7 +30,21 @@ pub(super) struct Draw {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mixup: Option<MixupDraw>,
     #[serde(default, skip_serializing_if = "is_default")]
+    pub card: Card,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub effects: Effects,
+}
+
+/// What the picture is as a thing: printed, lit, lying somewhere.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Card {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub print_raster: Option<Raster>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub glare: Option<Shine>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<Lying>,
 }
 
 /// How a picture is moved in its frame.
@@ -49,6 +67,23 @@ pub(super) struct Geometry {
     pub perspective: Option<[f64; 2]>,
 }
 
+/// How a card lies: angles in degrees, lengths in shares of the shorter side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Lying {
+    pub tilt: f64,
+    pub turn: f64,
+    pub size: f64,
+    /// Where in what it leaves free: 0 left or above, 1 right or below.
+    pub at: [f64; 2],
+    pub margin: f64,
+    pub edge: [u8; 3],
+    /// How dark its shadow is, and where it falls.
+    pub shadow: f64,
+    pub falls: [f64; 2],
+    pub surface: Backdrop,
+}
+
 /// What lies behind a picture with transparency; colours are red, green, blue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
@@ -65,6 +100,12 @@ pub(super) enum Backdrop {
         from: [u8; 3],
         to: [u8; 3],
         cells: u32,
+    },
+    /// Boards side by side, with grain.
+    Wood {
+        colour: [u8; 3],
+        boards: u32,
+        upright: bool,
     },
     /// A part of a picture of the folder: `zoom` times as large as would just cover the frame, and where the frame lies
     /// in what is left over.
@@ -103,6 +144,8 @@ pub(super) struct Effects {
     pub grey: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub erasing: Vec<Patch>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moire: Option<Screen>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blur: Option<Blur>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -226,6 +269,7 @@ impl Effects {
                 effects.erasing = (0..count).map(|_| patch(effect.area, effect.ratio, &mut random)).collect();
             }
         }
+        effects.moire = recipe.moire.as_ref().and_then(|effect| Screen::draw(effect, random("moire")));
         effects.blur = draw_blur(recipe, &random);
         let share = |purpose: &str, probability: f64, range: [f64; 2]| {
             let mut random = random(purpose);

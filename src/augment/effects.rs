@@ -4,8 +4,8 @@ use super::draw::{Blur, Effects, Fill, Jitter};
 use super::random::Random;
 use crate::image::{self, Colour, Filter, Fit, Rgb};
 
-/// Applies the effects in the order in which light would have met them: lamp, what stands before the picture, lens,
-/// sensor, file. `random(purpose)` gives the numbers for a purpose.
+/// Applies the effects in the order in which light would have met them: lamp, what stands before the picture,
+/// screen, lens, sensor, file. `random(purpose)` gives the numbers for a purpose.
 pub(super) fn apply(picture: &mut Rgb, effects: &Effects, random: impl Fn(&str) -> Random) {
     if let Some(jitter) = &effects.colour {
         recolour(picture, jitter, effects.grey);
@@ -14,6 +14,9 @@ pub(super) fn apply(picture: &mut Rgb, effects: &Effects, random: impl Fn(&str) 
     }
     for (n, patch) in effects.erasing.iter().enumerate() {
         erase(picture, patch.area, &patch.fill, random(&format!("erasing {n}")));
+    }
+    if let Some(screen) = &effects.moire {
+        screen.apply(picture);
     }
     match effects.blur {
         None => {}
@@ -136,7 +139,7 @@ fn blur(picture: &mut Rgb, taps: &[Tap]) {
 }
 
 /// A normal distribution of this deviation in pixels, across and then down.
-fn gaussian(picture: &mut Rgb, deviation: f64) {
+pub(super) fn gaussian(picture: &mut Rgb, deviation: f64) {
     if deviation < 0.2 {
         return;
     }

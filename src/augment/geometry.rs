@@ -83,7 +83,42 @@ pub(super) fn is_box(bounds: &Bounds) -> bool {
     bounds.xyxy.iter().all(|x| x.is_finite()) && x1 < x2 && y1 < y2
 }
 
+/// The boxes of a picture that `map` puts into a frame, which `next` then puts elsewhere in another of its size: they
+/// are cut off at both, and as narrow as the two maps in one would have them.
+pub(super) fn moved_twice(
+    boxes: &[Bounds],
+    map: &Homography,
+    next: &Homography,
+    (width, height): (u32, u32),
+) -> Vec<Bounds> {
+    let frame = (f64::from(width), f64::from(height));
+    let both = map.then(next);
+    let twice = |bounds: &Bounds| {
+        let cut = moved_one(&moved_one(bounds, map, frame)?, next, frame)?;
+        let [x1, y1, x2, y2] = around(bounds, &both)?.map(hundredth);
+        let [left, top, right, bottom] = cut.xyxy;
+        let bounds = Bounds { xyxy: [x1.max(left), y1.max(top), x2.min(right), y2.min(bottom)], ..cut };
+        is_box(&bounds).then_some(bounds)
+    };
+    boxes.iter().filter_map(twice).collect()
+}
+
 fn moved_one(bounds: &Bounds, map: &Homography, (width, height): (f64, f64)) -> Option<Bounds> {
+    let [x1, y1, x2, y2] = around(bounds, map)?;
+    let (cut_x1, cut_x2) = (x1.clamp(0.0, width), x2.clamp(0.0, width));
+    let (cut_y1, cut_y2) = (y1.clamp(0.0, height), y2.clamp(0.0, height));
+    let (wide, high) = (cut_x2 - cut_x1, cut_y2 - cut_y1);
+    let enough = wide >= LEAST_SIDE && high >= LEAST_SIDE && wide * high >= LEAST_LEFT * (x2 - x1) * (y2 - y1);
+    enough.then(|| Bounds { xyxy: [cut_x1, cut_y1, cut_x2, cut_y2].map(hundredth), ..bounds.clone() })
+}
+
+/// To a hundredth of a pixel: what a rotation by 90 degrees is off by is no news.
+fn hundredth(x: f64) -> f32 {
+    ((x * 100.0).round() / 100.0) as f32
+}
+
+/// Left, top, right and bottom of the corners of a box where a map puts them.
+fn around(bounds: &Bounds, map: &Homography) -> Option<[f64; 4]> {
     if !is_box(bounds) {
         return None;
     }
@@ -97,13 +132,7 @@ fn moved_one(bounds: &Bounds, map: &Homography, (width, height): (f64, f64)) -> 
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), x| (least.min(x), most.max(x)))
     };
     let ((x1, x2), (y1, y2)) = (span(|c| c.0), span(|c| c.1));
-    let (cut_x1, cut_x2) = (x1.clamp(0.0, width), x2.clamp(0.0, width));
-    let (cut_y1, cut_y2) = (y1.clamp(0.0, height), y2.clamp(0.0, height));
-    let (wide, high) = (cut_x2 - cut_x1, cut_y2 - cut_y1);
-    let enough = wide >= LEAST_SIDE && high >= LEAST_SIDE && wide * high >= LEAST_LEFT * (x2 - x1) * (y2 - y1);
-    // To a hundredth of a pixel: what a rotation by 90 degrees is off by is no news.
-    let hundredth = |x: f64| ((x * 100.0).round() / 100.0) as f32;
-    enough.then(|| Bounds { xyxy: [cut_x1, cut_y1, cut_x2, cut_y2].map(hundredth), ..bounds.clone() })
+    Some([x1, y1, x2, y2])
 }
 
 #[cfg(test)]
@@ -156,6 +185,18 @@ mod tests {
         assert_eq!(there, [bounds([43.5, 4.0, 61.0, 30.0])]);
         assert_eq!(moved(&there, &flip, (64, 48)), [bounds([3.0, 4.0, 20.5, 30.0])]);
         assert!(near(&flip.then(&flip), &Homography::IDENTITY));
+    }
+
+    #[test]
+    fn two_turns_that_cancel_leave_a_box_as_narrow_as_it_was() {
+        let (there, back) = (Homography::rotation(30.0), Homography::rotation(-30.0));
+        let (there, back) = (about_centre(there, 100.0, 100.0), about_centre(back, 100.0, 100.0));
+        let own = [bounds([40.0, 45.0, 60.0, 55.0])];
+        assert_eq!(moved_twice(&own, &there, &back, (100, 100)), own);
+        // What the first frame cuts off does not come back.
+        let (right, left) = (Homography::translation(50.0, 0.0), Homography::translation(-50.0, 0.0));
+        let cut = moved_twice(&[bounds([30.0, 0.0, 70.0, 40.0])], &right, &left, (100, 100));
+        assert_eq!(cut, [bounds([30.0, 0.0, 50.0, 40.0])]);
     }
 
     #[test]

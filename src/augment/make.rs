@@ -1,21 +1,24 @@
 //! The work: rows are handed on, copies are named and made.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
-use super::copy::{Augmenter, Picture};
-use super::earlier::PICTURES;
+use super::copy::{Augmenter, Picture, Shown};
+use super::draw::{Backdrop, Draw};
+use super::earlier::{Notes, PICTURES};
 use super::partners::Partners;
 use super::plan::Share;
-use super::rows::{self, New};
+use super::rows::{self, Facts, New};
 use crate::failure::Failure;
 use crate::image::{self, Encoding};
 use crate::io::{Folder, escape_bytes};
 use crate::stage::{Done, Skipped};
-use crate::table::boxes::{Bounds, Boxes};
+use crate::table::boxes::Boxes;
 use crate::table::column::{self, read_hashes};
+use crate::table::soft_labels::Shows;
 use crate::table::{Images, Table};
 
 /// Copies of one picture that are made and held at a time.
@@ -100,6 +103,10 @@ pub(crate) struct Maker {
     encoding: Encoding,
     /// Where copies go; `None` puts them into the table.
     folder: Option<Arc<Folder>>,
+    /// What a run that was killed noted of the copies that it made.
+    notes: Notes,
+    /// How many copies of that run were taken over.
+    found: AtomicU64,
     /// The rows whose pictures could not be read.
     lost: Mutex<Vec<usize>>,
 }
@@ -111,8 +118,14 @@ impl Maker {
         partners: Arc<Partners>,
         encoding: Encoding,
         folder: Option<Arc<Folder>>,
+        notes: Notes,
     ) -> Maker {
-        Maker { augmenter, partners, encoding, folder, lost: Mutex::default() }
+        Maker { augmenter, partners, encoding, folder, notes, found: AtomicU64::new(0), lost: Mutex::default() }
+    }
+
+    /// How many copies of a run that was killed were taken over.
+    pub(super) fn found(&self) -> u64 {
+        self.found.load(Ordering::Relaxed)
     }
 
     /// The numbers of the rows whose pictures could not be read.
@@ -135,13 +148,21 @@ impl Maker {
         }
         let images = Images::of(batch)?;
         let boxes = Boxes::of(batch)?.and_then(|boxes| boxes.get(0));
+        let labels = Shows::of(batch)?.get(0);
         let recorded = read_hashes(batch, column::CONTENT_HASH)?[0];
+        let mut known = Vec::new();
         let made = images.read(0).and_then(|bytes| {
             let content = *blake3::hash(&bytes).as_bytes();
             if recorded.is_some_and(|recorded| recorded != content) {
                 return Err("the file has changed since its content_hash was written".to_string());
             }
-            let picture = self.augmenter.decode(&bytes).map_err(|e| e.to_string())?;
+            let shown = Shown { content: &content, boxes: boxes.as_deref(), labels: &labels };
+            known = copies.iter().map(|copy| self.known(shown, copy)).collect();
+            // What was made before is decoded for nothing.
+            let picture = match known.iter().all(Option::is_some) {
+                true => None,
+                false => Some(self.augmenter.decode(&bytes).map_err(|e| e.to_string())?),
+            };
             Ok((picture, content))
         });
         let (picture, content) = match made {
@@ -156,43 +177,78 @@ impl Maker {
                 return Ok(Done { batch, skipped, flawed: Vec::new() });
             }
         };
-        let flaw = picture.flaw.as_ref().filter(|_| item.is_first).map(ToString::to_string);
+        let flaw = picture
+            .as_ref()
+            .and_then(|picture| picture.flaw.as_ref())
+            .filter(|_| item.is_first)
+            .map(ToString::to_string);
         let flawed = flaw.map(|problem| Skipped { key: images.key(0).into(), problem }).into_iter().collect();
-        let new = copies.iter().map(|copy| self.copy(&picture, &content, boxes.as_deref(), copy));
+        let shown = Shown { content: &content, boxes: boxes.as_deref(), labels: &labels };
+        let new = copies.iter().zip(known).map(|(copy, known)| match (known, &picture) {
+            (Some(known), _) => Ok(known),
+            (None, picture) => self.copy(picture.as_ref().expect("decoded where one is unknown"), shown, copy),
+        });
         let new = new.collect::<Result<Vec<_>, Failure>>()?;
         Ok(Done { batch: rows::assemble(batch, *keep, None, &new, schema)?, skipped: Vec::new(), flawed })
     }
 
-    fn copy(
-        &self,
-        picture: &Picture,
-        parent: &[u8; 32],
-        boxes: Option<&[Bounds]>,
-        copy: &Copy,
-    ) -> Result<New, Failure> {
-        let made = self.augmenter.copy(picture, parent, boxes, copy.number, &self.partners);
+    fn copy(&self, picture: &Picture, shown: Shown, copy: &Copy) -> Result<New, Failure> {
+        let made = self.augmenter.copy(picture, shown, copy.number, &self.partners);
         let bytes = image::encode(&made.picture, self.encoding).map_err(|e| {
             Failure::failed(format!("{}: {e}", copy.key), Some("choose another --encode or --size".into()))
         })?;
         let content = *blake3::hash(&bytes).as_bytes();
+        let facts = Facts {
+            width: made.picture.width,
+            height: made.picture.height,
+            augmentation: serde_json::to_string(&made.draw).expect("numbers and texts"),
+            strength: made.draw.strength.unwrap_or(1.0) as f32,
+            boxes: made.boxes,
+            labels: made.labels,
+        };
         let path = match &self.folder {
             None => None,
             Some(folder) => {
                 let file = format!("{PICTURES}/{}", copy.key);
-                folder.put(&file, &bytes, &content, "")?;
-                Some(escape_bytes(folder.join(&file).as_os_str().as_encoded_bytes()))
+                // What is wrong with a picture has to be said again, and a picture behind it may be another next time.
+                let is_repeatable = picture.flaw.is_none() && !shows_a_file(&made.draw);
+                let note = if is_repeatable { Notes::line(&self.origin(shown), &facts) } else { String::new() };
+                folder.put(&file, &bytes, &content, &note)?;
+                Some(path(folder, &file))
             }
         };
-        Ok(New {
-            key: copy.key.to_string(),
-            bytes: path.is_none().then_some(bytes),
-            path,
-            width: made.picture.width,
-            height: made.picture.height,
-            content,
-            parent: *parent,
-            augmentation: serde_json::to_string(&made.draw).expect("numbers and texts"),
-            boxes: made.boxes,
-        })
+        let bytes = path.is_none().then_some(bytes);
+        Ok(New { key: copy.key.to_string(), bytes, path, content, parent: *shown.content, facts })
     }
+
+    /// A copy that a run which was killed has made, from the same, and that is still there.
+    fn known(&self, shown: Shown, copy: &Copy) -> Option<New> {
+        let folder = self.folder.as_ref().filter(|_| !self.notes.is_empty())?;
+        let file = format!("{PICTURES}/{}", copy.key);
+        let (content, facts) = self.notes.get(&file, &self.origin(shown))?;
+        folder.has(&file, &content)?;
+        folder.keep(&file);
+        self.found.fetch_add(1, Ordering::Relaxed);
+        let path = Some(path(folder, &file));
+        Some(New { key: copy.key.to_string(), bytes: None, path, content, parent: *shown.content, facts })
+    }
+
+    /// What a copy follows from beside the settings and its number, in short.
+    fn origin(&self, shown: Shown) -> String {
+        let Shown { content, boxes, labels } = shown;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(content).update(self.partners.identity());
+        hasher.update(format!("{boxes:?} {labels:?}").as_bytes());
+        hasher.finalize().to_hex()[..32].into()
+    }
+}
+
+fn path(folder: &Folder, file: &str) -> String {
+    escape_bytes(folder.join(file).as_os_str().as_encoded_bytes())
+}
+
+/// Whether a copy has pixels of a file that is in no table.
+fn shows_a_file(draw: &Draw) -> bool {
+    let surface = draw.card.table.as_ref().map(|lying| &lying.surface);
+    draw.background.iter().chain(surface).any(|backdrop| matches!(backdrop, Backdrop::Picture { .. }))
 }

@@ -6,6 +6,7 @@ use super::backdrop::BackgroundImages;
 use super::copy::Augmenter;
 use super::plan::{Candidate, Plan};
 use super::recipe::Recipe;
+use super::strength::Strength;
 use super::survey::By;
 use crate::failure::Failure;
 use crate::image::{Colour, Encoding};
@@ -20,6 +21,8 @@ pub struct Options {
     pub copies: Option<u32>,
     /// What is done to pictures: a TOML file; `None`: the default recipe.
     pub recipe: Option<PathBuf>,
+    /// How strongly the recipe is applied.
+    pub strength: Strength,
     /// Another number draws other changes.
     pub seed: u64,
     /// The column that holds the class; `None`: the id where there is one, else the label.
@@ -41,6 +44,7 @@ impl Default for Options {
             floor: None,
             copies: None,
             recipe: None,
+            strength: Strength::default(),
             seed: 0,
             by: None,
             background: Colour::WHITE,
@@ -85,6 +89,7 @@ impl Options {
         Ok(Augmenter {
             recipe,
             seed: self.seed,
+            strength: self.strength,
             size: self.size,
             background: self.background,
             background_images: background_images.unwrap_or_default(),
@@ -95,9 +100,13 @@ impl Options {
     pub(super) fn described(&self, augmenter: &Augmenter) -> String {
         let size = augmenter.size.map_or("original".into(), |(width, height)| format!("{width}x{height}"));
         let recipe = blake3::hash(format!("{:?}", augmenter.recipe).as_bytes()).to_hex();
+        let strength = match self.strength.is_full() {
+            true => String::new(),
+            false => format!(" strength={}", self.strength),
+        };
         let number = |number: Option<u32>| number.map_or("none".into(), |number| number.to_string());
         format!(
-            "seed={} floor={} copies={} recipe={} size={size} background={} encode={}",
+            "seed={} floor={} copies={} recipe={} size={size} background={} encode={}{strength}",
             self.seed,
             number(self.floor),
             number(self.copies),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 
-use super::earlier::{COMMAND, Earlier};
+use super::copy::Augmenter;
+use super::earlier::{COMMAND, Earlier, Notes};
+use super::rows::Columns;
 use super::{rows, sheet};
 use crate::failure::Failure;
 use crate::io::{Folder, Sink, Target};
@@ -32,6 +34,8 @@ pub(super) struct Output {
     pub sink: Option<Sink>,
     /// Where pictures go; `None` puts them into the table.
     pub folder: Option<Arc<Folder>>,
+    /// What a run into this folder that was killed noted.
+    pub notes: Notes,
     pub schema: SchemaRef,
     pub footer: Provenance,
     pub format: StreamFormat,
@@ -59,7 +63,8 @@ impl Outputs {
         self.preview.clone().map(|path| open_beside(path, sheet::is_one)).transpose()
     }
 
-    /// Opens the output; `None` where only a preview is wanted. `described` is what copies follow from.
+    /// Opens the output; `None` where only a preview is wanted. `described` is what copies
+    /// follow from.
     ///
     /// # Errors
     /// It would replace what is read, or cannot be written.
@@ -68,6 +73,7 @@ impl Outputs {
         target: Target,
         inputs: &Inputs,
         table: &Table,
+        augmenter: &Augmenter,
         described: String,
     ) -> Result<Option<Output>, Failure> {
         if self.output.is_none() && self.preview.is_some() {
@@ -78,7 +84,13 @@ impl Outputs {
             footer.set("schema", "manifest");
         }
         footer.set("augment", &*described);
-        let schema = rows::schema(&table.schema, matches!(target, Target::Directory(_)));
+        let columns = Columns {
+            in_files: matches!(target, Target::Directory(_)),
+            soft_labels: augmenter.recipe.needs_partners(),
+            strength: !augmenter.strength.is_full(),
+        };
+        let schema = rows::schema(&table.schema, columns);
+        let mut earlier = Earlier::default();
         ensure_whole_in_place(self.output.as_deref(), &inputs.paths, &table.schema, &schema)?;
         if self.only_new {
             ensure_no_input(self.output.as_deref(), inputs.paths.iter().map(|path| &**path), "the copies alone")?;
@@ -86,11 +98,12 @@ impl Outputs {
         let (sink, folder) = match &target {
             Target::Directory(path) => {
                 footer.set(FOLDER, COMMAND);
-                (None, Some(Arc::new(Folder::open(path, &format!("{COMMAND} {described}"), None, &mut Earlier)?)))
+                (None, Some(Arc::new(Folder::open(path, &format!("{COMMAND} {described}"), None, &mut earlier)?)))
             }
             target => (Some(Sink::open(target, true)?), None),
         };
         let format = if target == Target::Stdout { self.stream } else { StreamFormat::Parquet };
-        Ok(Some(Output { sink, folder, schema, footer, format, keep: !self.only_new }))
+        let notes = earlier.notes();
+        Ok(Some(Output { sink, folder, notes, schema, footer, format, keep: !self.only_new }))
     }
 }

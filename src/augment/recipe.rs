@@ -7,9 +7,12 @@ use super::Error;
 /// The default recipe, with a comment on every number.
 pub const DEFAULT_RECIPE: &str = include_str!("recipe.toml");
 
-/// Effects of a probability and of ranges from which their strengths are drawn, with what the ranges may span.
+/// Effects of a probability and of ranges from which their strengths are drawn, with what the ranges may span, and the
+/// number that changes nothing where there is one.
 macro_rules! effects {
-    ($($effect:ident: $Effect:ident { $($range:ident in $least:literal to $most:literal),* })*) => {
+    ($($effect:ident: $Effect:ident {
+        $($range:ident in $least:literal to $most:literal $(from $neutral:literal)?),*
+    })*) => {
         $(
             #[derive(Debug, Clone, PartialEq, Deserialize)]
             #[serde(deny_unknown_fields)]
@@ -43,35 +46,64 @@ macro_rules! effects {
                 }
                 match &self.background {
                     Some(background) if background.kinds.is_empty() => {
-                        Err("background.kinds: expected one at least of solid, gradient, noise and picture".into())
+                        Err("background.kinds: expected one at least of solid, gradient, noise, wood and picture".into())
                     }
                     Some(background) => check_probability("background", "probability", background.probability),
                     None => Ok(()),
                 }
+            }
+
+            /// The recipe with probabilities and ranges brought nearer to what changes nothing: at 1 as it is, at 0
+            /// without effect.
+            pub(super) fn weakened(&self, strength: f64) -> Recipe {
+                let mut recipe = self.clone();
+                if strength >= 1.0 {
+                    return recipe;
+                }
+                $(if let Some(effect) = &mut recipe.$effect {
+                    effect.probability *= strength;
+                    $($(effect.$range = effect.$range.map(|x| $neutral + (x - $neutral) * strength);)?)*
+                })*
+                if let Some(flip) = &mut recipe.flip {
+                    flip.horizontal *= strength;
+                    flip.vertical *= strength;
+                }
+                if let Some(background) = &mut recipe.background {
+                    background.probability *= strength;
+                }
+                recipe
             }
         }
     };
 }
 
 effects! {
-    rotation: Rotation { degrees in -180.0 to 180.0 }
-    translation: Translation { horizontal in -1.0 to 1.0, vertical in -1.0 to 1.0 }
-    scale: Scale { factor in 0.05 to 20.0 }
-    shear: Shear { horizontal in -60.0 to 60.0, vertical in -60.0 to 60.0 }
-    perspective: Perspective { horizontal in -0.45 to 0.45, vertical in -0.45 to 0.45 }
+    rotation: Rotation { degrees in -180.0 to 180.0 from 0.0 }
+    translation: Translation { horizontal in -1.0 to 1.0 from 0.0, vertical in -1.0 to 1.0 from 0.0 }
+    scale: Scale { factor in 0.05 to 20.0 from 1.0 }
+    shear: Shear { horizontal in -60.0 to 60.0 from 0.0, vertical in -60.0 to 60.0 from 0.0 }
+    perspective: Perspective { horizontal in -0.45 to 0.45 from 0.0, vertical in -0.45 to 0.45 from 0.0 }
+    print_raster: PrintRaster { period in 0.001 to 0.2, depth in 0.0 to 1.0 from 0.0 }
+    glare: Glare { size in 0.01 to 2.0, brightness in 0.0 to 1.0 from 0.0 }
+    table: OnTable {
+        tilt in 0.0 to 75.0 from 0.0, turn in -180.0 to 180.0 from 0.0, size in 0.1 to 1.0 from 1.0,
+        margin in 0.0 to 0.3 from 0.0
+    }
     colour: Jitter {
-        brightness in 0.0 to 4.0, contrast in 0.0 to 4.0, saturation in 0.0 to 4.0, hue in -0.5 to 0.5
+        brightness in 0.0 to 4.0 from 1.0, contrast in 0.0 to 4.0 from 1.0, saturation in 0.0 to 4.0 from 1.0,
+        hue in -0.5 to 0.5 from 0.0
     }
     grey: Grey {}
-    erasing: Erasing { count in 1.0 to 20.0, area in 0.0 to 1.0, ratio in 0.01 to 100.0 }
-    gaussian_blur: GaussianBlur { deviation in 0.0 to 0.1 }
-    motion_blur: MotionBlur { length in 0.0 to 0.2 }
-    defocus: Defocus { radius in 0.0 to 0.1 }
-    gaussian_noise: GaussianNoise { deviation in 0.0 to 1.0 }
-    salt_and_pepper: SaltAndPepper { share in 0.0 to 1.0 }
-    jpeg: Jpeg { quality in 1.0 to 100.0 }
+    erasing: Erasing { count in 1.0 to 20.0, area in 0.0 to 1.0 from 0.0, ratio in 0.01 to 100.0 }
+    moire: Moire { pitch in 0.5 to 20.0, depth in 0.0 to 1.0 from 0.0 }
+    gaussian_blur: GaussianBlur { deviation in 0.0 to 0.1 from 0.0 }
+    motion_blur: MotionBlur { length in 0.0 to 0.2 from 0.0 }
+    defocus: Defocus { radius in 0.0 to 0.1 from 0.0 }
+    gaussian_noise: GaussianNoise { deviation in 0.0 to 1.0 from 0.0 }
+    salt_and_pepper: SaltAndPepper { share in 0.0 to 1.0 from 0.0 }
+    jpeg: Jpeg { quality in 1.0 to 100.0 from 100.0 }
     mosaic: Mosaic { centre in 0.1 to 0.9 }
-    mixup: Mixup { share in 0.0 to 1.0 }
+    mixup: Mixup { share in 0.0 to 1.0 from 1.0 }
 }
 
 /// What is seen where the picture does not reach.
@@ -105,6 +137,7 @@ pub(super) enum BackgroundKind {
     Solid,
     Gradient,
     Noise,
+    Wood,
     Picture,
 }
 
@@ -173,6 +206,8 @@ mod tests {
         assert!(recipe.erasing.is_some() && recipe.gaussian_blur.is_some() && recipe.motion_blur.is_some());
         assert!(recipe.defocus.is_some() && recipe.gaussian_noise.is_some() && recipe.salt_and_pepper.is_some());
         assert!(recipe.jpeg.is_some() && recipe.mosaic.is_some() && recipe.mixup.is_some());
+        assert!(recipe.print_raster.is_some() && recipe.glare.is_some() && recipe.table.is_some());
+        assert!(recipe.moire.is_some());
         assert!(!recipe.needs_partners());
     }
 
@@ -181,6 +216,20 @@ mod tests {
         let recipe = Recipe::parse("[rotation]\nprobability = 1\ndegrees = [90, 90]\n", "").expect("a recipe");
         assert_eq!(recipe.rotation, Some(Rotation { probability: 1.0, degrees: [90.0; 2] }));
         assert!(recipe.flip.is_none() && recipe.colour.is_none() && recipe.border == Border::Background);
+    }
+
+    #[test]
+    fn a_weaker_recipe_lies_between_the_whole_one_and_nothing() {
+        let recipe = Recipe::default();
+        assert_eq!(recipe.weakened(1.0), recipe);
+        let half = recipe.weakened(0.5);
+        assert!(half.check().is_ok());
+        assert_eq!(half.rotation, Some(Rotation { probability: 0.35, degrees: [-7.5, 7.5] }));
+        assert_eq!(half.scale.map(|scale| scale.factor), Some([0.9, 1.1]));
+        assert_eq!(half.jpeg.map(|jpeg| jpeg.quality), Some([67.5, 95.0]));
+        let none = recipe.weakened(0.0);
+        assert_eq!(none.flip, Some(Flip { horizontal: 0.0, vertical: 0.0 }));
+        assert_eq!(none.colour.map(|colour| (colour.probability, colour.contrast)), Some((0.0, [1.0, 1.0])));
     }
 
     #[test]

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::UInt32Type;
-use arrow_array::{Array, ArrayRef, BinaryArray, BooleanArray, RecordBatch, StringArray, StructArray, UInt32Array};
+use arrow_array::types::{Float32Type, UInt32Type};
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, BooleanArray, Float32Array, RecordBatch, StringArray, StructArray, UInt32Array,
+};
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use crate::table::boxes::{self, Bounds, Boxes};
 use crate::table::column::{self, hashes, read_hashes};
+use crate::table::soft_labels::{self, SoftLabel, SoftLabels};
 use crate::table::{Error, Images};
 
 /// A copy, as a row.
@@ -18,17 +21,39 @@ pub(super) struct New {
     /// Its file, or its bytes where it has none.
     pub path: Option<String>,
     pub bytes: Option<Vec<u8>>,
-    pub width: u32,
-    pub height: u32,
     pub content: [u8; 32],
     pub parent: [u8; 32],
-    /// What was drawn, as JSON.
-    pub augmentation: String,
-    pub boxes: Option<Vec<Bounds>>,
+    pub facts: Facts,
 }
 
-/// The table's columns, and those that copies need. Copies lie in files, or in the table itself.
-pub(super) fn schema(input: &Schema, in_files: bool) -> SchemaRef {
+/// What the row of a copy says beside its name, its place and its digests: what a run that is killed notes of it.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub(super) struct Facts {
+    pub width: u32,
+    pub height: u32,
+    /// What was drawn, as JSON.
+    pub augmentation: String,
+    /// How strongly the recipe was applied.
+    pub strength: f32,
+    pub boxes: Option<Vec<Bounds>>,
+    /// What it shows, where it is a mixture.
+    pub labels: Option<Vec<SoftLabel>>,
+}
+
+/// What copies have columns for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Columns {
+    /// They lie in files, and not in the table itself.
+    pub in_files: bool,
+    /// They may be mixtures.
+    pub soft_labels: bool,
+    /// The recipe is not applied as it is.
+    pub strength: bool,
+}
+
+/// The table's columns, and those that copies need.
+pub(super) fn schema(input: &Schema, columns: Columns) -> SchemaRef {
+    let Columns { in_files, soft_labels, strength } = columns;
     let place = if in_files { column::field(column::PATH, DataType::Utf8) } else { column::image_field() };
     let known = [
         column::key_field(),
@@ -40,12 +65,19 @@ pub(super) fn schema(input: &Schema, in_files: bool) -> SchemaRef {
         column::field(column::AUGMENTATION, DataType::Utf8),
         column::field(column::ERROR, DataType::Utf8),
     ];
-    let mut schema = known.into_iter().fold(Arc::new(input.clone()), |schema, field| column::put_field(&schema, field));
+    let more = [
+        soft_labels.then(soft_labels::field),
+        strength.then(|| column::field(column::AUGMENTATION_STRENGTH, DataType::Float32)),
+    ];
+    let known = known.into_iter().chain(more.into_iter().flatten());
+    let mut schema = known.fold(Arc::new(input.clone()), |schema, field| column::put_field(&schema, field));
     for field in [
         column::field(column::PATH, DataType::Utf8),
         column::image_field(),
         column::field(column::SOURCE_HASH, column::HASH_TYPE),
         boxes::field(),
+        soft_labels::field(),
+        column::field(column::AUGMENTATION_STRENGTH, DataType::Float32),
     ] {
         if schema.index_of(field.name()).is_ok() {
             schema = column::put_field(&schema, field);
@@ -100,21 +132,35 @@ pub(super) fn assemble(
         Ok(match name {
             column::KEY => text(batch, name, old, new, |new| Some(&new.key))?,
             column::PATH => text(batch, name, old, new, |new| new.path.as_deref())?,
-            column::AUGMENTATION => text(batch, name, old, new, |new| Some(&new.augmentation))?,
+            column::AUGMENTATION => text(batch, name, old, new, |new| Some(&new.facts.augmentation))?,
             column::ERROR => match problem {
                 Some(problem) => Arc::new(StringArray::from(vec![Some(problem); old])),
                 None => text(batch, name, old, new, |_| None)?,
             },
-            column::WIDTH => side(own, old, new, |new| new.width),
-            column::HEIGHT => side(own, old, new, |new| new.height),
+            column::WIDTH => side(own, old, new, |new| new.facts.width),
+            column::HEIGHT => side(own, old, new, |new| new.facts.height),
             column::CONTENT_HASH => digests(batch, name, old, new, |new| new.content)?,
             column::PARENT_HASH | column::SOURCE_HASH => digests(batch, name, old, new, |new| new.parent)?,
             column::IMAGE => images(batch, old, new)?,
             column::BOXES => {
                 let own = Boxes::of(batch)?;
                 let own = (0..old).map(|row| own.as_ref().and_then(|boxes| boxes.get(row)));
-                let all: Vec<Option<Vec<Bounds>>> = own.chain(new.iter().map(|new| new.boxes.clone())).collect();
+                let all: Vec<Option<Vec<Bounds>>> = own.chain(new.iter().map(|new| new.facts.boxes.clone())).collect();
                 boxes::array(all.iter().map(|boxes| boxes.as_deref()))
+            }
+            // A copy that is no mixture shows what its parent does.
+            column::SOFT_LABELS => {
+                let own = SoftLabels::of(batch)?;
+                let of = |row: usize| own.as_ref().and_then(|soft| soft.get(row));
+                let copies = new.iter().map(|new| new.facts.labels.clone().or_else(|| of(0)));
+                let all: Vec<Option<Vec<SoftLabel>>> = (0..old).map(of).chain(copies).collect();
+                soft_labels::array(all.iter().map(|soft| soft.as_deref()))
+            }
+            column::AUGMENTATION_STRENGTH => {
+                let own = own.and_then(|own| arrow_cast::cast(own, &DataType::Float32).ok());
+                let own = own.as_ref().map(|own| own.as_primitive::<Float32Type>());
+                let own = (0..old).map(|row| own.filter(|own| own.is_valid(row)).map(|own| own.value(row)));
+                Arc::new(own.chain(new.iter().map(|new| Some(new.facts.strength))).collect::<Float32Array>())
             }
             _ => {
                 let own = own.expect("the schema was made from the table's");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
-use super::copy::Augmenter;
+use super::copy::{Augmenter, Shown};
 use super::partners::Partners;
 use crate::failure::Failure;
 use crate::image::{self, Colour, Encoding, Filter, Fit, Rgb};
@@ -15,6 +15,7 @@ use crate::progress::Progress;
 use crate::stage::{Work, in_order, pool};
 use crate::table::Images;
 use crate::table::boxes::{Bounds, Boxes};
+use crate::table::soft_labels::Shows;
 
 /// Pictures, and cells a line: the picture itself and its copies.
 pub(super) const LINES: usize = 8;
@@ -60,6 +61,7 @@ pub(super) fn draw(
 fn line(batch: &RecordBatch, augmenter: &Augmenter, partners: &Arc<Partners>) -> Result<Option<Vec<Rgb>>, Failure> {
     let images = Images::of(batch)?;
     let boxes = Boxes::of(batch)?.and_then(|boxes| boxes.get(0));
+    let labels = Shows::of(batch)?.get(0);
     let Ok(bytes) = images.read(0) else { return Ok(None) };
     let content = *blake3::hash(&bytes).as_bytes();
     let (Ok(own), Ok(picture)) = (image::decode(&bytes, augmenter.background), augmenter.decode(&bytes)) else {
@@ -67,7 +69,8 @@ fn line(batch: &RecordBatch, augmenter: &Augmenter, partners: &Arc<Partners>) ->
     };
     let mut cells = vec![cell(&own, boxes.as_deref())];
     for copy in 1..CELLS as u32 {
-        let made = augmenter.copy(&picture, &content, boxes.as_deref(), copy, partners);
+        let shown = Shown { content: &content, boxes: boxes.as_deref(), labels: &labels };
+        let made = augmenter.copy(&picture, shown, copy, partners);
         cells.push(cell(&made.picture, made.boxes.as_deref()));
     }
     Ok(Some(cells))

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use super::geometry::is_box;
 use super::hash::train;
-use super::partners::Gathering;
+use super::partners::{Gathering, Known};
 use super::plan::{Candidate, Share};
 use crate::failure::Failure;
 use crate::io::{self, Within};
@@ -17,6 +17,7 @@ use crate::output::folder::refuse_row;
 use crate::stage;
 use crate::table::boxes::Boxes;
 use crate::table::column::{self, read_hashes};
+use crate::table::soft_labels::Shows;
 use crate::table::{Error, Images};
 
 /// Which column holds the class.
@@ -123,7 +124,7 @@ impl stage::Survey for Survey {
         let (ids, labels) = (column::ints(batch, column::ID)?, column::text(batch, column::LABEL)?);
         let (contents, parents) = (read_hashes(batch, column::CONTENT_HASH)?, read_hashes(batch, column::PARENT_HASH)?);
         let drawn = column::text(batch, column::AUGMENTATION)?;
-        let boxes = Boxes::of(batch)?;
+        let (boxes, shows) = (Boxes::of(batch)?, Shows::of(batch)?);
         for (row, is_train) in train(batch)?.into_iter().enumerate() {
             let key = images.key(row);
             self.keys.all.insert(hash(key));
@@ -149,13 +150,18 @@ impl stage::Survey for Survey {
             if self.samples.len() < self.most_samples {
                 self.samples.push(batch.slice(row, 1));
             }
-            let Some(own) = boxes.as_ref().and_then(|boxes| boxes.get(row)) else { continue };
-            let broken = own.iter().filter(|bounds| !is_box(bounds)).count();
+            let own = boxes.as_ref().and_then(|boxes| boxes.get(row));
+            let broken = own.iter().flatten().filter(|bounds| !is_box(bounds)).count();
             if broken > 0 {
                 self.broken.push((self.rows.len() - 1, broken));
             }
             if let Some(partners) = &mut self.partners {
-                partners.add(batch, row, content)?;
+                let has_class = !shows.get(row).is_empty();
+                let known = [own.map(|_| Known::Boxes), has_class.then_some(Known::Class)];
+                let known: Vec<Known> = known.into_iter().flatten().collect();
+                if !known.is_empty() {
+                    partners.add(batch, row, content, &known)?;
+                }
             }
         }
         Ok(())

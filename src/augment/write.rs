@@ -28,7 +28,7 @@ pub(super) fn write(
     work: &Work,
     progress: &mut dyn Progress,
 ) -> Result<Tally, Failure> {
-    let Output { sink, folder, schema, footer, format, keep } = output;
+    let Output { sink, folder, schema, footer, format, keep, .. } = output;
     let sink = match (&folder, sink) {
         (Some(folder), _) => {
             let files: Vec<String> = keys.iter().map(|key| format!("{PICTURES}/{key}")).collect();
@@ -53,6 +53,10 @@ pub(super) fn write(
     writer.finish()?;
     if let Some(folder) = folder {
         folder.complete();
+    }
+    if maker.found() > 0 {
+        let copies = words::several(maker.found(), "copy", "copies");
+        progress.note(&format!("augment: took over {copies} that a run which was interrupted had made"));
     }
     for row in maker.lost() {
         if let Candidate::Parent { class, .. } = classes.rows[row] {

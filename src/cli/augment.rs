@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::args::{Size, Work, print};
-use crate::augment::{self, By, DEFAULT_RECIPE, Options, Outputs};
+use crate::augment::{self, By, DEFAULT_RECIPE, Options, Outputs, Strength};
 use crate::cli::exit::Exit;
 use crate::failure::Failure;
 use crate::image::{Colour, Encoding};
@@ -21,7 +21,8 @@ use crate::table::{Inputs, StreamFormat};
 /// pictures, from its own in turn; --copies makes N of every picture (1, where neither is given).
 ///
 /// Into a folder (-o DIR/) it writes the pictures under augmented/ and manifest.parquet, which lists the originals where
-/// they are; copies of an earlier run that this one did not make are removed, nothing else is. No source may lie there.
+/// they are; copies of an earlier run that this one did not make are removed, nothing else is; a run that was killed goes
+/// on. No source may lie there. Copies that show several pictures have soft_labels, or the boxes of all.
 /// Into a table (-o FILE.parquet, or a pipe) the new pictures travel inside, in the column `image`.
 #[derive(Debug, Args)]
 #[command(
@@ -31,6 +32,7 @@ Examples:
   pokedex augment split.parquet --floor 20 --preview sheet.png
   pokedex augment split.parquet --floor 20 --size 416 -o train/
   pokedex augment --print-recipe > recipe.toml
+  pokedex augment split.parquet --copies 8 --strength 0.2..1 -o train/
   pokedex split artwork/ | pokedex augment - --copies 5 --recipe recipe.toml \
       | pokedex embed - --keep-images -o e.parquet"
 )]
@@ -58,6 +60,10 @@ pub(super) struct AugmentArgs {
     /// What is done to pictures, as --print-recipe shows it
     #[arg(long, help_heading = "Copies", value_name = "FILE")]
     recipe: Option<PathBuf>,
+
+    /// How strongly the recipe is applied: 1 as it is, 0 not at all; a range gives copies different ones, for a curriculum
+    #[arg(long, help_heading = "Copies", default_value_t, value_name = "S|LEAST..MOST")]
+    strength: Strength,
 
     /// Print the default recipe, to be edited, and end
     #[arg(long, help_heading = "Output")]
@@ -110,6 +116,7 @@ impl AugmentArgs {
             floor: self.floor,
             copies: self.copies,
             recipe: self.recipe,
+            strength: self.strength,
             seed: self.seed,
             by: self.by,
             background: self.background,

@@ -1,7 +1,7 @@
 //! Multinomial logistic regression: the objective, and how its minimum is found.
 //!
 //! The objective is the mean, over the rows, of the weighted log-loss `-ln p(class | x)` with `p = softmax(W x + b)`,
-//! plus `l2 / 2 · |W|²`; `b` is not penalised. It is scikit-learn's at `C = 1 / (l2 · n)`. It is minimised by
+//! plus `l2 / 2 · |W|²`; `b` is not penalised. Of a row of several classes it is the mean of their log-losses by shares. It is scikit-learn's at `C = 1 / (l2 · n)`. It is minimised by
 //! [L-BFGS](super::descent). The first step goes along the gradient,
 //! towards the classes' means, as far as is best for the first rows: there the logits are linear in the step's length,
 //! so that many lengths cost one product. (A first guess at the inverse Hessian from the covariance of the features was
@@ -82,7 +82,11 @@ impl<'a> Objective<'a> {
             matrix::by_transposed(x, theta, width, &mut scores);
             let own = &self.rows.classes[first..first + rows];
             let by_row = scores.par_chunks_exact_mut(classes).zip(own).zip(&mut losses).with_min_len(64);
-            by_row.for_each(|((row, &class), loss)| {
+            by_row.enumerate().for_each(|(i, ((row, &class), loss))| {
+                if let Some(shares) = self.rows.soft.get(&(first + i)) {
+                    *loss = soften(row, shares, self.weights);
+                    return;
+                }
                 let class = class as usize;
                 *loss = log_loss(row, class);
                 row[class] -= 1.0;
@@ -127,9 +131,13 @@ impl<'a> Objective<'a> {
             let value = |length: f64| {
                 let scores = start.par_chunks_exact(classes).zip(change.par_chunks_exact(classes)).zip(own);
                 let losses: Vec<f64> = scores
-                    .map(|((start, change), &class)| {
+                    .enumerate()
+                    .map(|(i, ((start, change), &class))| {
                         let mut row: Vec<f32> = start.iter().zip(change).map(|(s, c)| s + length as f32 * c).collect();
-                        log_loss(&mut row, class as usize)
+                        match self.rows.soft.get(&i) {
+                            Some(shares) => soften(&mut row, shares, None),
+                            None => log_loss(&mut row, class as usize),
+                        }
                     })
                     .collect();
                 losses.iter().sum::<f64>() / rows as f64 + l2 / 2.0 * length * length * square
@@ -177,6 +185,21 @@ impl Function for Penalised<'_> {
     }
 }
 
+/// Makes the gradient of a row of logits whose row is of several classes, and returns its log-loss; `weights` are those of
+/// the classes.
+fn soften(row: &mut [f32], shares: &[(u32, f32)], weights: Option<&[f32]>) -> f64 {
+    let weight = |class: u32, share: f32| share * weights.map_or(1.0, |weights| weights[class as usize]);
+    let (place, most) = matrix::greatest(row);
+    let below = |class: u32| f64::from(most) - f64::from(row[class as usize]);
+    let below: f64 = shares.iter().map(|&(class, share)| f64::from(weight(class, share)) * below(class)).sum();
+    matrix::softmax(row);
+    let all: f32 = shares.iter().map(|&(class, share)| weight(class, share)).sum();
+    let loss = below - f64::from(all) * f64::from(row[place]).ln();
+    row.iter_mut().for_each(|x| *x *= all);
+    shares.iter().for_each(|&(class, share)| row[class as usize] -= weight(class, share));
+    loss
+}
+
 /// Makes probabilities of a row of logits and returns `-ln` of the one of `class`, which stays finite however small it
 /// is.
 pub(super) fn log_loss(row: &mut [f32], class: usize) -> f64 {
@@ -184,4 +207,45 @@ pub(super) fn log_loss(row: &mut [f32], class: usize) -> f64 {
     let below = f64::from(most) - f64::from(row[class]);
     matrix::softmax(row);
     below - f64::from(row[place]).ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::RowsBuilder;
+    use super::*;
+
+    /// The same rows, each of several classes once and then as often as its shares have it.
+    fn both(weights: Option<&[f32]>) -> [(Step, Vec<f32>); 2] {
+        let (mut soft, mut hard) = (RowsBuilder::new(4).expect("room"), RowsBuilder::new(4).expect("room"));
+        for i in 0..200 {
+            let vector: Vec<f32> = (0..4).map(|j| ((i * 31 + j * 17) as f32 * 0.7).sin()).collect();
+            let shares: Vec<(u32, f32)> = match i % 3 {
+                0 => vec![(0, 0.75), (2, 0.25)],
+                1 => vec![(1, 0.5), (2, 0.25), (0, 0.25)],
+                _ => vec![(2, 1.0)],
+            };
+            soft.push(&vector, shares[0].0).expect("room");
+            soft.soften(shares.clone());
+            for (class, share) in shares {
+                (0..(share * 4.0) as usize).for_each(|_| hard.push(&vector, class).expect("room"));
+            }
+        }
+        [soft, hard].map(|rows| {
+            let rows = rows.finish().expect("room");
+            let objective = Objective::new(&rows, None, 3, weights);
+            let theta: Vec<f32> = (0..15).map(|n| (n as f32 * 1.3).cos()).collect();
+            let mut gradient = vec![0.0; 15];
+            let step = objective.evaluate(&theta, 0.01, &mut gradient).expect("finite");
+            (step, gradient)
+        })
+    }
+
+    #[test]
+    fn a_row_of_several_classes_counts_as_its_shares_of_rows_would() {
+        for weights in [None, Some([0.5, 1.0, 2.0].as_slice())] {
+            let [(soft, by_soft), (hard, by_hard)] = both(weights);
+            assert!((soft.value - hard.value).abs() < 1e-6, "{} {}", soft.value, hard.value);
+            assert!(by_soft.iter().zip(&by_hard).all(|(a, b)| (a - b).abs() < 1e-5), "{by_soft:?} {by_hard:?}");
+        }
+    }
 }

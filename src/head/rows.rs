@@ -1,5 +1,6 @@
 //! The rows to learn from: vectors in an unlinked temporary file, their classes in memory.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::FileExt;
@@ -11,11 +12,15 @@ use crate::io;
 /// Rows that are read and worked on at a time, whatever the number of threads: sums over blocks are always the same.
 const BLOCK_ROWS: usize = 2048;
 
+/// Classes with their shares of a row, which add up to 1.
+pub type Shares = Vec<(u32, f32)>;
+
 /// Collects rows.
 pub struct RowsBuilder {
     file: BufWriter<File>,
     dimension: usize,
     classes: Vec<u32>,
+    soft: BTreeMap<usize, Shares>,
 }
 
 impl RowsBuilder {
@@ -25,7 +30,17 @@ impl RowsBuilder {
     /// No temporary file can be made.
     pub fn new(dimension: usize) -> Result<RowsBuilder, io::Error> {
         let file = tempfile::tempfile().map_err(io::Error::temporary)?;
-        Ok(RowsBuilder { file: BufWriter::with_capacity(1 << 18, file), dimension, classes: Vec::new() })
+        Ok(RowsBuilder {
+            file: BufWriter::with_capacity(1 << 18, file),
+            dimension,
+            classes: Vec::new(),
+            soft: BTreeMap::new(),
+        })
+    }
+
+    /// Says that the row which was added last is of several classes.
+    pub fn soften(&mut self, shares: Shares) {
+        self.soft.insert(self.classes.len() - 1, shares);
     }
 
     /// Adds a row.
@@ -50,7 +65,7 @@ impl RowsBuilder {
     /// There is no room in `TMPDIR`.
     pub fn finish(self) -> Result<Rows, io::Error> {
         let file = self.file.into_inner().map_err(|e| io::Error::temporary(e.into_error()))?;
-        Ok(Rows { file, dimension: self.dimension, classes: self.classes })
+        Ok(Rows { file, dimension: self.dimension, classes: self.classes, soft: self.soft })
     }
 }
 
@@ -61,6 +76,8 @@ pub struct Rows {
     pub dimension: usize,
     /// The class of each row.
     pub classes: Vec<u32>,
+    /// The classes of those rows that are of several.
+    pub soft: BTreeMap<usize, Shares>,
 }
 
 impl Rows {
@@ -118,6 +135,7 @@ impl Rows {
         let mut rows = RowsBuilder::new(self.dimension)?;
         for row in order {
             rows.push(&self.some(row, 1)?, self.classes[row])?;
+            self.soft.get(&row).into_iter().for_each(|shares| rows.soften(shares.clone()));
         }
         rows.finish()
     }
@@ -130,7 +148,9 @@ impl Rows {
         let mut sides = [RowsBuilder::new(self.dimension)?, RowsBuilder::new(self.dimension)?];
         self.blocks(|first, numbers| {
             for (row, vector) in (first..).zip(numbers.chunks_exact(self.dimension)) {
-                sides[usize::from(!left(row))].push(vector, self.classes[row])?;
+                let side = &mut sides[usize::from(!left(row))];
+                side.push(vector, self.classes[row])?;
+                self.soft.get(&row).into_iter().for_each(|shares| side.soften(shares.clone()));
             }
             Ok::<(), io::Error>(())
         })?;

@@ -11,7 +11,7 @@ use super::{Error, column};
 use crate::image::Placement;
 
 /// One box of a picture.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Bounds {
     /// Name of the class, where it is known.
     pub label: Option<String>,

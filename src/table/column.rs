@@ -51,6 +51,10 @@ pub const EXCLUDED: &str = "excluded";
 pub const PARENT_HASH: &str = "parent_hash";
 /// How this image was drawn from its parent: a JSON object, by `augment`.
 pub const AUGMENTATION: &str = "augmentation";
+/// How strongly the recipe was applied to such an image.
+pub const AUGMENTATION_STRENGTH: &str = "augmentation_strength";
+/// What the image shows of several classes; see [`soft_labels`](super::soft_labels).
+pub const SOFT_LABELS: &str = "soft_labels";
 /// Of a still: the key of its film.
 pub const VIDEO_KEY: &str = "video_key";
 /// Of a still: where its film is.

@@ -250,6 +250,16 @@ fn known(name: &str, raw: &DataType, plain: &DataType, has: &dyn Fn(&str) -> boo
                     || matches!(plain, DataType::List(item) if matches!(item.data_type(), DataType::Struct(fields) if sides(fields))),
             )
         }
+        c::SOFT_LABELS => {
+            let is_one = |fields: &Fields| {
+                let has = |name: &str| fields.find(name).map(|(_, field)| field.data_type());
+                has("weight").is_some_and(DataType::is_numeric) && (has("label").is_some() || has("id").is_some())
+            };
+            kept(
+                nothing
+                    || matches!(plain, DataType::List(item) if matches!(item.data_type(), DataType::Struct(fields) if is_one(fields))),
+            )
+        }
         _ if is_prediction(name) => match text || number || nothing || matches!(value, DataType::Boolean) {
             true => Known::Is(Change::Text(None), DataType::Utf8),
             false => kept(true),

@@ -35,6 +35,9 @@ impl Checkpoint {
                 rows.classes.iter().for_each(|class| {
                     hasher.update(&class.to_le_bytes());
                 });
+                for (row, shares) in &rows.soft {
+                    hasher.update(format!("{row} {shares:?}").as_bytes());
+                }
                 rows.blocks(|_, numbers| {
                     bytes.clear();
                     bytes.extend(numbers.iter().flat_map(|x| x.to_le_bytes()));

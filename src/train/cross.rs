@@ -24,6 +24,7 @@ use crate::progress::Progress;
 use crate::split::shuffled;
 use crate::stage::{self, Survey, Work};
 use crate::table::column::{self, FOLD, LABEL_SCORE, PROBABILITIES, read_hashes};
+use crate::table::soft_labels::SoftLabels;
 use crate::table::{Provenance, Table, Writer};
 use crate::words::rows as count_of;
 
@@ -184,6 +185,7 @@ impl Survey for Gather<'_> {
         let errors = column::text(batch, column::ERROR)?;
         let ids = column::ints(batch, column::ID)?;
         let hashes = read_hashes(batch, column::CONTENT_HASH)?;
+        let soft = SoftLabels::of(batch)?;
         let labels = match (self.options.target, &ids) {
             (Target::Id, Some(ids)) => ids.iter().map(|id| id.map(|id| id.to_string())).collect(),
             _ => column::text(batch, &self.options.target.column())?
@@ -197,7 +199,9 @@ impl Survey for Gather<'_> {
             let parts = vectors.iter().map(|vectors| vectors.get(row)).collect::<Option<Vec<_>>>();
             let failed = column::cell(errors.as_ref(), row).is_some();
             let (Some(parts), Some(label)) = (parts, column::cell(Some(&labels), row)) else { continue };
-            if failed || parts.iter().any(|part| Unfit::problem(part).is_some()) {
+            // Of a mixture no class is the right one.
+            let is_mixture = soft.as_ref().is_some_and(|soft| soft.get(row).is_some());
+            if failed || is_mixture || parts.iter().any(|part| Unfit::problem(part).is_some()) {
                 continue;
             }
             let vector = parts.concat();

@@ -8,7 +8,7 @@ use super::Options;
 use super::beside::Beside;
 use super::columns::feature;
 use crate::failure::Failure;
-use crate::head::{Class, Feature, Rows};
+use crate::head::{Class, Feature, Method, Rows};
 use crate::index::Check;
 use crate::progress::Progress;
 use crate::table::{Table, column};
@@ -28,6 +28,9 @@ pub(super) struct Sample {
     seen: u64,
     without_vector: u64,
     without_class: u64,
+    /// Rows of several classes that were left out, and those a share of which is of a class that is not learnt.
+    mixtures: u64,
+    unknown_shares: u64,
     /// Whether the validation was taken from the rows to learn from.
     set_aside: bool,
 }
@@ -58,7 +61,7 @@ impl Sample {
         let provenance = table.provenance.clone();
         let own: Vec<&String> = columns.iter().filter(|column| table.has(column)).collect();
         let mut checks: Vec<Check> = own.iter().map(|column| Check::new(&name, column)).collect();
-        let mut gather = Gather::new(options.target);
+        let mut gather = Gather::new(options.target, options.plan.method == Method::Linear);
         progress.start("read", table.rows);
         for batch in table.with_unique_keys() {
             let batch = batch?;
@@ -94,6 +97,18 @@ impl Sample {
         }
         if self.without_class > 0 {
             progress.warn(&format!("{name}: {} without a class left out", rows(self.without_class)));
+        }
+        if self.mixtures > 0 {
+            let mixtures = rows(self.mixtures);
+            progress.warn(&format!(
+                "{name}: {mixtures} of several classes left out: only a linear head learns from `soft_labels`"
+            ));
+        }
+        if self.unknown_shares > 0 {
+            let mixtures = rows(self.unknown_shares);
+            progress.warn(&format!(
+                "{name}: {mixtures} also of classes that no row of train has; their other classes count"
+            ));
         }
         if !self.unseen.is_empty() {
             let names: Vec<String> = self.unseen.keys().take(5).map(|name| printable(name)).collect();

@@ -1,3 +1,5 @@
+mod teaching;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -217,7 +219,7 @@ fn only_what_is_transparent_gets_another_background() {
 }
 
 #[test]
-fn mosaic_and_mixup_need_boxes_and_name_their_partners() {
+fn mosaic_and_mixup_need_boxes_or_classes_and_name_their_partners() {
     let dir = Workdir::new();
     dir.pictures("in", 6);
     manifest(&dir, "in", "plain.parquet", |_| "train", None);

@@ -195,7 +195,8 @@ class Training:
         seen = self.train.views.lesson(epoch % settings.views).take(rows, self.device)
         vectors = learner.vectors(seen)
         some = [self.train.rows[at] for at in rows]
-        wanted = goals([row.texts for row in some], [row.weight for row in some], [epoch + at for at in rows.tolist()], len(self.words))
+        wanted = goals([row.texts for row in some], [row.weight for row in some], [epoch + at for at in rows.tolist()], len(self.words),
+                       [row.shares for row in some])
         loss = by_words(vectors, self.words, wanted.to(self.device), self.scale) + settings.keep * apart(vectors, seen["base"])
         if self.teacher is not None and learner.projection is not None:
             goal, there = (part[rows].to(self.device) for part in self.teacher)

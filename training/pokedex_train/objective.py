@@ -13,33 +13,42 @@ SMOOTHING = 0.05
 
 @dataclass(frozen=True)
 class Goals:
-    """Of a batch: for each picture the number of its text (-1: none) and other texts that are as right; and how much it counts."""
+    """Of a batch: for each picture the number of its text (-1: none) and other texts that are as right; and how much it counts.
+    Of mixtures, whose places `mixed` has, the share of every text."""
 
     text: Tensor
     right: Tensor
     weight: Tensor
+    mixed: Tensor
+    shares: Tensor
 
     def to(self, device: torch.device) -> "Goals":
-        return Goals(self.text.to(device), self.right.to(device), self.weight.to(device))
+        return Goals(*(part.to(device) for part in (self.text, self.right, self.weight, self.mixed, self.shares)))
 
 
-def goals(texts: Sequence[Sequence[int]], weights: Sequence[float], chosen: Sequence[int], count: int) -> Goals:
-    """`chosen` says which of its texts each picture is taught this time."""
+def goals(texts: Sequence[Sequence[int]], weights: Sequence[float], chosen: Sequence[int], count: int,
+          shares: Sequence[Sequence[float]] = ()) -> Goals:
+    """`chosen` says which of its texts each picture is taught this time; a mixture is taught all of them, by `shares`."""
     text = torch.tensor([own[pick % len(own)] if own else -1 for own, pick in zip(texts, chosen)])
     right = torch.zeros(len(texts), count, dtype=torch.bool)
     for at, own in enumerate(texts):
-        right[at, list(own)] = True
-    return Goals(text, right, torch.tensor(list(weights)))
+        if not (shares and shares[at]):
+            right[at, list(own)] = True
+    mixed = [at for at, own in enumerate(shares) if own]
+    parts = torch.zeros(len(mixed), count)
+    for row, at in enumerate(mixed):
+        parts[row, list(texts[at])] = torch.tensor(list(shares[at]))
+    return Goals(text, right, torch.tensor(list(weights)), torch.tensor(mixed, dtype=torch.long), parts)
 
 
 def by_words(vectors: Tensor, words: Tensor, wanted: Goals, scale: float) -> Tensor:
     """Cross entropy over the texts, and a little of the plain cosine; the mean by weights over pictures that have words."""
     told = wanted.text >= 0
     weight = wanted.weight * told
-    text, right, cosines = wanted.text.clamp(min=0), wanted.right, vectors @ words.T
+    text, right, cosines, shares = wanted.text.clamp(min=0), wanted.right, vectors @ words.T, wanted.shares
     if len(words) > MOST_TEXTS:
-        own = torch.unique(text[told])
-        cosines, right = cosines[:, own], right[:, own]
+        own = torch.unique(torch.cat([text[told], shares.sum(0).nonzero()[:, 0]]))
+        cosines, right, shares = cosines[:, own], right[:, own], shares[:, own]
         text = torch.searchsorted(own, text).clamp(max=len(own) - 1)
     mine = cosines.gather(1, text[:, None])[:, 0]
     # Its other texts are not wrong: they do not compete.
@@ -48,6 +57,12 @@ def by_words(vectors: Tensor, words: Tensor, wanted: Goals, scale: float) -> Ten
     entropy = F.cross_entropy(logits, text, reduction="none")
     if not bool(others.any()):
         entropy = F.cross_entropy(logits, text, reduction="none", label_smoothing=SMOOTHING)
+    if len(wanted.mixed):
+        # A mixture is as near to each of its texts as it shows of it.
+        parts = cosines[wanted.mixed]
+        soft = shares * (1 - SMOOTHING) + SMOOTHING / shares.shape[1]
+        entropy = entropy.index_put((wanted.mixed,), -(soft * (scale * parts).log_softmax(1)).sum(1))
+        mine = mine.index_put((wanted.mixed,), (shares * parts).sum(1))
     return ((entropy + 1 - mine) * weight).sum() / weight.sum().clamp(min=1e-6)
 
 

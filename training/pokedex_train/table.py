@@ -31,6 +31,8 @@ class Row:
     weight: float
     # Are its words what a classifier said?
     pseudo: bool = False
+    # Of a mixture: how much it shows of each of its texts, 1 in all; of one class: none.
+    shares: tuple[float, ...] = ()
 
 
 @dataclass
@@ -55,6 +57,8 @@ class Lessons:
             lines.append("so few judges are easily mistaken about which epoch is best")
         if pseudo:
             lines.append(f"{len(pseudo)} of them by pseudo-labels, whose mean weight is {sum(pseudo) / len(pseudo):.2f}")
+        if mixtures := sum(bool(row.shares) for row in train):
+            lines.append(f"{mixtures} of them are mixtures, taught by their soft labels")
         if plain:
             lines.append(f"{plain} of them have no words: they teach only to see them as the base does")
         return lines + [f"left out: {count} rows: {why}" for why, count in sorted(self.left_out.items())]
@@ -84,7 +88,7 @@ def read_lessons(path: Path, captions: str, pseudo_labels: bool) -> Lessons:
         raise Failure(f"{path}: --pseudo-labels needs --captions labels and the columns `prediction_1` and `score_1`",
                       "pokedex classify TABLE --head head.parquet -o predictions.parquet")
     lessons, numbers = Lessons(path), dict[str, int]()
-    wanted = [name for name in ("key", "split", "error", column, "prediction_1", "score_1", "rejected") if name in names]
+    wanted = [name for name in ("key", "split", "error", column, "prediction_1", "score_1", "rejected", "soft_labels") if name in names]
     at = 0
     for batch in file.iter_batches(columns=list(dict.fromkeys(wanted)), batch_size=4096):
         for cells in batch.to_pylist():
@@ -120,10 +124,34 @@ def _row(at: int, cells: dict[str, Any], column: str, pseudo_labels: bool, numbe
         weight = float(score) if isinstance(score, (int, float)) else 0.0
         if not 0 < weight <= 1:
             return None, "the score of their prediction is no probability"
+    soft = cells.get("soft_labels") if column == "label" and split == "train" else None
+    if soft is not None:
+        shares, why = _shares(soft)
+        if not shares:
+            return None, why
+        texts = [numbers.setdefault(word, len(numbers)) for word in shares]
+        return Row(at, str(cells.get("key") or at), split, texts, 1.0, shares=tuple(shares.values())), ""
     if split == "validation" and not words:
         return None, "they are of split validation and have no words"
     texts = list(dict.fromkeys(numbers.setdefault(word, len(numbers)) for word in words))
     return Row(at, str(cells.get("key") or at), split, texts, weight, pseudo), ""
+
+
+def _shares(soft: Any) -> tuple[dict[str, float], str]:
+    """The words of a mixture with their shares, which add up to 1; or none, and why not."""
+    shares = dict[str, float]()
+    try:
+        for part in soft:
+            words, weight = _words(part["label"]), float(part["weight"])
+            if not words or not weight >= 0:
+                return {}, "their soft labels have no words or no weight"
+            shares[words[0]] = shares.get(words[0], 0.0) + weight
+    except (KeyError, TypeError, ValueError):
+        return {}, "their soft labels are no list of label and weight"
+    total = sum(shares.values())
+    if not 0 < total < float("inf"):
+        return {}, "their soft labels have no words or no weight"
+    return {word: weight / total for word, weight in shares.items() if weight > 0}, ""
 
 
 def pictures(path: Path, root: Path | None) -> Iterator[tuple[int, bytes | str]]:

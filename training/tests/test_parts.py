@@ -98,6 +98,23 @@ def test_pictures_come_nearer_to_their_words_and_those_without_stay() -> None:
     assert none.item() == 0
 
 
+def test_a_mixture_is_drawn_to_each_of_its_texts_by_their_shares() -> None:
+    words = torch.nn.functional.normalize(torch.randn(5, 16, generator=torch.Generator().manual_seed(1)), dim=1)
+    vectors = torch.nn.functional.normalize(torch.randn(3, 16, generator=torch.Generator().manual_seed(2)), dim=1)
+    texts = [[1], [0, 3], [2]]
+
+    def loss(of: list[list[int]], shares: list[list[float]], rows: slice = slice(None)) -> float:
+        count = len(of)
+        return by_words(vectors[rows], words, goals(of, [1.0] * count, [0] * count, 5, shares), 20.0).item()
+
+    plain = loss([[1], [0], [2]], [])
+    # One class alone is what a row of that class is; hard rows beside a mixture are as they were.
+    assert abs(loss(texts, [[], [1.0, 0.0], []]) - plain) < 1e-5
+    one, other = loss([[0]], [], slice(1, 2)), loss([[3]], [], slice(1, 2))
+    assert abs(loss([[0, 3]], [[0.7, 0.3]], slice(1, 2)) - (0.7 * one + 0.3 * other)) < 1e-5
+    assert abs(loss(texts, [[], [0.7, 0.3], []]) * 3 - (plain * 3 - one + 0.7 * one + 0.3 * other)) < 1e-4
+
+
 def test_a_log_grows_and_anything_else_is_left_alone(tmp_path: Path) -> None:
     run = {"command": "finetune", "input": "t", "settings": {"rate": 0.1}, "figures": {}, "top1": 0.5,
            "curve": [{"iteration": 1, "train_loss": None, "validation_loss": 1.0, "validation_top1": 0.5}]}

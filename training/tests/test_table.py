@@ -34,6 +34,21 @@ def test_without_being_asked_predictions_teach_nothing(tmp_path: Path) -> None:
     assert [row.texts for row in read_lessons(table, "labels", pseudo_labels=False).rows] == [[0], [0], []]
 
 
+def test_mixtures_are_taught_by_their_soft_labels(tmp_path: Path) -> None:
+    def soft(*parts: tuple[str | None, float]) -> list[dict[str, object]]:
+        return [{"label": label, "weight": weight} for label, weight in parts]
+
+    table = write_table(tmp_path / "t.parquet", rows(
+        {"label": "cat", "soft_labels": soft(("cat", 0.6), ("dog", 0.4))}, {"label": "cat", "soft_labels": None},
+        {"label": "dog", "split": "dev", "soft_labels": soft(("cat", 0.5), ("dog", 0.5))}, {"label": "cat", "soft_labels": soft((None, 1.0))},
+        {"label": "cat", "soft_labels": soft(("cat", 3.0), ("cat", 1.0), ("owl", 4.0))}, {"label": "cat", "soft_labels": []}))
+    lessons = read_lessons(table, "labels", pseudo_labels=False)
+    assert lessons.texts == ["cat", "dog", "owl"]
+    assert [(row.key, row.texts, row.shares) for row in lessons.rows] == [("0", [0, 1], (0.6, 0.4)), ("1", [0], ()), ("2", [1], ()), ("4", [0, 2], (0.5, 0.5))]
+    assert lessons.left_out == {"their soft labels have no words or no weight": 2}
+    assert "2 of them are mixtures" in "\n".join(lessons.report())
+
+
 def test_captions_are_texts_or_lists_of_texts(tmp_path: Path) -> None:
     cells = rows({"words": ["a cat", " a cat ", "a dog", ""]}, {"words": ["a cat"], "split": "validation"})
     lessons = read_lessons(write_table(tmp_path / "t.parquet", cells), "words", pseudo_labels=False)

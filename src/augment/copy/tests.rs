@@ -5,6 +5,7 @@ fn augmenter(recipe: &str, size: Option<(u32, u32)>) -> Augmenter {
     Augmenter {
         recipe: Recipe::parse(recipe, "test").expect("a recipe"),
         seed: 7,
+        strength: Strength::default(),
         size,
         background: Colour::WHITE,
         background_images: BackgroundImages::default(),
@@ -27,13 +28,16 @@ fn bounds(xyxy: [f32; 4]) -> Bounds {
 }
 
 fn copies(augmenter: &Augmenter, picture: &Picture, content: u8, boxes: Option<&[Bounds]>) -> Vec<Made> {
-    (1..40).map(|copy| augmenter.copy(picture, &[content; 32], boxes, copy, &Partners::default())).collect()
+    let content = [content; 32];
+    let shown = Shown { content: &content, boxes, labels: &[] };
+    (1..40).map(|copy| augmenter.copy(picture, shown, copy, &Partners::default())).collect()
 }
 
 #[test]
 fn an_empty_recipe_changes_nothing() {
     let own = [bounds([3.0, 4.0, 20.0, 25.0])];
-    let made = augmenter("", None).copy(&chart(30, 40), &[1; 32], Some(&own), 1, &Partners::default());
+    let shown = Shown { content: &[1; 32], boxes: Some(&own), labels: &[] };
+    let made = augmenter("", None).copy(&chart(30, 40), shown, 1, &Partners::default());
     let expected = over(&chart(30, 40).rgba, plain(Colour::WHITE, (30, 40)));
     assert_eq!((made.picture, made.boxes.as_deref()), (expected, Some(own.as_slice())));
     assert_eq!(made.draw, Draw { seed: 7, copy: 1, ..Draw::default() });
@@ -44,7 +48,8 @@ fn a_copy_follows_from_seed_content_and_number_alone() {
     let mut first = augmenter(DEFAULT_RECIPE, Some((48, 48)));
     let picture = chart(60, 50);
     let make = |augmenter: &Augmenter, content: u8, copy: u32| {
-        augmenter.copy(&picture, &[content; 32], None, copy, &Partners::default()).picture
+        let shown = Shown { content: &[content; 32], boxes: None, labels: &[] };
+        augmenter.copy(&picture, shown, copy, &Partners::default()).picture
     };
     let made = make(&first, 1, 3);
     assert_eq!(made, make(&augmenter(DEFAULT_RECIPE, Some((48, 48))), 1, 3));
@@ -71,7 +76,8 @@ fn an_effect_that_is_added_leaves_the_draws_of_the_others_as_they_were() {
 #[test]
 fn what_was_drawn_can_be_written_down_and_read_again() {
     let glass = picture(24, 24, |x, _| if x < 12 { [90, 20, 20, 255] } else { [0; 4] });
-    for made in copies(&augmenter(DEFAULT_RECIPE, None), &glass, 1, None) {
+    let every = DEFAULT_RECIPE.replace("probability = 0.0 ", "probability = 0.5 ");
+    for made in copies(&augmenter(&every, None), &glass, 1, None) {
         let text = serde_json::to_string(&made.draw).expect("JSON");
         assert_eq!(serde_json::from_str::<Draw>(&text).expect("a draw"), made.draw, "{text}");
     }
@@ -100,24 +106,31 @@ fn boxes_stay_around_what_they_bound() {
 [translation]\nprobability = 1\nhorizontal = [-0.2, 0.2]\nvertical = [-0.2, 0.2]\n\
 [scale]\nprobability = 1\nfactor = [0.5, 1.5]\n[shear]\nprobability = 1\nhorizontal = [-20, 20]\nvertical = [-20, 20]\n\
 [perspective]\nprobability = 1\nhorizontal = [-0.3, 0.3]\nvertical = [-0.3, 0.3]\n";
+    boxes_follow(recipe, 2.5);
+    boxes_follow("[table]\nprobability = 1\ntilt = [0, 50]\nturn = [-40, 40]\nsize = [0.6, 1]\nmargin = [0, 0]\n", 2.5);
+}
+
+fn boxes_follow(recipe: &str, near: f32) {
     let inside = |x: u32, y: u32| (30..60).contains(&x) && (20..45).contains(&y);
-    let marked = picture(100, 80, |x, y| if inside(x, y) { [255, 0, 0, 255] } else { [255, 255, 255, 255] });
+    let marked = picture(100, 80, |x, y| if inside(x, y) { [0, 255, 0, 255] } else { [255; 4] });
     let own = [bounds([30.0, 20.0, 60.0, 45.0])];
     for made in copies(&augmenter(recipe, Some((90, 120))), &marked, 1, Some(&own)) {
-        let is_red = |i: usize| made.picture.pixels[i * 3 + 1] < 128;
-        let red: Vec<(usize, usize)> = (0..90 * 120).filter(|&i| is_red(i)).map(|i| (i % 90, i / 90)).collect();
+        // Greener than any table.
+        let is_green = |p: &[u8]| p[0] < 128 && p[1] > 200 && p[2] < 128;
+        let green: Vec<(usize, usize)> =
+            (0..90 * 120).filter(|&i| is_green(&made.picture.pixels[i * 3..][..3])).map(|i| (i % 90, i / 90)).collect();
         let boxes = made.boxes.expect("the picture has boxes");
         let Some(Bounds { xyxy: [x1, y1, x2, y2], .. }) = boxes.first() else {
-            assert!(red.len() < 120, "{} red pixels and no box: {:?}", red.len(), made.draw);
+            assert!(green.len() < 120, "{} green pixels and no box: {:?}", green.len(), made.draw);
             continue;
         };
         let span = |of: fn(&(usize, usize)) -> usize| {
-            let values = || red.iter().map(of);
+            let values = || green.iter().map(of);
             (values().min().unwrap_or(0) as f32, values().max().unwrap_or(0) as f32 + 1.0)
         };
         let ((left, right), (top, bottom)) = (span(|p| p.0), span(|p| p.1));
         for (drawn, found) in [(x1, left), (x2, right), (y1, top), (y2, bottom)] {
-            assert!((drawn - found).abs() <= 2.5, "{boxes:?}, red from {left}, {top} to {right}, {bottom}");
+            assert!((drawn - found).abs() <= near, "{boxes:?}, green from {left}, {top} to {right}, {bottom}");
         }
     }
 }
@@ -141,4 +154,30 @@ fn four_tiles_meet_in_a_point_and_cover_their_parts_of_the_frame() {
             }
         }
     }
+}
+
+#[test]
+fn tiles_count_by_what_the_frame_shows_of_them() {
+    let still = Homography::IDENTITY;
+    let near = |found: [f64; 4], expected: [f64; 4]| (0..4).all(|n| (found[n] - expected[n]).abs() < 0.03);
+    let found = shares([0.25, 0.5], &still, (200, 100));
+    assert!(near(found, [0.125, 0.375, 0.125, 0.375]), "{found:?}");
+    let found = shares([0.25, 0.5], &Homography::translation(-50.0, 0.0), (200, 100));
+    assert!(near(found, [0.0, 0.5, 0.0, 0.5]), "{found:?}");
+}
+
+#[test]
+fn a_strength_of_nothing_changes_nothing_and_more_strength_changes_more() {
+    let picture = chart(40, 40);
+    let mut augmenter = augmenter(DEFAULT_RECIPE, None);
+    let plain = over(&picture.rgba, plain(Colour::WHITE, (40, 40)));
+    let mut apart = Vec::new();
+    for strength in ["0", "0.3", "1"] {
+        augmenter.strength = strength.parse().expect("a strength");
+        let far = |made: &Made| -> u64 {
+            made.picture.pixels.iter().zip(&plain.pixels).map(|(a, b)| u64::from(a.abs_diff(*b))).sum()
+        };
+        apart.push(copies(&augmenter, &picture, 1, None).iter().map(far).sum::<u64>());
+    }
+    assert!(apart[0] == 0 && apart[1] > 0 && apart[2] > 2 * apart[1], "{apart:?}");
 }

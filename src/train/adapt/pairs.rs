@@ -98,7 +98,9 @@ impl Gather {
             if vector.iter().any(|x| !x.is_finite()) {
                 return Err(not_finite(name, facts.keys.value(row)));
             }
-            let label = facts.label(row).map_or(NONE, |label| self.labels.number(label));
+            // A map is taught one class a row.
+            let label = facts.label(row).filter(|_| facts.shares(row).is_none());
+            let label = label.map_or(NONE, |label| self.labels.number(label));
             let text = caption(row).map_or(NONE, |text| self.texts.number(text));
             if (label, text) == (NONE, NONE) || !normalise(&mut vector) {
                 self.without_name += u64::from((label, text) == (NONE, NONE));

@@ -8,11 +8,12 @@ use arrow_array::{Array, Int32Array, RecordBatch, StringArray};
 use super::Sample;
 use crate::duplicates::Groups;
 use crate::failure::Failure;
-use crate::head::{Class, Feature, Rows, RowsBuilder, STRANGER, UNSEEN};
+use crate::head::{Class, Feature, Rows, RowsBuilder, STRANGER, Shares, UNSEEN};
 use crate::numbered::Numbered;
 use crate::split::{Item, Ratios, Split, assign};
 use crate::table::Vectors;
 use crate::table::column::{self, read_hashes};
+use crate::table::soft_labels::{SoftLabel, SoftLabels, mixed};
 use crate::train::Target;
 use crate::train::beside::Beside;
 use crate::train::columns::keys;
@@ -35,6 +36,11 @@ pub(super) struct Gather {
     tested: BTreeMap<String, u64>,
     without_vector: u64,
     without_class: u64,
+    /// Whether rows of several classes are learnt from; and how many were left out where not.
+    learns_shares: bool,
+    mixtures: u64,
+    /// Rows a share of which is of a class that no row to learn from has.
+    unknown_shares: u64,
     /// Rows of the table; those of them without a split, though others may have one; those to learn from or to choose by
     /// in vain; and of these those with an error.
     rows: u64,
@@ -44,9 +50,12 @@ pub(super) struct Gather {
 }
 
 impl Gather {
-    pub(super) fn new(target: Target) -> Gather {
+    pub(super) fn new(target: Target, learns_shares: bool) -> Gather {
         Gather {
             target,
+            learns_shares,
+            mixtures: 0,
+            unknown_shares: 0,
             names: Numbered::default(),
             ids: Vec::new(),
             kept: [None, None],
@@ -88,7 +97,17 @@ impl Gather {
             if vector.iter().any(|x| !x.is_finite()) {
                 return Err(not_finite(name, facts.keys.value(row)));
             }
-            let Some(class) = self.class(&facts, row, side) else {
+            let shares = facts.shares(row).filter(|_| side == TRAIN).unwrap_or_default();
+            if !shares.is_empty() && !self.learns_shares {
+                self.mixtures += 1;
+                continue;
+            }
+            let most = shares.first().filter(|_| facts.label(row).is_none());
+            let class = match most {
+                Some((label, id, _)) => Some(self.number(label, *id)),
+                None => self.class(&facts, row, side),
+            };
+            let Some(class) = class else {
                 self.without_class += 1;
                 continue;
             };
@@ -96,6 +115,10 @@ impl Gather {
                 self.kept[side] = Some(RowsBuilder::new(vector.len())?);
             }
             self.kept[side].as_mut().expect("it was made above").push(&vector, class)?;
+            if !shares.is_empty() {
+                let shares = shares.into_iter().map(|(label, id, weight)| (self.number(&label, id), weight)).collect();
+                self.kept[side].as_mut().expect("a row was added").soften(shares);
+            }
             if side == TRAIN {
                 self.contents.push(facts.content(row));
             }
@@ -125,11 +148,16 @@ impl Gather {
             let is_to_be_learnt = side == TRAIN && facts.splits.is_some();
             return (!is_to_be_learnt && self.target != Target::Prediction).then_some(STRANGER);
         };
+        Some(self.number(label, facts.ids.as_ref().filter(|ids| ids.is_valid(row)).map(|ids| ids.value(row))))
+    }
+
+    /// The number of a class; `id` is its own, where it is a new one.
+    fn number(&mut self, label: &str, id: Option<i32>) -> u32 {
         let class = self.names.number(label);
         if class as usize == self.ids.len() {
-            self.ids.push(facts.ids.as_ref().filter(|ids| ids.is_valid(row)).map(|ids| ids.value(row)));
+            self.ids.push(id);
         }
-        Some(class)
+        class
     }
 
     /// Divides the rows, and puts their classes in order.
@@ -162,6 +190,16 @@ impl Gather {
         }
         let places: HashMap<u32, u32> = (0..).zip(&known).map(|(place, (_, _, class))| (*class, place)).collect();
         train.classes.iter_mut().for_each(|class| *class = places[class]);
+        for shares in train.soft.values_mut() {
+            let known = shares.iter().filter_map(|&(class, weight)| Some((*places.get(&class)?, weight)));
+            let known: Shares = known.collect();
+            self.unknown_shares += u64::from(known.len() < shares.len());
+            let sum: f32 = known.iter().map(|(_, weight)| weight).sum();
+            *shares = known.into_iter().map(|(class, weight)| (class, weight / sum)).collect();
+        }
+        // What is left of nothing is the class that the row has anyway.
+        train.soft.retain(|_, shares| !shares.is_empty());
+        validation.soft.clear();
         let (seen, unseen) = self.met(&places, &mut validation.classes);
         let class = |(id, label, class)| Class { label, id, rows: counts[&class] };
         Ok(Sample {
@@ -173,6 +211,8 @@ impl Gather {
             seen,
             without_vector: self.without_vector,
             without_class: self.without_class,
+            mixtures: self.mixtures,
+            unknown_shares: self.unknown_shares,
             set_aside,
         })
     }
@@ -203,8 +243,9 @@ impl Gather {
                 let items: Vec<Item> = items.map(|(&content, &class)| Item { content, class, kept: None }).collect();
                 let ratios: Ratios = format!("{}/{share}/0", 1.0 - share).parse().expect("three numbers");
                 let splits = assign(&items, Groups::new(items.len()), ratios, seed).splits;
-                // Rows without a class can only show what it is not to know.
-                Ok(train.divide(|row| classes[row] != STRANGER && splits[row] == Split::Train)?)
+                // Rows without a class can only show what it is not to know, and mixtures only teach.
+                let learns = |row: usize| splits[row] == Split::Train || train.soft.contains_key(&row);
+                Ok(train.divide(|row| classes[row] != STRANGER && learns(row))?)
             }
         }
     }
@@ -275,6 +316,9 @@ pub(in crate::train) struct Facts {
     errors: Option<StringArray>,
     ids: Option<Int32Array>,
     labels: StringArray,
+    /// What rows show of several classes, where those are what is learnt.
+    soft: Option<SoftLabels>,
+    by_id: bool,
     hashes: Vec<Option<[u8; 32]>>,
     /// The vectors of each column of features that the table has itself.
     vectors: Vec<Option<Vectors>>,
@@ -295,6 +339,8 @@ impl Facts {
             splits: column::text(batch, column::SPLIT)?,
             errors: column::text(batch, column::ERROR)?,
             labels: labels(batch, target, ids.as_ref())?,
+            soft: if target == Target::Prediction { None } else { SoftLabels::of(batch)? },
+            by_id: target == Target::Id,
             ids,
             hashes: read_hashes(batch, column::CONTENT_HASH)?,
             vectors: columns.iter().map(own).collect::<Result<_, _>>()?,
@@ -323,6 +369,17 @@ impl Facts {
 
     pub(in crate::train) fn label(&self, row: usize) -> Option<&str> {
         self.labels.is_valid(row).then(|| self.labels.value(row))
+    }
+
+    /// The classes of a row that is of several, with their numbers and shares; `None` where it is of one.
+    pub(in crate::train) fn shares(&self, row: usize) -> Option<Vec<(String, Option<i32>, f32)>> {
+        let own = self.soft.as_ref()?.get(row)?;
+        let name = |soft: &SoftLabel| match self.by_id {
+            true => soft.id.map(|id| id.to_string()),
+            false => soft.label.clone(),
+        };
+        let shares = mixed([(1.0, own.as_slice())])?;
+        shares.into_iter().map(|soft| Some((name(&soft)?, soft.id, soft.weight))).collect()
     }
 
     /// Puts the features of a row side by side; whether it has all.
