@@ -38,7 +38,7 @@ mod stream;
 mod write;
 
 pub use folder::data_set;
-pub use options::{Choice, DataSet, Device, Options};
+pub use options::{Choice, DataSet, Device, Options, Target};
 pub use picture::Fit;
 pub use site::{SiteOptions, site};
 pub use stream::{Format, Selection, stream};
