@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::device::Device;
 use super::layout::edge::{BUILD, Edge};
 use super::make::Job;
 use super::manifest::{self, Earlier};
-use super::options::{Choice, DataSet, Device, Options};
+use super::options::{Choice, DataSet, Options};
 use super::outcome::report_left_out;
 use super::plan::{Plan, Survey};
 use super::write::write;

@@ -27,7 +27,10 @@ class Graph:
         from onnx import helper, numpy_helper
 
         self.helper, self.arrays = helper, numpy_helper
-        self.eye, self.nodes, self.weights, self.inside = eye, [], [], []  # type: tuple[Eye, list[Any], list[Any], list[Any]]
+        self.eye = eye
+        self.nodes: list[Any] = []
+        self.weights: list[Any] = []
+        self.inside: list[Any] = []
         self.shapes: dict[str, list[int]] = {}
 
     def node(self, kind: str, inputs: list[str], name: str, shape: list[int], **attributes: Any) -> str:

@@ -58,7 +58,7 @@ fn section(text: &str, name: &str) -> Vec<(String, String)> {
 fn a_bundle_has_pictures_that_calibrate_others_that_judge_and_what_every_toolchain_is_told() {
     let dir = Workdir::new();
     colours(&dir, "calm");
-    let said = dir.pokedex("export t.parquet --format edge --model net/model.onnx -o out/ -v").ok().text();
+    let said = dir.pokedex("export t.parquet --format edge --model net/model.onnx -o out/ -v").ok().stderr;
     assert!(said.contains("12 pictures to calibrate with, not 200"), "{said}");
     assert!(said.contains("12 pictures to judge by, not 500"), "{said}");
     let about = manifest(&dir);
@@ -141,7 +141,7 @@ fn classes_of_a_table_that_are_not_the_models_are_left_out() {
             "two/",
         ])
         .ok()
-        .text();
+        .stderr;
     assert!(said.contains("has 3 outputs, and the table 2 classes, so no classes.txt is written"), "{said}");
     assert!(!dir.files("two").contains(&"classes.txt".to_string()));
 }
@@ -165,7 +165,9 @@ fn python() -> Option<Command> {
     let packages = library.as_deref().and_then(|path| path.ancestors().find(|path| path.join("onnxruntime").is_dir()));
     let command = || {
         let mut command = Command::new(&program);
-        packages.iter().for_each(|path| drop(command.env("PYTHONPATH", path)));
+        if let Some(path) = packages {
+            command.env("PYTHONPATH", path);
+        }
         command
     };
     if command().args(["-c", "import numpy, PIL, onnxruntime"]).output().is_ok_and(|run| run.status.success()) {

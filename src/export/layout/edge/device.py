@@ -247,7 +247,10 @@ def main():
                 if share is not None:
                     figures[name] = share
             least = LEAST[bits] if args.least is None else args.least
+            most = getattr(module, "MOST_BYTES", None)
             problem = verdict(figures, least)
+            if problem is None and most is not None and figures["bytes"] > most:
+                problem = "is of %.1f MB, and the device has %.1f MB of memory" % (figures["bytes"] / 1e6, most / 1e6)
             figures["refused"] = problem
             report["files"][variant] = figures
             if problem:
