@@ -25,6 +25,7 @@
 //! ```
 
 mod classes;
+mod device;
 mod folder;
 mod layout;
 mod make;
@@ -37,8 +38,9 @@ mod site;
 mod stream;
 mod write;
 
+pub use device::{Device, Target};
 pub use folder::data_set;
-pub use options::{Choice, DataSet, Device, Options};
+pub use options::{Choice, DataSet, Options};
 pub use picture::Fit;
 pub use site::{SiteOptions, site};
 pub use stream::{Format, Selection, stream};

@@ -52,7 +52,7 @@ pub use digest::hex;
 pub use engine::{Device, Engine, Use};
 pub use english::has as is_english;
 pub use error::{Error, is_parquet};
-pub use fixed::Fixed;
+pub use fixed::{Answer, Fixed};
 pub use identity::{ModelId, short_id};
 pub use info::Info;
 pub use layout::is_adapter;

@@ -96,6 +96,7 @@ Examples:
   pokedex export split.parquet --format imagefolder --size 224 --encode jpeg -o classes/
   pokedex export embeddings.parquet --format faiss -o photos.faiss
   pokedex export split.parquet --format edge --model best.onnx -o device/
+  pokedex export split.parquet --format edge --model best.onnx --target litert,k230 -o device/
   pokedex embed photos/ | pokedex export - --format site -o site/
   pokedex export pokedex: --format site -o site/")]
 pub(super) struct Export {
@@ -190,6 +191,14 @@ struct Device {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     calibration: Option<u32>,
 
+    /// How many other pictures judge what is compiled: of test, else of validation or train [default: 500]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    held_out: Option<u32>,
+
+    /// For which toolchains, separated by commas [default: all of them]
+    #[arg(long, value_name = "NAMES", value_enum, value_delimiter = ',')]
+    target: Vec<export::Target>,
+
     /// Anchors of its boxes, a file of numbers, which becomes anchors.txt
     #[arg(long, value_name = "FILE")]
     anchors: Option<PathBuf>,
@@ -213,7 +222,7 @@ impl Export {
                 let out = self.folder("a data set", &format.name())?;
                 options.filter = self.filter()?;
                 let tally = export::data_set(self.inputs.to_inputs(), &options, out, &self.work.work(), ui)?;
-                if !self.pictures.no_check && self.found_wrong(out, ui)? {
+                if !self.pictures.no_check && self.found_wrong(format, out, ui)? {
                     return Ok(Exit::Found);
                 }
                 Ok(self.work.exit(&tally))
@@ -258,6 +267,8 @@ impl Export {
             device: device.model.clone().map(|model| export::Device {
                 model,
                 calibration: device.calibration.map_or(export::Device::CALIBRATION, |n| n as usize),
+                held_out: device.held_out.map_or(export::Device::HELD_OUT, |n| n as usize),
+                targets: device.target.clone(),
                 anchors: device.anchors.clone(),
             }),
             ..usual
@@ -290,9 +301,11 @@ impl Export {
     }
 
     /// Checks what was written, as `check` does, and says what is wrong.
-    fn found_wrong(&self, out: &Path, ui: &mut dyn Progress) -> Result<bool, Failure> {
+    fn found_wrong(&self, format: DataSet, out: &Path, ui: &mut dyn Progress) -> Result<bool, Failure> {
         const SHOWN: usize = 3;
-        let errors = check::of_export(out, self.work.threads(), ui)?;
+        let mut errors = check::of_export(out, self.work.threads(), ui)?;
+        // Nobody trains with what calibrates.
+        errors.retain(|(rule, _)| format != DataSet::Edge || *rule != check::Rule::NotInTrain);
         for same in errors.chunk_by(|a, b| a.0 == b.0) {
             for (rule, sentence) in same.iter().take(SHOWN) {
                 ui.warn(&format!("{}: {}: {}", out.display(), rule.name(), sentence));
@@ -342,6 +355,8 @@ impl Export {
             ),
             (self.device.model.is_some(), "--model", is(&[Edge]), "edge"),
             (self.device.calibration.is_some(), "--calibration", is(&[Edge]), "edge"),
+            (self.device.held_out.is_some(), "--held-out", is(&[Edge]), "edge"),
+            (!self.device.target.is_empty(), "--target", is(&[Edge]), "edge"),
             (self.device.anchors.is_some(), "--anchors", is(&[Edge]), "edge"),
             (flags.force, "--force", folder || site, "data sets and site"),
             (flags.no_check, "--no-check", folder, "data sets"),

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::layout::edge::Edge;
+use super::device::Device;
+use super::layout::edge::{BUILD, Edge};
 use super::make::Job;
 use super::manifest::{self, Earlier};
-use super::options::{Choice, DataSet, Device, Options};
+use super::options::{Choice, DataSet, Options};
 use super::outcome::report_left_out;
 use super::plan::{Plan, Survey};
 use super::write::write;
@@ -98,14 +99,16 @@ fn refuse_strange(name: &str, plan: &Plan) -> Result<(), Failure> {
 
 /// The model of a bundle for a device, whose pictures are chosen.
 fn bundle(device: &Device, plan: &mut Plan, progress: &dyn Progress) -> Result<Edge, Failure> {
-    let wanted = device.calibration;
-    plan.sample(wanted);
-    if (plan.exported as usize) < wanted && plan.exported > 0 {
-        let pictures = words::several(plan.exported, "picture", "pictures");
-        progress.warn(&format!("{pictures} to calibrate with, not {wanted}: there are no more"));
+    let (calibrate, judge) = plan.sample(device.calibration, device.held_out);
+    let asked = [(calibrate, device.calibration, "calibrate with"), (judge, device.held_out, "judge by")];
+    for (there, wanted, what) in asked {
+        if there < wanted && plan.exported > 0 {
+            let pictures = words::several(there as u64, "picture", "pictures");
+            progress.warn(&format!("{pictures} to {what}, not {wanted}: there are no more"));
+        }
     }
-    let edge = Edge::open(&device.model, device.anchors.as_deref())?;
-    for note in edge.note().into_iter().chain(edge.lacks()) {
+    let edge = Edge::open(device, &plan.classes)?;
+    for note in edge.notes() {
         progress.warn(&format!("{}: {note}", device.model.display()));
     }
     Ok(edge)
@@ -126,7 +129,8 @@ fn open(
     let run = format!("{} {settings}", manifest::EXPORT);
     let folder = Arc::new(Folder::open(out, &run, Some(options.force), &mut earlier)?);
     if !options.force {
-        folder.require_alone(is_harmless, work.threads)?;
+        let built = |file: &str| file.split_once('/').is_some_and(|(folder, _)| bundle.is_some() && folder == BUILD);
+        folder.require_alone(|file| is_harmless(file) || built(file), work.threads)?;
     }
     let layout = options.layout(&plan, bundle);
     let parent = |place| layout.file(place, "png").and_then(|file| Some(file.rsplit_once('/')?.0.to_string()));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 
 use super::classes::Wanted;
+use super::device::Device;
 use super::layout::Layout;
 use super::layout::coco::{self, Coco};
 use super::layout::edge::{self, Edge};
@@ -106,22 +107,6 @@ impl Choice {
             }
         }
     }
-}
-
-/// What goes to a device.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Device {
-    /// The ONNX file that is to run there.
-    pub model: PathBuf,
-    /// How many pictures of train to calibrate it with, the classes in turn.
-    pub calibration: usize,
-    /// Anchors of its boxes: a file of numbers. `None`: what the model says of itself.
-    pub anchors: Option<PathBuf>,
-}
-
-impl Device {
-    /// Pictures to calibrate with, where nobody says how many.
-    pub const CALIBRATION: usize = 200;
 }
 
 /// How a data set is made.

@@ -9,7 +9,7 @@ use super::classes::{By, Classes, Wanted};
 use crate::io::Within;
 use crate::names;
 use crate::species;
-use crate::split::Split;
+use crate::split::{SPLITS, Split};
 use crate::table::boxes::Boxes;
 use crate::table::{Images, column};
 
@@ -40,6 +40,8 @@ impl std::fmt::Display for Reason {
 pub(crate) struct Place {
     pub split: Split,
     pub class: Option<u32>,
+    /// It judges what others calibrated.
+    pub held_out: bool,
     /// The name of its picture, without folder and extension.
     pub name: Box<str>,
 }
@@ -252,7 +254,7 @@ impl Survey {
         let mut places: Vec<Option<Place>> = vec![None; self.rows.len()];
         for (&i, name) in exported.iter().zip(names) {
             let Ok(row) = self.rows[i] else { continue };
-            places[i] = Some(Place { split: row.split, class: of[i], name });
+            places[i] = Some(Place { split: row.split, class: of[i], held_out: false, name });
         }
         let whole = exported.iter().filter(|&&i| of[i].is_some() && self.rows[i].is_ok_and(|row| row.whole)).count();
         let (exported, unknown) = (exported.len() as u64, std::mem::take(&mut self.unknown));
@@ -325,10 +327,30 @@ impl Plan {
         self.places.len()
     }
 
-    /// Keeps so many rows of train (of all splits where train is empty), the classes in turn; which ones, follows from
-    /// their names.
-    pub(super) fn sample(&mut self, most: usize) {
+    /// Keeps so many rows to calibrate with, of train (of the next split where train is empty), and so many that judge: of
+    /// test, then of validation, and of train where there is neither. How many there are of both.
+    pub(super) fn sample(&mut self, calibration: usize, held_out: usize) -> (usize, usize) {
         let split = self.places().map(|place| place.split).min().unwrap_or(Split::Train);
+        let calibrate = self.in_turn(split);
+        let (calibrate, rest) = calibrate.split_at(calibrate.len().min(calibration));
+        let mut judge: Vec<usize> =
+            SPLITS.into_iter().rev().filter(|&other| other > split).flat_map(|other| self.in_turn(other)).collect();
+        if judge.is_empty() {
+            judge = rest.to_vec();
+        }
+        judge.truncate(held_out);
+        let mut places = vec![None; self.places.len()];
+        calibrate.iter().for_each(|&row| places[row] = self.places[row].take());
+        for &row in &judge {
+            places[row] = self.places[row].take().map(|place| Place { held_out: true, ..place });
+        }
+        self.exported = places.iter().flatten().count() as u64;
+        self.places = places;
+        (calibrate.len(), judge.len())
+    }
+
+    /// The rows of a split, the classes in turn; their order follows from their names.
+    fn in_turn(&self, split: Split) -> Vec<usize> {
         let rank = |place: &Place| *blake3::hash(place.name.as_bytes()).as_bytes();
         let mut classes: BTreeMap<Option<u32>, Vec<([u8; 32], usize)>> = BTreeMap::new();
         for (row, place) in self.places.iter().enumerate() {
@@ -343,12 +365,7 @@ impl Plan {
             order.extend(members.into_iter().enumerate().map(|(turn, (rank, row))| (turn, rank, row)));
         }
         order.sort_unstable();
-        let mut places = vec![None; self.places.len()];
-        for (_, _, row) in order.into_iter().take(most) {
-            places[row] = self.places[row].take();
-        }
-        self.exported = places.iter().flatten().count() as u64;
-        self.places = places;
+        order.into_iter().map(|(_, _, row)| row).collect()
     }
 
     /// How many pictures each class has in each split.

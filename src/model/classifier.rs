@@ -220,7 +220,7 @@ impl Loaded {
 const NOT_FINITE: &str = "the model gives numbers of it that are not finite";
 
 /// The output that a classifier's scores are in: the one that is called so, else the first of floating-point numbers.
-fn output_of(lone: &Lone, has_boxes: bool) -> Result<&Port, String> {
+pub(super) fn output_of(lone: &Lone, has_boxes: bool) -> Result<&Port, String> {
     let outputs = &lone.graph.outputs;
     if has_boxes {
         return Ok(&outputs[0]);

@@ -4,12 +4,28 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::classifier::labels_of;
+use super::classifier::{labels_of, output_of};
 use super::lone::{Lone, Purpose};
+use super::onnx::Ending;
 use super::prepare::beside;
 use super::preprocess::{Form, Preprocess};
-use super::{literal, onnx};
+use super::{literal, onnx, yolo};
+use crate::image::Fit;
 use crate::io::map;
+
+/// What a model says of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// A number for each class, of so many where its shape tells; whether they are probabilities.
+    Classes(Option<usize>, bool),
+    /// Boxes, in a layout of this name.
+    Boxes(&'static str),
+    /// A vector that is compared with others.
+    Vector,
+}
+
+/// What exporters call a vector that is compared with others.
+const VECTORS: [&str; 5] = ["image_embeds", "pooler_output", "last_hidden_state", "embedding", "features"];
 
 /// A model, and what must be known of it where no ONNX engine reads its metadata.
 #[derive(Debug)]
@@ -26,6 +42,10 @@ pub struct Fixed {
     pub inner_shapes: usize,
     /// Names and shapes of the outputs; `None` where a size follows from inside.
     pub outputs: Vec<(String, Vec<Option<usize>>)>,
+    /// What its answer is.
+    pub answer: Answer,
+    /// The output that holds it.
+    pub output: String,
     /// The classes that the model knows itself; none where it does not say.
     pub labels: Vec<String>,
     /// The anchors of its boxes, where it says them.
@@ -70,6 +90,7 @@ impl Fixed {
             let sound = !numbers.is_empty() && numbers.iter().all(|x| x.is_finite());
             sound.then(|| format!("{text}\n"))
         };
+        let (output, answer) = answer(&lone, &graph, &bytes, &labels)?;
         let file = lone.folder.join(&lone.file);
         let weights = lone.graph.external.iter().map(|name| beside(&file, name)).collect::<std::io::Result<_>>();
         Ok(Fixed {
@@ -77,6 +98,8 @@ impl Fixed {
             input: port.name.clone(),
             shape,
             inner_shapes: onnx::inner_shapes(&bytes)?,
+            answer,
+            output,
             outputs: graph.outputs.into_iter().map(|port| (port.name, port.shape)).collect(),
             labels,
             anchors: lone.graph.metadata.get("anchors").and_then(numbers),
@@ -85,4 +108,28 @@ impl Fixed {
             bytes: bytes.into(),
         })
     }
+}
+
+/// Which output answers, and what it says.
+fn answer(lone: &Lone, graph: &onnx::Graph, bytes: &[u8], labels: &[String]) -> Result<(String, Answer), String> {
+    let has_boxes = lone.preprocess.fit == Fit::Letterbox;
+    if let Some(port) = VECTORS.iter().find_map(|name| graph.output(name)).filter(|_| !has_boxes) {
+        return Ok((port.name.clone(), Answer::Vector));
+    }
+    let port = output_of(lone, has_boxes)?;
+    // Its shape, now that it is fixed.
+    let shape = graph.output(&port.name).map_or(&port.shape, |port| &port.shape);
+    let told = (!labels.is_empty()).then_some(labels.len());
+    let answer = match shape[..] {
+        _ if has_boxes => match yolo::layout(shape, lone.yolo.as_ref(), told) {
+            Ok((layout, _)) => Answer::Boxes(layout.name()),
+            Err(_) => Answer::Vector,
+        },
+        [_, classes] | [_, classes, Some(1), Some(1)] => {
+            let ending = onnx::ending(bytes, &port.name)?;
+            Answer::Classes(classes, matches!(ending, Ending::Softmax | Ending::Sigmoid))
+        }
+        _ => Answer::Vector,
+    };
+    Ok((port.name.clone(), answer))
 }

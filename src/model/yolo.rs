@@ -123,6 +123,17 @@ pub(super) enum Layout {
     EndToEnd,
 }
 
+impl Layout {
+    /// What bundles for devices call it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Layout::Columns => "columns",
+            Layout::Rows => "rows",
+            Layout::EndToEnd => "end-to-end",
+        }
+    }
+}
+
 /// The layout of an output as far as its shape is known, and the number of classes that it has.
 ///
 /// # Errors

@@ -1,4 +1,5 @@
 pub mod dataset;
+mod edge;
 mod untouched;
 
 use std::sync::Arc;

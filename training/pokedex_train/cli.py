@@ -4,7 +4,8 @@ import os
 import sys
 from pathlib import Path
 
-from . import program
+from . import graph, program
+from .base import open_base
 from .failure import Failure
 from .settings import Settings
 from .table import LABELS
@@ -14,6 +15,7 @@ EXAMPLES = """examples:
   python -m pokedex_train finetune split.parquet --base builtin --captions labels -o my-model/
   python -m pokedex_train finetune split.parquet --base my-model/ --captions caption -o finer/ --log runs.parquet
   pokedex embed photos/ --model my-model/ -o photos.parquet
+  python -m pokedex_train onnx --base my-model/ -o species/
 """
 
 
@@ -62,6 +64,15 @@ def parser() -> argparse.ArgumentParser:
     w.add_argument("--fresh", action="store_true", help="begin anew, whatever an earlier call left")
     w.add_argument("--accept-best", action="store_true", help="train no more, and write the best so far")
     w.add_argument("--keep-work", action="store_true", help="leave DIR.work when all is done")
+    o = commands.add_parser("onnx", help="write what names a Pokémon as an ONNX file, for devices",
+                            description="Writes the branch of a model's image tower that knows Pokémon as an ONNX file of one shape, with its classes and "
+                            "how pictures are prepared, for `pokedex export --format edge --model DIR/model.onnx` (needs onnx).")
+    o.add_argument("--base", default="builtin", metavar="builtin|DIR", help="the model [default: builtin]")
+    o.add_argument("--what", choices=graph.WHAT, default="species", help="a score for each species, or vectors that are compared [default: species]")
+    o.add_argument("--size", type=int, default=0, choices=range(48, 385, 48), metavar="N", help="pixels of a side, a multiple of 48: with fewer it takes less memory and "
+                   "time, and names less well [default: the model's]")
+    o.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the new folder")
+    o.add_argument("--pokedex", metavar="FILE", help="the program [default: $POKEDEX, or pokedex on the PATH]")
     return whole
 
 
@@ -81,6 +92,10 @@ def main(arguments: list[str] | None = None) -> None:
         print(line, file=sys.stderr, flush=True)
 
     try:
+        if args.command == "onnx":
+            numbers = program.species(program.find(args.pokedex))
+            say(f"wrote {graph.write(open_base(args.base), args.what, sorted(numbers, key=numbers.__getitem__), args.output, args.size)}")
+            return
         import torch
 
         from .finetune import Places, finetune

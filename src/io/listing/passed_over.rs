@@ -11,7 +11,7 @@ use crate::notes;
 /// Extensions of what lies beside pictures in every data set, or was never meant to be one: passed over in silence.
 const BESIDE: &str = "txt json jsonl ndjson xml yaml yml toml csv tsv md rst html htm log ini cfg sh py rs js css ipynb mk \
                       parquet arrow feather ann graph npy npz tar db sqlite lock part tmp xmp thm cls names onnx rten pt \
-                      safetensors h5 pkl cache zip gz bak aae url lnk license gitignore";
+                      safetensors h5 pkl cache mud zip gz bak aae url lnk license gitignore";
 
 /// Files that a person could have taken for pictures, and that are not listed.
 #[derive(Debug, Default)]
