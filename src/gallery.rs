@@ -159,6 +159,8 @@ impl Gallery {
             Some(path) => Session::open(path, &options.query, progress)?,
         };
         let session = Arc::new(session);
+        // Who names a model wants to ask by it; of an index alone the rows can be looked at.
+        options.query.model.as_ref().map(|_| session.towers_there()).transpose()?;
         let discreet = Discreet::new(index, &options.images);
         let cells = Cells::open(session.clone())?;
         let pictures = Pictures::open(index, &options.images, &cells)?;
