@@ -5,12 +5,12 @@
 
 use std::ops::Range;
 
-use super::hash::{Frequencies, Views, unframed};
+use super::hash::{Frequencies, SQUARE, Sight, Views, unframed};
 use super::{Orientation, PerceptualHash};
 use crate::image::{Colour, Filter, Fit, Rgb};
 
 /// Sides of the small pictures of brightness and of colours.
-const SIDE: usize = 32;
+const SIDE: usize = SQUARE;
 const COARSE: usize = 8;
 const PIXELS: usize = SIDE * SIDE;
 const COLOURS: usize = COARSE * COARSE;
@@ -46,7 +46,7 @@ impl Appearance {
         let views = Views::of(picture);
         let frequencies = Frequencies::of(&views)?;
         let upright = Orientation::default();
-        let inside = unframed(&views.whole).map(|inside| Views::of(&inside));
+        let inside = unframed(&views.whole.picture).map(|inside| Views::of(&inside));
         let inside = inside.and_then(|views| Some((Frequencies::of(&views)?, views)));
         let all = std::iter::once(&frequencies).chain(inside.as_ref().map(|(frequencies, _)| frequencies));
         Some(Appearance {
@@ -154,24 +154,22 @@ struct View {
 }
 
 impl View {
-    fn of(picture: &Rgb) -> View {
-        let square = |side: usize| {
-            picture.resize(side as u32, side as u32, Fit::Stretch, Filter::Bilinear, Colour::WHITE).pixels
-        };
+    fn of(sight: &Sight) -> View {
+        let coarse = COARSE as u32;
+        let coarse = sight.square.resize(coarse, coarse, Fit::Stretch, Filter::Bilinear, Colour::WHITE);
         // As JFIF has them.
         let mixed = |pixel: &[u8; 3], [r, g, b]: [f64; 3], middle: f64| {
             let [red, green, blue] = pixel.map(f64::from);
             (middle + r * red + g * green + b * blue).round().clamp(0.0, 255.0) as u8
         };
-        let (fine, coarse) = (square(SIDE), square(COARSE));
         let plane = |pixels: &[u8], weights, middle| -> Vec<u8> {
             pixels.as_chunks::<3>().0.iter().map(|pixel| mixed(pixel, weights, middle)).collect()
         };
         View {
-            brightness: plane(&fine, [0.299, 0.587, 0.114], 0.0),
+            brightness: plane(&sight.square.pixels, [0.299, 0.587, 0.114], 0.0),
             colours: [
-                plane(&coarse, [-0.168_736, -0.331_264, 0.5], 128.0),
-                plane(&coarse, [0.5, -0.418_688, -0.081_312], 128.0),
+                plane(&coarse.pixels, [-0.168_736, -0.331_264, 0.5], 128.0),
+                plane(&coarse.pixels, [0.5, -0.418_688, -0.081_312], 128.0),
             ],
         }
     }

@@ -9,7 +9,7 @@ use crate::image::{Colour, Filter, Fit, Rgb};
 /// The longer side of the picture that is looked at.
 const SIDE: u32 = 256;
 /// Sides of the square that frequencies are taken from.
-const SQUARE: usize = 32;
+pub(super) const SQUARE: usize = 32;
 /// Frequencies along a side, of which a triangle is used.
 const FREQUENCIES: usize = 16;
 /// Bits of a half of a hash.
@@ -80,8 +80,26 @@ impl PerceptualHash {
 
 /// What is looked at: the whole picture, made small, and what stands before its background, where there is one.
 pub(super) struct Views {
-    pub whole: Rgb,
-    pub content: Option<Rgb>,
+    pub whole: Sight,
+    pub content: Option<Sight>,
+}
+
+/// One of these, and the same in [`SQUARE`] × [`SQUARE`] points.
+pub(super) struct Sight {
+    pub picture: Rgb,
+    pub square: Rgb,
+}
+
+impl Sight {
+    fn of(picture: Rgb) -> Sight {
+        let square = smaller(&picture, SQUARE as u32, SQUARE as u32);
+        Sight { picture, square }
+    }
+}
+
+/// A step more or less of 255 does not matter to what a picture looks like.
+fn smaller(picture: &Rgb, width: u32, height: u32) -> Rgb {
+    picture.resize_quickly(width, height, Fit::Stretch, Filter::Bilinear, Colour::WHITE)
 }
 
 impl Views {
@@ -89,9 +107,9 @@ impl Views {
         let longer = f64::from(SIDE) / f64::from(picture.width.max(picture.height));
         let scaled = |side: u32| ((f64::from(side) * longer).round() as u32).clamp(1, SIDE);
         let (width, height) = (scaled(picture.width), scaled(picture.height));
-        let whole = picture.resize(width, height, Fit::Stretch, Filter::Bilinear, Colour::WHITE);
+        let whole = smaller(picture, width, height);
         let content = cut_out(whole.clone());
-        Views { whole, content }
+        Views { whole: Sight::of(whole), content: content.map(Sight::of) }
     }
 }
 
@@ -193,10 +211,9 @@ struct Spectrum {
 }
 
 impl Spectrum {
-    fn of(picture: &Rgb) -> Option<Spectrum> {
-        let side = SQUARE as u32;
-        let square = picture.resize(side, side, Fit::Stretch, Filter::Bilinear, Colour::WHITE);
-        let brightness: Vec<f64> = square.pixels.as_chunks::<3>().0.iter().map(|pixel| brightness(*pixel)).collect();
+    fn of(sight: &Sight) -> Option<Spectrum> {
+        let brightness: Vec<f64> =
+            sight.square.pixels.as_chunks::<3>().0.iter().map(|pixel| brightness(*pixel)).collect();
         let count = (SQUARE * SQUARE) as f64;
         let mean = brightness.iter().sum::<f64>() / count;
         let deviation = (brightness.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count).sqrt();
