@@ -22,6 +22,8 @@ import numpy as np
 from PIL import Image
 
 HERE = Path(__file__).resolve().parent
+# The bundle's folders hold what their manifest says.
+sys.dont_write_bytecode = True
 # How often a compiled model must answer as model.onnx does.
 LEAST = {"float": 0.99, "8 bits": 0.97}
 # Boxes of a lower score are none.
