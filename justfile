@@ -98,6 +98,10 @@ peers-graph:
     python3 benches/peers/graph.py --rows 1000000 --work target/graph --peers bf16:16:128
     python3 benches/peers/near_copies.py --work target/near_copies
 
+# A model by every device's toolchain that can be had, beside ONNX Runtime (docs/devices.md; needs onnx, fetches gigabytes)
+devices model pictures work="target/devices":
+    python3 benches/devices.py target/release/pokedex --model {{model}} --pictures {{pictures}} --work {{work}}
+
 # Two builds side by side: the stages whose speed the README tells, in turn
 beside old work="target/beside":
     python3 benches/beside.py {{old}} target/release/pokedex --work {{work}}

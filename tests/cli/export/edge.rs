@@ -165,6 +165,7 @@ fn python() -> Option<Command> {
     let packages = library.as_deref().and_then(|path| path.ancestors().find(|path| path.join("onnxruntime").is_dir()));
     let command = || {
         let mut command = Command::new(&program);
+        command.env_remove("PYTHONDONTWRITEBYTECODE");
         if let Some(path) = packages {
             command.env("PYTHONPATH", path);
         }

@@ -11,16 +11,20 @@ figures either way. How pictures are prepared is read from manifest.json.
 import argparse
 import importlib.util
 import json
+import os
 import platform
 import shutil
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 HERE = Path(__file__).resolve().parent
+# The bundle's folders hold what their manifest says.
+sys.dont_write_bytecode = True
 # How often a compiled model must answer as model.onnx does.
 LEAST = {"float": 0.99, "8 bits": 0.97}
 # Boxes of a lower score are none.
@@ -46,7 +50,7 @@ class Bundle:
             raise Refused("manifest.json: %s %s: is this a folder of `pokedex export --format edge`?" % (type(e).__name__, e))
         classes = folder / "classes.txt"
         self.classes = classes.read_text(encoding="utf-8").splitlines() if classes.exists() else []
-        self.model = folder / "model.onnx"
+        self.model, self.kind = folder / "model.onnx", np.float32
 
     def pixels(self, file):
         """A picture as bytes [height, width, 3]."""
@@ -58,7 +62,7 @@ class Bundle:
     def numbers(self, pixels):
         """Bytes [height, width, 3] -> what model.onnx is fed [1, 3, height, width]."""
         x = (pixels.astype(np.float32) - self.mean) * self.scale
-        return np.ascontiguousarray(x.transpose(2, 0, 1)[None])
+        return np.ascontiguousarray(x.transpose(2, 0, 1)[None], self.kind)
 
     def calibration(self, most=None):
         """The pictures that find ranges, as bytes."""
@@ -155,11 +159,11 @@ def right(given, bundle, pictures):
 
 
 def run(model, pictures):
-    """The outputs of a model for all pictures, and the seconds of processor that each took."""
-    outputs, began = [], time.process_time()
+    """The outputs of a model for all pictures, and the seconds of processor that each took, of simulators that are programs too."""
+    outputs, began = [], sum(os.times()[:4])
     for pixels in pictures:
         outputs.append(model(pixels))
-    return outputs, (time.process_time() - began) / max(len(pictures), 1)
+    return outputs, (sum(os.times()[:4]) - began) / max(len(pictures), 1)
 
 
 def reference(bundle):
@@ -170,6 +174,8 @@ def reference(bundle):
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(bundle.model), options, providers=["CPUExecutionProvider"])
     place = bundle.output(session)
+    if session.get_inputs()[0].type == "tensor(float16)":
+        bundle.kind = np.float16
     name = session.get_outputs()[place].name
     return lambda pixels: session.run([name], {bundle.input: bundle.numbers(pixels)})[0], place
 
@@ -214,6 +220,10 @@ def main():
     if args.pictures < 2 or (args.least is not None and not 0 <= args.least <= 1):
         parser.error("--pictures is at least 2, --least from 0 to 1")
     bundle = Bundle(HERE)
+    if bundle.shape[0] != 1:
+        raise Refused("model.onnx takes %d pictures at once, and devices one: export it with an open batch, or for one" % bundle.shape[0])
+    if args.judge and not args.judge.is_file():
+        raise Refused("%s: no such file" % args.judge)
     if not bundle.held:
         raise Refused("held-out/ is empty: nothing can judge (export from a table with a split `test`)")
     try:
@@ -266,6 +276,11 @@ def main():
         (build / "figures.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     except ImportError as e:
         raise Refused("%s: pip install -r targets/%s.txt" % (e, args.target))
+    except Refused:
+        raise
+    except Exception as e:
+        traceback.print_exc()
+        raise Refused("%s: its toolchain failed: %s: %s" % (args.target, type(e).__name__, e))
     columns = ["file", "bits", "MB", "cpu ms", "agreement", "pictures", "mean cosine", "least cosine", "right"]
     print("\t".join(columns))
     print("\t".join(["model.onnx", "float", "%.2f" % (own["bytes"] / 1e6), "%.1f" % own["cpu_ms"], "", str(len(pictures)), "", "",
