@@ -105,9 +105,8 @@ pub fn map(
         if !missing.is_empty() {
             let letters: String = missing.iter().take(12).collect();
             let count = several(missing.len() as u64, "letter", "letters");
-            progress.warn(&format!(
-                "{name}: no font here has {count} of the plot ({letters}); boxes stand in their places"
-            ));
+            progress
+                .warn(&format!("{name}: no font here has {count} of the plot ({letters}); � stands in their places"));
             progress.hint(
                 "install a font that has them, or draw an .svg or .html, which leave letters to whoever shows them",
             );

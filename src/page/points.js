@@ -185,7 +185,7 @@
         if (seen(x, y)) put(old, x, y);
       }
       // Of very many points no more are drawn on one pixel than can be seen.
-      const wide = Math.ceil(width), full = count > 20000 ? new Uint8Array(wide * Math.ceil(height)) : null;
+      const wide = Math.ceil(width), full = count > 20000 ? new Uint8Array(wide * Math.ceil(height)) : null, most = count > 100000 ? 1 : 2;
       for (const pass of filtered ? [0, 1] : [1]) {
         const marks = [...data.groups, GREY].map((own) => stamp(own, r, !pass));
         if (full) full.fill(0);
@@ -195,7 +195,7 @@
           if (!seen(x, y)) continue;
           if (full && x >= 0 && y >= 0 && x < width && y < height) {
             const pixel = (y | 0) * wide + (x | 0);
-            if (full[pixel] > 1) continue;
+            if (full[pixel] >= most) continue;
             full[pixel]++;
           }
           put(marks[Math.min(data.group[i], data.groups.length)], x, y);

@@ -191,8 +191,9 @@ fn a_plot_of_pixels_is_the_same_for_any_number_of_threads_and_as_wide_as_it_is_w
     let picture = size("c.png");
     assert_eq!(picture.dimensions(), (600, 430));
     // Some of it is in a colour: points of heaps.
-    let coloured =
-        picture.pixels().filter(|pixel| pixel.0.iter().max() > pixel.0.iter().min().map(|least| least + 60).as_ref());
+    let coloured = picture
+        .pixels()
+        .filter(|pixel| pixel.0.iter().max() > pixel.0.iter().min().map(|least| least.saturating_add(60)).as_ref());
     assert!(coloured.count() > 200);
     assert!(dir.pokedex("map t.parquet --plot d.svg --plot-width 600").failed(2).contains("has no width in them"));
     dir.pokedex("map t.parquet --plot d.png --plot-width 9").failed(2);

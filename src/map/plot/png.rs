@@ -4,9 +4,9 @@
 //! system, if one has them.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use resvg::usvg::fontdb::{Database, ID, Source, Style};
+use resvg::usvg::fontdb::{Database, Source, Style};
 use resvg::usvg::{FontResolver, ImageHrefResolver, Options, Tree};
 use resvg::{render, tiny_skia};
 
@@ -22,40 +22,40 @@ const BOLD: &[u8] = include_bytes!("../../../assets/fonts/bold.ttf");
 /// From this weight on a text is bold.
 const HEAVY: u16 = 600;
 
-/// The picture of an SVG, so many pixels wide, and the letters that no font had, in whose places boxes stand.
+/// The picture of an SVG, so many pixels wide, and the letters that no font had, in whose places � stands.
 ///
 /// # Errors
 /// There is no room for its pixels, or it cannot be drawn.
 pub(super) fn png(svg: &str, width: u32) -> Result<(Vec<u8>, BTreeSet<char>), Failure> {
-    let missing = Mutex::default();
-    let drawn = guard::catch(|| pixels(svg, width, &missing));
+    let drawn = guard::catch(|| pixels(svg, width));
     let picture = drawn.unwrap_or_else(|| Err("its drawing was too much".into()));
-    let picture = picture.map_err(|problem| Failure::failed(format!("the plot cannot be drawn: {problem}"), None))?;
+    let (picture, missing) =
+        picture.map_err(|problem| Failure::failed(format!("the plot cannot be drawn: {problem}"), None))?;
     let bytes = encode(&picture, Encoding::Png);
     let bytes = bytes.map_err(|problem| Failure::failed(format!("the plot cannot be written: {problem}"), None))?;
-    Ok((bytes, missing.into_inner().unwrap_or_else(PoisonError::into_inner)))
+    Ok((bytes, missing))
 }
 
-fn pixels(svg: &str, width: u32, missing: &Mutex<BTreeSet<char>>) -> Result<Rgb, String> {
+fn pixels(svg: &str, width: u32) -> Result<(Rgb, BTreeSet<char>), String> {
     let mut fonts = Database::new();
     let [regular, bold] = [REGULAR, BOLD].map(|font| fonts.load_font_source(Source::Binary(Arc::new(font)))[0]);
-    let system: Mutex<bool> = Mutex::default();
+    let mut fonts = Arc::new(fonts);
+    let find = FontResolver::default_fallback_selector();
+    // Whether a font other than this one has a letter: ours have the same.
+    let mut lacking: BTreeSet<char> = svg.chars().filter(|letter| !letter.is_ascii() && is_seen(*letter)).collect();
+    lacking.retain(|letter| find(*letter, &[bold], &mut fonts).is_none());
+    if !lacking.is_empty() {
+        add_system_fonts(Arc::make_mut(&mut fonts));
+        lacking.retain(|letter| find(*letter, &[bold], &mut fonts).is_none());
+    }
+    // After the first letter that no font has none is looked for in other fonts any more.
+    let svg = svg.replace(|letter| lacking.contains(&letter), "\u{fffd}");
     let resolver = FontResolver {
         select_font: Box::new(move |font, _| Some(if font.weight() >= HEAVY { bold } else { regular })),
-        select_fallback: Box::new(|letter, used, fonts| {
-            let mut is_there = system.lock().unwrap_or_else(PoisonError::into_inner);
-            if !std::mem::replace(&mut *is_there, true) {
-                add_system_fonts(Arc::make_mut(fonts));
-            }
-            let found = fallback(letter, used, fonts);
-            if found.is_none() && !letter.is_control() && !letter.is_whitespace() {
-                missing.lock().unwrap_or_else(PoisonError::into_inner).insert(letter);
-            }
-            found
-        }),
+        select_fallback: find,
     };
     let options = Options {
-        fontdb: Arc::new(fonts),
+        fontdb: fonts,
         font_resolver: resolver,
         // Pictures are in the text; no other file is looked at.
         image_href_resolver: ImageHrefResolver {
@@ -64,14 +64,19 @@ fn pixels(svg: &str, width: u32, missing: &Mutex<BTreeSet<char>>) -> Result<Rgb,
         },
         ..Options::default()
     };
-    let tree = Tree::from_str(svg, &options).map_err(|problem| problem.to_string())?;
+    let tree = Tree::from_str(&svg, &options).map_err(|problem| problem.to_string())?;
     let scale = width as f32 / WIDTH as f32;
     let height = (tree.size().height() * scale).round() as u32;
     let mut pixmap = tiny_skia::Pixmap::new(width, height).ok_or("it is too large")?;
     render(&tree, tiny_skia::Transform::from_scale(scale, scale), &mut pixmap.as_mut());
     // The whole picture has a background.
     let pixels = pixmap.data().chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
-    Ok(Rgb { width, height, pixels })
+    Ok((Rgb { width, height, pixels }, lacking))
+}
+
+/// Whether a letter is drawn; those that join others or choose between their forms are not.
+fn is_seen(letter: char) -> bool {
+    !matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
 /// The fonts of the system, those first that go best with ours, in an order that depends on their files alone.
@@ -86,11 +91,6 @@ fn add_system_fonts(fonts: &mut Database) {
     faces.into_iter().for_each(|face| {
         fonts.push_face_info(face);
     });
-}
-
-/// The first font that has a letter.
-fn fallback(letter: char, used: &[ID], fonts: &mut Arc<Database>) -> Option<ID> {
-    FontResolver::default_fallback_selector()(letter, used, fonts)
 }
 
 #[cfg(test)]
@@ -115,9 +115,8 @@ mod tests {
         for (cap, area) in [("round", 314.0), ("square", 400.0)] {
             let stroke = format!("fill=\"none\" stroke=\"#000\" stroke-width=\"20\" stroke-linecap=\"{cap}\"");
             for points in ["M50 50h0", "M50 50h0M150 50h0"] {
-                let missing = Mutex::default();
                 let text = svg(&format!("<path {stroke} d=\"{points}\"/>"));
-                let picture = pixels(&text, WIDTH as u32, &missing).expect("it can be drawn");
+                let (picture, _) = pixels(&text, WIDTH as u32).expect("it can be drawn");
                 let found = dark(&picture, [30, 30, 70, 70]) as f64;
                 assert!((found - area).abs() < 20.0, "{cap}, {points}: {found}");
             }
@@ -126,16 +125,15 @@ mod tests {
 
     #[test]
     fn every_letter_of_species_is_in_the_font_and_others_are_told() {
-        let missing = Mutex::default();
         let names: String = crate::species::names().collect::<Vec<_>>().join(" ");
         let text = |words: &str| svg(&format!("<text x=\"20\" y=\"60\" font-size=\"30\">{words}</text>"));
-        let picture = pixels(&text(&names), 600, &missing).expect("it can be drawn");
+        let (picture, missing) = pixels(&text(&names), 600).expect("it can be drawn");
         assert!(dark(&picture, [0, 0, 600, 60]) > 100);
-        assert_eq!(missing.lock().expect("nobody panics").len(), 0, "{missing:?}");
-        // A private letter, of which boxes stand in the place.
-        let picture = pixels(&text("\u{10abcd}"), 1200, &missing).expect("it can be drawn");
+        assert!(missing.is_empty(), "{missing:?}");
+        // Private letters, in whose places something is seen; one that chooses a form of another is no letter.
+        let (picture, missing) = pixels(&text("\u{10abcd}\u{10abce}\u{fe0f}"), 1200).expect("it can be drawn");
         assert!(dark(&picture, [0, 0, 100, 80]) > 20);
-        assert!(missing.lock().expect("nobody panics").contains(&'\u{10abcd}'));
+        assert_eq!(missing.into_iter().collect::<Vec<_>>(), ['\u{10abcd}', '\u{10abce}']);
     }
 
     #[test]
