@@ -57,7 +57,7 @@ fn a_linear_head_learns_from_soft_labels_and_others_leave_mixtures_out() {
     let dir = Workdir::new();
     two_classes(&dir);
     dir.write("r.toml", "[mixup]\nprobability = 1\nshare = [0.5, 0.9]\n");
-    dir.shell("pokedex augment s.parquet --recipe r.toml --copies 4 | pokedex embed - -o e.parquet").ok();
+    dir.shell("pokedex augment s.parquet --recipe r.toml | pokedex embed - -o e.parquet").ok();
     dir.pokedex("train e.parquet --l2 0.01 -o soft.parquet").ok();
     dir.pokedex("export e.parquet --columns key,label,split,embedding,embedding_model -o hard_e.parquet").ok();
     dir.pokedex("train hard_e.parquet --l2 0.01 -o hard.parquet").ok();
