@@ -112,14 +112,24 @@ impl Raster {
             let left = [0, 1, 2, 3].map(|n: usize| {
                 let (sin, cos) = turns[n];
                 let place = phase(y * cos - x * sin, CELLS) * CELLS + phase(x * cos + y * sin, CELLS);
-                let level = inks[n] * (1.0 + soft) - soft / 2.0;
-                1.0 - ((level - order[place]) / soft + 0.5).clamp(0.0, 1.0)
+                1.0 - ((level(inks[n], soft) - order[place]) / soft + 0.5).clamp(0.0, 1.0)
             });
             for (n, byte) in pixel.iter_mut().enumerate() {
                 let printed = left[n] * left[3] * 255.0;
                 *byte = (f32::from(*byte) * (1.0 - depth) + printed * depth).round() as u8;
             }
         }
+    }
+}
+
+/// Up to where in the order ink goes, so that dots with soft edges cover as much as the ink is: near paper and near full
+/// ink a part of the edges is cut off.
+fn level(ink: f32, soft: f32) -> f32 {
+    let half = soft / 2.0;
+    match ink {
+        ink if ink < half => (2.0 * soft * ink).sqrt() - half,
+        ink if ink > 1.0 - half => 1.0 + half - (2.0 * soft * (1.0 - ink).max(0.0)).sqrt(),
+        ink => ink,
     }
 }
 
