@@ -10,7 +10,7 @@ const PAUSE: i64 = 2_000_000;
 const LONGEST: i64 = 60_000_000;
 const MOST: usize = 1000;
 /// In how many bits of 256 their hashes may differ: more than copies, since hands and things move.
-const REACH: u32 = 48;
+const REACH: u32 = 44;
 
 /// When a picture was taken, in microseconds on the camera's clock.
 #[derive(Debug, Clone, Copy)]
