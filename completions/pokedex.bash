@@ -133,7 +133,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__augment)
-            opts="-o -j -q -v -h --output --stdout-format --floor --copies --recipe --print-recipe --seed --by --background --background-images --size --encode --only-new --preview --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-o -j -q -v -h --output --stdout-format --floor --copies --recipe --strength --print-recipe --seed --by --background --background-images --size --encode --only-new --preview --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -160,6 +160,10 @@ _pokedex() {
                     return 0
                     ;;
                 --recipe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --strength)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -743,7 +747,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__export)
-            opts="-o -j -q -v -h --format --columns --where --vector-column --output --size --fit --encode --quality --background --classes --val-name --shard-size --no-check --force --model --calibration --anchors --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-o -j -q -v -h --format --columns --where --vector-column --output --size --fit --encode --quality --background --classes --val-name --shard-size --no-check --force --model --calibration --held-out --target --anchors --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -811,6 +815,14 @@ _pokedex() {
                     ;;
                 --calibration)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --held-out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --target)
+                    COMPREPLY=($(compgen -W "onnx litert k210 k230 maixcam rknn" -- "${cur}"))
                     return 0
                     ;;
                 --anchors)
@@ -1005,7 +1017,7 @@ _pokedex() {
             return 0
             ;;
         pokedex__subcmd__map)
-            opts="-o -j -q -v -h --method --neighbours --min-dist --seed --into --clusters --vector-column --plot --title --colour-by --thumbnails --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
+            opts="-o -j -q -v -h --method --neighbours --min-dist --seed --into --clusters --vector-column --plot --title --plot-width --colour-by --thumbnails --output --stdout-format --jobs --skip-ok --strict --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1044,6 +1056,10 @@ _pokedex() {
                     return 0
                     ;;
                 --title)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plot-width)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -162,7 +162,7 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l warn-below -d 
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l max-imbalance -d 'Warn where the largest class has more than X times the pictures of the smallest' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l ratios -d 'Warn of classes that are not divided so [default: as `split` has noted in the table]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l labels -d 'Doubt labels by this table of `train --cross-predict`: by confident learning, the most doubtful first' -r -F
-complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l limits -d 'From which figure on a picture is poor, as blurred=0.25,dark=0.2 [default: blurred=0.45, dark=0.3, pale=0.95, empty=0.15, odd-aspect=0.35, bars=0.08, tiny-subject=0.05]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l limits -d 'From which figure on a picture is poor, as blurred=0.25,dark=0.2 [default: blurred=0.45, dark=0.3, pale=0.95, empty=0.15, odd-aspect=0.35, bars=0.08, tiny-subject=0.05, strip=0.01]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l ignore -d 'Leave out these rules: names separated by commas' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l fail-on -d 'What makes the exit code 4' -r -f -a "error\t'At an error'
 warning\t'At a warning too'
@@ -180,7 +180,7 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand check" -s j -l jobs -d '
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l no-pictures -d 'Do not open pictures: hold only the table\'s columns against each other'
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l no-near-duplicates -d 'Do not look for near copies'
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l near-duplicates -d 'Look for near copies, as it does anyway'
-complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l quality -d 'Measure pictures as well: blurred, dark, pale, empty ones, odd shapes, bars, tiny subjects'
+complete -c pokedex -n "__fish_pokedex_using_subcommand check" -l quality -d 'Measure pictures as well: blurred, dark, pale, empty ones, odd shapes, bars, tiny subjects, strips of writing, bursts'
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -s q -l quiet -d 'Say only why a command failed'
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -s v -l verbose -d 'Say what was done as well'
 complete -c pokedex -n "__fish_pokedex_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -226,6 +226,7 @@ arrow\t'An IPC stream'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l floor -d 'Bring every class of train to at least N pictures' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l copies -d 'Make N copies of every picture of train [default: 1, or 0 with --floor]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l recipe -d 'What is done to pictures, as --print-recipe shows it' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l strength -d 'How strongly the recipe is applied: 1 as it is, 0 not at all; a range gives copies different ones, for a curriculum' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l seed -d 'Another number draws other changes' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand augment" -l by -d 'The column that holds the class [default: id where there is one, else label]' -r -f -a "id\t''
 label\t''"
@@ -331,8 +332,9 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l seed -d 'Another
 complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l into -d 'Place the rows among those of this map, which stay where they are' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l clusters -d 'Which clusters are told: as many as stand out (auto), so many (N), or none' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l vector-column -d 'The column that holds the vectors' -r
-complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l plot -d 'Draw the map to this file: .svg or .html' -r -F
+complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l plot -d 'Draw the map to this file: .svg, .png or .html' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l title -d 'What stands over the plot [default: the name of the table]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l plot-width -d 'How many pixels wide a .png is [default: 2400]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l colour-by -d 'Colour points by the words of this column [default: by cluster]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand map" -l thumbnails -d 'Show pictures in the place of points where there is room, with sides of N pixels at most' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand map" -s o -l output -d 'Write the table to this file [default: standard output, when it is not a terminal]' -r -F
@@ -573,6 +575,13 @@ complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l val-name -d '
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l shard-size -d 'Begin another shard at so many bytes, for webdataset and huggingface: 200MB, 1GB [default: 200MB]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l model -d 'The ONNX file that is to run there' -r -F -a '(pokedex model list 2>/dev/null | sed 1d | cut -f1)'
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l calibration -d 'How many pictures of train to calibrate it with, the classes in turn [default: 200]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l held-out -d 'How many other pictures judge what is compiled: of test, else of validation or train [default: 500]' -r
+complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l target -d 'For which toolchains, separated by commas [default: all of them]' -r -f -a "onnx\t'ONNX Runtime, in 32 and in 8 bits'
+litert\t'LiteRT (TensorFlow Lite), by onnx2tf'
+k210\t'Kendryte K210, by nncase 1'
+k230\t'Kendryte K230, by nncase 2'
+maixcam\t'Sipeed MaixCam, by tpu-mlir'
+rknn\t'Rockchip\'s NPUs, by rknn-toolkit2'"
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l anchors -d 'Anchors of its boxes, a file of numbers, which becomes anchors.txt' -r -F
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -s j -l jobs -d 'Number of threads [default: the number of processors]' -r
 complete -c pokedex -n "__fish_pokedex_using_subcommand export" -l no-check -d 'Do not read back and check what was written'

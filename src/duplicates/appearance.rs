@@ -188,7 +188,7 @@ impl View {
         Likeness { is_copy, orientation, correlation }
     }
 
-    /// How far colours are from each other in these rows of the other, on the average and at most.
+    /// How far colours are from each other in these rows of the other, on the average and at most; the same whichever is the other.
     fn colour(&self, other: &View, orientation: Orientation, is_compared: impl Fn(usize) -> bool) -> (f64, f64) {
         // Less saturated colours are the same colours; none at all are others.
         let squares = |view: &View| {
@@ -196,13 +196,14 @@ impl View {
             (sum as f64 / COLOURS as f64).sqrt()
         };
         let (own, theirs) = (squares(self), squares(other));
-        let strength = if own.min(theirs) < 4.0 { 1.0 } else { (theirs / own).clamp(0.5, 2.0) };
+        // Half way to each other, so that neither is the measure.
+        let strength = if own.min(theirs) < 4.0 { 1.0 } else { (theirs / own).clamp(0.5, 2.0).sqrt() };
         let (mut sum, mut most) = (0.0, 0.0f64);
         for (place, at) in places(COARSE).zip(0..).filter(|((row, _), _)| is_compared(*row)) {
             let from = source(COARSE, place, orientation);
             let off = |channel: usize| {
                 let centred = |value: u8| f64::from(value) - 128.0;
-                centred(self.colours[channel][from]) * strength - centred(other.colours[channel][at])
+                centred(self.colours[channel][from]) * strength - centred(other.colours[channel][at]) / strength
             };
             let off = off(0).hypot(off(1));
             sum += off;
@@ -334,5 +335,22 @@ mod tests {
             assert!(!likeness(&own, &swapped).is_copy, "{number}");
             assert!(!likeness(&own, &picture(number + 1, |rgb| rgb)).is_copy, "{number}");
         }
+    }
+
+    #[test]
+    fn neither_is_the_measure_of_the_other() {
+        let mut copies = 0;
+        for (number, step) in (1..8).flat_map(|number| (0..24).map(move |step| (number, f64::from(step) / 24.0))) {
+            let own = picture(number, |rgb| rgb);
+            let grey = |[r, g, b]: [f64; 3]| 0.299 * r + 0.587 * g + 0.114 * b;
+            let other = picture(number, |[r, g, b]| {
+                let mixed = [r + step * (b - r), g + step * (r - g), b + step * (g - b)];
+                mixed.map(|c| grey(mixed) + 0.6 * (c - grey(mixed)))
+            });
+            let (there, back) = (likeness(&own, &other), likeness(&other, &own));
+            assert_eq!((there.is_copy, there.correlation), (back.is_copy, back.correlation), "{number}, {step}");
+            copies += u32::from(there.is_copy);
+        }
+        assert!((20..148).contains(&copies), "{copies} of 168");
     }
 }

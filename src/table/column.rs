@@ -246,6 +246,16 @@ pub fn read_hashes(batch: &RecordBatch, name: &str) -> Result<Vec<Option<[u8; 32
     binary.as_binary::<i32>().iter().map(digest).collect()
 }
 
+/// What each picture shows, for who keeps apart what shows the same: the content of the picture that it was drawn from
+/// ([`PARENT_HASH`]), else its own.
+///
+/// # Errors
+/// As [`read_hashes`].
+pub fn read_origins(batch: &RecordBatch) -> Result<Vec<Option<[u8; 32]>>, Error> {
+    let parents = read_hashes(batch, PARENT_HASH)?;
+    Ok(parents.into_iter().zip(read_hashes(batch, CONTENT_HASH)?).map(|(parent, own)| parent.or(own)).collect())
+}
+
 fn cast(batch: &RecordBatch, name: &str, to: &DataType, expected: &'static str) -> Result<Option<ArrayRef>, Error> {
     let Some(column) = batch.column_by_name(name) else {
         return Ok(None);
@@ -442,4 +452,18 @@ pub fn vectors(batch: &RecordBatch, name: &str, table: &str) -> Result<Vectors, 
 pub fn missing(schema: &Schema, column: &str, table: &str) -> Error {
     let columns = schema.fields().iter().map(|f| f.name().clone()).collect();
     Error::MissingColumn { name: table.into(), column: column.into(), columns }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_drawn_from_a_picture_shows_what_that_shows() {
+        let columns =
+            [(CONTENT_HASH, [Some([1; 32]), Some([2; 32]), None]), (PARENT_HASH, [None, Some([1; 32]), None])];
+        let columns = columns.map(|(name, digests)| (name, hashes(&digests), true));
+        let batch = RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length");
+        assert_eq!(read_origins(&batch).expect("digests"), [Some([1; 32]), Some([1; 32]), None]);
+    }
 }

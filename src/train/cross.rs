@@ -23,7 +23,7 @@ use crate::numbered::Numbered;
 use crate::progress::Progress;
 use crate::split::shuffled;
 use crate::stage::{self, Survey, Work};
-use crate::table::column::{self, FOLD, LABEL_SCORE, PROBABILITIES, read_hashes};
+use crate::table::column::{self, FOLD, LABEL_SCORE, PROBABILITIES, read_origins};
 use crate::table::soft_labels::SoftLabels;
 use crate::table::{Provenance, Table, Writer};
 use crate::words::rows as count_of;
@@ -184,7 +184,7 @@ impl Survey for Gather<'_> {
         let keys = keys(batch)?;
         let errors = column::text(batch, column::ERROR)?;
         let ids = column::ints(batch, column::ID)?;
-        let hashes = read_hashes(batch, column::CONTENT_HASH)?;
+        let hashes = read_origins(batch)?;
         let soft = SoftLabels::of(batch)?;
         let labels = match (self.options.target, &ids) {
             (Target::Id, Some(ids)) => ids.iter().map(|id| id.map(|id| id.to_string())).collect(),

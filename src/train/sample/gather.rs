@@ -12,7 +12,7 @@ use crate::head::{Class, Feature, Rows, RowsBuilder, STRANGER, Shares, UNSEEN};
 use crate::numbered::Numbered;
 use crate::split::{Item, Ratios, Split, assign};
 use crate::table::Vectors;
-use crate::table::column::{self, read_hashes};
+use crate::table::column::{self, read_origins};
 use crate::table::soft_labels::{SoftLabel, SoftLabels, mixed};
 use crate::train::Target;
 use crate::train::beside::Beside;
@@ -342,7 +342,7 @@ impl Facts {
             soft: if target == Target::Prediction { None } else { SoftLabels::of(batch)? },
             by_id: target == Target::Id,
             ids,
-            hashes: read_hashes(batch, column::CONTENT_HASH)?,
+            hashes: read_origins(batch)?,
             vectors: columns.iter().map(own).collect::<Result<_, _>>()?,
         })
     }
@@ -406,7 +406,7 @@ impl Facts {
         Ok(!vector.is_empty())
     }
 
-    /// What a row's place in a division follows from: its content, else its key, hashed in the same way in every build.
+    /// What a row's place in a division follows from: its content or that of the picture it was drawn from, else its key, hashed in the same way in every build.
     pub(in crate::train) fn content(&self, row: usize) -> u64 {
         let start = |hash: &[u8]| u64::from_le_bytes(hash[..8].try_into().expect("a part of 32 bytes"));
         match &self.hashes[row] {
