@@ -401,6 +401,7 @@ def check_files(checks, site, pictured):
     parts = -(-about["rows"] // 500)
     led |= {f"data/rows-{part}.js" for part in range(parts)} | {"data/about.js", "data/vectors.js", "data/near.js"}
     led |= {"data/text.js"} if about["words"] else set()
+    led |= {"data/map.js"} if about["map"] else set()
     urls = thumbnails(site, about["rows"])
     led |= {unquote(url) for url in urls if url is not None}
     checks.equal(sum(url is not None for url in urls), pictured, f"{site.name}: pictures")

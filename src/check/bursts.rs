@@ -1,6 +1,6 @@
 //! Bursts: several pictures of one moment.
 
-use super::rows::Rows;
+use super::rows::{Moment, Rows};
 use super::{Finding, Rule};
 use crate::duplicates::PerceptualHash;
 
@@ -11,14 +11,6 @@ const LONGEST: i64 = 60_000_000;
 const MOST: usize = 1000;
 /// In how many bits of 256 their hashes may differ: more than copies, since hands and things move.
 const REACH: u32 = 44;
-
-/// When a picture was taken, in microseconds on the camera's clock.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
-    pub taken: i64,
-    pub row: u32,
-    pub sharpness: f32,
-}
 
 /// Names the pictures that a sharper one of the same moment stands for. Of pictures that follow one another the sharpest takes all
 /// that look like it, of the others again the sharpest, and so on: so what is named looks like the one that it is named with.

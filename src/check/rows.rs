@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::bursts::Moment;
 use super::{Finding, Rule, Seen, Settings, Subject};
 use crate::duplicates::PerceptualHash;
 use crate::numbered::Numbered;
@@ -42,6 +41,14 @@ pub(super) fn is_divided(split: u8) -> bool {
 
 /// No class: neither id nor label.
 pub(super) const NO_CLASS: u32 = u32::MAX;
+
+/// When a picture was taken, in microseconds on the camera's clock.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub taken: i64,
+    pub row: u32,
+    pub sharpness: f32,
+}
 
 /// All rows, some hundred bytes each.
 #[derive(Debug)]
