@@ -165,7 +165,7 @@ def imagededup(folder):
         from imagededup.methods import PHash
 
     start = time.perf_counter()
-    found = PHash(verbose=False).find_duplicates(image_dir=str(folder), num_enc_workers=1)
+    found = PHash(verbose=False).find_duplicates(image_dir=str(folder))
     pairs = {tuple(sorted((name, other))) for name, others in found.items() for other in others}
     return sorted(pairs), time.perf_counter() - start
 

@@ -98,7 +98,8 @@ def index(table: Source, output: PathLike, **options: Option) -> Index:
     """Make an index in a file, and open it. :meth:`Index.of` makes one in memory."""
     with _Arguments(table) as arguments:
         _run("index", arguments, {**options, "output": output})
-    return Index.open(output)
+    model = options.get("model")
+    return Index.open(output, model=None if model is None else str(model))
 
 
 def classify(inputs: Source, *, output: PathLike | None = None, **options: Option) -> Table:
