@@ -1,7 +1,7 @@
 """What each effect of `augment` adds to a model: trained with it and without it, asked about photographs that it never saw.
 
     python3 benches/augment.py --pokedex target/release/pokedex --data ../shared/data
-    python3 benches/augment.py head --arms default,glare,all-four        # some arms only
+    python3 benches/augment.py head --arms default,+glare,all-four       # some arms only
     python3 benches/augment.py finetune --arms originals,default,all-four
 
 The species are those of `wild_a` (cards, toys, drawings, photographed) and `team_crops` (screenshots); their official artworks
@@ -10,7 +10,7 @@ teach, their other drawn pictures (`dreamworld`) choose. An arm is a recipe, whi
 - originals: no copies. default: the recipe of --print-recipe. bare: one that changes nothing.
 - +NAME: the default recipe and this effect, at --probability. all-four: the default recipe and all four of photographs.
 - -NAME: the default recipe without this section (or group of sections).
-- mixup, mosaic: the default recipe and this, at --probability; soft: learnt by the soft labels; hard: by `label` alone.
+- +mixup/soft and so on: the default recipe and this, at --probability; soft: learnt by the soft labels; hard: by `label` alone.
 
 head: a linear head on the vectors of the built-in model (with --torch by the tower of `pokedex_train`, which needs no release
 build; they agree to 10⁻⁴). finetune: the built-in model, fine-tuned for --epochs, asked by
@@ -218,6 +218,8 @@ def main():
         bench = Bench(args, scratch.resolve())
         table = bench.table()
         arms = args.arms.split(",")
+        if unknown := set(arms) - set(ARMS):
+            p.error(f"no such arms: {', '.join(sorted(unknown))}; there are {', '.join(ARMS)}")
         arms = ["default", *(arm for arm in arms if arm != "default")]
         found = {}
         for arm in arms:
