@@ -30,6 +30,7 @@ pub mod soft_labels;
 mod source;
 pub mod split;
 mod spool;
+mod structs;
 mod types;
 mod wide;
 mod write;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use arrow_array::builder::{Float32Builder, ListBuilder, StringBuilder, StructBuilder, UInt32Builder};
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, Float32Array, ListArray, RecordBatch, StringArray, UInt32Array};
+use arrow_array::{Array, ArrayRef, Float32Array, RecordBatch, StringArray, UInt32Array};
 use arrow_schema::{DataType, Field, Fields};
 
+use super::structs::Structs;
 use super::{Error, column};
 use crate::image::Placement;
 
@@ -69,7 +70,7 @@ pub fn array<'a>(rows: impl IntoIterator<Item = Option<&'a [Bounds]>>) -> ArrayR
 /// The boxes of a batch, by whatever program they were written.
 #[derive(Debug)]
 pub struct Boxes {
-    list: ListArray,
+    list: Structs,
     labels: Option<StringArray>,
     classes: Option<UInt32Array>,
     scores: Option<Float32Array>,
@@ -82,33 +83,15 @@ impl Boxes {
     /// # Errors
     /// It is no list of structs with the numbers `x1`, `y1`, `x2` and `y2`.
     pub fn of(batch: &RecordBatch) -> Result<Option<Boxes>, Error> {
-        let Some(found) = batch.column_by_name(column::BOXES).filter(|c| c.data_type() != &DataType::Null) else {
-            return Ok(None);
-        };
-        let wrong = || Error::ColumnType {
-            column: column::BOXES.into(),
-            expected: "a list of structs with x1, y1, x2 and y2",
-            found: found.data_type().to_string(),
-        };
-        let list = match found.data_type() {
-            DataType::List(_) => found.as_list::<i32>().clone(),
-            DataType::LargeList(item) => {
-                let list = arrow_cast::cast(found, &DataType::List(item.clone())).map_err(|_| wrong())?;
-                list.as_list::<i32>().clone()
-            }
-            _ => return Err(wrong()),
-        };
-        let parts = list.values().as_struct_opt().ok_or_else(wrong)?.clone();
-        let cast = |name: &str, to: &DataType| -> Result<Option<ArrayRef>, Error> {
-            parts.column_by_name(name).map(|c| arrow_cast::cast(c, to).map_err(|_| wrong())).transpose()
-        };
+        const EXPECTED: &str = "a list of structs with x1, y1, x2 and y2";
+        let Some(list) = Structs::of(batch, column::BOXES, EXPECTED)? else { return Ok(None) };
         let side = |name| -> Result<Float32Array, Error> {
-            Ok(cast(name, &DataType::Float32)?.ok_or_else(wrong)?.as_primitive().clone())
+            Ok(list.part(name, &DataType::Float32)?.ok_or_else(|| list.wrong())?.as_primitive().clone())
         };
         Ok(Some(Boxes {
-            labels: cast("label", &DataType::Utf8)?.map(|c| c.as_string().clone()),
-            classes: cast("class", &DataType::UInt32)?.map(|c| c.as_primitive().clone()),
-            scores: cast("score", &DataType::Float32)?.map(|c| c.as_primitive().clone()),
+            labels: list.part("label", &DataType::Utf8)?.map(|c| c.as_string().clone()),
+            classes: list.part("class", &DataType::UInt32)?.map(|c| c.as_primitive().clone()),
+            scores: list.part("score", &DataType::Float32)?.map(|c| c.as_primitive().clone()),
             sides: [side("x1")?, side("y1")?, side("x2")?, side("y2")?],
             list,
         }))
@@ -116,10 +99,6 @@ impl Boxes {
 
     /// The boxes of row `i`, or `None` where nobody has looked. A missing number is NaN.
     pub fn get(&self, i: usize) -> Option<Vec<Bounds>> {
-        if self.list.is_null(i) {
-            return None;
-        }
-        let (start, end) = (self.list.value_offsets()[i] as usize, self.list.value_offsets()[i + 1] as usize);
         let side = |side: &Float32Array, at: usize| if side.is_valid(at) { side.value(at) } else { f32::NAN };
         let bounds = |at: usize| Bounds {
             label: self.labels.as_ref().filter(|l| l.is_valid(at)).map(|l| l.value(at).to_string()),
@@ -127,7 +106,7 @@ impl Boxes {
             score: self.scores.as_ref().filter(|s| s.is_valid(at)).map(|s| s.value(at)),
             xyxy: [0, 1, 2, 3].map(|n| side(&self.sides[n], at)),
         };
-        Some((start..end).map(bounds).collect())
+        Some(self.list.row(i)?.map(bounds).collect())
     }
 }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use arrow_array::builder::{Float32Builder, Int32Builder, ListBuilder, StringBuilder, StructBuilder};
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, Float32Array, Int32Array, ListArray, RecordBatch, StringArray};
+use arrow_array::{Array, ArrayRef, Float32Array, Int32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Fields};
 
+use super::structs::Structs;
 use super::{Error, column};
 
 /// A class, and its share of a picture.
@@ -53,7 +54,7 @@ pub fn array<'a>(rows: impl IntoIterator<Item = Option<&'a [SoftLabel]>>) -> Arr
 /// The soft labels of a batch.
 #[derive(Debug)]
 pub struct SoftLabels {
-    list: ListArray,
+    list: Structs,
     labels: Option<StringArray>,
     ids: Option<Int32Array>,
     weights: Float32Array,
@@ -65,47 +66,25 @@ impl SoftLabels {
     /// # Errors
     /// It is no list of structs with a number `weight` and a `label` or an `id`.
     pub fn of(batch: &RecordBatch) -> Result<Option<SoftLabels>, Error> {
-        let Some(found) = batch.column_by_name(column::SOFT_LABELS).filter(|c| c.data_type() != &DataType::Null) else {
-            return Ok(None);
-        };
-        let wrong = || Error::ColumnType {
-            column: column::SOFT_LABELS.into(),
-            expected: "a list of structs with weight, and label or id",
-            found: found.data_type().to_string(),
-        };
-        let list = match found.data_type() {
-            DataType::List(_) => found.as_list::<i32>().clone(),
-            DataType::LargeList(item) => {
-                let list = arrow_cast::cast(found, &DataType::List(item.clone())).map_err(|_| wrong())?;
-                list.as_list::<i32>().clone()
-            }
-            _ => return Err(wrong()),
-        };
-        let parts = list.values().as_struct_opt().ok_or_else(wrong)?.clone();
-        let cast = |name: &str, to: &DataType| -> Result<Option<ArrayRef>, Error> {
-            parts.column_by_name(name).map(|c| arrow_cast::cast(c, to).map_err(|_| wrong())).transpose()
-        };
-        let labels: Option<StringArray> = cast("label", &DataType::Utf8)?.map(|c| c.as_string().clone());
-        let ids: Option<Int32Array> = cast("id", &DataType::Int32)?.map(|c| c.as_primitive().clone());
+        const EXPECTED: &str = "a list of structs with weight, and label or id";
+        let Some(list) = Structs::of(batch, column::SOFT_LABELS, EXPECTED)? else { return Ok(None) };
+        let labels: Option<StringArray> = list.part("label", &DataType::Utf8)?.map(|c| c.as_string().clone());
+        let ids: Option<Int32Array> = list.part("id", &DataType::Int32)?.map(|c| c.as_primitive().clone());
         if labels.is_none() && ids.is_none() {
-            return Err(wrong());
+            return Err(list.wrong());
         }
-        let weights = cast("weight", &DataType::Float32)?.ok_or_else(wrong)?.as_primitive().clone();
+        let weights = list.part("weight", &DataType::Float32)?.ok_or_else(|| list.wrong())?.as_primitive().clone();
         Ok(Some(SoftLabels { list, labels, ids, weights }))
     }
 
     /// Those of row `i`; `None` where it is of one class. A missing weight is NaN.
     pub fn get(&self, i: usize) -> Option<Vec<SoftLabel>> {
-        if self.list.is_null(i) {
-            return None;
-        }
-        let (start, end) = (self.list.value_offsets()[i] as usize, self.list.value_offsets()[i + 1] as usize);
         let soft = |at: usize| SoftLabel {
             label: self.labels.as_ref().filter(|l| l.is_valid(at)).map(|l| l.value(at).to_string()),
             id: self.ids.as_ref().filter(|ids| ids.is_valid(at)).map(|ids| ids.value(at)),
             weight: if self.weights.is_valid(at) { self.weights.value(at) } else { f32::NAN },
         };
-        Some((start..end).map(soft).collect())
+        Some(self.list.row(i)?.map(soft).collect())
     }
 }
 
