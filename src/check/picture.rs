@@ -2,6 +2,7 @@
 
 use crate::camera;
 use crate::duplicates::PerceptualHash;
+use crate::guard;
 use crate::image::{self, Colour, Format};
 use crate::quality::{Defect, Limits, Quality};
 
@@ -94,7 +95,7 @@ pub(super) fn look(bytes: &[u8], claims: Claims, looking: Looking) -> Seen {
     if let Some(limits) = looking.quality {
         let quality = Quality::of(&rgb);
         seen.sharpness = quality.sharpness;
-        seen.taken = camera::read(bytes, None).taken;
+        seen.taken = guard::catch(|| camera::read(bytes, None)).and_then(|shot| shot.taken);
         let defects = quality.defects(&limits);
         let problem = |(defect, figure, value, limit): (Defect, &str, f32, f32)| {
             (defect.into(), format!("{figure} {value:.3}, the limit is {limit}"))
